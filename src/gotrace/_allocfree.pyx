@@ -1,0 +1,690 @@
+"""The alloc/free experiment: events become ALLOC rows, and a heap is replayed from them.
+
+Lives here: addresses from ids, the span map, slots, live objects and stacks (FORMAT 9). Never here: the order
+of the scheduler, growing of tables (a status asks for it), names of types.
+"""
+from libc.stdint cimport INT64_MAX, UINT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+from gotrace._generated cimport (
+    ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, CUT_VARINT, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE,
+    GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, OK, OP_ALLOC, OP_EXISTS, OP_FREE, RAW_TYPE, RUN,
+    SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TYPE_CUT, TYPE_ID_ZERO, TYPE_NUMBER, WHAT_OBJECT, WHAT_SPAN,
+    WHAT_STACK, WIDE_PROC,
+)
+from gotrace._idmap cimport IdMap, find, open_map, place
+from gotrace._runs cimport DONE, Stream, advance, blame, earlier, follow, push, runner_up, sift_down
+from gotrace._varint cimport CUT, likely, read_uvarint
+
+cdef enum:
+    FIRST_EVENT = 128       # Span; wire type = FIRST_EVENT + 3 * what + op
+    LAST_EVENT = 136
+    MANUAL = 254            # spanclass of rows: a manually managed span
+    UNKNOWN = 255           # spanclass of rows: no span known
+    TINY = 5                # spanclass whose slots tiny objects share
+    UNTYPED = 0             # rows of the type table
+    UNRESOLVED = 1
+    LEAF = 16               # pages a leaf of the page map holds
+    GROUP = 32              # cells a group holds
+    GROUPS = 32             # groups a span can have
+    REPLAY = 8              # flag of extract() beside 1 << what
+
+    # Places in ``sizes``: how much of each table is used.
+    N_SPANS = 0
+    FREE_SPAN = 1           # head of the list of free spans, row + 1
+    N_LEAVES = 2
+    N_STACKS = 3            # keys in the map of stacks, dead ones too
+    N_LOOSE = 4
+    N_GROUPS = 5
+    FREE_GROUP = 6
+    N_KEYS = 7
+    LIVE_HEAP_SPANS = 8
+    LIVE_HEAP_BYTES = 9
+    LIVE_MANUAL_SPANS = 10
+    LIVE_MANUAL_BYTES = 11
+    LIVE_STACKS = 12
+    LIVE_STACK_BYTES = 13
+
+    # Places in ``anomalies``; experiments/allocfree.py names them in this order.
+    RELATIVE = 0
+    UNRESOLVED_TYPE = 1
+    OVERLAPPING_SPAN = 2
+    UNKNOWN_SPAN_FREED = 3
+    OBJECT_IN_FREED_SPAN = 4
+    OBJECT_OUTSIDE = 5
+    LIVE_SLOT_ALLOCATED = 6
+    TINY_SHARED = 7
+    UNKNOWN_OBJECT_FREED = 8
+    STACK_OF_ORDER_0 = 9
+    LIVE_STACK_ALLOCATED = 10
+    UNKNOWN_STACK_FREED = 11
+
+
+cdef struct Live:
+    SPAN *spans
+    IdMap pages             # page / LEAF -> leaf + 1
+    int32_t *leaves         # span + 1 by page
+    IdMap stacks            # address -> order, -1 freed
+    IdMap loose             # address of an object outside all spans -> key + 1, -1 freed
+    int32_t *cells          # by slot: key + 1, 0 free
+    IdMap keys              # type and spanclass -> key + 1
+    COUNTS *counts          # by key
+    int64_t *sizes
+    int64_t *anomalies
+    const int64_t *class_bytes
+    int64_t room_spans, room_pages, room_leaves, room_stacks, room_loose, room_groups, room_keys, room_counts
+    uint64_t last_page      # the page and leaf looked up last
+    int64_t last_leaf
+    uint64_t last_pair      # the type and spanclass looked up last
+    int32_t last_key
+    bint replay
+
+
+cdef inline SPAN *span_at(Live *live, uint64_t page) noexcept nogil:
+    """The live span that owns page; of large and manual spans only the first page is known. NULL: none."""
+    cdef uint64_t high = page // LEAF
+    cdef int32_t found
+    if high != live.last_page:
+        found = find(&live.pages, high)
+        if found == 0:
+            return NULL
+        live.last_page = high
+        live.last_leaf = <int64_t> (found - 1) * LEAF
+    found = live.leaves[live.last_leaf + (page % LEAF)]
+    return &live.spans[found - 1] if found else NULL
+
+
+cdef inline int32_t *leaf_cell(Live *live, uint64_t page) noexcept nogil:
+    """Where the span of page is noted; makes the leaf, for which there must be room."""
+    cdef uint64_t high = page // LEAF
+    cdef int64_t at = place(&live.pages, high)
+    cdef int i
+    if live.pages.vals[at] == 0:
+        live.pages.keys[at] = high
+        live.sizes[N_LEAVES] += 1
+        live.pages.vals[at] = <int32_t> live.sizes[N_LEAVES]
+        for i in range(LEAF):
+            live.leaves[(live.sizes[N_LEAVES] - 1) * LEAF + i] = 0
+    return &live.leaves[<int64_t> (live.pages.vals[at] - 1) * LEAF + (page % LEAF)]
+
+
+cdef inline void count_free(Live *live, int32_t key, int64_t size) noexcept nogil:
+    live.counts[key].free_objects += 1
+    live.counts[key].free_bytes += size
+
+
+cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
+    """Forget a span; what lives in it goes with it."""
+    cdef int32_t me = <int32_t> (span - live.spans) + 1
+    cdef int32_t *noted
+    cdef int64_t first
+    cdef int i, j
+    for i in range(span.n_pages):
+        noted = leaf_cell(live, span.page + <uint64_t> i)
+        if noted[0] == me:
+            noted[0] = 0
+    for i in range(GROUPS):
+        if span.groups[i] == 0:
+            continue
+        first = <int64_t> (span.groups[i] - 1) * GROUP
+        for j in range(GROUP):
+            if live.cells[first + j]:
+                count_free(live, live.cells[first + j] - 1, span.elem)
+                live.anomalies[OBJECT_IN_FREED_SPAN] += 1
+                live.cells[first + j] = 0
+        live.cells[first] = <int32_t> live.sizes[FREE_GROUP]
+        live.sizes[FREE_GROUP] = span.groups[i]
+        span.groups[i] = 0
+    if span.spanclass == MANUAL:
+        live.sizes[LIVE_MANUAL_SPANS] -= 1
+        live.sizes[LIVE_MANUAL_BYTES] -= span.bytes
+    else:
+        live.sizes[LIVE_HEAP_SPANS] -= 1
+        live.sizes[LIVE_HEAP_BYTES] -= span.bytes
+    span.live = False
+    span.next_free = <int32_t> live.sizes[FREE_SPAN]
+    live.sizes[FREE_SPAN] = me
+
+
+cdef inline uint8_t spanclass_of(uint64_t kindclass) noexcept nogil:
+    return MANUAL if kindclass & 1 else <uint8_t> (kindclass >> 1)
+
+
+cdef inline uint64_t page_of(const GEN *gen, uint64_t number) noexcept nogil:
+    """The page of a span id, also of one that wrapped because it lies below the heap's base."""
+    return (gen.heap_base + (number << gen.page_shift)) >> gen.page_shift
+
+
+cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op) noexcept nogil:
+    """Enter the span of a Span or SpanAlloc event."""
+    cdef uint64_t page = page_of(gen, args[0])
+    cdef uint64_t n_pages = args[1]
+    cdef int i
+    cdef uint8_t spanclass = spanclass_of(args[2])
+    cdef SPAN *span
+    cdef SPAN *old
+    cdef int32_t *noted
+    cdef int32_t row
+    if n_pages == 0 or n_pages >> (HEAP_ADDRESS_BITS - gen.page_shift):
+        return SPAN_TOO_BIG
+    if args[2] > 270 or (args[2] & 1 and args[2] != 1):
+        return BAD_KINDCLASS
+    old = span_at(live, page)
+    if op == OP_EXISTS and old != NULL and old.page == page and old.spanclass == spanclass:
+        return OK
+    if live.sizes[FREE_SPAN] == 0 and live.sizes[N_SPANS] == live.room_spans:
+        return GROW_SPANS
+    if live.sizes[N_LEAVES] + 2 > live.room_leaves or live.sizes[N_LEAVES] + 2 > live.room_pages // 2:
+        return GROW_PAGES
+    if live.sizes[FREE_SPAN]:
+        row = <int32_t> live.sizes[FREE_SPAN] - 1
+        live.sizes[FREE_SPAN] = live.spans[row].next_free
+    else:
+        row = <int32_t> live.sizes[N_SPANS]
+        live.sizes[N_SPANS] += 1
+    span = &live.spans[row]
+    span.page = page
+    span.base = page << gen.page_shift
+    span.bytes = <int64_t> (n_pages << gen.page_shift)
+    span.spanclass = spanclass
+    span.live = True
+    span.n_pages = 1
+    span.elem = span.bytes
+    span.reciprocal = 0
+    span.n_slots = 1
+    for i in range(GROUPS):
+        span.groups[i] = 0
+    if spanclass == MANUAL:
+        live.sizes[LIVE_MANUAL_SPANS] += 1
+        live.sizes[LIVE_MANUAL_BYTES] += span.bytes
+    else:
+        live.sizes[LIVE_HEAP_SPANS] += 1
+        live.sizes[LIVE_HEAP_BYTES] += span.bytes
+        if spanclass > 1:
+            span.elem = live.class_bytes[spanclass >> 1]
+            span.reciprocal = <uint32_t> ((((<uint64_t> 1) << 32) + <uint64_t> span.elem - 1) // <uint64_t> span.elem)
+            span.n_slots = <uint32_t> min(span.bytes // span.elem, <int64_t> (GROUP * GROUPS))
+            span.n_pages = <int32_t> min(n_pages, <uint64_t> 10)
+    for i in range(span.n_pages):
+        noted = leaf_cell(live, page + <uint64_t> i)
+        if noted[0]:
+            live.anomalies[OVERLAPPING_SPAN] += 1
+            drop_span(live, &live.spans[noted[0] - 1])
+        noted[0] = row + 1
+    return OK
+
+
+cdef inline int32_t key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept nogil:
+    """The key of a type and spanclass, -1 if there is no room for another one."""
+    cdef uint64_t pair = <uint64_t> kind << 8 | spanclass
+    cdef int64_t at
+    cdef COUNTS *new
+    if pair == live.last_pair:
+        return live.last_key
+    at = place(&live.keys, pair)
+    if live.keys.vals[at] == 0:
+        if live.sizes[N_KEYS] == live.room_counts or live.sizes[N_KEYS] >= live.room_keys // 2:
+            return -1
+        new = &live.counts[live.sizes[N_KEYS]]
+        new.type = kind
+        new.spanclass = spanclass
+        new.alloc_objects = new.alloc_bytes = new.free_objects = new.free_bytes = 0
+        new.start_objects = new.start_bytes = 0
+        live.sizes[N_KEYS] += 1
+        live.keys.keys[at] = pair
+        live.keys.vals[at] = <int32_t> live.sizes[N_KEYS]
+    live.last_pair = pair
+    live.last_key = live.keys.vals[at] - 1
+    return live.last_key
+
+
+cdef inline int32_t *cell_of(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
+    """The cell of a slot, NULL if its group was never used."""
+    cdef int32_t group = span.groups[slot // GROUP]
+    return &live.cells[<int64_t> (group - 1) * GROUP + slot % GROUP] if group else NULL
+
+
+cdef int32_t *new_cell(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
+    """Make the group of a slot; NULL if there is no room."""
+    cdef int32_t group
+    cdef int i
+    if live.sizes[FREE_GROUP]:
+        group = <int32_t> live.sizes[FREE_GROUP]
+        live.sizes[FREE_GROUP] = live.cells[<int64_t> (group - 1) * GROUP]
+    elif live.sizes[N_GROUPS] < live.room_groups:
+        live.sizes[N_GROUPS] += 1
+        group = <int32_t> live.sizes[N_GROUPS]
+    else:
+        return NULL
+    for i in range(GROUP):
+        live.cells[<int64_t> (group - 1) * GROUP + i] = 0
+    span.groups[slot // GROUP] = group
+    return cell_of(live, span, slot)
+
+
+cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, int32_t kind, uint8_t op) noexcept nogil:
+    """Let an object live from now on; span is NULL for one outside all spans."""
+    cdef int64_t at = 0, size = 0
+    cdef int32_t key = key_of(live, kind, span.spanclass if span != NULL else UNKNOWN)
+    cdef int32_t *cell
+    if key < 0:
+        return GROW_KEYS
+    if span != NULL:
+        size = span.elem
+        cell = cell_of(live, span, slot)
+        if cell == NULL:
+            cell = new_cell(live, span, slot)
+            if cell == NULL:
+                return GROW_CELLS
+    else:
+        if live.sizes[N_LOOSE] >= live.room_loose // 2:
+            return GROW_LOOSE
+        at = place(&live.loose, named)
+        if live.loose.vals[at] == 0:
+            live.loose.keys[at] = named
+            live.loose.vals[at] = -1
+            live.sizes[N_LOOSE] += 1
+        cell = &live.loose.vals[at]
+    if cell[0] > 0:
+        if op == OP_EXISTS:
+            return OK
+        if span != NULL and span.spanclass == TINY:
+            live.anomalies[TINY_SHARED] += 1
+            return OK
+        live.anomalies[LIVE_SLOT_ALLOCATED] += 1
+        count_free(live, cell[0] - 1, size)
+    cell[0] = key + 1
+    if op == OP_EXISTS:
+        live.counts[key].start_objects += 1
+        live.counts[key].start_bytes += size
+    else:
+        live.counts[key].alloc_objects += 1
+        live.counts[key].alloc_bytes += size
+    return OK
+
+
+cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noexcept nogil:
+    """End the object in a slot."""
+    cdef int32_t *cell = cell_of(live, span, slot) if span != NULL else NULL
+    cdef int64_t at
+    cdef int i
+    if cell != NULL and cell[0]:
+        count_free(live, cell[0] - 1, span.elem)
+        cell[0] = 0
+        return
+    if live.sizes[N_LOOSE]:
+        for i in range(2):              # the slot, or the pointer behind its header
+            at = place(&live.loose, named + <uint64_t> (8 * i))
+            if live.loose.vals[at] > 0:
+                count_free(live, live.loose.vals[at] - 1, 0)
+                live.loose.vals[at] = -1
+                return
+    live.anomalies[UNKNOWN_OBJECT_FREED] += 1
+
+
+cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) noexcept nogil:
+    """Enter the stack of a GoroutineStack or GoroutineStackAlloc event."""
+    cdef int64_t at
+    if order > HEAP_ADDRESS_BITS:
+        return STACK_ORDER_TOO_BIG
+    if order == 0:
+        return OK
+    if live.sizes[N_STACKS] >= live.room_stacks // 2:
+        return GROW_STACKS
+    at = place(&live.stacks, address)
+    if live.stacks.vals[at] > 0:
+        if op == OP_EXISTS:
+            return OK
+        live.anomalies[LIVE_STACK_ALLOCATED] += 1
+        live.sizes[LIVE_STACKS] -= 1
+        live.sizes[LIVE_STACK_BYTES] -= <int64_t> 1 << (live.stacks.vals[at] - 1)
+    elif live.stacks.vals[at] == 0:
+        live.stacks.keys[at] = address
+        live.sizes[N_STACKS] += 1
+    live.stacks.vals[at] = <int32_t> order
+    live.sizes[LIVE_STACKS] += 1
+    live.sizes[LIVE_STACK_BYTES] += <int64_t> 1 << (order - 1)
+    return OK
+
+
+cdef inline SPAN *slot_at(Live *live, const GEN *gen, uint64_t named, uint32_t *slot) noexcept nogil:
+    """The heap span and slot that an object's address lies in; NULL: none."""
+    cdef SPAN *span = span_at(live, named >> gen.page_shift)
+    if span == NULL or span.spanclass == MANUAL:
+        return NULL
+    slot[0] = <uint32_t> (((named - span.base) * span.reciprocal) >> 32)
+    return span if slot[0] < span.n_slots else NULL
+
+
+cdef int look_ahead(Live *live, const Stream *s, const GEN *gen, RUN *run, const IdMap *types) noexcept nogil:
+    """Apply the whole run of snapshot events that begins at the current one, before any other thread's events.
+
+    The world stood still while they were written, but their times run ahead of the clock (FORMAT 9.9).
+    Applying one twice changes nothing, so this may stop for room and begin anew.
+    """
+    cdef RUN ahead = run[0]
+    cdef FAULT ignored
+    cdef int status = OK
+    cdef uint32_t slot = 0
+    cdef uint64_t named
+    cdef SPAN *span
+    while ahead.type == 128 or ahead.type == 131 or ahead.type == 134:
+        if ahead.type == 128:
+            status = make_span(live, gen, ahead.args, OP_EXISTS)
+        elif ahead.type == 134:
+            status = make_stack(live, gen.heap_base + ahead.args[0] * gen.stack_align, ahead.args[1], OP_EXISTS)
+        elif live.replay:
+            named = gen.heap_base + ahead.args[0] * gen.object_align
+            span = slot_at(live, gen, named, &slot)
+            status = be_born(live, span, slot, named, type_of(types, ahead.args[1]), OP_EXISTS)
+        if status != OK:
+            return status if status > 0 else OK     # a fault is raised when its event's turn comes
+        run.snapshot = ahead.start + 1
+        if advance(s, &ahead, &ignored) != OK:
+            break
+    return OK
+
+
+cdef inline int32_t type_of(const IdMap *types, uint64_t number) noexcept nogil:
+    """Row of the type table for a type id of this generation."""
+    cdef int32_t row
+    if number == 0:
+        return UNTYPED
+    row = find(types, number) if types.vals != NULL else 0
+    return row if row else UNRESOLVED
+
+
+cdef int stack_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALLOC *row) noexcept nogil:
+    cdef uint64_t address = gen.heap_base + run.args[0] * gen.stack_align
+    cdef int64_t at
+    cdef int status = OK
+    row.address = address
+    row.spanclass = UNKNOWN
+    row.size = 0
+    if op == OP_FREE:
+        at = place(&live.stacks, address)
+        if live.stacks.vals[at] > 0:
+            row.size = <int64_t> 1 << (live.stacks.vals[at] - 1)
+            live.stacks.vals[at] = -1
+            live.sizes[LIVE_STACKS] -= 1
+            live.sizes[LIVE_STACK_BYTES] -= row.size
+        else:
+            live.anomalies[UNKNOWN_STACK_FREED] += 1
+        return OK
+    if op == OP_ALLOC or run.start >= run.snapshot:
+        status = make_stack(live, address, run.args[1], op)
+        if status != OK:
+            return status
+    if run.args[1]:
+        row.size = <int64_t> 1 << (run.args[1] - 1)
+    else:
+        live.anomalies[STACK_OF_ORDER_0] += 1
+    return OK
+
+
+cdef int span_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALLOC *row) noexcept nogil:
+    cdef uint64_t page = page_of(gen, run.args[0])
+    cdef int status
+    cdef SPAN *span
+    row.address = page << gen.page_shift
+    if op == OP_FREE:
+        span = span_at(live, page)
+        if span == NULL or span.page != page:
+            live.anomalies[UNKNOWN_SPAN_FREED] += 1
+            row.size = 0
+            row.spanclass = UNKNOWN
+            return OK
+        row.size = span.bytes
+        row.spanclass = span.spanclass
+        drop_span(live, span)
+        return OK
+    if op == OP_ALLOC or run.start >= run.snapshot:
+        status = make_span(live, gen, run.args, op)
+        if status != OK:
+            return status
+    row.size = <int64_t> (run.args[1] << gen.page_shift)
+    row.spanclass = spanclass_of(run.args[2])
+    return OK
+
+
+def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
+            const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, CTX[::1] ctxs, int32_t[::1] heap,
+            int64_t[::1] state, uint64_t[::1] type_keys, int32_t[::1] type_vals, uint64_t multiplier,
+            SPAN[::1] spans, uint64_t[::1] page_keys, int32_t[::1] page_vals, int32_t[::1] leaves,
+            uint64_t[::1] stack_keys, int32_t[::1] stack_vals, uint64_t[::1] loose_keys, int32_t[::1] loose_vals,
+            int32_t[::1] cells, uint64_t[::1] key_keys, int32_t[::1] key_vals, COUNTS[::1] counts,
+            int64_t[::1] sizes, int64_t[::1] anomalies, const int64_t[::1] class_bytes, int flags,
+            ALLOC[::1] rows, FAULT[::1] faults):
+    """Merge the runs of a slab by time and resolve their alloc/free events; the number of rows made.
+
+    ``flags`` has 1 << what for each kind of row wanted, and 8 to replay objects into ``counts``. ``state`` is
+    (generation, size of heap) and starts at (0, -1); with ``runs``, ``ctxs``, ``heap`` and the tables it holds
+    the place where a call went on to. faults[0].status is FULL when rows are used up, GROW_... when that table
+    must grow before the next call, 0 at the end of the slab, below 0 for a fault.
+    """
+    cdef int64_t n = 0, room = rows.shape[0], g = state[0], rival_time
+    cdef int32_t size = <int32_t> state[1], r, second
+    cdef int status = OK
+    cdef uint8_t what, op
+    cdef bint rival_first
+    cdef uint32_t slot = 0
+    cdef uint64_t named, inset
+    cdef Stream s
+    cdef Live live
+    cdef IdMap types
+    cdef FAULT *fault = &faults[0]
+    cdef CTX *ctx
+    cdef SPAN *span
+    cdef const GEN *gen
+    cdef RUN run
+    cdef ALLOC row
+    cdef ALLOC *out = &rows[0] if room else NULL
+    cdef RUN *all_runs = &runs[0]
+    cdef int32_t *front = &heap[0]
+    s.data = &data[0]
+    s.size = data.shape[0]
+    s.base = base
+    s.batches = &batches[0]
+    s.order = &order[0]
+    s.n_args = &n_args[0]
+    live.spans = &spans[0]
+    live.room_spans = spans.shape[0]
+    open_map(&live.pages, &page_keys[0], &page_vals[0], log2(page_keys.shape[0]), multiplier)
+    live.room_pages = page_keys.shape[0]
+    live.leaves = &leaves[0]
+    live.room_leaves = leaves.shape[0] // LEAF
+    open_map(&live.stacks, &stack_keys[0], &stack_vals[0], log2(stack_keys.shape[0]), multiplier)
+    live.room_stacks = stack_keys.shape[0]
+    open_map(&live.loose, &loose_keys[0], &loose_vals[0], log2(loose_keys.shape[0]), multiplier)
+    live.room_loose = loose_keys.shape[0]
+    live.cells = &cells[0]
+    live.room_groups = cells.shape[0] // GROUP
+    open_map(&live.keys, &key_keys[0], &key_vals[0], log2(key_keys.shape[0]), multiplier)
+    live.room_keys = key_keys.shape[0]
+    live.counts = &counts[0]
+    live.room_counts = counts.shape[0]
+    live.sizes = &sizes[0]
+    live.anomalies = &anomalies[0]
+    live.class_bytes = &class_bytes[0]
+    live.last_page = live.last_pair = UINT64_MAX
+    live.last_leaf = live.last_key = 0
+    live.replay = (flags & REPLAY) != 0
+    with nogil:
+        while g < gens.shape[0]:
+            gen = &gens[g]
+            s.factor = gen.factor
+            open_map(&types, NULL, NULL, 1, multiplier)
+            if gen.type_bits:
+                open_map(&types, &type_keys[gen.type_at], &type_vals[gen.type_at], gen.type_bits, multiplier)
+            if size < 0:
+                size = 0
+                for r in range(gen.first_run, gen.first_run + gen.n_runs):
+                    status = advance(&s, &all_runs[r], fault)
+                    if status < 0:
+                        break
+                    if status == OK:
+                        push(all_runs, front, size, r)
+                        size += 1
+                if status < 0:
+                    break
+                status = OK
+            while size:
+                r = front[0]
+                run = all_runs[r]
+                ctx = &ctxs[run.ctx]
+                second = runner_up(all_runs, front, size)
+                rival_time = all_runs[second].time if second >= 0 else INT64_MAX
+                rival_first = 0 <= second < r
+                while True:
+                    if run.type < FIRST_EVENT or run.type > LAST_EVENT:
+                        if follow(ctx, &run) != OK:
+                            status = blame(&s, &run, fault, WIDE_PROC, run.args[0])
+                            break
+                    else:
+                        what = (run.type - FIRST_EVENT) // 3
+                        op = (run.type - FIRST_EVENT) % 3
+                        if n == room and (flags >> what) & 1:
+                            status = FULL
+                            break
+                        if op == OP_EXISTS and run.start >= run.snapshot:
+                            status = look_ahead(&live, &s, gen, &run, &types)
+                            if status != OK:
+                                break
+                        row.type = 0
+                        row.inset = 0
+                        if what == WHAT_OBJECT:
+                            named = gen.heap_base + run.args[0] * gen.object_align
+                            span = slot_at(&live, gen, named, &slot)
+                            if op != OP_FREE:
+                                row.type = type_of(&types, run.args[1])
+                            if live.replay:
+                                if op == OP_FREE:
+                                    die(&live, span, slot, named)
+                                elif op == OP_ALLOC:
+                                    status = be_born(&live, span, slot, named, row.type, op)
+                                    if status != OK:
+                                        break
+                            live.anomalies[UNRESOLVED_TYPE] += row.type == UNRESOLVED
+                            if span != NULL:
+                                row.address = span.base + slot * <uint64_t> span.elem
+                                row.size = span.elem
+                                row.spanclass = span.spanclass
+                                inset = named - row.address
+                                row.inset = <uint8_t> inset if inset < 255 else 255
+                            else:
+                                row.address = named
+                                row.size = 0
+                                row.spanclass = UNKNOWN
+                                live.anomalies[OBJECT_OUTSIDE] += op == OP_ALLOC
+                        else:
+                            if what == WHAT_SPAN:
+                                status = span_event(&live, gen, &run, op, &row)
+                            else:
+                                status = stack_event(&live, gen, &run, op, &row)
+                            if status != OK:
+                                if status < 0:
+                                    blame(&s, &run, fault, status, run.args[
+                                        2 if status == BAD_KINDCLASS else 1])
+                                break
+                        live.anomalies[RELATIVE] += gen.relative
+                        if (flags >> what) & 1:
+                            row.time = run.time
+                            row.offset = s.base + run.start
+                            row.g = ctx.g
+                            row.m = run.m
+                            row.p = ctx.p
+                            row.generation = <uint32_t> gen.number
+                            row.what = what
+                            row.op = op
+                            out[n] = row
+                            n += 1
+                    status = advance(&s, &run, fault)
+                    if status != OK:
+                        break
+                    if run.time >= rival_time and (run.time > rival_time or rival_first):
+                        break
+                all_runs[r] = run
+                if status == DONE:
+                    size -= 1
+                    front[0] = front[size]
+                    status = OK
+                if status != OK:
+                    break
+                sift_down(all_runs, front, size)
+            if status != OK:
+                break
+            g += 1
+            size = -1
+    state[0] = g
+    state[1] = size
+    fault.status = status
+    return n
+
+
+cdef int log2(Py_ssize_t places) noexcept nogil:
+    cdef int bits = 0
+    while (<Py_ssize_t> 1 << bits) < places:
+        bits += 1
+    return bits
+
+
+def rehash(const uint64_t[::1] keys, const int32_t[::1] vals, uint64_t[::1] new_keys, int32_t[::1] new_vals,
+           uint64_t multiplier):
+    """Enter all keys of one map into a larger, empty one."""
+    cdef Py_ssize_t i
+    cdef int64_t at
+    cdef IdMap table
+    with nogil:
+        open_map(&table, &new_keys[0], &new_vals[0], log2(new_keys.shape[0]), multiplier)
+        for i in range(keys.shape[0]):
+            if vals[i]:
+                at = place(&table, keys[i])
+                table.keys[at] = keys[i]
+                table.vals[at] = vals[i]
+
+
+def parse_types(const uint8_t[::1] data, Py_ssize_t at, RAW_TYPE[::1] rows, FAULT[::1] faults):
+    """Read type records from data[at] to its end; the number of rows. faults[0].offset counts from data[0]."""
+    cdef const uint8_t *p
+    cdef const uint8_t *start
+    cdef const uint8_t *end
+    cdef uint64_t field[5]
+    cdef Py_ssize_t n = 0
+    cdef int i, got
+    cdef FAULT *fault = &faults[0]
+    fault.status = OK
+    if data.shape[0] <= at:
+        return 0
+    with nogil:
+        start = &data[0]
+        end = start + data.shape[0]
+        p = start + at
+        while p < end:
+            fault.offset = p - start
+            for i in range(5):
+                got = read_uvarint(p, end, &field[i])
+                if got < 0:
+                    fault.offset = p - start
+                    fault.status = TYPE_CUT if got == CUT else got
+                    break
+                p += got
+            if fault.status != OK:
+                break
+            if field[4] > <uint64_t> (end - p):
+                fault.status = TYPE_CUT
+                break
+            if field[0] == 0:
+                fault.status = TYPE_ID_ZERO
+                break
+            fault.detail = max(field[2], field[3])
+            if fault.detail >> 62:
+                fault.status = TYPE_NUMBER
+                break
+            rows[n].id = field[0]
+            rows[n].address = field[1]
+            rows[n].size = field[2]
+            rows[n].ptr_bytes = field[3]
+            rows[n].at = p - start
+            rows[n].length = <int64_t> field[4]
+            n += 1
+            p += field[4]
+    return n

@@ -1,0 +1,264 @@
+"""Record types: the public rows of each table, and the rows that kernels share with Python.
+
+All are aligned structs; a unit stands behind each field. The C structs in ``_generated.pxd`` are written from
+this page by ``tools/gen_pxd.py``. Never here: computation.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+def _aligned(*fields: tuple[str, str] | tuple[str, str, tuple[int, ...]]) -> "np.dtype[np.void]":
+    return np.dtype(list(fields), align=True)
+
+
+class What(IntEnum):
+    """What an AllocFree event is about; wire type = 128 + 3 * what + op."""
+
+    SPAN = 0
+    OBJECT = 1
+    STACK = 2
+
+
+class Op(IntEnum):
+    """What happened to it."""
+
+    EXISTS = 0
+    ALLOC = 1
+    FREE = 2
+
+
+class State(IntEnum):
+    """How much of a generation could be read."""
+
+    WHOLE = 0
+    CUT = 1
+    SKIPPED = 2
+
+
+# --- public rows --------------------------------------------------------------------------------------------
+
+ALLOC = _aligned(
+    ("time", "i8"),  # ns, the event's own time
+    ("address", "u8"),  # byte address of the slot, span or stack
+    ("size", "i8"),  # bytes; 0 unknown
+    ("offset", "i8"),  # byte in the file
+    ("g", "i8"),  # goroutine; -1 none
+    ("m", "i8"),  # thread
+    ("type", "i4"),  # row of types; 0 untyped, 1 unresolved
+    ("p", "i4"),  # proc; -1 none
+    ("generation", "u4"),  # low 32 bits of its number
+    ("what", "u1"),  # What
+    ("op", "u1"),  # Op
+    ("spanclass", "u1"),  # sizeclass * 2 + noscan; 254 manual, 255 unknown
+    ("inset", "u1"),  # bytes from address to the pointer named; 255 more
+)
+EXPERIMENTAL = _aligned(
+    ("time", "i8"),  # ns, the event's own time
+    ("offset", "i8"),  # byte in the file
+    ("g", "i8"),  # goroutine; -1 none
+    ("m", "i8"),  # thread
+    ("args", "u8", (4,)),  # raw arguments without the time; unused 0
+    ("p", "i4"),  # proc; -1 none
+    ("generation", "u4"),  # low 32 bits of its number
+    ("experiment", "u1"),  # id of the experiment
+    ("type", "u1"),  # wire type
+    ("n_args", "u1"),  # how many of args are used
+)
+GENERATION = _aligned(
+    ("number", "u8"),
+    ("offset", "i8"),  # byte of its first batch
+    ("nbytes", "i8"),  # bytes
+    ("start", "i8"),  # ns, smallest base time of its batches
+    ("end", "i8"),  # ns, largest time of its events
+    ("wall", "M8[ns]"),  # wall clock at start; NaT unknown
+    ("frequency", "u8"),  # clock units a second
+    ("events", "i8"),  # timed events
+    ("batches", "i4"),
+    ("threads", "i4"),
+    ("strings", "i4"),
+    ("stacks", "i4"),
+    ("samples", "i4"),
+    ("types", "i4"),
+    ("state", "u1"),  # State
+)
+TYPE = _aligned(
+    ("name", "O"),  # str
+    ("address", "u8"),  # byte address of the type descriptor: the identity
+    ("size", "i8"),  # bytes of a value
+    ("ptr_bytes", "i8"),  # bytes of its prefix that can hold pointers
+)
+STRING = _aligned(
+    ("text", "O"),  # str; bytes that are no UTF-8 come as surrogate escapes
+    ("id", "u8"),  # as events of its generation name it
+    ("generation", "u4"),  # low 32 bits of its number
+)
+STACK = _aligned(
+    ("id", "u8"),  # as events of its generation name it
+    ("first", "i8"),  # row of frames where it begins, leaf first
+    ("n_frames", "i4"),
+    ("generation", "u4"),  # low 32 bits of its number
+)
+FRAME = _aligned(
+    ("pc", "u8"),
+    ("line", "u8"),
+    ("function", "i4"),  # row of strings
+    ("file", "i4"),  # row of strings
+    ("stack", "i4"),  # row of stacks
+)
+SAMPLE = _aligned(
+    ("time", "i8"),  # ns
+    ("offset", "i8"),  # byte in the file
+    ("g", "i8"),  # goroutine; -1 none
+    ("m", "i8"),  # thread
+    ("stack", "i4"),  # row of stacks
+    ("p", "i4"),  # proc; -1 none
+    ("generation", "u4"),  # low 32 bits of its number
+)
+HEAP = _aligned(
+    ("name", "O"),  # str
+    ("inuse_objects", "i8"),
+    ("inuse_bytes", "i8"),
+    ("alloc_objects", "i8"),
+    ("alloc_bytes", "i8"),
+    ("free_objects", "i8"),
+    ("free_bytes", "i8"),
+    ("start_objects", "i8"),
+    ("start_bytes", "i8"),
+)
+
+# --- rows between kernels and Python ------------------------------------------------------------------------
+
+
+class BatchKind(IntEnum):
+    """What a batch holds, told by its type byte and, for an ordinary one, by its first data byte."""
+
+    EVENTS = 0
+    STRINGS = 1
+    STACKS = 2
+    SAMPLES = 3
+    SYNC = 4
+    EXPERIMENT = 5
+    END = 6
+
+
+BATCH = _aligned(
+    ("offset", "i8"),  # absolute byte of the type byte
+    ("time", "u8"),  # clock units
+    ("generation", "u8"),
+    ("m", "i8"),
+    ("gen", "i4"),  # row of GEN in this slab
+    ("size", "i4"),  # data bytes
+    ("head", "u1"),  # header bytes
+    ("kind", "u1"),  # BatchKind
+    ("experiment", "u1"),
+)
+RAW_STRING = _aligned(
+    ("id", "u8"),
+    ("offset", "i8"),  # absolute byte of the record
+    ("at", "i8"),  # buffer index of its bytes
+    ("size", "i4"),
+    ("gen", "i4"),  # row of GEN
+)
+RAW_STACK = _aligned(
+    ("id", "u8"),
+    ("offset", "i8"),  # absolute byte of the record
+    ("first", "i8"),  # row of RAW_FRAME
+    ("n_frames", "i4"),
+    ("gen", "i4"),  # row of GEN
+)
+RAW_FRAME = _aligned(
+    ("pc", "u8"),
+    ("function", "u8"),  # string id
+    ("file", "u8"),  # string id
+    ("line", "u8"),
+    ("stack", "i4"),  # row of RAW_STACK
+    ("gen", "i4"),  # row of GEN
+)
+RAW_SAMPLE = _aligned(
+    ("offset", "i8"),  # absolute byte of the record
+    ("args", "u8", (5,)),  # time, m, p, g, stack
+    ("gen", "i4"),  # row of GEN
+)
+RAW_TYPE = _aligned(
+    ("id", "u8"),
+    ("address", "u8"),  # byte address of the type descriptor
+    ("size", "u8"),  # bytes
+    ("ptr_bytes", "u8"),  # bytes
+    ("at", "i8"),  # index of the name's bytes in the batch's data
+    ("length", "i8"),  # bytes of the name
+)
+CLOCK = _aligned(
+    ("frequency", "u8"),  # clock units a second
+    ("time", "u8"),  # clock units: when the snapshot was taken
+    ("mono", "u8"),  # ns of the monotonic clock
+    ("sec", "i8"),  # s since the Unix epoch
+    ("nsec", "i8"),  # ns of that second
+    ("n_frequencies", "u1"),
+    ("n_snapshots", "u1"),
+)
+FAULT = _aligned(
+    ("offset", "i8"),  # absolute byte
+    ("detail", "u8"),  # the number at fault
+    ("limit", "u8"),  # the bound it broke
+    ("status", "i4"),  # Status of errors.py; 0 none
+    ("batch", "i4"),  # row of BATCH; -1 none
+    ("type", "i4"),  # event type; -1 none
+)
+GEN = _aligned(
+    ("number", "u8"),
+    ("factor", "f8"),  # ns per clock unit
+    ("heap_base", "u8"),  # AllocFree info: lowest heap address
+    ("object_align", "u8"),
+    ("stack_align", "u8"),
+    ("type_at", "i8"),  # where its part of the type index begins
+    ("first_run", "i4"),
+    ("n_runs", "i4"),
+    ("page_shift", "u1"),
+    ("type_bits", "u1"),  # log2 of the size of that part; 0 none
+    ("relative", "u1"),  # 1: no info batch so far
+)
+RUN = _aligned(
+    ("args", "u8", (4,)),  # of the current event
+    ("time", "i8"),  # ns, of the current event
+    ("start", "i8"),  # buffer index of the current event
+    ("next", "i8"),  # and of the one after it
+    ("end", "i8"),  # end of the current batch's data
+    ("base", "i8"),  # ns, the current batch's base time
+    ("snapshot", "i8"),  # EXISTS events below this buffer index are applied already
+    ("m", "i8"),
+    ("batch", "i4"),  # place in the list of batches
+    ("last_batch", "i4"),  # end of its part of that list
+    ("ctx", "i4"),  # row of CTX
+    ("type", "u1"),
+)
+CTX = _aligned(
+    ("m", "i8"),
+    ("g", "i8"),
+    ("p", "i4"),
+    ("in_syscall", "u1"),
+)
+SPAN = _aligned(
+    ("base", "u8"),  # byte address
+    ("bytes", "i8"),  # of the whole span
+    ("page", "u8"),  # number of its first page
+    ("elem", "i8"),  # bytes of a slot
+    ("reciprocal", "u4"),  # ceil(2**32 / elem); 0 where slot 0 is all there is
+    ("n_slots", "u4"),
+    ("n_pages", "i4"),  # entries in the page map
+    ("next_free", "i4"),
+    ("spanclass", "u1"),
+    ("live", "u1"),
+    ("groups", "i4", (32,)),  # cells in groups of 32, made when first used; 0 none
+)
+COUNTS = _aligned(
+    ("type", "i4"),
+    ("spanclass", "u1"),
+    ("alloc_objects", "i8"),
+    ("alloc_bytes", "i8"),
+    ("free_objects", "i8"),
+    ("free_bytes", "i8"),
+    ("start_objects", "i8"),
+    ("start_bytes", "i8"),
+)

@@ -1,0 +1,193 @@
+"""AllocFree: what its batches say (FORMAT 9.5, 9.6), and one table of types for the whole trace.
+
+Never here: its events; the kernel resolves them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace import _allocfree, _varint
+from gotrace.dtypes import RAW_TYPE, TYPE
+from gotrace.errors import ExperimentError, Status, from_fault
+from gotrace.slabs import I4, Rows, new_fault
+from gotrace.spec.limits import HEAP_ADDRESS_BITS
+
+ANOMALIES: tuple[str, ...] = (
+    "relative addresses",
+    "unresolved types",
+    "overlapping spans",
+    "frees of an unknown span",
+    "objects in a freed span",
+    "objects outside any span",
+    "allocations in a live slot",
+    "tiny objects in a shared slot",
+    "frees of an unknown object",
+    "stacks of order 0",
+    "allocations of a live stack",
+    "frees of an unknown stack",
+)
+"""Names of the kernel's counters, in its order."""
+
+UNTYPED, UNRESOLVED = 0, 1
+"""Rows of the type table that are no types."""
+
+
+class Info(NamedTuple):
+    """Where the heap begins and how ids are scaled, all in bytes."""
+
+    heap_base: int
+    page_size: int
+    object_align: int
+    stack_align: int
+
+
+DEFAULT_INFO = Info(0, 8192, 8, 2048)
+"""Without an info batch: addresses count from an unknown base."""
+
+
+@dataclass
+class AllocFreeData:
+    """The tables of one generation.
+
+    Attributes
+    ----------
+    info : Info or None
+        Only the first generation of a session has it.
+    types : ndarray of RAW_TYPE
+        Types with their ids of this generation, in file order.
+    names : list of bytes
+        Name of each of ``types``.
+    unknown : list of bytes
+        Batches of a kind that nobody knows.
+    notes : list of str
+        What is odd about them.
+    """
+
+    info: Info | None = None
+    types: Rows = field(default_factory=lambda: np.empty(0, RAW_TYPE))
+    names: list[bytes] = field(default_factory=list)
+    unknown: list[bytes] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
+    """Read the batches of one generation, in the layout of the releases or of the original change.
+
+    Raises
+    ------
+    ExperimentError
+        When a table is cut off or an info batch holds impossible values; ``offset`` is -1.
+    """
+    data = AllocFreeData()
+    tables: list[Rows] = []
+    for _, batch in batches:
+        if not batch:
+            continue
+        if batch[0] == 1 and (info := _info(batch)) is not None:
+            if data.info is not None and data.info != info:
+                data.notes.append("a second info batch with other values")
+            data.info = data.info or info
+        elif batch[0] == 0:
+            tables.append(_types(data, batch, 1))
+        else:
+            try:
+                tables.append(_types(data, batch, 0))
+            except ExperimentError:
+                data.unknown.append(batch)
+                data.notes.append(f"an alloc/free batch of unknown kind {batch[0]}")
+    if tables:
+        data.types = np.concatenate(tables)
+        if len(np.unique(data.types["id"])) < len(data.types):
+            data.notes.append("a type id stands twice; the first one counts")
+    return data
+
+
+def _info(batch: bytes) -> Info | None:
+    """Read an info batch; None if it is a table of the original layout that begins with id 1."""
+    values = np.empty(5, np.uint64)
+    n, at, _ = _varint.decode(np.frombuffer(batch, np.uint8)[1:], values)
+    if n < 4 or at < len(batch) - 1:
+        return None
+    info = Info(*(int(v) for v in values[:4]))
+    for size in info[1:]:
+        if size & (size - 1) or not 1 <= size <= 1 << 20:
+            raise _error(Status.BAD_INFO, size)
+    if info.page_size < 512 or info.heap_base % info.page_size or info.heap_base >> HEAP_ADDRESS_BITS > 1 << 15:
+        raise _error(Status.BAD_INFO, info.page_size if info.page_size < 512 else info.heap_base)
+    return info
+
+
+def _types(data: AllocFreeData, batch: bytes, at: int) -> Rows:
+    rows = np.empty(len(batch) // 5 + 1, RAW_TYPE)
+    fault = new_fault()
+    n = _allocfree.parse_types(np.frombuffer(batch, np.uint8), at, rows, fault)
+    if fault[0]["status"]:
+        raise from_fault(fault[0])
+    rows = rows[:n].copy()
+    data.names += [batch[a : a + size] for a, size in zip(rows["at"].tolist(), rows["length"].tolist(), strict=True)]
+    return rows
+
+
+def _error(status: Status, detail: int) -> ExperimentError:
+    fault = new_fault()
+    fault["status"], fault["detail"] = status, detail
+    error = from_fault(fault[0])
+    assert isinstance(error, ExperimentError)
+    return error
+
+
+class TypeTable:
+    """Types of the whole trace: one row for each descriptor, in order of first appearance."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = ["(untyped)", "(unresolved)"]
+        self._address: list[int] = [0, 0]
+        self._size: list[int] = [0, 0]
+        self._ptr_bytes: list[int] = [0, 0]
+        self._known: npt.NDArray[np.uint64] = np.empty(0, np.uint64)  # addresses, sorted, and the rows they have
+        self._rows: I4 = np.empty(0, np.int32)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def enter(self, data: AllocFreeData) -> I4:
+        """Return the rows of a generation's types; new descriptors get new rows."""
+        address = data.types["address"]
+        if len(self._known):
+            place = np.minimum(np.searchsorted(self._known, address), len(self._known) - 1)
+            known = self._known[place] == address
+            if known.all():
+                return self._rows[place]
+        else:
+            known = np.zeros(len(address), bool)
+        _, first = np.unique(address, return_index=True)
+        fresh = np.sort(first[~known[first]])
+        for i in fresh.tolist():
+            self.names.append(data.names[i].decode("utf-8", "surrogateescape"))
+            self._address.append(int(address[i]))
+            self._size.append(int(data.types["size"][i]))
+            self._ptr_bytes.append(int(data.types["ptr_bytes"][i]))
+        every = np.concatenate((self._known, address[fresh]))
+        rows = np.concatenate((self._rows, np.arange(len(self) - len(fresh), len(self), dtype=np.int32)))
+        order = np.argsort(every)
+        self._known, self._rows = every[order], rows[order].astype(np.int32)
+        return self._rows[np.searchsorted(self._known, address)]
+
+    def rows(self, start: int = 0) -> Rows:
+        """Rows of TYPE from row ``start`` on."""
+        table = np.empty(len(self) - start, TYPE)
+        table["name"] = self.names[start:]
+        table["address"] = np.array(self._address[start:], np.uint64)
+        table["size"] = self._size[start:]
+        table["ptr_bytes"] = self._ptr_bytes[start:]
+        return table
+
+    def label(self, row: int) -> str:
+        """Name of a row for reports: a name that several types share gets its address."""
+        name = self.names[row]
+        return f"{name}@{self._address[row]:#x}" if self.names.count(name) > 1 else name

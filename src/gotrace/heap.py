@@ -1,0 +1,185 @@
+"""The replayed heap: the kernel's tables, and what they add up to.
+
+Never here: reading of events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gotrace import _allocfree
+from gotrace.dtypes import COUNTS, HEAP, SPAN
+from gotrace.errors import Status
+from gotrace.experiments.allocfree import ANOMALIES, UNRESOLVED, UNTYPED, TypeTable
+from gotrace.slabs import Rows
+from gotrace.spec.limits import CLASS_BYTES
+from gotrace.tables import MULTIPLIER
+
+_LEAF = 16  # pages a leaf of the page map holds; as in the kernel
+_GROUP = 32  # cells a group holds; as in the kernel
+UNKNOWN_CLASS = 255
+
+
+class LiveHeap:
+    """Tables that the kernel fills and that grow here when it asks for it."""
+
+    def __init__(self) -> None:
+        self.spans = np.empty(256, SPAN)
+        self.pages = _new_map(512)
+        self.leaves = np.empty(128 * _LEAF, np.int32)
+        self.stacks = _new_map(512)
+        self.loose = _new_map(64)
+        self.cells = np.empty(1024 * _GROUP, np.int32)
+        self.keys = _new_map(512)
+        self.counts = np.zeros(256, COUNTS)
+        self.sizes = np.zeros(16, np.int64)
+        self.anomalies = np.zeros(len(ANOMALIES), np.int64)
+
+    def arrays(self) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+        """All tables in the order in which the kernel takes them."""
+        return (
+            *(self.spans, *self.pages, self.leaves, *self.stacks, *self.loose, self.cells, *self.keys),
+            *(self.counts, self.sizes, self.anomalies),
+        )
+
+    def grow(self, status: Status) -> None:
+        """Double the table that the kernel found full."""
+        grow: dict[Status, Callable[[], None]] = {
+            Status.GROW_SPANS: self._grow_spans,
+            Status.GROW_PAGES: self._grow_pages,
+            Status.GROW_STACKS: self._grow_stacks,
+            Status.GROW_LOOSE: self._grow_loose,
+            Status.GROW_CELLS: self._grow_cells,
+            Status.GROW_KEYS: self._grow_keys,
+        }
+        grow[status]()
+
+    def _grow_spans(self) -> None:
+        self.spans = _doubled(self.spans)
+
+    def _grow_pages(self) -> None:
+        self.pages = _rehashed(self.pages)
+        self.leaves = _doubled(self.leaves)
+
+    def _grow_stacks(self) -> None:
+        self.stacks = _rehashed(self.stacks)
+
+    def _grow_loose(self) -> None:
+        self.loose = _rehashed(self.loose)
+
+    def _grow_cells(self) -> None:
+        self.cells = _doubled(self.cells)
+
+    def _grow_keys(self) -> None:
+        self.keys = _rehashed(self.keys)
+        self.counts = _doubled(self.counts)
+
+    def anomaly_counts(self) -> dict[str, int]:
+        """What was odd, without the zeros."""
+        return {name: n for name, n in zip(ANOMALIES, self.anomalies.tolist(), strict=True) if n}
+
+    def used_counts(self) -> Rows:
+        """Rows of COUNTS, one for each pair of type and size class that was seen."""
+        return self.counts[: int(self.sizes[7])]
+
+    def memory(self) -> dict[str, int]:
+        """Live spans and stacks: numbers and bytes."""
+        names = ("heap_spans", "heap_span_bytes", "manual_spans", "manual_span_bytes", "stacks", "stack_bytes")
+        return dict(zip(names, self.sizes[8:14].tolist(), strict=True))
+
+
+def _new_map(places: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    return np.empty(places, np.uint64), np.zeros(places, np.int32)
+
+
+def _rehashed(old: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    new = _new_map(2 * len(old[0]))
+    _allocfree.rehash(*old, *new, MULTIPLIER)
+    return new
+
+
+def _doubled(old: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    new = np.empty(2 * len(old), old.dtype)
+    new[: len(old)] = old
+    return new
+
+
+@dataclass
+class Heap:
+    """What is on the heap at one instant.
+
+    Attributes
+    ----------
+    table : ndarray of HEAP
+        Largest ``inuse_bytes`` first. Objects are slots: tiny ones that share a slot count once.
+    time : int
+        ns, the instant; -1 when the trace has no alloc/free event.
+    memory : dict
+        Live spans and goroutine stacks: numbers and bytes.
+    anomalies : dict
+        What was odd on the way, with counts.
+    """
+
+    table: Rows
+    time: int
+    by: str
+    memory: dict[str, int] = field(default_factory=dict)
+    anomalies: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        head = f"{'inuse_objects':>13} {'inuse_bytes':>12} {'alloc_objects':>13} {'alloc_bytes':>12}  {self.by}"
+        lines = [
+            f"{row['inuse_objects']:>13} {row['inuse_bytes']:>12} {row['alloc_objects']:>13} {row['alloc_bytes']:>12}"
+            f"  {row['name']}"
+            for row in self.table
+        ]
+        return "\n".join([head, *lines])
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        columns = ("inuse_objects", "inuse_bytes", "alloc_objects", "alloc_bytes", "free_objects", "free_bytes")
+        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
+        body = "".join(
+            f"<tr><td>{escape(row['name'])}</td>" + "".join(f"<td>{row[name]:,}</td>" for name in columns) + "</tr>"
+            for row in self.table
+        )
+        return f"<table><thead><tr><th>{escape(self.by)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def class_name(spanclass: int) -> str:
+    """Name a size class for people: ``"48 B"``, ``"1024 B noscan"``, ``"large"``."""
+    if spanclass == UNKNOWN_CLASS:
+        return "size unknown"
+    size = "large" if spanclass < 2 else f"{CLASS_BYTES[spanclass >> 1]} B"
+    return f"{size} noscan" if spanclass & 1 else size
+
+
+def summarize(counts: Rows, types: TypeTable, by: str) -> Rows:
+    """Add rows of COUNTS up to rows of HEAP, by ``"type"`` or by ``"class"``.
+
+    Objects without a type stand under their size class, so that nothing hides behind one large line.
+    """
+    names: list[str] = []
+    group = np.empty(len(counts), np.int64)
+    seen: dict[tuple[int, int], int] = {}
+    for i, (kind, spanclass) in enumerate(zip(counts["type"].tolist(), counts["spanclass"].tolist(), strict=True)):
+        whole = by == "class" or kind in (UNTYPED, UNRESOLVED)
+        key = (kind if by == "type" else -1, spanclass if whole else -1)
+        if key not in seen:
+            seen[key] = len(names)
+            name = types.label(kind) if by == "type" else class_name(spanclass)
+            names.append(f"{name} {class_name(spanclass)}" if by == "type" and whole else name)
+        group[i] = seen[key]
+    table = np.zeros(len(names), HEAP)
+    table["name"] = names
+    for column in counts.dtype.names or ():
+        if column in (HEAP.names or ()):
+            np.add.at(table[column], group, counts[column])
+    for unit in ("objects", "bytes"):
+        table[f"inuse_{unit}"] = table[f"start_{unit}"] + table[f"alloc_{unit}"] - table[f"free_{unit}"]
+    order = np.lexsort((np.array(names, dtype=object).astype(str), -table["inuse_objects"], -table["inuse_bytes"]))
+    return table[order]

@@ -1,0 +1,560 @@
+"""From slabs to rows: one builder for each table, fed slab by slab.
+
+Never here: a decision that a stage could take, or what a user holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace import _allocfree, _decode, clock
+from gotrace.dtypes import (
+    ALLOC, CTX, EXPERIMENTAL, FRAME, GEN, GENERATION, SAMPLE, STACK, STRING, TYPE, BatchKind, State,
+    What,
+)  # fmt: skip
+from gotrace.errors import ExperimentError, InternalError, Status, TraceError
+from gotrace.experiments import ExperimentData, Registry
+from gotrace.experiments.allocfree import DEFAULT_INFO, AllocFreeData, Info, TypeTable
+from gotrace.heap import LiveHeap
+from gotrace.slabs import Rows, Runs, Slab, group_runs, new_fault, read_slabs
+from gotrace.source import Source
+from gotrace.spec import tables as spec_tables
+from gotrace.spec.events import ALLOC_FREE
+from gotrace.spec.limits import CLASS_BYTES
+from gotrace.spec.versions import Version
+from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
+
+_CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
+_REPLAY = 8  # flag of the kernel beside 1 << What
+
+
+class Part:
+    """A slab with its tables: what builders are fed."""
+
+    def __init__(self, slab: Slab, tables: Tables, registry: Registry) -> None:
+        self.slab = slab
+        self.tables = tables
+        self.registry = registry
+        self._experiments: dict[tuple[int, int], ExperimentData] | None = None
+        self._runs: Runs | None = None
+
+    def experiments(self) -> dict[tuple[int, int], ExperimentData]:
+        """Batches of experiments by (generation of the slab, number of the experiment)."""
+        if self._experiments is None:
+            self._experiments = {}
+            slab = self.slab
+            for row in slab.batches[slab.batches["kind"] == BatchKind.EXPERIMENT]:
+                key = int(row["gen"]), int(row["experiment"])
+                data = self._experiments.get(key)
+                if data is None:
+                    data = ExperimentData(self.registry[key[1]], int(slab.numbers[key[0]]), [])
+                    self._experiments[key] = data
+                at = int(row["offset"]) - slab.base + int(row["head"])
+                data.batches.append((int(row["m"]), slab.data[at : at + int(row["size"])].tobytes()))
+        return self._experiments
+
+    def runs(self) -> Runs:
+        """Event batches by thread; the RUN rows are a fresh copy at each call."""
+        if self._runs is None:
+            self._runs = group_runs(self.slab)
+        return Runs(self._runs.order, self._runs.runs.copy(), self._runs.first)
+
+    def gens(self, runs: Runs) -> Rows:
+        """Rows of GEN with clock and runs."""
+        gens = np.zeros(self.slab.n_gens, GEN)
+        gens["number"] = self.slab.numbers
+        gens["factor"] = clock.factor(self.tables.clocks["frequency"])
+        gens["first_run"] = runs.first[:-1]
+        gens["n_runs"] = np.diff(runs.first)
+        return gens
+
+    def error(self, fault: np.void) -> TraceError:
+        """Make the exception of an event's fault."""
+        names = {event.id: event.name for event in self.registry.events}
+        return self.slab.error(fault, names.get(int(fault["type"])))
+
+
+def read_parts(source: Source, version: Version, start: int, registry: Registry) -> Iterator[Part]:
+    """Yield the parts of a trace; raises what ends it after the last one."""
+    for slab in read_slabs(source, version, start):
+        tables = read_tables(slab)
+        if slab.n_gens:
+            yield Part(slab, tables, registry)
+        if slab.fault is not None:
+            raise slab.fault
+
+
+class Pass:
+    """What one pass over a trace keeps from slab to slab."""
+
+    def __init__(self, registry: Registry, warn: Callable[[str], None], types: TypeTable | None = None) -> None:
+        self.registry = registry
+        self.warn = warn
+        self.types = TypeTable() if types is None else types
+
+
+class Threads:
+    """Goroutine and proc of each thread, as its own events tell, kept from slab to slab."""
+
+    def __init__(self) -> None:
+        self.rows = np.empty(0, CTX)
+        self._ms: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._of: npt.NDArray[np.int32] = np.empty(0, np.int32)
+
+    def enter(self, runs: Rows) -> None:
+        """Fill column ``ctx`` of RUN rows; threads not seen before get new rows."""
+        ms = np.unique(runs["m"])
+        fresh = ms[~np.isin(ms, self._ms, assume_unique=True)]
+        if len(fresh):
+            new = np.zeros(len(fresh), CTX)
+            new["m"] = fresh
+            new["g"] = new["p"] = -1
+            first = len(self.rows)
+            self.rows = np.concatenate((self.rows, new))
+            every = np.concatenate((self._ms, fresh))
+            rows = np.concatenate((self._of, np.arange(first, first + len(fresh), dtype=np.int32)))
+            order = np.argsort(every)
+            self._ms, self._of = every[order], rows[order].astype(np.int32)
+        runs["ctx"] = self._of[np.searchsorted(self._ms, runs["m"])]
+
+
+class Builder:
+    """Makes the rows of one table.
+
+    ``feed`` takes the next part and yields rows that are complete; ``flush`` yields what is left at the end, or
+    before a fault. Rows handed out are never touched again.
+    """
+
+    dtype: ClassVar[np.dtype[np.void]]
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Yield the rows that a part completes."""
+        raise NotImplementedError
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield the rows still held back."""
+        return iter(())
+
+
+class _Chunks:
+    """Rows that gather in arrays of a fixed length."""
+
+    def __init__(self, dtype: np.dtype[np.void], length: int) -> None:
+        self._dtype = dtype
+        self._length = max(length, 1)
+        self._rows: Rows | None = None
+        self._n = 0
+
+    def room(self) -> Rows:
+        """The part of the current array that is still free."""
+        if self._rows is None:
+            self._rows = np.empty(self._length, self._dtype)
+        return self._rows[self._n :]
+
+    def add(self, n: int) -> None:
+        """Note that n rows of ``room()`` were filled."""
+        self._n += n
+
+    def full(self) -> Iterator[Rows]:
+        """Yield the current array if it is full."""
+        if self._rows is not None and self._n == self._length:
+            yield self.take()
+
+    def take(self) -> Rows:
+        """Return what there is and begin anew."""
+        rows = np.empty(0, self._dtype) if self._rows is None else self._rows[: self._n]
+        if len(rows) * 2 < self._length:
+            rows = rows.copy()
+        self._rows, self._n = None, 0
+        return rows
+
+
+class AllocBuilder(Builder):
+    """Rows of ALLOC, for the kinds in ``whats``, and the replayed heap if asked."""
+
+    dtype = ALLOC
+
+    def __init__(self, shared: Pass, length: int, whats: tuple[What, ...] = tuple(What), replay: bool = False) -> None:
+        self._shared = shared
+        self._flags = sum(1 << what for what in whats) + (_REPLAY if replay else 0)
+        self._chunks = _Chunks(ALLOC, length)
+        self._n_args = spec_tables.timed_args(shared.registry.events)
+        self._threads = Threads()
+        self._info: Info | None = None
+        self.heap = LiveHeap()
+        self.time = -1
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Merge a part's events and yield full chunks of rows."""
+        slab = part.slab
+        runs = part.runs()
+        self._threads.enter(runs.runs)
+        gens = part.gens(runs)
+        keys, vals = self._tables_of(part, gens)
+        if not len(runs.runs):
+            return
+        front = np.empty(len(runs.runs), np.int32)
+        state = np.array([0, -1], np.int64)
+        fault = new_fault()
+        while True:
+            n = _allocfree.extract(
+                *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs),
+                *(self._threads.rows, front, state, keys, vals, MULTIPLIER, *self.heap.arrays(), _CLASS_BYTES),
+                *(self._flags, self._chunks.room(), fault),
+            )
+            self._chunks.add(n)
+            yield from self._chunks.full()
+            status = Status(int(fault[0]["status"]))
+            if status < 0:
+                raise part.error(fault[0])
+            if status == Status.OK:
+                break
+            if status != Status.FULL:
+                self.heap.grow(status)
+        self.time = max(self.time, int(runs.runs["time"].max()))
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield the last, partly filled chunk."""
+        rows = self._chunks.take()
+        if len(rows):
+            yield rows
+
+    def _tables_of(self, part: Part, gens: Rows) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
+        """Fill in what the experiment's batches say: scales, and the index of type ids."""
+        experiments = part.experiments()
+        ids: list[npt.NDArray[np.uint64]] = []
+        rows: list[npt.NDArray[np.int32]] = []
+        of: list[npt.NDArray[np.int32]] = []
+        for gen in range(len(gens)):
+            data = experiments.get((gen, ALLOC_FREE))
+            parsed = parse_allocfree(part, data) if data is not None else None
+            if parsed is not None:
+                if parsed.info is not None:
+                    if self._info is not None and parsed.info != self._info:
+                        self._shared.warn(f"generation {int(gens[gen]['number'])}: an info batch with other values")
+                    self._info = parsed.info
+                for note in parsed.notes:
+                    self._shared.warn(f"generation {int(gens[gen]['number'])}: {note}")
+                if len(parsed.types):
+                    ids.append(parsed.types["id"])
+                    rows.append(self._shared.types.enter(parsed))
+                    of.append(np.full(len(parsed.types), gen, np.int32))
+            info = self._info or DEFAULT_INFO
+            row = gens[gen]
+            row["heap_base"], row["object_align"], row["stack_align"] = info.heap_base, info.object_align, info.stack_align
+            row["page_shift"] = info.page_size.bit_length() - 1
+            row["relative"] = self._info is None
+        if not ids:
+            return np.empty(1, np.uint64), np.zeros(1, np.int32)
+        index = make_index(np.concatenate(ids), np.concatenate(of), len(gens))
+        gens["type_at"], gens["type_bits"] = index.at, index.bits
+        every = np.concatenate(([0], *rows)).astype(np.int32)
+        return index.keys, every[index.vals]
+
+
+def parse_allocfree(part: Part, data: ExperimentData) -> AllocFreeData:
+    """Parse the AllocFree batches of a generation; an error says which generation."""
+    try:
+        parsed = data.parsed
+    except ExperimentError as error:
+        slab = part.slab
+        row = slab.batches[
+            (slab.batches["kind"] == BatchKind.EXPERIMENT)
+            & (slab.batches["experiment"] == ALLOC_FREE)
+            & (slab.batches["generation"] == data.generation)
+        ][0]
+        raise ExperimentError(
+            error.detail, path=slab.path, offset=int(row["offset"]), generation=data.generation, m=int(row["m"])
+        ) from None
+    if not isinstance(parsed, AllocFreeData):
+        raise InternalError("AllocFree was registered with another parser")
+    return parsed
+
+
+class ExperimentalBuilder(Builder):
+    """Rows of EXPERIMENTAL: the events of every experiment, raw."""
+
+    dtype = EXPERIMENTAL
+
+    def __init__(self, shared: Pass, length: int) -> None:
+        self._chunks = _Chunks(EXPERIMENTAL, length)
+        self._n_args = spec_tables.timed_args(shared.registry.events)
+        self._experiments = spec_tables.experiments(shared.registry.events)
+        self._threads = Threads()
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Merge a part's events and yield full chunks of rows."""
+        slab = part.slab
+        runs = part.runs()
+        self._threads.enter(runs.runs)
+        if not len(runs.runs):
+            return
+        front = np.empty(len(runs.runs), np.int32)
+        state = np.array([0, -1], np.int64)
+        fault = new_fault()
+        while True:
+            n = _decode.experimental(
+                *(slab.data, slab.base, slab.batches, runs.order, self._n_args, self._experiments),
+                *(part.gens(runs), runs.runs, self._threads.rows, front, state, self._chunks.room(), fault),
+            )
+            self._chunks.add(n)
+            yield from self._chunks.full()
+            if fault[0]["status"] < 0:
+                raise part.error(fault[0])
+            if fault[0]["status"] == Status.OK:
+                break
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield the last, partly filled chunk."""
+        rows = self._chunks.take()
+        if len(rows):
+            yield rows
+
+
+class GenerationBuilder(Builder):
+    """Rows of GENERATION; counts every event on the way."""
+
+    dtype = GENERATION
+
+    def __init__(self, shared: Pass, length: int) -> None:
+        self._n_args = spec_tables.timed_args(shared.registry.events)
+        self.counts = np.zeros(256, np.int64)
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Yield a row for each generation of a part."""
+        slab, tables = part.slab, part.tables
+        runs = part.runs()
+        gens = part.gens(runs)
+        counts = np.zeros((slab.n_gens, 256), np.int64)
+        ends = np.full(slab.n_gens, np.iinfo(np.int64).min)
+        fault = new_fault()
+        if len(runs.runs):
+            _decode.count(
+                *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs),
+                *(counts, ends, fault),
+            )
+        self.counts += counts.sum(axis=0)
+        table = np.zeros(slab.n_gens, GENERATION)
+        factors = gens["factor"]
+        first = slab.batches["offset"][slab.starts[:-1]]
+        table["number"] = slab.numbers
+        table["offset"] = first
+        table["nbytes"] = np.diff(np.concatenate((first, [slab.end])))
+        table["start"] = clock.to_ns(min_times(slab), factors)
+        table["end"] = np.maximum(ends, table["start"])
+        table["frequency"] = tables.clocks["frequency"]
+        table["events"] = counts.sum(axis=1)
+        table["batches"] = np.diff(slab.starts)
+        if slab.version.end_marks:
+            table["batches"] -= 1
+        table["threads"] = np.bincount(
+            np.repeat(np.arange(slab.n_gens), np.diff(runs.first))[runs.runs["m"] != -1], minlength=slab.n_gens
+        )
+        for name, rows in (("strings", tables.strings), ("stacks", tables.stacks), ("samples", tables.samples)):
+            table[name] = np.bincount(rows["gen"], minlength=slab.n_gens)
+        for (gen, number), data in part.experiments().items():
+            if number == ALLOC_FREE:
+                table[gen]["types"] = len(parse_allocfree(part, data).types)
+        table["wall"] = wall_at(tables.clocks, factors, table["start"])
+        if slab.cut:
+            table["state"][-1] = State.CUT
+        if fault[0]["status"] < 0:
+            whole = int(slab.batches[fault[0]["batch"]]["gen"])
+            yield table[:whole]
+            raise part.error(fault[0])
+        yield table
+
+
+def wall_at(clocks: Rows, factors: npt.NDArray[np.float64], times: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
+    """Wall-clock time of trace times in ns, each by the clock snapshot of its own generation; NaT without one."""
+    wall = np.full(len(times), np.datetime64("NaT", "ns"))
+    some = clocks["n_snapshots"] > 0
+    snapped = clock.to_ns(clocks["time"], factors)
+    for i in np.flatnonzero(some):
+        wall[i] = clock.wall_ns(int(clocks["sec"][i]), int(clocks["nsec"][i])) + np.timedelta64(
+            int(times[i]) - int(snapped[i]), "ns"
+        )
+    return wall  # type: ignore[return-value]
+
+
+class _LookupBuilder(Builder):
+    """A table that other tables point into: row 0 is none, rows count over the whole trace."""
+
+    def __init__(self, shared: Pass, length: int) -> None:
+        self._shared = shared
+        self._none_given = False
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Yield a part's rows, before the first ones a row of zeros."""
+        yield from self.flush()
+        yield self.rows(part)
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield row 0 if nothing else did."""
+        if not self._none_given:
+            self._none_given = True
+            yield self.none()
+
+    def none(self) -> Rows:
+        """Row 0."""
+        return np.zeros(1, self.dtype)
+
+    def rows(self, part: Part) -> Rows:
+        """Return the rows of a part."""
+        raise NotImplementedError
+
+
+class StringBuilder(_LookupBuilder):
+    """Rows of STRING."""
+
+    dtype = STRING
+
+    def none(self) -> Rows:
+        """Row 0 is the empty string."""
+        row = super().none()
+        row["text"] = ""
+        return row
+
+    def rows(self, part: Part) -> Rows:
+        """Decode the strings of a part."""
+        strings = part.tables.strings
+        table = np.zeros(len(strings), STRING)
+        table["text"] = [part.tables.text(row) for row in range(len(strings))]
+        table["id"] = strings["id"]
+        table["generation"] = part.slab.numbers[strings["gen"]]
+        return table
+
+
+class StackBuilder(_LookupBuilder):
+    """Rows of STACK."""
+
+    dtype = STACK
+
+    def __init__(self, shared: Pass, length: int) -> None:
+        super().__init__(shared, length)
+        self._n_frames = 0
+
+    def rows(self, part: Part) -> Rows:
+        """Point into the table of frames."""
+        stacks = part.tables.stacks
+        table = np.zeros(len(stacks), STACK)
+        table["id"] = stacks["id"]
+        table["first"] = stacks["first"] + self._n_frames
+        table["n_frames"] = stacks["n_frames"]
+        table["generation"] = part.slab.numbers[stacks["gen"]]
+        self._n_frames += len(part.tables.frames)
+        return table
+
+
+class FrameBuilder(Builder):
+    """Rows of FRAME, stack by stack, leaf first."""
+
+    dtype = FRAME
+
+    def __init__(self, shared: Pass, length: int) -> None:
+        self._n_strings = self._n_stacks = 1
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Yield a part's frames; strings and stacks are rows of their tables."""
+        tables = part.tables
+        frames = tables.frames
+        n = len(frames)
+        table = np.zeros(n, FRAME)
+        table["pc"] = frames["pc"]
+        table["line"] = frames["line"][tables.frame_first[:n]]
+        for name, rows in (("function", tables.functions[:n]), ("file", tables.files[:n])):
+            table[name] = np.where(rows < 0, 0, rows + self._n_strings)
+        table["stack"] = frames["stack"] + self._n_stacks
+        self._n_strings += len(tables.strings)
+        self._n_stacks += len(tables.stacks)
+        yield table
+
+
+class SampleBuilder(Builder):
+    """Rows of SAMPLE: CPU samples of each generation by time."""
+
+    dtype = SAMPLE
+
+    def __init__(self, shared: Pass, length: int) -> None:
+        self._n_stacks = 1
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Yield a part's samples."""
+        tables = part.tables
+        samples = tables.samples
+        args = samples["args"].astype(np.int64)
+        table = np.zeros(len(samples), SAMPLE)
+        table["time"] = sample_times(tables)
+        table["offset"] = samples["offset"]
+        table["m"] = args[:, 1]
+        table["p"] = np.clip(args[:, 2], -(2**31), 2**31 - 1)
+        table["g"] = np.where(args[:, 3] == 0, -1, args[:, 3])
+        rows = tables.stack_index.find(samples["args"][:, 4], samples["gen"])
+        table["stack"] = np.where(rows < 0, 0, rows + self._n_stacks)
+        table["generation"] = part.slab.numbers[samples["gen"]]
+        self._n_stacks += len(tables.stacks)
+        yield table[np.lexsort((table["time"], samples["gen"]))]
+
+
+class TypeBuilder(Builder):
+    """Rows of TYPE: 0 untyped, 1 unresolved, then each descriptor as it first appears."""
+
+    dtype = TYPE
+
+    def __init__(self, shared: Pass, length: int) -> None:
+        self._shared = shared
+        self._given = 0
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Yield the types that a part adds."""
+        for (_, number), data in sorted(part.experiments().items(), key=lambda item: item[0]):
+            if number == ALLOC_FREE:
+                self._shared.types.enter(parse_allocfree(part, data))
+        yield from self.flush()
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield what was not handed out yet."""
+        if self._given < len(self._shared.types):
+            rows = self._shared.types.rows(self._given)
+            self._given = len(self._shared.types)
+            yield rows
+
+
+BUILDERS: dict[str, Callable[[Pass, int], Builder]] = {
+    "allocs": AllocBuilder,
+    "objects": lambda shared, length: AllocBuilder(shared, length, (What.OBJECT,)),
+    "spans": lambda shared, length: AllocBuilder(shared, length, (What.SPAN,)),
+    "goroutine_stacks": lambda shared, length: AllocBuilder(shared, length, (What.STACK,)),
+    "experimental": ExperimentalBuilder,
+    "types": TypeBuilder,
+    "generations": GenerationBuilder,
+    "strings": StringBuilder,
+    "stacks": StackBuilder,
+    "frames": FrameBuilder,
+    "samples": SampleBuilder,
+}
+
+
+def _without(dtype: np.dtype[np.void], *names: str) -> np.dtype[np.void]:
+    fields = dtype.fields
+    assert fields is not None
+    return np.dtype([(name, fields[name][0]) for name in dtype.names or () if name not in names], align=True)
+
+
+DTYPES: dict[str, np.dtype[np.void]] = {
+    "allocs": ALLOC,
+    "objects": _without(ALLOC, "what"),
+    "spans": _without(ALLOC, "what", "type", "inset"),
+    "goroutine_stacks": _without(ALLOC, "what", "type", "spanclass", "inset"),
+    "experimental": EXPERIMENTAL,
+    "types": TYPE,
+    "generations": GENERATION,
+    "strings": STRING,
+    "stacks": STACK,
+    "frames": FRAME,
+    "samples": SAMPLE,
+}

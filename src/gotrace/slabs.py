@@ -1,0 +1,292 @@
+"""Cut the input into slabs of whole generations; group batches into runs.
+
+A slab is a contiguous part of the input: one large generation, or many small ones. The rules about where a
+generation ends and which numbers may follow are here (FORMAT 2.7, 2.8). Never here: loops over events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace import _batch
+from gotrace.dtypes import BATCH, FAULT, RUN, BatchKind
+from gotrace.errors import Status, TraceError, from_fault
+from gotrace.source import Bytes, Source, Window
+from gotrace.spec.versions import Version
+
+TARGET = 1 << 23  # bytes a slab should have at least
+I8 = npt.NDArray[np.int64]
+I4 = npt.NDArray[np.int32]
+Rows = npt.NDArray[np.void]
+
+
+@dataclass
+class Slab:
+    """Whole generations that lie together.
+
+    Attributes
+    ----------
+    data : ndarray of uint8
+        The window; it starts at absolute offset ``base``. Valid until the next slab is asked for.
+    batches : ndarray of BATCH
+        Column ``gen`` counts the slab's generations.
+    starts : ndarray of int64
+        Row of the first batch of each generation, and the number of batches: length ``n_gens + 1``.
+    numbers : ndarray of uint64
+        Number of each generation.
+    cut : bool
+        The last generation goes on beyond what could be read.
+    n_whole : int or None
+        Generations from this one on must not be delivered; only their tables are read, for an earlier fault.
+    fault : TraceError or None
+        What to raise after everything in the slab was delivered.
+    end : int
+        Absolute offset behind the last batch.
+    """
+
+    path: str
+    version: Version
+    data: Bytes
+    base: int
+    batches: Rows
+    starts: I8
+    numbers: npt.NDArray[np.uint64]
+    cut: bool = False
+    n_whole: int | None = None
+    fault: TraceError | None = None
+    end: int = 0
+
+    @property
+    def n_gens(self) -> int:
+        """How many generations it has."""
+        return len(self.numbers)
+
+    def error(self, fault: np.void, event: str | None = None) -> TraceError:
+        """Make the exception of a FAULT row; its ``batch`` is a row of this slab, or -1."""
+        row = int(fault["batch"])
+        known = 0 <= row < len(self.batches)
+        return from_fault(
+            fault,
+            path=self.path,
+            generation=int(self.numbers[self.batches[row]["gen"]]) if known and self.n_gens else None,
+            m=int(self.batches[row]["m"]) if known else None,
+            event=event,
+            **around(self.data, self.base, int(fault["offset"])),
+        )
+
+    def blame(self, status: Status, row: int, detail: int = 0, limit: int = 0) -> TraceError:
+        """Make the exception of a fault that concerns a whole batch."""
+        fault = new_fault()
+        fault["status"], fault["batch"], fault["detail"], fault["limit"] = status, row, detail, limit
+        fault["offset"] = self.batches[row]["offset"]
+        return self.error(fault[0])
+
+    def doom(self, n_gens: int, n_batches: int, fault: TraceError) -> None:
+        """Note that only the first generations are whole, and what is wrong behind the first batches."""
+        self.fault = fault
+        self.n_whole = n_gens
+        self.batches = self.batches[:n_batches]
+        self.starts = np.minimum(self.starts, n_batches)
+
+    def keep(self, n_gens: int, fault: TraceError) -> None:
+        """Keep only the first generations; ``fault`` is what comes after them."""
+        self.fault = fault
+        self.cut = False
+        self.numbers = self.numbers[:n_gens]
+        self.starts = self.starts[: n_gens + 1]
+        self.batches = self.batches[: self.starts[-1]]
+
+
+def new_fault() -> Rows:
+    """Return a FAULT array of one row that blames nothing."""
+    fault = np.zeros(1, FAULT)
+    fault["batch"] = fault["type"] = -1
+    return fault
+
+
+def around(data: Bytes, base: int, offset: int) -> dict[str, Any]:
+    """Return the bytes around an absolute offset, as keyword arguments of :class:`TraceError`."""
+    first = max((offset - base) // 16 * 16 - 16, 0)
+    return {"around": data[first : first + 48].tobytes(), "around_offset": base + first}
+
+
+def read_slabs(source: Source, version: Version, start: int) -> Iterator[Slab]:
+    """Yield all slabs from absolute offset ``start`` on; the last one may carry the fault that ends the trace."""
+    window = source.window()
+    rows = np.empty(1024, BATCH)
+    at = start
+    first = True
+    while True:
+        n, at, fault, rows, following = _scan(window, version, at, rows)
+        slab = Slab(source.name, version, window.data, window.base, rows[:n], np.zeros(1, np.int64), _none(), end=at)
+        _cut_generations(slab)
+        _judge(slab, fault[0], first, following)
+        first = False
+        yield slab
+        if slab.fault is not None or following is None:
+            return
+        window.release(at)
+
+
+def _none() -> npt.NDArray[np.uint64]:
+    return np.empty(0, np.uint64)
+
+
+def _scan(
+    window: Window, version: Version, start: int, rows: Rows
+) -> tuple[int, int, Rows, Rows, np.void | None]:
+    """Scan one slab: number of batches, absolute end, fault, their rows, the batch that follows if any."""
+    fault = new_fault()
+    n = 0
+    at = start - window.base
+    stop = at + TARGET
+    while True:
+        n, at = _batch.scan(
+            *(window.data, window.base, at, stop, window.last, version.sync_batches, version.end_marks),
+            *(rows, n, fault),
+        )
+        status = int(fault[0]["status"])
+        if status == Status.FULL:
+            rows = np.concatenate((rows, np.empty(len(rows), BATCH)))
+        elif status == Status.MORE:
+            window.more()
+        else:
+            more = status == Status.OK and fault[0]["batch"] == n
+            return n, window.base + at, fault, rows, rows[n].copy() if more else None
+
+
+def _cut_generations(slab: Slab) -> None:
+    """Number the generations of a slab by its batches alone."""
+    batches = slab.batches
+    if not len(batches):
+        return
+    if slab.version.end_marks:
+        new = np.flatnonzero(_marks(batches)) + 1
+        new = new[new < len(batches)]
+    else:
+        new = np.flatnonzero(batches["generation"][1:] != batches["generation"][:-1]) + 1
+    slab.starts = np.concatenate(([0], new, [len(batches)])).astype(np.int64)
+    batches["gen"] = np.repeat(np.arange(len(slab.starts) - 1), np.diff(slab.starts))
+    slab.numbers = batches["generation"][slab.starts[:-1]]
+
+
+def _marks(batches: Rows) -> npt.NDArray[np.bool_]:
+    return (batches["kind"] == BatchKind.END) & (batches["head"] == 1)
+
+
+def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None) -> None:
+    """Apply the rules about generations; what is not whole is dropped, and its fault noted."""
+    status = int(fault["status"])
+    gen, row, why = _first_wrong(slab, following)
+    if why is not None:
+        slab.doom(gen, row, why)
+        return
+    if status:
+        error = from_fault(
+            fault,
+            path=slab.path,
+            generation=int(slab.numbers[-1]) if slab.n_gens else None,
+            **around(slab.data, slab.base, int(fault["offset"])),
+        )
+        if slab.version.end_marks:
+            slab.doom(_whole(slab), len(slab.batches), error)
+        else:
+            slab.fault = error
+            slab.cut = slab.n_gens > 0
+    elif following is None and slab.version.end_marks and _whole(slab) < slab.n_gens:
+        number = int(slab.numbers[-1])
+        error = from_fault(_at(slab.end, Status.NO_END_MARK, number), path=slab.path, generation=number)
+        slab.doom(slab.n_gens - 1, len(slab.batches), error)
+    elif first and not slab.n_gens and not slab.version.end_marks:
+        slab.fault = from_fault(_at(slab.end, Status.NO_BATCHES), path=slab.path)
+
+
+def _at(offset: int, status: Status, detail: int = 0) -> np.void:
+    fault = new_fault()
+    fault["offset"], fault["status"], fault["detail"] = offset, status, detail
+    return fault[0]  # type: ignore[no-any-return]
+
+
+def _whole(slab: Slab) -> int:
+    """How many generations are closed by their mark."""
+    return slab.n_gens - int(slab.n_gens > 0 and not _marks(slab.batches[-1:])[0])
+
+
+def _first_wrong(slab: Slab, following: np.void | None) -> tuple[int, int, TraceError | None]:
+    """Find the first batch that breaks a rule: how many generations are whole then, its row, and the error.
+
+    Before 1.26 the reader meets a wrong number while it still collects the generation before: that one is lost.
+    """
+    batches = slab.batches
+    number = batches["generation"]
+    marks = _marks(batches)
+    found: list[tuple[int, Status, int, int]] = []
+
+    def note(wrong: npt.NDArray[np.bool_], status: Status) -> None:
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            before = slab.numbers[batches["gen"][row]] if slab.version.end_marks else number[row - 1] if row else 0
+            found.append((row, status, int(number[row]), int(before)))
+
+    note((batches["kind"] == BatchKind.END) & ~marks, Status.END_MARK_IN_BATCH)
+    if slab.version.end_marks:
+        note((number == 0) & ~marks, Status.GENERATION_ZERO)
+        note((number != slab.numbers[batches["gen"]]) & ~marks, Status.GENERATION_MIXED)
+    else:
+        note(number == 0, Status.GENERATION_ZERO)
+        wrong = np.zeros(len(batches), bool)
+        wrong[slab.starts[1:-1]] = slab.numbers[1:] != slab.numbers[:-1] + np.uint64(1)
+        note(wrong, Status.GENERATION_ORDER)
+    if found:
+        row, status, detail, limit = min(found)
+        lost = row and status in (Status.GENERATION_ORDER, Status.GENERATION_ZERO) and not slab.version.end_marks
+        return int(batches["gen"][row - bool(lost)]), row, slab.blame(status, row, detail, limit)
+    if following is not None and not slab.version.end_marks:
+        last, coming = int(slab.numbers[-1]), int(following["generation"])
+        if coming != (last + 1) % 2**64 or coming == 0:
+            fault = _at(int(following["offset"]), Status.GENERATION_ORDER if coming else Status.GENERATION_ZERO, coming)
+            fault["limit"] = last
+            return slab.n_gens - 1, len(batches), from_fault(fault, path=slab.path, generation=last)
+    return 0, 0, None
+
+
+@dataclass
+class Runs:
+    """Event batches by thread.
+
+    ``order`` lists rows of BATCH run by run; ``runs`` holds a RUN for each thread of each generation, numbered
+    by first appearance; ``first`` (length n_gens + 1) says which belong to which generation.
+    """
+
+    order: I4
+    runs: Rows
+    first: I4
+
+
+def group_runs(slab: Slab) -> Runs:
+    """Group the event batches of a slab by generation and thread, in file order."""
+    rows = np.flatnonzero(slab.batches["kind"] == BatchKind.EVENTS)
+    picked = slab.batches[rows]
+    ms, m_of = np.unique(picked["m"], return_inverse=True)
+    key = picked["gen"].astype(np.int64) * max(len(ms), 1) + m_of
+    _, first, run_of = np.unique(key, return_index=True, return_inverse=True)
+    by_appearance = np.argsort(first, kind="stable")
+    rank = np.empty(len(first), np.int64)
+    rank[by_appearance] = np.arange(len(first))
+    run_of = rank[run_of]
+    runs = np.zeros(max(len(first), 1), RUN)[: len(first)]
+    heads = picked[first[by_appearance]]
+    runs["m"] = heads["m"]
+    ends = np.cumsum(np.bincount(run_of, minlength=len(first)))
+    runs["last_batch"] = ends
+    runs["batch"] = np.concatenate(([0], ends[:-1])) - 1 if len(first) else 0
+    return Runs(
+        order=rows[np.argsort(run_of, kind="stable")].astype(np.int32),
+        runs=runs,
+        first=np.searchsorted(heads["gen"], np.arange(slab.n_gens + 1)).astype(np.int32),
+    )

@@ -1,0 +1,163 @@
+"""Where bytes come from: a path (mapped), a buffer, a binary stream. All offsets are absolute.
+
+Never here: parsing.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from typing import Any, BinaryIO, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Bytes: TypeAlias = "npt.NDArray[np.uint8]"
+
+BLOCK = 1 << 22  # bytes asked of a stream at a time
+
+
+class Window(Protocol):
+    """The part of the input that is at hand.
+
+    ``data`` starts at absolute offset ``base``; ``last`` says that it reaches the end of the input.
+    """
+
+    data: Bytes
+    base: int
+    last: bool
+
+    def more(self) -> None:
+        """Extend ``data`` at its end, or find that it is the last of the input."""
+
+    def release(self, offset: int) -> None:
+        """Let go of all bytes before the absolute ``offset``; ``base`` may change."""
+
+
+class Source:
+    """One input.
+
+    ``name`` is for messages. ``once`` says that it can be read only once. Close it when done.
+    """
+
+    def __init__(self, name: str, window: Window, *, once: bool, file: BinaryIO | None = None) -> None:
+        self.name = name
+        self.once = once
+        self._window = window
+        self._file = file
+        self._used = False
+
+    def window(self) -> Window:
+        """Return a window at the start of the input.
+
+        Raises
+        ------
+        ValueError
+            When the input is closed, or a stream is asked for a second pass.
+        """
+        if self._used and self.once:
+            raise ValueError(
+                f"{self.name} is a stream and was read already: "
+                "save it to a file, or name all tables in one call of iterate()"
+            )
+        self._used = True
+        return self._window
+
+    def rewind(self) -> None:
+        """Let the next pass begin anew; nothing was released so far."""
+        self._used = False
+
+    def close(self) -> None:
+        """Close what was opened here. Arrays that still view a mapping keep it alive."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class _Whole:
+    """A buffer that is all there; a mapping gives its pages back as they are used."""
+
+    def __init__(self, data: Bytes, mapping: mmap.mmap | None = None) -> None:
+        self.data = data
+        self.base = 0
+        self.last = True
+        self._mapping = mapping
+
+    def more(self) -> None:
+        raise AssertionError("the whole input is at hand")
+
+    def release(self, offset: int) -> None:
+        if self._mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+            size = offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+            if size:
+                self._mapping.madvise(mmap.MADV_DONTNEED, 0, size)
+
+
+class _Stream:
+    """A growing block; what was released makes room for what comes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._block: Bytes = np.empty(BLOCK, np.uint8)
+        self.data: Bytes = self._block[:0]
+        self.base = 0
+        self.last = False
+
+    def more(self) -> None:
+        held = len(self.data)
+        if held == len(self._block):
+            block = np.empty(2 * held, np.uint8)
+            block[:held] = self.data
+            self._block = block
+        chunk = self._file.read(min(len(self._block) - held, BLOCK))
+        if chunk is None:
+            raise BlockingIOError("the stream is not ready: gotrace reads blocking streams only")
+        self._block[held : held + len(chunk)] = np.frombuffer(chunk, np.uint8)
+        self.data = self._block[: held + len(chunk)]
+        self.last = not chunk
+
+    def release(self, offset: int) -> None:
+        rest = self.data[offset - self.base :].copy()
+        self._block = np.empty(max(BLOCK, 2 * len(rest)), np.uint8)
+        self._block[: len(rest)] = rest
+        self.data = self._block[: len(rest)]
+        self.base = offset
+
+
+def open_source(source: Any) -> Source:
+    """Open a path, a buffer, a binary file object, or ``"-"`` for standard input.
+
+    Raises
+    ------
+    TypeError
+        When source is none of these.
+    OSError
+        When the path cannot be opened.
+    """
+    if isinstance(source, str) and source == "-":
+        return Source("<stdin>", _Stream(sys.stdin.buffer), once=True)
+    if isinstance(source, str | os.PathLike):
+        return _open_path(os.fspath(source))
+    if hasattr(source, "read"):
+        name = getattr(source, "name", None)
+        return Source(name if isinstance(name, str) else "<stream>", _Stream(source), once=True)
+    try:
+        data = np.frombuffer(source, np.uint8)
+    except TypeError:
+        raise TypeError(
+            f"cannot read a trace from {type(source).__name__}: give a path, a buffer or a binary file object"
+        ) from None
+    return Source("<buffer>", _Whole(data), once=False)
+
+
+def _open_path(path: str) -> Source:
+    with open(path, "rb") as file:  # noqa: PTH123 - a descriptor to map, closed at once
+        if not os.path.isfile(path):  # noqa: PTH113 - a pipe has no size to map
+            fifo: BinaryIO = os.fdopen(os.dup(file.fileno()), "rb")
+            return Source(path, _Stream(fifo), once=True, file=fifo)
+        if os.fstat(file.fileno()).st_size == 0:
+            return Source(path, _Whole(np.empty(0, np.uint8)), once=False)
+        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return Source(path, _Whole(np.frombuffer(mapping, np.uint8), mapping), once=False)
+

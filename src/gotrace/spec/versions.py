@@ -1,0 +1,43 @@
+"""Header versions and what they change (FORMAT 1). Never here: behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One header version.
+
+    ``number`` stands in the header; ``writers`` says which Go releases write it. From 1.25 on frequency and
+    clock snapshot come in ``sync_batches``; from 1.26 on ``end_marks`` close generations.
+    """
+
+    number: int
+    writers: str
+    sync_batches: bool
+    end_marks: bool
+
+    @property
+    def name(self) -> str:
+        """As people write it, ``"1.26"``."""
+        return f"1.{self.number}"
+
+    @property
+    def magic(self) -> bytes:
+        """The 16 bytes at the start of the file."""
+        return f"go {self.name} trace\0\0\0".encode()
+
+
+VERSIONS: dict[int, Version] = {
+    v.number: v
+    for v in (
+        Version(22, "Go 1.22", sync_batches=False, end_marks=False),
+        Version(23, "Go 1.23 or 1.24", sync_batches=False, end_marks=False),
+        Version(25, "Go 1.25", sync_batches=True, end_marks=False),
+        Version(26, "Go 1.26 or 1.27", sync_batches=True, end_marks=True),
+    )
+}
+
+V1_VERSIONS: tuple[int, ...] = (5, 7, 8, 9, 10, 11, 19, 21)
+"""Headers of the older, entirely different format."""

@@ -1,0 +1,272 @@
+"""Strings, stacks, frames, CPU samples and clocks of a slab; text is decoded when somebody looks.
+
+Never here: events.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace import _tables, clock
+from gotrace.dtypes import CLOCK, RAW_FRAME, RAW_SAMPLE, RAW_STACK, RAW_STRING, BatchKind
+from gotrace.errors import Status, TraceError
+from gotrace.slabs import I4, I8, Rows, Slab, new_fault
+from gotrace.source import Bytes
+
+MULTIPLIER: int = int.from_bytes(os.urandom(8), "little") | 1
+"""Of all hash tables of this process: nobody can write a trace whose ids collide."""
+
+
+class Frame(NamedTuple):
+    """One frame of a call stack."""
+
+    function: str
+    file: str
+    line: int
+    pc: int
+
+
+@dataclass
+class Index:
+    """Ids of all generations of a slab, each with the row that defines it."""
+
+    at: I8
+    bits: npt.NDArray[np.uint8]
+    keys: npt.NDArray[np.uint64]
+    vals: I4
+    first: I8
+
+    def find(self, ids: npt.NDArray[np.uint64], gens: I4) -> I8:
+        """Rows of ``ids`` in their generations, -1 where there is none."""
+        rows = np.empty(len(ids), np.int64)
+        _tables.find(
+            np.ascontiguousarray(ids), np.ascontiguousarray(gens), self.at, self.bits, MULTIPLIER, self.keys,
+            self.vals, rows,
+        )  # fmt: skip
+        return rows
+
+
+def make_index(ids: npt.NDArray[np.uint64], gens: I4, n_gens: int) -> Index:
+    """Index ids by generation; ``first[i]`` is the row that first has the id of row i."""
+    counts = np.bincount(gens, minlength=n_gens)
+    bits = np.zeros(n_gens, np.uint8)
+    some = counts > 0
+    bits[some] = np.ceil(np.log2(counts[some] + 1)).astype(np.uint8) + 1
+    sizes = np.where(some, np.int64(1) << bits.astype(np.int64), 0)
+    at = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64) if n_gens else np.zeros(0, np.int64)
+    total = int(sizes.sum())
+    index = Index(
+        at, bits, np.empty(total, np.uint64), np.zeros(total, np.int32), np.empty(len(ids), np.int64)
+    )
+    _tables.index(
+        np.ascontiguousarray(ids), np.ascontiguousarray(gens), at, bits, MULTIPLIER, index.keys, index.vals,
+        index.first,
+    )  # fmt: skip
+    return index
+
+
+@dataclass
+class Tables:
+    """What the structural batches of a slab hold. Rows are in file order; ``gen`` counts the slab's generations."""
+
+    data: Bytes
+    strings: Rows
+    stacks: Rows
+    frames: Rows
+    samples: Rows
+    clocks: Rows
+    string_index: Index
+    stack_index: Index
+    frame_first: I8  # row of frames that defines the frame's pc: the first one of its generation
+    functions: I8  # rows of strings by frame, -1 none
+    files: I8
+
+    def text(self, row: int) -> str:
+        """Decode one string; bytes that are no UTF-8 come as surrogate escapes."""
+        if row < 0:
+            return ""
+        at, size = int(self.strings[row]["at"]), int(self.strings[row]["size"])
+        return self.data[at : at + size].tobytes().decode("utf-8", "surrogateescape")
+
+    def stack(self, row: int) -> list[Frame]:
+        """Frames of one stack, leaf first."""
+        first, n = int(self.stacks[row]["first"]), int(self.stacks[row]["n_frames"])
+        return [
+            Frame(self.text(int(self.functions[i])), self.text(int(self.files[i])),
+                  int(self.frames[self.frame_first[i]]["line"]), int(self.frames[i]["pc"]))
+            for i in range(first, first + n)
+        ]  # fmt: skip
+
+    def keep(self, n_gens: int) -> None:
+        """Keep only what belongs to the first generations."""
+        self.strings = self.strings[: np.searchsorted(self.strings["gen"], n_gens)]
+        self.stacks = self.stacks[: np.searchsorted(self.stacks["gen"], n_gens)]
+        self.frames = self.frames[: np.searchsorted(self.frames["gen"], n_gens)]
+        self.samples = self.samples[: np.searchsorted(self.samples["gen"], n_gens)]
+        self.clocks = self.clocks[:n_gens]
+
+
+def read_tables(slab: Slab) -> Tables:
+    """Read the tables of a slab. Generations from the first faulty one on are dropped from the slab."""
+    fault = new_fault()
+    sizes = {
+        kind: int(slab.batches["size"][slab.batches["kind"] == kind].sum())
+        for kind in (BatchKind.STRINGS, BatchKind.STACKS, BatchKind.SAMPLES)
+    }
+    strings = np.empty(sizes[BatchKind.STRINGS] // 3 + 1, RAW_STRING)
+    stacks = np.empty(sizes[BatchKind.STACKS] // 3 + 1, RAW_STACK)
+    frames = np.empty(sizes[BatchKind.STACKS] // 4 + 1, RAW_FRAME)
+    samples = np.empty(sizes[BatchKind.SAMPLES] // 6 + 1, RAW_SAMPLE)
+    clocks = np.zeros(slab.n_gens, CLOCK)
+    n_strings, n_stacks, n_frames, n_samples = _tables.parse(
+        *(slab.data, slab.base, slab.batches, slab.version.sync_batches),
+        *(strings, stacks, frames, samples, clocks if slab.n_gens else np.zeros(1, CLOCK), fault),
+    )
+    strings, stacks, frames, samples = strings[:n_strings], stacks[:n_stacks], frames[:n_frames], samples[:n_samples]
+    string_index = make_index(strings["id"], strings["gen"], slab.n_gens)
+    stack_index = make_index(stacks["id"], stacks["gen"], slab.n_gens)
+    pc_index = make_index(frames["pc"], frames["gen"], slab.n_gens)
+    functions = string_index.find(frames["function"][pc_index.first], frames["gen"])
+    files = string_index.find(frames["file"][pc_index.first], frames["gen"])
+    tables = Tables(
+        *(slab.data, strings, stacks, frames, samples, clocks, string_index, stack_index),
+        *(pc_index.first, functions, files),
+    )
+    found = _structure_faults(slab, tables, fault[0])
+    if found is None and slab.n_whole is not None and slab.fault is not None:
+        found = slab.n_whole, slab.fault
+    if found is not None:
+        _drop(slab, tables, *found)
+    found = _finish_faults(slab, tables)
+    if found is not None:
+        _drop(slab, tables, *found)
+    return tables
+
+
+def _drop(slab: Slab, tables: Tables, gen: int, error: TraceError) -> None:
+    if gen < slab.n_gens:
+        slab.keep(gen, error)
+        tables.keep(gen)
+
+
+def _fault_at(slab: Slab, gen: int, offset: int, status: Status, detail: int) -> TraceError:
+    fault = new_fault()
+    fault["offset"], fault["status"], fault["detail"] = offset, status, detail
+    inside = np.searchsorted(slab.batches["offset"], offset, side="right") - 1
+    fault["batch"] = inside
+    return slab.error(fault[0])
+
+
+def _structure_faults(slab: Slab, tables: Tables, fault: np.void) -> tuple[int, TraceError] | None:
+    """Find the first fault of a record, in file order: its generation and the error."""
+    found: list[tuple[int, int, TraceError]] = []
+    if fault["status"]:
+        found.append((int(fault["offset"]), int(slab.batches[fault["batch"]]["gen"]), slab.error(fault)))
+    for rows, index, status in (
+        (tables.strings, tables.string_index, Status.DUPLICATE_STRING),
+        (tables.stacks, tables.stack_index, Status.DUPLICATE_STACK),
+    ):
+        twice = np.flatnonzero(index.first != np.arange(len(rows)))
+        if len(twice):
+            row = rows[twice[0]]
+            offset, gen = int(row["offset"]), int(row["gen"])
+            found.append((offset, gen, _fault_at(slab, gen, offset, status, int(row["id"]))))
+    if not found:
+        return None
+    _, gen, error = min(found, key=lambda f: f[0])
+    return gen, error
+
+
+def _finish_faults(slab: Slab, tables: Tables) -> tuple[int, TraceError] | None:
+    """Find the first generation that cannot be finished, and why (FORMAT 3.7)."""
+    clocks = tables.clocks
+    bad = clocks["n_frequencies"] == 0
+    if slab.version.sync_batches:
+        bad |= clocks["n_snapshots"] == 0
+    gens = [int(np.argmax(bad))] if bad.any() else []
+    none = np.zeros(len(tables.frames), bool)
+    for ids, rows in ((tables.frames["function"], tables.functions), (tables.frames["file"], tables.files)):
+        none |= (ids[tables.frame_first[: len(none)]] != 0) & (rows[: len(none)] < 0)
+    frame = int(np.argmax(none)) if none.any() else -1
+    if frame >= 0:
+        gens.append(int(tables.frames[frame]["gen"]))
+    stack_of_sample = tables.stack_index.find(tables.samples["args"][:, 4], tables.samples["gen"])
+    loose = np.flatnonzero((tables.samples["args"][:, 4] != 0) & (stack_of_sample < 0))
+    if len(loose):
+        gens.append(int(tables.samples[loose[0]]["gen"]))
+    if not gens:
+        return None
+    gen = min(gens)
+    if bad[gen]:
+        first = int(slab.starts[gen])
+        status = Status.NO_CLOCK if clocks[gen]["n_frequencies"] else Status.NO_FREQUENCY
+        return gen, slab.blame(status, first)
+    if frame >= 0 and int(tables.frames[frame]["gen"]) == gen:
+        defining = tables.frames[tables.frame_first[frame]]
+        name = "function" if int(defining["function"]) and tables.functions[frame] < 0 else "file"
+        offset = int(tables.stacks[tables.frames[frame]["stack"]]["offset"])
+        return gen, _fault_at(slab, gen, offset, Status.UNKNOWN_STRING, int(defining[name]))
+    row = tables.samples[loose[0]]
+    return gen, _fault_at(slab, gen, int(row["offset"]), Status.UNKNOWN_STACK, int(row["args"][4]))
+
+
+def min_times(slab: Slab) -> npt.NDArray[np.uint64]:
+    """Smallest base time of each generation in clock units; a minimum of 0 counts as unset (FORMAT 4.5)."""
+    times = slab.batches["time"].copy()
+    marks = slab.batches["kind"] == BatchKind.END
+    times[marks] = np.iinfo(np.uint64).max
+    if not slab.n_gens:
+        return np.empty(0, np.uint64)
+    lowest = np.minimum.reduceat(times, slab.starts[:-1])
+    for gen in np.flatnonzero(lowest == 0):
+        rest = times[slab.starts[gen] : slab.starts[gen + 1]]
+        rest = rest[~marks[slab.starts[gen] : slab.starts[gen + 1]]]
+        rest = rest[np.flatnonzero(rest == 0)[-1] + 1 :]
+        lowest[gen] = rest.min() if len(rest) else 0
+    return lowest  # type: ignore[no-any-return]
+
+
+def sample_times(tables: Tables) -> I8:
+    """Times of the CPU samples in ns."""
+    factors = clock.factor(tables.clocks["frequency"])
+    return clock.to_ns(tables.samples["args"][:, 0], factors[tables.samples["gen"]])
+
+
+class StringTable(Mapping[int, str]):
+    """Strings of one generation by id; 0 is the empty string. Text is decoded at each look."""
+
+    def __init__(self, tables: Tables, first: int, last: int) -> None:
+        self._tables = tables
+        self._rows = {int(i): first + row for row, i in enumerate(tables.strings["id"][first:last])}
+
+    def __getitem__(self, key: int) -> str:
+        return "" if key == 0 else self._tables.text(self._rows[key])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+class StackTable(Mapping[int, "list[Frame]"]):
+    """Call stacks of one generation by id, leaf first; 0 is no stack."""
+
+    def __init__(self, tables: Tables, first: int, last: int) -> None:
+        self._tables = tables
+        self._rows = {int(i): first + row for row, i in enumerate(tables.stacks["id"][first:last])}
+
+    def __getitem__(self, key: int) -> list[Frame]:
+        return [] if key == 0 else self._tables.stack(self._rows[key])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
