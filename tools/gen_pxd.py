@@ -34,6 +34,8 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("KIND_", dtypes.BatchKind),
     ("WHAT_", dtypes.What),
     ("OP_", dtypes.Op),
+    ("SIZE_", dtypes.HeapSize),
+    ("ODD_", dtypes.Anomaly),
 ]
 LIMITS = ["MAX_BATCH_SIZE", "MAX_STRING", "MAX_FRAMES", "HEAP_ADDRESS_BITS"]
 

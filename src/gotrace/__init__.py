@@ -1,5 +1,6 @@
 """Go execution traces (Go 1.22 and later) as numpy structured arrays. The public names; never logic."""
 
+from gotrace import varint
 from gotrace.clock import Clock
 from gotrace.dtypes import (
     ALLOC,
@@ -71,4 +72,5 @@ __all__ = [
     "What",
     "open",
     "register",
+    "varint",
 ]

@@ -3,16 +3,44 @@
 Lives here: addresses from ids, the span map, slots, live objects and stacks (FORMAT 9). Never here: the order
 of the scheduler, growing of tables (a status asks for it), names of types.
 """
-from libc.stdint cimport INT64_MAX, UINT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, UINT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
     ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, CUT_VARINT, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE,
     GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, OK, OP_ALLOC, OP_EXISTS, OP_FREE, RAW_TYPE, RUN,
     SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TYPE_CUT, TYPE_ID_ZERO, TYPE_NUMBER, WHAT_OBJECT, WHAT_SPAN,
     WHAT_STACK, WIDE_PROC,
+    ODD_LATE_FREE,
+    ODD_LIVE_SLOT_ALLOCATED,
+    ODD_LIVE_STACK_ALLOCATED,
+    ODD_OBJECT_IN_FREED_SPAN,
+    ODD_OBJECT_OUTSIDE,
+    ODD_OVERLAPPING_SPAN,
+    ODD_RELATIVE,
+    ODD_STACK_OF_ORDER_0,
+    ODD_TINY_SHARED,
+    ODD_UNKNOWN_OBJECT_FREED,
+    ODD_UNKNOWN_SPAN_FREED,
+    ODD_UNKNOWN_STACK_FREED,
+    ODD_UNRESOLVED_TYPE,
+    SIZE_FREE_GROUP,
+    SIZE_FREE_SPAN,
+    SIZE_HEAP_SPANS,
+    SIZE_HEAP_SPAN_BYTES,
+    SIZE_LATE_STACK,
+    SIZE_MANUAL_SPANS,
+    SIZE_MANUAL_SPAN_BYTES,
+    SIZE_N_GROUPS,
+    SIZE_N_KEYS,
+    SIZE_N_LEAVES,
+    SIZE_N_LOOSE,
+    SIZE_N_SPANS,
+    SIZE_N_STACKS,
+    SIZE_STACKS,
+    SIZE_STACK_BYTES,
 )
 from gotrace._idmap cimport IdMap, find, open_map, place
-from gotrace._runs cimport DONE, Stream, advance, blame, earlier, follow, push, runner_up, sift_down
+from gotrace._runs cimport DONE, Stream, advance, blame, earlier, follow, push, runner_up, sift_down, to_ns
 from gotrace._varint cimport CUT, likely, read_uvarint
 
 cdef enum:
@@ -27,36 +55,12 @@ cdef enum:
     GROUP = 32              # cells a group holds
     GROUPS = 32             # groups a span can have
     REPLAY = 8              # flag of extract() beside 1 << what
+    OWED = 1 << 30          # in a cell or an order: the free of what lived here before is still to come
+    MOST_EVENTS = 65536 // 3    # events that fit into one buffer of the runtime
 
-    # Places in ``sizes``: how much of each table is used.
-    N_SPANS = 0
-    FREE_SPAN = 1           # head of the list of free spans, row + 1
-    N_LEAVES = 2
-    N_STACKS = 3            # keys in the map of stacks, dead ones too
-    N_LOOSE = 4
-    N_GROUPS = 5
-    FREE_GROUP = 6
-    N_KEYS = 7
-    LIVE_HEAP_SPANS = 8
-    LIVE_HEAP_BYTES = 9
-    LIVE_MANUAL_SPANS = 10
-    LIVE_MANUAL_BYTES = 11
-    LIVE_STACKS = 12
-    LIVE_STACK_BYTES = 13
-
-    # Places in ``anomalies``; experiments/allocfree.py names them in this order.
-    RELATIVE = 0
-    UNRESOLVED_TYPE = 1
-    OVERLAPPING_SPAN = 2
-    UNKNOWN_SPAN_FREED = 3
-    OBJECT_IN_FREED_SPAN = 4
-    OBJECT_OUTSIDE = 5
-    LIVE_SLOT_ALLOCATED = 6
-    TINY_SHARED = 7
-    UNKNOWN_OBJECT_FREED = 8
-    STACK_OF_ORDER_0 = 9
-    LIVE_STACK_ALLOCATED = 10
-    UNKNOWN_STACK_FREED = 11
+# FORMAT 9.9: a thread that writes faster than one event per clock unit runs ahead of the clock, at most by one
+# unit an event until its buffer is full. So the free that made room may come after the next allocation, by no
+# more than MOST_EVENTS units; later than that, a free means what lives there now.
 
 
 cdef struct Live:
@@ -76,6 +80,8 @@ cdef struct Live:
     int64_t last_leaf
     uint64_t last_pair      # the type and spanclass looked up last
     int32_t last_key
+    int64_t now             # ns, time of the current event
+    int64_t lead            # ns that a thread can be ahead of the clock
     bint replay
 
 
@@ -100,10 +106,10 @@ cdef inline int32_t *leaf_cell(Live *live, uint64_t page) noexcept nogil:
     cdef int i
     if live.pages.vals[at] == 0:
         live.pages.keys[at] = high
-        live.sizes[N_LEAVES] += 1
-        live.pages.vals[at] = <int32_t> live.sizes[N_LEAVES]
+        live.sizes[SIZE_N_LEAVES] += 1
+        live.pages.vals[at] = <int32_t> live.sizes[SIZE_N_LEAVES]
         for i in range(LEAF):
-            live.leaves[(live.sizes[N_LEAVES] - 1) * LEAF + i] = 0
+            live.leaves[(live.sizes[SIZE_N_LEAVES] - 1) * LEAF + i] = 0
     return &live.leaves[<int64_t> (live.pages.vals[at] - 1) * LEAF + (page % LEAF)]
 
 
@@ -128,21 +134,20 @@ cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
         first = <int64_t> (span.groups[i] - 1) * GROUP
         for j in range(GROUP):
             if live.cells[first + j]:
-                count_free(live, live.cells[first + j] - 1, span.elem)
-                live.anomalies[OBJECT_IN_FREED_SPAN] += 1
+                count_free(live, (live.cells[first + j] & ~OWED) - 1, span.elem)
+                live.anomalies[ODD_OBJECT_IN_FREED_SPAN] += 1
                 live.cells[first + j] = 0
-        live.cells[first] = <int32_t> live.sizes[FREE_GROUP]
-        live.sizes[FREE_GROUP] = span.groups[i]
+        live.cells[first] = <int32_t> live.sizes[SIZE_FREE_GROUP]
+        live.sizes[SIZE_FREE_GROUP] = span.groups[i]
         span.groups[i] = 0
     if span.spanclass == MANUAL:
-        live.sizes[LIVE_MANUAL_SPANS] -= 1
-        live.sizes[LIVE_MANUAL_BYTES] -= span.bytes
+        live.sizes[SIZE_MANUAL_SPANS] -= 1
+        live.sizes[SIZE_MANUAL_SPAN_BYTES] -= span.bytes
     else:
-        live.sizes[LIVE_HEAP_SPANS] -= 1
-        live.sizes[LIVE_HEAP_BYTES] -= span.bytes
-    span.live = False
-    span.next_free = <int32_t> live.sizes[FREE_SPAN]
-    live.sizes[FREE_SPAN] = me
+        live.sizes[SIZE_HEAP_SPANS] -= 1
+        live.sizes[SIZE_HEAP_SPAN_BYTES] -= span.bytes
+    span.next_free = <int32_t> live.sizes[SIZE_FREE_SPAN]
+    live.sizes[SIZE_FREE_SPAN] = me
 
 
 cdef inline uint8_t spanclass_of(uint64_t kindclass) noexcept nogil:
@@ -171,22 +176,23 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
     old = span_at(live, page)
     if op == OP_EXISTS and old != NULL and old.page == page and old.spanclass == spanclass:
         return OK
-    if live.sizes[FREE_SPAN] == 0 and live.sizes[N_SPANS] == live.room_spans:
+    if live.sizes[SIZE_FREE_SPAN] == 0 and live.sizes[SIZE_N_SPANS] == live.room_spans:
         return GROW_SPANS
-    if live.sizes[N_LEAVES] + 2 > live.room_leaves or live.sizes[N_LEAVES] + 2 > live.room_pages // 2:
+    if live.sizes[SIZE_N_LEAVES] + 2 > live.room_leaves or live.sizes[SIZE_N_LEAVES] + 2 > live.room_pages // 2:
         return GROW_PAGES
-    if live.sizes[FREE_SPAN]:
-        row = <int32_t> live.sizes[FREE_SPAN] - 1
-        live.sizes[FREE_SPAN] = live.spans[row].next_free
+    if live.sizes[SIZE_FREE_SPAN]:
+        row = <int32_t> live.sizes[SIZE_FREE_SPAN] - 1
+        live.sizes[SIZE_FREE_SPAN] = live.spans[row].next_free
     else:
-        row = <int32_t> live.sizes[N_SPANS]
-        live.sizes[N_SPANS] += 1
+        row = <int32_t> live.sizes[SIZE_N_SPANS]
+        live.sizes[SIZE_N_SPANS] += 1
     span = &live.spans[row]
     span.page = page
     span.base = page << gen.page_shift
     span.bytes = <int64_t> (n_pages << gen.page_shift)
     span.spanclass = spanclass
-    span.live = True
+    span.over = False
+    span.late = INT64_MIN
     span.n_pages = 1
     span.elem = span.bytes
     span.reciprocal = 0
@@ -194,11 +200,11 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
     for i in range(GROUPS):
         span.groups[i] = 0
     if spanclass == MANUAL:
-        live.sizes[LIVE_MANUAL_SPANS] += 1
-        live.sizes[LIVE_MANUAL_BYTES] += span.bytes
+        live.sizes[SIZE_MANUAL_SPANS] += 1
+        live.sizes[SIZE_MANUAL_SPAN_BYTES] += span.bytes
     else:
-        live.sizes[LIVE_HEAP_SPANS] += 1
-        live.sizes[LIVE_HEAP_BYTES] += span.bytes
+        live.sizes[SIZE_HEAP_SPANS] += 1
+        live.sizes[SIZE_HEAP_SPAN_BYTES] += span.bytes
         if spanclass > 1:
             span.elem = live.class_bytes[spanclass >> 1]
             span.reciprocal = <uint32_t> ((((<uint64_t> 1) << 32) + <uint64_t> span.elem - 1) // <uint64_t> span.elem)
@@ -207,8 +213,14 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
     for i in range(span.n_pages):
         noted = leaf_cell(live, page + <uint64_t> i)
         if noted[0]:
-            live.anomalies[OVERLAPPING_SPAN] += 1
-            drop_span(live, &live.spans[noted[0] - 1])
+            live.anomalies[ODD_OVERLAPPING_SPAN] += 1
+            old = &live.spans[noted[0] - 1]
+            if op == OP_ALLOC:
+                span.over = True
+                span.born = live.now
+                span.old_bytes = old.bytes
+                span.old_spanclass = old.spanclass
+            drop_span(live, old)
         noted[0] = row + 1
     return OK
 
@@ -222,16 +234,16 @@ cdef inline int32_t key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept
         return live.last_key
     at = place(&live.keys, pair)
     if live.keys.vals[at] == 0:
-        if live.sizes[N_KEYS] == live.room_counts or live.sizes[N_KEYS] >= live.room_keys // 2:
+        if live.sizes[SIZE_N_KEYS] == live.room_counts or live.sizes[SIZE_N_KEYS] >= live.room_keys // 2:
             return -1
-        new = &live.counts[live.sizes[N_KEYS]]
+        new = &live.counts[live.sizes[SIZE_N_KEYS]]
         new.type = kind
         new.spanclass = spanclass
         new.alloc_objects = new.alloc_bytes = new.free_objects = new.free_bytes = 0
         new.start_objects = new.start_bytes = 0
-        live.sizes[N_KEYS] += 1
+        live.sizes[SIZE_N_KEYS] += 1
         live.keys.keys[at] = pair
-        live.keys.vals[at] = <int32_t> live.sizes[N_KEYS]
+        live.keys.vals[at] = <int32_t> live.sizes[SIZE_N_KEYS]
     live.last_pair = pair
     live.last_key = live.keys.vals[at] - 1
     return live.last_key
@@ -247,18 +259,23 @@ cdef int32_t *new_cell(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
     """Make the group of a slot; NULL if there is no room."""
     cdef int32_t group
     cdef int i
-    if live.sizes[FREE_GROUP]:
-        group = <int32_t> live.sizes[FREE_GROUP]
-        live.sizes[FREE_GROUP] = live.cells[<int64_t> (group - 1) * GROUP]
-    elif live.sizes[N_GROUPS] < live.room_groups:
-        live.sizes[N_GROUPS] += 1
-        group = <int32_t> live.sizes[N_GROUPS]
+    if live.sizes[SIZE_FREE_GROUP]:
+        group = <int32_t> live.sizes[SIZE_FREE_GROUP]
+        live.sizes[SIZE_FREE_GROUP] = live.cells[<int64_t> (group - 1) * GROUP]
+    elif live.sizes[SIZE_N_GROUPS] < live.room_groups:
+        live.sizes[SIZE_N_GROUPS] += 1
+        group = <int32_t> live.sizes[SIZE_N_GROUPS]
     else:
         return NULL
     for i in range(GROUP):
         live.cells[<int64_t> (group - 1) * GROUP + i] = 0
     span.groups[slot // GROUP] = group
     return cell_of(live, span, slot)
+
+
+cdef inline bint recent(const Live *live, int64_t time) noexcept nogil:
+    """Whether the current event may have happened before one that bears this earlier time."""
+    return live.now - time <= live.lead
 
 
 cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, int32_t kind, uint8_t op) noexcept nogil:
@@ -276,23 +293,29 @@ cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, i
             if cell == NULL:
                 return GROW_CELLS
     else:
-        if live.sizes[N_LOOSE] >= live.room_loose // 2:
+        if live.sizes[SIZE_N_LOOSE] >= live.room_loose // 2:
             return GROW_LOOSE
         at = place(&live.loose, named)
         if live.loose.vals[at] == 0:
             live.loose.keys[at] = named
             live.loose.vals[at] = -1
-            live.sizes[N_LOOSE] += 1
+            live.sizes[SIZE_N_LOOSE] += 1
         cell = &live.loose.vals[at]
     if cell[0] > 0:
         if op == OP_EXISTS:
             return OK
         if span != NULL and span.spanclass == TINY:
-            live.anomalies[TINY_SHARED] += 1
+            live.anomalies[ODD_TINY_SHARED] += 1
+            span.late = live.now
+            cell[0] |= OWED
             return OK
-        live.anomalies[LIVE_SLOT_ALLOCATED] += 1
-        count_free(live, cell[0] - 1, size)
+        live.anomalies[ODD_LIVE_SLOT_ALLOCATED] += 1
+        count_free(live, (cell[0] & ~OWED) - 1, size)
+        if span != NULL:
+            span.late = live.now
+            key |= OWED
     cell[0] = key + 1
+    key &= ~OWED
     if op == OP_EXISTS:
         live.counts[key].start_objects += 1
         live.counts[key].start_bytes += size
@@ -307,42 +330,57 @@ cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noex
     cdef int32_t *cell = cell_of(live, span, slot) if span != NULL else NULL
     cdef int64_t at
     cdef int i
+    if span != NULL and span.over and recent(live, span.born):
+        live.anomalies[ODD_LATE_FREE] += 1      # of an object in the span that lay here before
+        return
     if cell != NULL and cell[0]:
+        if cell[0] & OWED:
+            cell[0] &= ~OWED
+            if recent(live, span.late):
+                live.anomalies[ODD_LATE_FREE] += 1
+                if span.spanclass == TINY:      # what looked like sharing was the slot's next life
+                    count_free(live, cell[0] - 1, span.elem)
+                    live.counts[cell[0] - 1].alloc_objects += 1
+                    live.counts[cell[0] - 1].alloc_bytes += span.elem
+                return
         count_free(live, cell[0] - 1, span.elem)
         cell[0] = 0
         return
-    if live.sizes[N_LOOSE]:
+    if live.sizes[SIZE_N_LOOSE]:
         for i in range(2):              # the slot, or the pointer behind its header
             at = place(&live.loose, named + <uint64_t> (8 * i))
             if live.loose.vals[at] > 0:
                 count_free(live, live.loose.vals[at] - 1, 0)
                 live.loose.vals[at] = -1
                 return
-    live.anomalies[UNKNOWN_OBJECT_FREED] += 1
+    live.anomalies[ODD_UNKNOWN_OBJECT_FREED] += 1
 
 
 cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) noexcept nogil:
     """Enter the stack of a GoroutineStack or GoroutineStackAlloc event."""
     cdef int64_t at
+    cdef int32_t owed = 0
     if order > HEAP_ADDRESS_BITS:
         return STACK_ORDER_TOO_BIG
     if order == 0:
         return OK
-    if live.sizes[N_STACKS] >= live.room_stacks // 2:
+    if live.sizes[SIZE_N_STACKS] >= live.room_stacks // 2:
         return GROW_STACKS
     at = place(&live.stacks, address)
     if live.stacks.vals[at] > 0:
         if op == OP_EXISTS:
             return OK
-        live.anomalies[LIVE_STACK_ALLOCATED] += 1
-        live.sizes[LIVE_STACKS] -= 1
-        live.sizes[LIVE_STACK_BYTES] -= <int64_t> 1 << (live.stacks.vals[at] - 1)
+        live.anomalies[ODD_LIVE_STACK_ALLOCATED] += 1
+        live.sizes[SIZE_STACKS] -= 1
+        live.sizes[SIZE_STACK_BYTES] -= <int64_t> 1 << ((live.stacks.vals[at] & ~OWED) - 1)
+        live.sizes[SIZE_LATE_STACK] = live.now
+        owed = OWED
     elif live.stacks.vals[at] == 0:
         live.stacks.keys[at] = address
-        live.sizes[N_STACKS] += 1
-    live.stacks.vals[at] = <int32_t> order
-    live.sizes[LIVE_STACKS] += 1
-    live.sizes[LIVE_STACK_BYTES] += <int64_t> 1 << (order - 1)
+        live.sizes[SIZE_N_STACKS] += 1
+    live.stacks.vals[at] = <int32_t> order | owed
+    live.sizes[SIZE_STACKS] += 1
+    live.sizes[SIZE_STACK_BYTES] += <int64_t> 1 << (order - 1)
     return OK
 
 
@@ -396,6 +434,7 @@ cdef inline int32_t type_of(const IdMap *types, uint64_t number) noexcept nogil:
 cdef int stack_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALLOC *row) noexcept nogil:
     cdef uint64_t address = gen.heap_base + run.args[0] * gen.stack_align
     cdef int64_t at
+    cdef int32_t order
     cdef int status = OK
     row.address = address
     row.spanclass = UNKNOWN
@@ -403,12 +442,18 @@ cdef int stack_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALL
     if op == OP_FREE:
         at = place(&live.stacks, address)
         if live.stacks.vals[at] > 0:
-            row.size = <int64_t> 1 << (live.stacks.vals[at] - 1)
+            order = live.stacks.vals[at] & ~OWED
+            row.size = <int64_t> 1 << (order - 1)
+            if live.stacks.vals[at] & OWED:
+                live.stacks.vals[at] = order
+                if recent(live, live.sizes[SIZE_LATE_STACK]):
+                    live.anomalies[ODD_LATE_FREE] += 1
+                    return OK
             live.stacks.vals[at] = -1
-            live.sizes[LIVE_STACKS] -= 1
-            live.sizes[LIVE_STACK_BYTES] -= row.size
+            live.sizes[SIZE_STACKS] -= 1
+            live.sizes[SIZE_STACK_BYTES] -= row.size
         else:
-            live.anomalies[UNKNOWN_STACK_FREED] += 1
+            live.anomalies[ODD_UNKNOWN_STACK_FREED] += 1
         return OK
     if op == OP_ALLOC or run.start >= run.snapshot:
         status = make_stack(live, address, run.args[1], op)
@@ -417,7 +462,7 @@ cdef int stack_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALL
     if run.args[1]:
         row.size = <int64_t> 1 << (run.args[1] - 1)
     else:
-        live.anomalies[STACK_OF_ORDER_0] += 1
+        live.anomalies[ODD_STACK_OF_ORDER_0] += 1
     return OK
 
 
@@ -429,10 +474,17 @@ cdef int span_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALLO
     if op == OP_FREE:
         span = span_at(live, page)
         if span == NULL or span.page != page:
-            live.anomalies[UNKNOWN_SPAN_FREED] += 1
+            live.anomalies[ODD_UNKNOWN_SPAN_FREED] += 1
             row.size = 0
             row.spanclass = UNKNOWN
             return OK
+        if span.over:
+            span.over = False
+            if recent(live, span.born):
+                live.anomalies[ODD_LATE_FREE] += 1
+                row.size = span.old_bytes
+                row.spanclass = span.old_spanclass
+                return OK
         row.size = span.bytes
         row.spanclass = span.spanclass
         drop_span(live, span)
@@ -512,6 +564,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
         while g < gens.shape[0]:
             gen = &gens[g]
             s.factor = gen.factor
+            live.lead = to_ns(MOST_EVENTS, gen.factor)
             open_map(&types, NULL, NULL, 1, multiplier)
             if gen.type_bits:
                 open_map(&types, &type_keys[gen.type_at], &type_vals[gen.type_at], gen.type_bits, multiplier)
@@ -540,6 +593,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
                             status = blame(&s, &run, fault, WIDE_PROC, run.args[0])
                             break
                     else:
+                        live.now = run.time
                         what = (run.type - FIRST_EVENT) // 3
                         op = (run.type - FIRST_EVENT) % 3
                         if n == room and (flags >> what) & 1:
@@ -563,7 +617,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
                                     status = be_born(&live, span, slot, named, row.type, op)
                                     if status != OK:
                                         break
-                            live.anomalies[UNRESOLVED_TYPE] += row.type == UNRESOLVED
+                            live.anomalies[ODD_UNRESOLVED_TYPE] += row.type == UNRESOLVED
                             if span != NULL:
                                 row.address = span.base + slot * <uint64_t> span.elem
                                 row.size = span.elem
@@ -574,7 +628,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
                                 row.address = named
                                 row.size = 0
                                 row.spanclass = UNKNOWN
-                                live.anomalies[OBJECT_OUTSIDE] += op == OP_ALLOC
+                                live.anomalies[ODD_OBJECT_OUTSIDE] += op == OP_ALLOC
                         else:
                             if what == WHAT_SPAN:
                                 status = span_event(&live, gen, &run, op, &row)
@@ -585,7 +639,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
                                     blame(&s, &run, fault, status, run.args[
                                         2 if status == BAD_KINDCLASS else 1])
                                 break
-                        live.anomalies[RELATIVE] += gen.relative
+                        live.anomalies[ODD_RELATIVE] += gen.relative
                         if (flags >> what) & 1:
                             row.time = run.time
                             row.offset = s.base + run.start

@@ -70,6 +70,38 @@ cdef enum:
     OP_FREE = 2
 
 cdef enum:
+    SIZE_N_SPANS = 0
+    SIZE_FREE_SPAN = 1
+    SIZE_N_LEAVES = 2
+    SIZE_N_STACKS = 3
+    SIZE_N_LOOSE = 4
+    SIZE_N_GROUPS = 5
+    SIZE_FREE_GROUP = 6
+    SIZE_N_KEYS = 7
+    SIZE_HEAP_SPANS = 8
+    SIZE_HEAP_SPAN_BYTES = 9
+    SIZE_MANUAL_SPANS = 10
+    SIZE_MANUAL_SPAN_BYTES = 11
+    SIZE_STACKS = 12
+    SIZE_STACK_BYTES = 13
+    SIZE_LATE_STACK = 14
+
+cdef enum:
+    ODD_RELATIVE = 0
+    ODD_UNRESOLVED_TYPE = 1
+    ODD_OVERLAPPING_SPAN = 2
+    ODD_UNKNOWN_SPAN_FREED = 3
+    ODD_OBJECT_IN_FREED_SPAN = 4
+    ODD_OBJECT_OUTSIDE = 5
+    ODD_LIVE_SLOT_ALLOCATED = 6
+    ODD_TINY_SHARED = 7
+    ODD_UNKNOWN_OBJECT_FREED = 8
+    ODD_STACK_OF_ORDER_0 = 9
+    ODD_LIVE_STACK_ALLOCATED = 10
+    ODD_UNKNOWN_STACK_FREED = 11
+    ODD_LATE_FREE = 12
+
+cdef enum:
     MAX_BATCH_SIZE = 65536
     MAX_STRING = 1024
     MAX_FRAMES = 128
@@ -207,8 +239,12 @@ cdef struct SPAN:
     uint32_t n_slots
     int32_t n_pages
     int32_t next_free
+    int64_t late
+    int64_t born
+    int64_t old_bytes
     uint8_t spanclass
-    uint8_t live
+    uint8_t old_spanclass
+    uint8_t over
     int32_t groups[32]
 
 cdef struct COUNTS:

@@ -248,10 +248,52 @@ SPAN = _aligned(
     ("n_slots", "u4"),
     ("n_pages", "i4"),  # entries in the page map
     ("next_free", "i4"),
+    ("late", "i8"),  # ns: last allocation in a live slot, whose old object's free is still to come
+    ("born", "i8"),  # ns: the span's allocation, if it lay over a live span
+    ("old_bytes", "i8"),  # of that span, whose free is still to come
     ("spanclass", "u1"),
-    ("live", "u1"),
+    ("old_spanclass", "u1"),
+    ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
     ("groups", "i4", (32,)),  # cells in groups of 32, made when first used; 0 none
 )
+class HeapSize(IntEnum):
+    """Places in the kernel's array ``sizes``: how much of each table is used, and what is live."""
+
+    N_SPANS = 0
+    FREE_SPAN = 1  # head of the list of free spans, row + 1
+    N_LEAVES = 2
+    N_STACKS = 3  # keys in the map of stacks, freed ones too
+    N_LOOSE = 4
+    N_GROUPS = 5
+    FREE_GROUP = 6
+    N_KEYS = 7
+    HEAP_SPANS = 8
+    HEAP_SPAN_BYTES = 9
+    MANUAL_SPANS = 10
+    MANUAL_SPAN_BYTES = 11
+    STACKS = 12
+    STACK_BYTES = 13
+    LATE_STACK = 14  # ns: last allocation of a live stack, whose free is still to come
+
+
+class Anomaly(IntEnum):
+    """Places in the kernel's array ``anomalies``."""
+
+    RELATIVE = 0
+    UNRESOLVED_TYPE = 1
+    OVERLAPPING_SPAN = 2
+    UNKNOWN_SPAN_FREED = 3
+    OBJECT_IN_FREED_SPAN = 4
+    OBJECT_OUTSIDE = 5
+    LIVE_SLOT_ALLOCATED = 6
+    TINY_SHARED = 7
+    UNKNOWN_OBJECT_FREED = 8
+    STACK_OF_ORDER_0 = 9
+    LIVE_STACK_ALLOCATED = 10
+    UNKNOWN_STACK_FREED = 11
+    LATE_FREE = 12
+
+
 COUNTS = _aligned(
     ("type", "i4"),
     ("spanclass", "u1"),

@@ -10,6 +10,9 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from gotrace.dtypes import FAULT
 
 
 class TraceError(ValueError):
@@ -214,6 +217,13 @@ _WORDS: dict[Status, tuple[type[TraceError], str]] = {
     Status.WIDE_LINE: (TableError, "a number in a table does not fit: {detail}"),
     Status.TYPE_NUMBER: (ExperimentError, "a type's size {detail} is impossible"),
 }
+
+
+def new_fault() -> npt.NDArray[np.void]:
+    """Return a FAULT array of one row that blames nothing."""
+    fault = np.zeros(1, FAULT)
+    fault["batch"] = fault["type"] = -1
+    return fault
 
 
 def words(fault: np.void) -> tuple[type[TraceError], str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gotrace import _allocfree
-from gotrace.dtypes import COUNTS, HEAP, SPAN
+from gotrace.dtypes import COUNTS, HEAP, SPAN, HeapSize
 from gotrace.errors import Status
 from gotrace.experiments.allocfree import ANOMALIES, UNRESOLVED, UNTYPED, TypeTable
 from gotrace.slabs import Rows
@@ -79,16 +79,16 @@ class LiveHeap:
 
     def anomaly_counts(self) -> dict[str, int]:
         """What was odd, without the zeros."""
-        return {name: n for name, n in zip(ANOMALIES, self.anomalies.tolist(), strict=True) if n}
+        return {name: n for name, n in ((ANOMALIES[kind], int(self.anomalies[kind])) for kind in ANOMALIES) if n}
 
     def used_counts(self) -> Rows:
         """Rows of COUNTS, one for each pair of type and size class that was seen."""
-        return self.counts[: int(self.sizes[7])]
+        return self.counts[: int(self.sizes[HeapSize.N_KEYS])]
 
     def memory(self) -> dict[str, int]:
         """Live spans and stacks: numbers and bytes."""
-        names = ("heap_spans", "heap_span_bytes", "manual_spans", "manual_span_bytes", "stacks", "stack_bytes")
-        return dict(zip(names, self.sizes[8:14].tolist(), strict=True))
+        live = range(HeapSize.HEAP_SPANS, HeapSize.STACK_BYTES + 1)
+        return {HeapSize(place).name.lower(): int(self.sizes[place]) for place in live}
 
 
 def _new_map(places: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]

@@ -16,11 +16,11 @@ from gotrace.dtypes import (
     ALLOC, CTX, EXPERIMENTAL, FRAME, GEN, GENERATION, SAMPLE, STACK, STRING, TYPE, BatchKind, State,
     What,
 )  # fmt: skip
-from gotrace.errors import ExperimentError, InternalError, Status, TraceError
+from gotrace.errors import ExperimentError, InternalError, Status, TraceError, new_fault
 from gotrace.experiments import ExperimentData, Registry
 from gotrace.experiments.allocfree import DEFAULT_INFO, AllocFreeData, Info, TypeTable
 from gotrace.heap import LiveHeap
-from gotrace.slabs import Rows, Runs, Slab, group_runs, new_fault, read_slabs
+from gotrace.slabs import Rows, Runs, Slab, group_runs, read_slabs
 from gotrace.source import Source
 from gotrace.spec import tables as spec_tables
 from gotrace.spec.events import ALLOC_FREE

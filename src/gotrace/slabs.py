@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _batch
-from gotrace.dtypes import BATCH, FAULT, RUN, BatchKind
-from gotrace.errors import Status, TraceError, from_fault
+from gotrace.dtypes import BATCH, RUN, BatchKind
+from gotrace.errors import Status, TraceError, from_fault, new_fault
 from gotrace.source import Bytes, Source, Window
 from gotrace.spec.versions import Version
 
@@ -100,13 +100,6 @@ class Slab:
         self.numbers = self.numbers[:n_gens]
         self.starts = self.starts[: n_gens + 1]
         self.batches = self.batches[: self.starts[-1]]
-
-
-def new_fault() -> Rows:
-    """Return a FAULT array of one row that blames nothing."""
-    fault = np.zeros(1, FAULT)
-    fault["batch"] = fault["type"] = -1
-    return fault
 
 
 def around(data: Bytes, base: int, offset: int) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from gotrace import _tables, clock
 from gotrace.dtypes import CLOCK, RAW_FRAME, RAW_SAMPLE, RAW_STACK, RAW_STRING, BatchKind
-from gotrace.errors import Status, TraceError
-from gotrace.slabs import I4, I8, Rows, Slab, new_fault
+from gotrace.errors import Status, TraceError, new_fault
+from gotrace.slabs import I4, I8, Rows, Slab
 from gotrace.source import Bytes
 
 MULTIPLIER: int = int.from_bytes(os.urandom(8), "little") | 1

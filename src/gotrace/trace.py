@@ -23,6 +23,7 @@ from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Part, Pass, read_part
 from gotrace.slabs import Rows
 from gotrace.source import open_source
 from gotrace.tables import Frame, StackTable, StringTable
+from gotrace.wire import wire_text
 
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "b": 1}
 
@@ -134,6 +135,14 @@ class Trace:
     def _fail(self, error: TraceError) -> None:
         self._closed = f"it is damaged ({error})"
         self._source.close()
+
+    def _wire(self) -> Iterator[bytes]:
+        """Yield Go's text of every record, in pieces."""
+        try:
+            yield from wire_text(self._source, self._version, header.SIZE, self.experiments)
+        except TraceError as error:
+            self._fail(error)
+            raise
 
     def _new_pass(self) -> Pass:
         return Pass(self.experiments, lambda note: self._notes.setdefault(note))

@@ -12,26 +12,27 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _allocfree, _varint
-from gotrace.dtypes import RAW_TYPE, TYPE
-from gotrace.errors import ExperimentError, Status, from_fault
-from gotrace.slabs import I4, Rows, new_fault
+from gotrace.dtypes import RAW_TYPE, TYPE, Anomaly
+from gotrace.errors import ExperimentError, Status, from_fault, new_fault
+from gotrace.slabs import I4, Rows
 from gotrace.spec.limits import HEAP_ADDRESS_BITS
 
-ANOMALIES: tuple[str, ...] = (
-    "relative addresses",
-    "unresolved types",
-    "overlapping spans",
-    "frees of an unknown span",
-    "objects in a freed span",
-    "objects outside any span",
-    "allocations in a live slot",
-    "tiny objects in a shared slot",
-    "frees of an unknown object",
-    "stacks of order 0",
-    "allocations of a live stack",
-    "frees of an unknown stack",
-)
-"""Names of the kernel's counters, in its order."""
+ANOMALIES: dict[Anomaly, str] = {
+    Anomaly.RELATIVE: "relative addresses",
+    Anomaly.UNRESOLVED_TYPE: "unresolved types",
+    Anomaly.OVERLAPPING_SPAN: "overlapping spans",
+    Anomaly.UNKNOWN_SPAN_FREED: "frees of an unknown span",
+    Anomaly.OBJECT_IN_FREED_SPAN: "objects in a freed span",
+    Anomaly.OBJECT_OUTSIDE: "objects outside any span",
+    Anomaly.LIVE_SLOT_ALLOCATED: "allocations in a live slot",
+    Anomaly.TINY_SHARED: "tiny objects in a shared slot",
+    Anomaly.UNKNOWN_OBJECT_FREED: "frees of an unknown object",
+    Anomaly.STACK_OF_ORDER_0: "stacks of order 0",
+    Anomaly.LIVE_STACK_ALLOCATED: "allocations of a live stack",
+    Anomaly.UNKNOWN_STACK_FREED: "frees of an unknown stack",
+    Anomaly.LATE_FREE: "frees after the slot's next allocation",
+}
+"""What the kernel counts, in words."""
 
 UNTYPED, UNRESOLVED = 0, 1
 """Rows of the type table that are no types."""

@@ -1,0 +1,7 @@
+"""``python -m gotrace``. Never here: options."""
+
+import sys
+
+from gotrace.cli import main
+
+sys.exit(main())
