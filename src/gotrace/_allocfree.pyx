@@ -23,10 +23,12 @@ from gotrace._generated cimport (
     ODD_UNKNOWN_SPAN_FREED,
     ODD_UNKNOWN_STACK_FREED,
     ODD_UNRESOLVED_TYPE,
+    SIZE_EVENTS,
     SIZE_FREE_GROUP,
     SIZE_FREE_SPAN,
     SIZE_HEAP_SPANS,
     SIZE_HEAP_SPAN_BYTES,
+    SIZE_LATEST,
     SIZE_LATE_STACK,
     SIZE_MANUAL_SPANS,
     SIZE_MANUAL_SPAN_BYTES,
@@ -588,6 +590,8 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
                 rival_time = all_runs[second].time if second >= 0 else INT64_MAX
                 rival_first = 0 <= second < r
                 while True:
+                    if run.time > live.sizes[SIZE_LATEST]:
+                        live.sizes[SIZE_LATEST] = run.time
                     if run.type < FIRST_EVENT or run.type > LAST_EVENT:
                         if follow(ctx, &run) != OK:
                             status = blame(&s, &run, fault, WIDE_PROC, run.args[0])
@@ -640,6 +644,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
                                         2 if status == BAD_KINDCLASS else 1])
                                 break
                         live.anomalies[ODD_RELATIVE] += gen.relative
+                        live.sizes[SIZE_EVENTS] += 1
                         if (flags >> what) & 1:
                             row.time = run.time
                             row.offset = s.base + run.start

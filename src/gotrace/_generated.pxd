@@ -85,6 +85,8 @@ cdef enum:
     SIZE_STACKS = 12
     SIZE_STACK_BYTES = 13
     SIZE_LATE_STACK = 14
+    SIZE_EVENTS = 15
+    SIZE_LATEST = 16
 
 cdef enum:
     ODD_RELATIVE = 0

@@ -274,6 +274,8 @@ class HeapSize(IntEnum):
     STACKS = 12
     STACK_BYTES = 13
     LATE_STACK = 14  # ns: last allocation of a live stack, whose free is still to come
+    EVENTS = 15  # alloc/free events seen
+    LATEST = 16  # ns: latest time of any event
 
 
 class Anomaly(IntEnum):

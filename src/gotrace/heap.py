@@ -35,7 +35,8 @@ class LiveHeap:
         self.cells = np.empty(1024 * _GROUP, np.int32)
         self.keys = _new_map(512)
         self.counts = np.zeros(256, COUNTS)
-        self.sizes = np.zeros(16, np.int64)
+        self.sizes = np.zeros(len(HeapSize), np.int64)
+        self.sizes[HeapSize.LATEST] = np.iinfo(np.int64).min
         self.anomalies = np.zeros(len(ANOMALIES), np.int64)
 
     def arrays(self) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
@@ -81,6 +82,12 @@ class LiveHeap:
         """What was odd, without the zeros."""
         return {name: n for name, n in ((ANOMALIES[kind], int(self.anomalies[kind])) for kind in ANOMALIES) if n}
 
+    @property
+    def time(self) -> int:
+        """Latest time of any event in ns, -1 before the first one."""
+        time = int(self.sizes[HeapSize.LATEST])
+        return time if time != np.iinfo(np.int64).min else -1
+
     def used_counts(self) -> Rows:
         """Rows of COUNTS, one for each pair of type and size class that was seen."""
         return self.counts[: int(self.sizes[HeapSize.N_KEYS])]
@@ -116,7 +123,11 @@ class Heap:
     table : ndarray of HEAP
         Largest ``inuse_bytes`` first. Objects are slots: tiny ones that share a slot count once.
     time : int
-        ns, the instant; -1 when the trace has no alloc/free event.
+        ns, the instant; -1 when there is no event.
+    start : int
+        ns, time of the trace's first event; -1 when there is none.
+    seen : bool
+        Whether there was any alloc/free event.
     memory : dict
         Live spans and goroutine stacks: numbers and bytes.
     anomalies : dict
@@ -126,6 +137,8 @@ class Heap:
     table: Rows
     time: int
     by: str
+    start: int = -1
+    seen: bool = False
     memory: dict[str, int] = field(default_factory=dict)
     anomalies: dict[str, int] = field(default_factory=dict)
 

@@ -186,7 +186,7 @@ class AllocBuilder(Builder):
         self._threads = Threads()
         self._info: Info | None = None
         self.heap = LiveHeap()
-        self.time = -1
+        self.start = -1
 
     def feed(self, part: Part) -> Iterator[Rows]:
         """Merge a part's events and yield full chunks of rows."""
@@ -194,6 +194,8 @@ class AllocBuilder(Builder):
         runs = part.runs()
         self._threads.enter(runs.runs)
         gens = part.gens(runs)
+        if self.start < 0:
+            self.start = int(clock.to_ns(min_times(slab)[:1], gens["factor"][:1])[0])
         keys, vals = self._tables_of(part, gens)
         if not len(runs.runs):
             return
@@ -215,7 +217,6 @@ class AllocBuilder(Builder):
                 break
             if status != Status.FULL:
                 self.heap.grow(status)
-        self.time = max(self.time, int(runs.runs["time"].max()))
 
     def flush(self) -> Iterator[Rows]:
         """Yield the last, partly filled chunk."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from gotrace import header
 from gotrace.clock import Clock, to_ns, wall_ns
+from gotrace.dtypes import HeapSize
 from gotrace.errors import TraceError
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.heap import Heap, summarize
@@ -418,7 +419,8 @@ class Trace:
         live = builder.heap
         self._note([builder])
         heap = Heap(
-            summarize(live.used_counts(), shared.types, by), builder.time, by, live.memory(), live.anomaly_counts()
+            summarize(live.used_counts(), shared.types, by),
+            *(live.time, by, builder.start, bool(live.sizes[HeapSize.EVENTS]), live.memory(), live.anomaly_counts()),
         )
         if fault is not None:
             fault.partial = heap

@@ -1,0 +1,25 @@
+"""The command line: one command a file. Never here: analysis."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from gotrace.cli import common, dump, heap, info
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    from gotrace import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="gotrace",
+        description="Decode Go execution traces (Go 1.22 and later).",
+        epilog="exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 a trace could not be read to its end, 70 a bug",
+    )
+    parser.add_argument("--version", action="version", version=f"gotrace {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in (info, heap, dump):
+        command.add_parser(commands)
+    args = parser.parse_args(argv)
+    return common.run(args.run, args)

@@ -1,0 +1,131 @@
+"""What all commands share: flags, exit codes, words to stderr, progress. Never here: analysis."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import gotrace
+from gotrace.errors import InternalError, TraceError
+
+OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
+"""Exit codes."""
+
+_PATIENCE = 1 << 25  # bytes read before progress is shown
+
+
+def say(text: str) -> None:
+    """Write words to stderr."""
+    print(f"gotrace: {text}", file=sys.stderr)
+
+
+def worst(codes: list[int]) -> int:
+    """Exit code of several answers: a trace that could not be read outweighs a no."""
+    return max(codes, default=OK)
+
+
+def add_traces(parser: argparse.ArgumentParser, *, many: bool) -> None:
+    """Add the traces to read."""
+    what = "trace to read, - for standard input"
+    if many:
+        parser.add_argument("traces", nargs="+", metavar="TRACE", help=what)
+    else:
+        parser.add_argument("trace", metavar="TRACE", help=what)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="one JSON object per trace, one per line")
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add ``--quiet``."""
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no warnings")
+
+
+@contextmanager
+def progress(path: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """Show how far a long read is, on a terminal's stderr and with rich; the value takes the bytes read."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    except ImportError:
+        yield None
+        return
+    size = os.path.getsize(path) if os.path.isfile(path) else None  # noqa: PTH113, PTH202
+    bar = Progress(
+        *(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task(os.path.basename(path), total=size)  # noqa: PTH119
+
+    def note(nbytes: int) -> None:
+        if nbytes >= _PATIENCE:
+            bar.start()
+        bar.update(task, completed=nbytes)
+
+    try:
+        yield note
+    finally:
+        bar.stop()
+
+
+def explain(error: TraceError) -> None:
+    """Write an error, and the bytes around it, to stderr."""
+    say(str(error))
+    if error.excerpt():
+        print(error.excerpt(), file=sys.stderr)
+
+
+@contextmanager
+def exit_code(codes: list[int]) -> Iterator[None]:
+    """Run one trace's part of a command; what goes wrong becomes words and a code at the end of ``codes``."""
+    try:
+        yield
+        codes.append(OK)
+    except TraceError as error:
+        explain(error)
+        codes.append(UNREADABLE)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        codes.append(UNREADABLE)
+
+
+def open_trace(path: str) -> gotrace.Trace:
+    """Open a trace named on the command line."""
+    return gotrace.open(path)
+
+
+def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command and answer for everything that it did not foresee."""
+    try:
+        code = command(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (InternalError, Exception) as error:
+        import traceback
+
+        traceback.print_exc()
+        say(f"this is a bug, please report it: {error}")
+        return BUG
+    return code
+
+
+def binary_stdout() -> IO[Any]:
+    """Return standard output for bytes."""
+    sys.stdout.flush()
+    return sys.stdout.buffer

@@ -1,0 +1,32 @@
+"""``gotrace dump``."""
+
+from __future__ import annotations
+
+import argparse
+
+from gotrace.cli import common
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "dump",
+        help="Go's text of a trace",
+        description="Write the text that go tool trace -d=wire prints: every record of the file, in file order.",
+    )
+    common.add_traces(parser, many=False)
+    parser.add_argument("--mode", choices=("wire",), default="wire", help="which text (default: wire)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the text of the trace."""
+    codes: list[int] = []
+    out = common.binary_stdout()
+    with common.exit_code(codes), common.open_trace(args.trace) as trace:
+        try:
+            for text in trace._wire():
+                out.write(text)
+        finally:
+            out.flush()
+    return common.worst(codes)

@@ -1,0 +1,45 @@
+"""``gotrace info``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from gotrace.analysis.info import inspect
+from gotrace.cli import common
+from gotrace.report.info import print_info, print_info_json
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "info",
+        help="what is in a trace, what is missing, what to run next",
+        description="Say what is in a trace, what is missing from it, and what to run next.",
+    )
+    common.add_traces(parser, many=True)
+    common.add_json(parser)
+    common.add_quiet(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer for each trace."""
+    codes: list[int] = []
+    for number, path in enumerate(args.traces):
+        with (
+            common.exit_code(codes),
+            common.open_trace(path) as trace,
+            common.progress(path, quiet=args.quiet) as progress,
+        ):
+            info = inspect(trace, progress)
+            if args.json:
+                print_info_json(sys.stdout, trace.path, info, trace.warnings)
+            else:
+                if number:
+                    print()
+                print_info(sys.stdout, path, info)
+            sys.stdout.flush()
+            if info.error is not None:
+                raise info.error
+    return common.worst(codes)

@@ -1,0 +1,110 @@
+"""Numbers, tables and JSON, the same in all reports. Never here: what a report says."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import numpy as np
+
+from gotrace.errors import TraceError
+from gotrace.slabs import Rows
+
+_PREFIXES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_ADDRESSES = ("address", "pc")
+
+
+def human_bytes(n: int) -> str:
+    """Write a number of bytes for people: ``"3.1 MiB"``."""
+    size = float(n)
+    for prefix in _PREFIXES:
+        if abs(size) < 1024 or prefix == _PREFIXES[-1]:
+            break
+        size /= 1024
+    return f"{n} B" if prefix == "B" else f"{size:.1f} {prefix}"
+
+
+def human_time(ns: int) -> str:
+    """Write a duration for people: ``"1.25 s"``."""
+    for unit, size in (("s", 10**9), ("ms", 10**6), ("µs", 10**3)):
+        if abs(ns) >= size:
+            return f"{ns / size:.3g} {unit}" if abs(ns) < 1000 * size else f"{ns / size:,.0f} {unit}"
+    return f"{ns} ns"
+
+
+def print_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
+    """Write a table: with rich to a terminal, as plain text elsewhere. The last ``left`` columns are names."""
+    if out.isatty():
+        try:
+            from rich import box
+            from rich.console import Console
+            from rich.table import Table
+            from rich.text import Text
+        except ImportError:
+            pass
+        else:
+            table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+            for i, name in enumerate(columns):
+                names = i >= len(columns) - left
+                table.add_column(name, justify="left" if names else "right", overflow="fold", no_wrap=not names)
+            for row in rows:
+                table.add_row(*map(Text, row))
+            Console(file=out).print(table)
+            return
+    widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
+    for row in (columns, *rows):
+        cells = [
+            cell if i >= len(columns) - left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip(), file=out)
+
+
+def plain(value: Any, name: str = "") -> Any:
+    """Turn a cell into what JSON can hold: addresses are hex strings, NaT and NaN are null."""
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else str(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if name in _ADDRESSES and isinstance(value, int):
+        return f"{value:#x}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def json_rows(rows: Rows) -> list[dict[str, Any]]:
+    """Turn a structured array into JSON objects, one for each row."""
+    names = rows.dtype.names or ()
+    return [{name: plain(row[name], name) for name in names} for row in rows]
+
+
+def error_json(error: TraceError | None) -> dict[str, Any] | None:
+    """Turn an error into a JSON object."""
+    if error is None:
+        return None
+    return {
+        "class": type(error).__name__,
+        "detail": error.detail,
+        "offset": error.offset if error.offset >= 0 else None,
+        "generation": error.generation,
+        "m": error.m,
+        "event": error.event,
+    }
+
+
+def print_json(out: TextIO, schema: str, trace: str, **members: Any) -> None:
+    """Write one object on one line, with the members that every report has."""
+    whole = {
+        "schema": schema,
+        "trace": trace,
+        "rows": [],
+        "anomalies": {},
+        "warnings": [],
+        "losses": [],
+        "error": None,
+        **members,
+    }
+    print(json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace").decode(), file=out)
