@@ -58,11 +58,11 @@ cdef enum:
     GROUPS = 32             # groups a span can have
     REPLAY = 8              # flag of extract() beside 1 << what
     OWED = 1 << 30          # in a cell or an order: the free of what lived here before is still to come
-    MOST_EVENTS = 65536 // 3    # events that fit into one buffer of the runtime
+    LEAST_EVENT = 3         # bytes
 
 # FORMAT 9.9: a thread that writes faster than one event per clock unit runs ahead of the clock, at most by one
-# unit an event until its buffer is full. So the free that made room may come after the next allocation, by no
-# more than MOST_EVENTS units; later than that, a free means what lives there now.
+# unit for each event since its buffer began. So the free that made room may come after the next allocation, by
+# no more than that; a free later than that means what lives there now.
 
 
 cdef struct Live:
@@ -83,7 +83,8 @@ cdef struct Live:
     uint64_t last_pair      # the type and spanclass looked up last
     int32_t last_key
     int64_t now             # ns, time of the current event
-    int64_t lead            # ns that a thread can be ahead of the clock
+    int64_t written         # bytes of events before it in its buffer
+    double factor           # ns per clock unit
     bint replay
 
 
@@ -277,7 +278,7 @@ cdef int32_t *new_cell(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
 
 cdef inline bint recent(const Live *live, int64_t time) noexcept nogil:
     """Whether the current event may have happened before one that bears this earlier time."""
-    return live.now - time <= live.lead
+    return live.now - time <= to_ns(<uint64_t> (live.written // LEAST_EVENT + 1), live.factor)
 
 
 cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, int32_t kind, uint8_t op) noexcept nogil:
@@ -308,8 +309,6 @@ cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, i
             return OK
         if span != NULL and span.spanclass == TINY:
             live.anomalies[ODD_TINY_SHARED] += 1
-            span.late = live.now
-            cell[0] |= OWED
             return OK
         live.anomalies[ODD_LIVE_SLOT_ALLOCATED] += 1
         count_free(live, (cell[0] & ~OWED) - 1, size)
@@ -340,10 +339,6 @@ cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noex
             cell[0] &= ~OWED
             if recent(live, span.late):
                 live.anomalies[ODD_LATE_FREE] += 1
-                if span.spanclass == TINY:      # what looked like sharing was the slot's next life
-                    count_free(live, cell[0] - 1, span.elem)
-                    live.counts[cell[0] - 1].alloc_objects += 1
-                    live.counts[cell[0] - 1].alloc_bytes += span.elem
                 return
         count_free(live, cell[0] - 1, span.elem)
         cell[0] = 0
@@ -566,7 +561,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
         while g < gens.shape[0]:
             gen = &gens[g]
             s.factor = gen.factor
-            live.lead = to_ns(MOST_EVENTS, gen.factor)
+            live.factor = gen.factor
             open_map(&types, NULL, NULL, 1, multiplier)
             if gen.type_bits:
                 open_map(&types, &type_keys[gen.type_at], &type_vals[gen.type_at], gen.type_bits, multiplier)
@@ -598,6 +593,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
                             break
                     else:
                         live.now = run.time
+                        live.written = run.start - run.begin
                         what = (run.type - FIRST_EVENT) // 3
                         op = (run.type - FIRST_EVENT) % 3
                         if n == room and (flags >> what) & 1:

@@ -217,6 +217,7 @@ cdef struct RUN:
     int64_t time
     int64_t start
     int64_t next
+    int64_t begin
     int64_t end
     int64_t base
     int64_t snapshot

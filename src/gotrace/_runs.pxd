@@ -128,6 +128,7 @@ cdef inline int advance(const Stream *s, RUN *run, FAULT *fault) noexcept nogil:
             return DONE
         batch = &s.batches[s.order[run.batch]]
         run.next = batch.offset - s.base + batch.head
+        run.begin = run.next
         run.end = run.next + batch.size
         run.base = to_ns(batch.time, s.factor)
         run.time = 0

@@ -224,7 +224,8 @@ RUN = _aligned(
     ("time", "i8"),  # ns, of the current event
     ("start", "i8"),  # buffer index of the current event
     ("next", "i8"),  # and of the one after it
-    ("end", "i8"),  # end of the current batch's data
+    ("begin", "i8"),  # of the current batch's data
+    ("end", "i8"),  # and behind it
     ("base", "i8"),  # ns, the current batch's base time
     ("snapshot", "i8"),  # EXISTS events below this buffer index are applied already
     ("m", "i8"),
