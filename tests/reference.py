@@ -17,9 +17,7 @@ DATA = Path(__file__).parent / "data"
 PROGRAMS = Path(__file__).parent / "programs"
 SIX = ("1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
 CACHE = Path(os.environ.get("GOTRACE_CACHE", Path.home() / ".cache" / "gotrace"))
-ALLOC_LINE = re.compile(
-    rb"^M=(-?\d+) P=-?\d+ G=-?\d+ Experimental Time=(\d+) Name=(\w+) Args=\[(.*)\]$", re.MULTILINE
-)
+ALLOC_LINE = re.compile(rb"^M=(-?\d+) P=-?\d+ G=-?\d+ Experimental Time=(\d+) Name=(\w+) Args=\[(.*)\]$", re.MULTILINE)
 ARG = re.compile(rb"\w+=Value\{Uint64\((\d+)\)\}")
 
 
@@ -99,9 +97,7 @@ def text(mode: str, path: Path | str) -> tuple[bytes, str, int]:
 def build(program: Path, goroot: Path, folder: Path) -> Path:
     """Build one of our programs without a trace of this machine in it."""
     binary = folder / program.stem
-    subprocess.run(
-        [goroot / "bin" / "go", "build", "-trimpath", "-o", binary, program], check=True, env=go_env(goroot)
-    )
+    subprocess.run([goroot / "bin" / "go", "build", "-trimpath", "-o", binary, program], check=True, env=go_env(goroot))
     return binary
 
 

@@ -1,6 +1,6 @@
 """Go execution traces (Go 1.22 and later) as numpy structured arrays. The public names; never logic."""
 
-from gotrace import varint
+from gotrace import raw, varint
 from gotrace.clock import Clock
 from gotrace.dtypes import (
     ALLOC,
@@ -71,6 +71,7 @@ __all__ = [
     "UnsupportedVersionError",
     "What",
     "open",
+    "raw",
     "register",
     "varint",
 ]

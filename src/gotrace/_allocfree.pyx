@@ -6,10 +6,10 @@ of the scheduler, growing of tables (a status asks for it), names of types.
 from libc.stdint cimport INT64_MAX, INT64_MIN, UINT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
-    ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, CUT_VARINT, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE,
+    ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE,
     GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, OK, OP_ALLOC, OP_EXISTS, OP_FREE, RAW_TYPE, RUN,
     SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TYPE_CUT, TYPE_ID_ZERO, TYPE_NUMBER, WHAT_OBJECT, WHAT_SPAN,
-    WHAT_STACK, WIDE_PROC,
+    WIDE_PROC,
     ODD_LATE_FREE,
     ODD_LIVE_SLOT_ALLOCATED,
     ODD_LIVE_STACK_ALLOCATED,
@@ -42,8 +42,8 @@ from gotrace._generated cimport (
     SIZE_STACK_BYTES,
 )
 from gotrace._idmap cimport IdMap, find, open_map, place
-from gotrace._runs cimport DONE, Stream, advance, blame, earlier, follow, push, runner_up, sift_down, to_ns
-from gotrace._varint cimport CUT, likely, read_uvarint
+from gotrace._runs cimport DONE, Stream, advance, blame, follow, push, runner_up, sift_down, to_ns
+from gotrace._varint cimport CUT, read_uvarint
 
 cdef enum:
     FIRST_EVENT = 128       # Span; wire type = FIRST_EVENT + 3 * what + op
@@ -498,11 +498,11 @@ cdef int span_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALLO
 def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
             const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, CTX[::1] ctxs, int32_t[::1] heap,
             int64_t[::1] state, uint64_t[::1] type_keys, int32_t[::1] type_vals, uint64_t multiplier,
+            const int64_t[::1] class_bytes, int flags, ALLOC[::1] rows, FAULT[::1] faults,
             SPAN[::1] spans, uint64_t[::1] page_keys, int32_t[::1] page_vals, int32_t[::1] leaves,
             uint64_t[::1] stack_keys, int32_t[::1] stack_vals, uint64_t[::1] loose_keys, int32_t[::1] loose_vals,
             int32_t[::1] cells, uint64_t[::1] key_keys, int32_t[::1] key_vals, COUNTS[::1] counts,
-            int64_t[::1] sizes, int64_t[::1] anomalies, const int64_t[::1] class_bytes, int flags,
-            ALLOC[::1] rows, FAULT[::1] faults):
+            int64_t[::1] sizes, int64_t[::1] anomalies):
     """Merge the runs of a slab by time and resolve their alloc/free events; the number of rows made.
 
     ``flags`` has 1 << what for each kind of row wanted, and 8 to replay objects into ``counts``. ``state`` is

@@ -77,7 +77,8 @@ def scan(const uint8_t[::1] data, int64_t base, Py_ssize_t at, Py_ssize_t stop, 
     """Add a row for each batch from data[at] on; ``(n, at)``, and why it stopped in faults[0].
 
     It stops with OK at the end of the input or, once at or beyond ``stop``, where a generation has just ended
-    (faults[0].batch is then n, and rows[n] the first batch of the next one); with FULL when rows are used up; with MORE when a batch goes on beyond data and data is not the ``last`` of
+    (faults[0].batch is then n, and rows[n] the first batch of the next one); with FULL when rows are used up; with
+    MORE when a batch goes on beyond data and data is not the ``last`` of
     the input. Offsets are counted from ``base``, the offset of data[0].
     """
     cdef Py_ssize_t size = data.shape[0], room = rows.shape[0]

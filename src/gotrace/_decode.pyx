@@ -3,7 +3,7 @@
 Lives here: bulk walks over all timed events. Never here: what an experiment's events mean, the order of the
 scheduler.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from gotrace._generated cimport BATCH, CTX, EXPERIMENTAL, FAULT, FULL, GEN, OK, RUN, WIDE_PROC
 from gotrace._runs cimport (

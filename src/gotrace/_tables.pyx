@@ -63,7 +63,7 @@ cdef int strings_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, 
 cdef int stacks_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, int64_t base, const BATCH *batch,
                    RAW_STACK *rows, int64_t *n, RAW_FRAME *frames, int64_t *n_frames, FAULT *fault) noexcept nogil:
     cdef uint64_t field[4]
-    cdef uint64_t i
+    cdef int _frame
     cdef int status
     cdef RAW_STACK row
     while p < end:
@@ -85,7 +85,7 @@ cdef int stacks_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, i
         row.first = n_frames[0]
         row.n_frames = <int32_t> field[1]
         row.gen = batch.gen
-        for i in range(<uint64_t> row.n_frames):
+        for _frame in range(row.n_frames):
             status = numbers(&p, end, field, 4)
             if status < 0:
                 fault.offset = p - start + base

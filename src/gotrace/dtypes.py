@@ -257,6 +257,8 @@ SPAN = _aligned(
     ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
     ("groups", "i4", (32,)),  # cells in groups of 32, made when first used; 0 none
 )
+
+
 class HeapSize(IntEnum):
     """Places in the kernel's array ``sizes``: how much of each table is used, and what is live."""
 

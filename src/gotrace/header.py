@@ -61,5 +61,3 @@ def _other_format(head: bytes) -> str:
         if head.startswith(magic):
             return hint
     return ""
-
-

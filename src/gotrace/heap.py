@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gotrace import _allocfree
 from gotrace.dtypes import COUNTS, HEAP, SPAN, HeapSize
@@ -21,6 +23,8 @@ from gotrace.tables import MULTIPLIER
 _LEAF = 16  # pages a leaf of the page map holds; as in the kernel
 _GROUP = 32  # cells a group holds; as in the kernel
 UNKNOWN_CLASS = 255
+
+_Map = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]
 
 
 class LiveHeap:
@@ -39,7 +43,7 @@ class LiveHeap:
         self.sizes[HeapSize.LATEST] = np.iinfo(np.int64).min
         self.anomalies = np.zeros(len(ANOMALIES), np.int64)
 
-    def arrays(self) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+    def arrays(self) -> tuple[Any, ...]:
         """All tables in the order in which the kernel takes them."""
         return (
             *(self.spans, *self.pages, self.leaves, *self.stacks, *self.loose, self.cells, *self.keys),
@@ -98,17 +102,17 @@ class LiveHeap:
         return {HeapSize(place).name.lower(): int(self.sizes[place]) for place in live}
 
 
-def _new_map(places: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _new_map(places: int) -> _Map:
     return np.empty(places, np.uint64), np.zeros(places, np.int32)
 
 
-def _rehashed(old: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _rehashed(old: _Map) -> _Map:
     new = _new_map(2 * len(old[0]))
     _allocfree.rehash(*old, *new, MULTIPLIER)
     return new
 
 
-def _doubled(old: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _doubled(old: npt.NDArray[Any]) -> npt.NDArray[Any]:
     new = np.empty(2 * len(old), old.dtype)
     new[: len(old)] = old
     return new

@@ -13,7 +13,18 @@ import numpy.typing as npt
 
 from gotrace import _allocfree, _decode, clock
 from gotrace.dtypes import (
-    ALLOC, CTX, EXPERIMENTAL, FRAME, GEN, GENERATION, SAMPLE, STACK, STRING, TYPE, BatchKind, State,
+    ALLOC,
+    CTX,
+    EXPERIMENTAL,
+    FRAME,
+    GEN,
+    GENERATION,
+    SAMPLE,
+    STACK,
+    STRING,
+    TYPE,
+    BatchKind,
+    State,
     What,
 )  # fmt: skip
 from gotrace.errors import ExperimentError, InternalError, Status, TraceError, new_fault
@@ -204,10 +215,10 @@ class AllocBuilder(Builder):
         fault = new_fault()
         while True:
             n = _allocfree.extract(
-                *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs),
-                *(self._threads.rows, front, state, keys, vals, MULTIPLIER, *self.heap.arrays(), _CLASS_BYTES),
-                *(self._flags, self._chunks.room(), fault),
-            )
+                slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs, self._threads.rows,
+                front, state, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, self._chunks.room(), fault,
+                *self.heap.arrays(),
+            )  # fmt: skip
             self._chunks.add(n)
             yield from self._chunks.full()
             status = Status(int(fault[0]["status"]))
@@ -246,7 +257,11 @@ class AllocBuilder(Builder):
                     of.append(np.full(len(parsed.types), gen, np.int32))
             info = self._info or DEFAULT_INFO
             row = gens[gen]
-            row["heap_base"], row["object_align"], row["stack_align"] = info.heap_base, info.object_align, info.stack_align
+            row["heap_base"], row["object_align"], row["stack_align"] = (
+                info.heap_base,
+                info.object_align,
+                info.stack_align,
+            )
             row["page_shift"] = info.page_size.bit_length() - 1
             row["relative"] = self._info is None
         if not ids:
@@ -294,14 +309,15 @@ class ExperimentalBuilder(Builder):
         self._threads.enter(runs.runs)
         if not len(runs.runs):
             return
+        gens = part.gens(runs)
         front = np.empty(len(runs.runs), np.int32)
         state = np.array([0, -1], np.int64)
         fault = new_fault()
         while True:
             n = _decode.experimental(
-                *(slab.data, slab.base, slab.batches, runs.order, self._n_args, self._experiments),
-                *(part.gens(runs), runs.runs, self._threads.rows, front, state, self._chunks.room(), fault),
-            )
+                slab.data, slab.base, slab.batches, runs.order, self._n_args, self._experiments, gens, runs.runs,
+                self._threads.rows, front, state, self._chunks.room(), fault,
+            )  # fmt: skip
             self._chunks.add(n)
             yield from self._chunks.full()
             if fault[0]["status"] < 0:
@@ -335,9 +351,8 @@ class GenerationBuilder(Builder):
         fault = new_fault()
         if len(runs.runs):
             _decode.count(
-                *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs),
-                *(counts, ends, fault),
-            )
+                slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs, counts, ends, fault
+            )  # fmt: skip
         self.counts += counts.sum(axis=0)
         table = np.zeros(slab.n_gens, GENERATION)
         factors = gens["factor"]

@@ -130,9 +130,7 @@ def _none() -> npt.NDArray[np.uint64]:
     return np.empty(0, np.uint64)
 
 
-def _scan(
-    window: Window, version: Version, start: int, rows: Rows
-) -> tuple[int, int, Rows, Rows, np.void | None]:
+def _scan(window: Window, version: Version, start: int, rows: Rows) -> tuple[int, int, Rows, Rows, np.void | None]:
     """Scan one slab: number of batches, absolute end, fault, their rows, the batch that follows if any."""
     fault = new_fault()
     n = 0
@@ -169,7 +167,8 @@ def _cut_generations(slab: Slab) -> None:
 
 
 def _marks(batches: Rows) -> npt.NDArray[np.bool_]:
-    return (batches["kind"] == BatchKind.END) & (batches["head"] == 1)
+    marks: npt.NDArray[np.bool_] = (batches["kind"] == BatchKind.END) & (batches["head"] == 1)
+    return marks
 
 
 def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None) -> None:

@@ -160,4 +160,3 @@ def _open_path(path: str) -> Source:
             return Source(path, _Whole(np.empty(0, np.uint8)), once=False)
         mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return Source(path, _Whole(np.frombuffer(mapping, np.uint8), mapping), once=False)
-

@@ -61,9 +61,7 @@ def make_index(ids: npt.NDArray[np.uint64], gens: I4, n_gens: int) -> Index:
     sizes = np.where(some, np.int64(1) << bits.astype(np.int64), 0)
     at = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64) if n_gens else np.zeros(0, np.int64)
     total = int(sizes.sum())
-    index = Index(
-        at, bits, np.empty(total, np.uint64), np.zeros(total, np.int32), np.empty(len(ids), np.int64)
-    )
+    index = Index(at, bits, np.empty(total, np.uint64), np.zeros(total, np.int32), np.empty(len(ids), np.int64))
     _tables.index(
         np.ascontiguousarray(ids), np.ascontiguousarray(gens), at, bits, MULTIPLIER, index.keys, index.vals,
         index.first,
@@ -229,7 +227,7 @@ def min_times(slab: Slab) -> npt.NDArray[np.uint64]:
         rest = rest[~marks[slab.starts[gen] : slab.starts[gen + 1]]]
         rest = rest[np.flatnonzero(rest == 0)[-1] + 1 :]
         lowest[gen] = rest.min() if len(rest) else 0
-    return lowest  # type: ignore[no-any-return]
+    return lowest
 
 
 def sample_times(tables: Tables) -> I8:

@@ -29,7 +29,7 @@ from gotrace.wire import wire_text
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "b": 1}
 
 
-def open(source: Any, *, errors: Literal["raise"] = "raise", jobs: int = 1) -> Trace:  # noqa: A001
+def open(source: Any, *, errors: Literal["raise"] = "raise", jobs: int = 1) -> Trace:
     """Open a Go execution trace.
 
     Parameters
@@ -149,8 +149,13 @@ class Trace:
         return Pass(self.experiments, lambda note: self._notes.setdefault(note))
 
     @overload
-    def iterate(
-        self, tables: str, *, columns: Sequence[str] | None = None, step_size: str | int = ..., library: Literal["np"] = ...
+    def iterate(  # type: ignore[overload-overlap]
+        self,
+        tables: str,
+        *,
+        columns: Sequence[str] | None = None,
+        step_size: str | int = ...,
+        library: Literal["np"] = ...,
     ) -> Iterator[Rows]: ...
 
     @overload
@@ -474,12 +479,16 @@ class Table:
             chunks[i] = total[:0]
         return total
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> Any:
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Any:
         rows = self.to_numpy()
         return rows if dtype is None else rows.astype(dtype)
 
     def __getitem__(self, column: str) -> npt.NDArray[Any]:
         return self.to_numpy([column])[column].copy()
+
+    def __iter__(self) -> Iterator[Any]:
+        for chunk in self._trace.iterate(self.name):
+            yield from chunk
 
     def __len__(self) -> int:
         return sum(len(chunk) for chunk in self._trace.iterate(self.name, columns=(self.dtype.names or ())[:1]))
@@ -616,5 +625,3 @@ def _select(rows: Rows, keep: list[str]) -> Rows:
     for name in keep:
         chosen[name] = rows[name]
     return chosen
-
-

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _varint
-from gotrace.errors import Status, new_fault, from_fault
+from gotrace.errors import Status, from_fault, new_fault
 
 
 def decode(buffer: Any) -> npt.NDArray[np.uint64]:

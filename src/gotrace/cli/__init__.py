@@ -15,7 +15,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="gotrace",
         description="Decode Go execution traces (Go 1.22 and later).",
-        epilog="exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 a trace could not be read to its end, 70 a bug",
+        epilog="exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 a trace could not be read to its end, "
+        "70 a bug",
     )
     parser.add_argument("--version", action="version", version=f"gotrace {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -20,9 +20,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "Objects are slots: tiny ones that share a slot count once, and sizes are those of slots.",
     )
     common.add_traces(parser, many=False)
-    parser.add_argument("--by", choices=("type", "class"), default="type", help="what a line stands for (default: type)")
+    parser.add_argument(
+        "--by", choices=("type", "class"), default="type", help="what a line stands for (default: type)"
+    )
     parser.add_argument("--at", choices=("end",), default="end", help="the instant (default: end)")
-    parser.add_argument("-n", "--top", type=_count, default=20, metavar="N", help="lines to show, 0 for all (default: 20)")
+    parser.add_argument(
+        "-n", "--top", type=_count, default=20, metavar="N", help="lines to show, 0 for all (default: 20)"
+    )
     common.add_json(parser)
     common.add_quiet(parser)
     parser.set_defaults(run=run)

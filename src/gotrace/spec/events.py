@@ -114,8 +114,17 @@ EVENTS: tuple[EventSpec, ...] = (
 )
 
 ALLOC_FREE_EVENTS: tuple[EventSpec, ...] = (
-    EventSpec(128, "Span", ("dt", "id", "npages_value", "kindclass"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
-    EventSpec(129, "SpanAlloc", ("dt", "id", "npages_value", "kindclass"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
+    EventSpec(
+        128, "Span", ("dt", "id", "npages_value", "kindclass"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE
+    ),
+    EventSpec(
+        129,
+        "SpanAlloc",
+        ("dt", "id", "npages_value", "kindclass"),
+        since=23,
+        kind=K.EXPERIMENTAL,
+        experiment=ALLOC_FREE,
+    ),
     EventSpec(130, "SpanFree", ("dt", "id"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
     EventSpec(131, "HeapObject", ("dt", "id", "type"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
     EventSpec(132, "HeapObjectAlloc", ("dt", "id", "type"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),

@@ -1,0 +1,9 @@
+import numpy as np
+import numpy.typing as npt
+
+_U1 = npt.NDArray[np.uint8]
+_U8 = npt.NDArray[np.uint64]
+
+def count(data: _U1) -> int: ...
+def decode(data: _U1, out: _U8) -> tuple[int, int, int]: ...
+def encode(values: _U8, out: _U1) -> int: ...

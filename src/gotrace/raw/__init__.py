@@ -1,0 +1,6 @@
+"""Traces written plainly: :class:`Writer` batch by batch, :func:`assemble` from the text form. Never here: reading."""
+
+from gotrace.raw.text import TextError, assemble
+from gotrace.raw.writer import Writer, allocfree_info, allocfree_types, event, string, uvarint
+
+__all__ = ["TextError", "Writer", "allocfree_info", "allocfree_types", "assemble", "event", "string", "uvarint"]
