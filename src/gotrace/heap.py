@@ -93,8 +93,9 @@ class LiveHeap:
         return time if time != np.iinfo(np.int64).min else -1
 
     def used_counts(self) -> Rows:
-        """Rows of COUNTS, one for each pair of type and size class that was seen."""
-        return self.counts[: int(self.sizes[HeapSize.N_KEYS])]
+        """Rows of COUNTS, one for each pair of type and size class that had an object."""
+        counts = self.counts[: int(self.sizes[HeapSize.N_KEYS])]
+        return counts[(counts["alloc_objects"] > 0) | (counts["start_objects"] > 0)]
 
     def memory(self) -> dict[str, int]:
         """Live spans and stacks: numbers and bytes."""

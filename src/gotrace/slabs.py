@@ -232,7 +232,7 @@ def _first_wrong(slab: Slab, following: np.void | None) -> tuple[int, int, Trace
     else:
         note(number == 0, Status.GENERATION_ZERO)
         wrong = np.zeros(len(batches), bool)
-        wrong[slab.starts[1:-1]] = slab.numbers[1:] != slab.numbers[:-1] + np.uint64(1)
+        wrong[slab.starts[1:-1]] = (slab.numbers[1:] != slab.numbers[:-1] + np.uint64(1)) & (slab.numbers[1:] != 0)
         note(wrong, Status.GENERATION_ORDER)
     if found:
         row, status, detail, limit = min(found)
