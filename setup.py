@@ -29,8 +29,15 @@ directives = {
     "freethreading_compatible": True,
 }
 # The casts of Cython's own generated code keep three warnings from being useful; ours must stay silent.
-cflags = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-missing-field-initializers",
-          "-fno-strict-aliasing", "-ffp-contract=off"]
+cflags = [
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-parameter",
+    "-Wno-unused-function",
+    "-Wno-missing-field-initializers",
+    "-fno-strict-aliasing",
+    "-ffp-contract=off",
+]
 ldflags = []
 macros = []
 if mode == "release":
@@ -47,8 +54,13 @@ if mode == "sanitize":
 setup(
     ext_modules=cythonize(
         [
-            Extension(f"gotrace.{name}", [f"src/gotrace/{name}.pyx"], extra_compile_args=cflags,
-                      extra_link_args=ldflags, define_macros=macros)
+            Extension(
+                f"gotrace.{name}",
+                [f"src/gotrace/{name}.pyx"],
+                extra_compile_args=cflags,
+                extra_link_args=ldflags,
+                define_macros=macros,
+            )
             for name in KERNELS
         ],
         compiler_directives=directives,

@@ -35,7 +35,9 @@ def alloc_trace(
     return trace.end_of_generation().getvalue()
 
 
-def span(page: int, pages: int = 1, sizeclass: int = 2, *, noscan: bool = False, dt: int = 1, new: bool = True) -> bytes:
+def span(
+    page: int, pages: int = 1, sizeclass: int = 2, *, noscan: bool = False, dt: int = 1, new: bool = True
+) -> bytes:
     """A heap span of a size class."""
     return event("SpanAlloc" if new else "Span", dt, page, pages, sizeclass << 2 | noscan << 1)
 

@@ -226,7 +226,12 @@ class TestWhatGoesOn:
 
     def test_a_span_freed_too_late(self) -> None:
         """Its pages were allocated anew by a thread that the burst of frees had overtaken."""
-        burst = [span(0), *(new(2 * i) for i in range(100)), *(free(2 * i) for i in range(100)), event("SpanFree", 1, 0)]
+        burst = [
+            span(0),
+            *(new(2 * i) for i in range(100)),
+            *(free(2 * i) for i in range(100)),
+            event("SpanFree", 1, 0),
+        ]
         data = alloc_trace(burst, [span(0, sizeclass=28), new(0), new(80)], times=(100, 290))
         counts, odd = heap_of(data)
         assert counts["(untyped) 640 B"] == (2, 2, 0, 0)

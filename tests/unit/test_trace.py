@@ -76,7 +76,9 @@ def test_a_stream_gives_all_tables_in_one_pass(data: bytes, tables: dict[str, li
 
 @pytest.mark.parametrize("size", [1, 64, 640, 4096, "10 kB", "1 MiB", "1 GB"])
 @pytest.mark.parametrize("name", ["allocs", "experimental", "frames"])
-def test_the_chunk_size_changes_no_row(data: bytes, tables: dict[str, list[object]], name: str, size: int | str) -> None:
+def test_the_chunk_size_changes_no_row(
+    data: bytes, tables: dict[str, list[object]], name: str, size: int | str
+) -> None:
     with gotrace.open(data) as trace:
         chunks = []
         for chunk in trace.iterate(name, step_size=size):

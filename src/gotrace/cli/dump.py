@@ -1,4 +1,4 @@
-"""``gotrace dump``."""
+"""The command ``gotrace dump``. Never here: analysis."""
 
 from __future__ import annotations
 

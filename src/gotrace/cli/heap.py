@@ -1,4 +1,4 @@
-"""``gotrace heap``."""
+"""The command ``gotrace heap``. Never here: analysis."""
 
 from __future__ import annotations
 

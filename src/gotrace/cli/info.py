@@ -1,4 +1,4 @@
-"""``gotrace info``."""
+"""The command ``gotrace info``. Never here: analysis."""
 
 from __future__ import annotations
 

@@ -105,8 +105,9 @@ def assemble(text: str | bytes, *, version: int | None = None) -> bytes:
     if version is None:
         raise TextError(1, "expected 'Trace Go1.NN', or say which version it is")
     out = bytearray(b"go 1.%d trace\0\0\0" % version)
-    rest = iter(lines)
-    for number, line in rest:
+    lines.reverse()  # the next line is the last one
+    while lines:
+        number, line = lines.pop()
         name, *words = line.split()
         spec = specs.get(name)
         if spec is None:
@@ -121,17 +122,16 @@ def assemble(text: str | bytes, *, version: int | None = None) -> bytes:
         out += b"".join(map(uvarint, values))
         if spec.frames:
             for _ in range(values[1]):
-                at, frame = next(rest, (number, ""))
+                at, frame = lines.pop() if lines else (number, "")
                 out += b"".join(map(uvarint, _arguments(at, frame.split(), _FRAME)))
         if spec.data:
-            at, data = next(rest, (number, ""))
-            key, found, quoted = data.partition("=")
-            if not found or key.strip() != "data":
-                raise TextError(at, f"expected the data of {name}")
-            try:
-                content = unquote(quoted.strip())
-            except ValueError as error:
-                raise TextError(at, str(error)) from None
+            content = b""  # Go's writer leaves out the line of empty data
+            if lines and lines[-1][1].split("=")[0].strip() == "data":
+                at, quoted = lines.pop()
+                try:
+                    content = unquote(quoted.partition("=")[2].strip())
+                except ValueError as error:
+                    raise TextError(at, str(error)) from None
             out += uvarint(len(content)) + content
     return bytes(out)
 

@@ -1,0 +1,206 @@
+"""The command line, as a user meets it: text, JSON, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import reference
+from made import alloc_trace, new, span
+
+import gotrace
+from gotrace.cli import main
+
+EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "good.trace"
+    path.write_bytes(alloc_trace([span(0), new(0), new(2)]))
+    return path
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    path = tmp_path / "plain.trace"
+    path.write_bytes(alloc_trace([], info=False))
+    return path
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    path = tmp_path / "damaged.trace"
+    path.write_bytes(alloc_trace([span(0), new(0), new(2)]) + b"\7\7\7")
+    return path
+
+
+def run(*args: object, input: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "gotrace", *map(str, args)]
+    return subprocess.run(command, capture_output=True, input=input, check=False)
+
+
+def test_heap(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["heap", str(good)]) == 0
+    out, err = capsys.readouterr()
+    assert "(untyped) 16 B" in out
+    assert "32 B in use" in out
+    assert not err
+
+
+def test_heap_of_nothing_says_what_to_do(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["heap", str(plain)]) == 0
+    assert "GODEBUG=traceallocfree=1" in capsys.readouterr().out
+
+
+def test_heap_json(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["heap", "--json", "--by", "class", str(good)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["schema"] == "heap/1"
+    assert answer["trace"] == str(good)
+    assert answer["rows"] == [{
+        "name": "16 B", "inuse_objects": 2, "inuse_bytes": 32, "alloc_objects": 2, "alloc_bytes": 32,
+        "free_objects": 0, "free_bytes": 0, "start_objects": 0, "start_bytes": 0,
+    }]  # fmt: skip
+    assert (answer["anomalies"], answer["warnings"], answer["losses"], answer["error"]) == ({}, [], [], None)
+
+
+def test_top(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["heap", "-n", "3", str(EXAMPLE)]) == 0
+    short = capsys.readouterr().out
+    assert "more lines" in short
+    assert main(["heap", "--top", "0", str(EXAMPLE)]) == 0
+    assert len(capsys.readouterr().out) > len(short)
+
+
+def test_damage_is_said_after_what_could_be_read(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["heap", str(damaged)]) == 3
+    out, err = capsys.readouterr()
+    assert "(untyped) 16 B" in out
+    assert "expected a batch, found byte 7" in err
+    assert "[07]" in err
+    assert main(["heap", "--json", str(damaged)]) == 3
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["error"]["class"] == "MalformedError"
+    assert answer["error"]["offset"] == damaged.stat().st_size - 3
+    assert answer["rows"]
+
+
+def test_info(good: Path, plain: Path, damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(good), str(plain)]) == 0
+    out = capsys.readouterr().out
+    assert "HeapObjectAlloc" in out
+    assert "missing  no alloc/free events" in out
+    assert f"next     gotrace heap {good}" in out
+    assert main(["info", str(damaged), "/no/such", str(good)]) == 3
+    out, err = capsys.readouterr()
+    assert "No such file" in err
+    assert out.count("header 1.23") == 2
+
+
+def test_info_json(good: Path, plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json", str(good), str(plain)]) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["schema"] == second["schema"] == "info/1"
+    assert first["rows"][0]["events"] == 3
+    assert first["rows"][0]["wall"] is None
+    assert first["events"] == {"HeapObjectAlloc": 2, "SpanAlloc": 1}
+    assert second["events"] == {}
+
+
+def test_dump(good: Path) -> None:
+    done = run("dump", good)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[1] == b"Frequency freq=15625000"
+    assert run("dump", "-", input=good.read_bytes()).stdout == done.stdout
+
+
+def test_dump_of_damage(damaged: Path, good: Path) -> None:
+    done = run("dump", damaged)
+    assert done.returncode == 3
+    assert done.stdout == run("dump", good).stdout
+    assert b"expected a batch" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["heap", "info", "dump"])
+def test_no_trace(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "words"
+    path.write_text("these are words, not a trace\n")
+    done = run(command, path)
+    assert done.returncode == 3
+    assert not done.stdout
+    assert b"not a Go execution trace" in done.stderr
+    assert run(command, tmp_path / "absent").returncode == 3
+    assert run(command, tmp_path).returncode == 3
+
+
+@pytest.mark.parametrize("command", ["heap", "info"])
+def test_standard_input(command: str, good: Path) -> None:
+    done = run(command, "-", input=good.read_bytes())
+    assert done.returncode == 0
+    assert b"16 B" in done.stdout or b"HeapObjectAlloc" in done.stdout
+
+
+@pytest.mark.parametrize("args", [[], ["nothing"], ["heap"], ["heap", "x", "--by", "luck"], ["heap", "x", "-n", "-1"]])
+def test_usage(args: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(args)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "args", [["--help"], ["heap", "--help"], ["info", "--help"], ["dump", "--help"], ["--version"]]
+)
+def test_help(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(args)
+    assert caught.value.code == 0
+    assert capsys.readouterr().out
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    command = [sys.executable, "-m", "gotrace", "dump", str(EXAMPLE)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""
+
+
+def test_interrupt() -> None:
+    read, write = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-m", "gotrace", "heap", "-"], stdin=read, stderr=subprocess.PIPE
+    ) as process:
+        os.write(write, EXAMPLE.read_bytes()[:1000])
+        import time
+
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    os.close(read)
+    os.close(write)
+
+
+def test_a_bug_of_ours(good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(*_: object) -> None:
+        raise gotrace.InternalError("impossible")
+
+    monkeypatch.setattr(gotrace.Trace, "_heap", fail)
+    assert main(["heap", str(good)]) == 70
+    assert "bug" in capsys.readouterr().err
+
+
+def test_a_table_for_a_terminal(
+    good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["heap", str(good)]) == 0
+    assert "━" in (out := capsys.readouterr().out) or "─" in out
