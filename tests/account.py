@@ -314,10 +314,10 @@ class Span:
     bytes: int
     spanclass: int
     base: int = 0
-    over: tuple[int, int, int] | None = None  # when, bytes and class of the span that it was allocated over
+    over: tuple[int, int, int, int] | None = None  # when, by whom, bytes and class of the span it lies over
     live: dict[int, Any] = field(default_factory=dict)  # slot address -> type key
     owed: dict[int, bool] = field(default_factory=dict)
-    late: int = -(2**63)
+    late: tuple[int, int] = (-(2**63), 0)  # when and by whom
 
     @property
     def elem(self) -> int:
@@ -334,7 +334,7 @@ class Replay:
         self.spans: dict[int, Span] = {}  # by page
         self.loose: dict[int, Any] = {}
         self.stacks: dict[int, tuple[int, bool]] = {}
-        self.late_stack = -(2**63)
+        self.late_stack = (-(2**63), 0)
         self.rows: list[dict[str, Any]] = []
         self.info = (0, 8192, 8, 2048)
         self.known_info = False
@@ -357,12 +357,13 @@ class Replay:
                 events = self.generations[index].threads[event.m]
                 at = bisect.bisect_left([e.offset for e in events], event.offset)
                 while at < len(events) and events[at].type in EXISTS:
-                    self.exists(events[at], event.time)
+                    self.exists(events[at], (event.time, event.m))
                     applied[event.m] = events[at].offset
                     at += 1
             self.apply(self.generations[index], event)
 
     def enter(self, generation: Generation) -> None:
+        self.generation = generation
         info, types = types_of(generation)
         if info is not None:
             self.info, self.known_info = (info[0], info[1], info[2], info[3]), True
@@ -386,11 +387,8 @@ class Replay:
             return named, None, named
         return named, span, span.base + index * span.elem
 
-    def recent(self, now: int, event: Event, time: int) -> bool:
-        return now - time <= self.unit((event.ahead // 3) + 1)
-
-    def unit(self, n: int) -> int:
-        return self.generations[0].ns(n)
+    def recent(self, event: Event, time: int, m: int) -> bool:
+        return m != event.m and event.time - time <= self.generation.ns(event.ahead // 3 + 1)
 
     def pages(self, span: Span) -> range:
         n = span.bytes // self.info[1] if span.spanclass not in (0, 1, 254) else 1
@@ -408,7 +406,7 @@ class Replay:
         self.counts[key]["free_objects"] += 1
         self.counts[key]["free_bytes"] += size
 
-    def make_span(self, args: tuple[int, ...], now: int, new: bool) -> None:
+    def make_span(self, args: tuple[int, ...], now: tuple[int, int], new: bool) -> None:
         page = ((self.info[0] + args[0] * self.info[1]) & MASK) // self.info[1]
         spanclass = 254 if args[2] & 1 else args[2] >> 1
         old = self.spans.get(page)
@@ -420,11 +418,11 @@ class Replay:
             if old is not None:
                 self.odd["overlapping spans"] += 1
                 if new:
-                    span.over = (now, old.bytes, old.spanclass)
+                    span.over = (*now, old.bytes, old.spanclass)
                 self.drop(old)
             self.spans[number] = span
 
-    def born(self, number: int, kind: int, now: int, new: bool) -> None:
+    def born(self, number: int, kind: int, now: tuple[int, int], new: bool) -> None:
         _named, span, slot = self.slot(number)
         key = (kind, span.spanclass if span else 255)
         live = span.live if span else self.loose
@@ -449,11 +447,11 @@ class Replay:
 
     def died(self, event: Event) -> None:
         named, span, slot = self.slot(event.args[0])
-        if span and span.over and self.recent(event.time, event, span.over[0]):
+        if span and span.over and self.recent(event, *span.over[:2]):
             self.odd["frees after the slot's next allocation"] += 1
             return
         if span and slot in span.live:
-            if span.owed.pop(slot, False) and self.recent(event.time, event, span.late):
+            if span.owed.pop(slot, False) and self.recent(event, *span.late):
                 self.odd["frees after the slot's next allocation"] += 1
                 return
             self.free(span.live.pop(slot), span.elem)
@@ -464,7 +462,7 @@ class Replay:
                 return
         self.odd["frees of an unknown object"] += 1
 
-    def make_stack(self, args: tuple[int, ...], now: int, new: bool) -> None:
+    def make_stack(self, args: tuple[int, ...], now: tuple[int, int], new: bool) -> None:
         address = (self.info[0] + args[0] * self.info[3]) & MASK
         if args[1] == 0:
             return
@@ -477,7 +475,7 @@ class Replay:
             owed = True
         self.stacks[address] = (args[1], owed)
 
-    def exists(self, event: Event, now: int) -> None:
+    def exists(self, event: Event, now: tuple[int, int]) -> None:
         if event.type == 128:
             self.make_span(event.args, now, new=False)
         elif event.type == 131:
@@ -509,7 +507,7 @@ class Replay:
                 self.free_span(event, page, row)
             else:
                 if op == 1:
-                    self.make_span(event.args, event.time, new=True)
+                    self.make_span(event.args, (event.time, event.m), new=True)
                 row["size"] = event.args[1] * self.info[1]
                 row["spanclass"] = 254 if event.args[2] & 1 else event.args[2] >> 1
         elif what == 1:
@@ -523,7 +521,7 @@ class Replay:
                 row["type"] = self.type_of(event.args[1])
                 self.odd["unresolved types"] += row["type"] == 1
             if op == 1:
-                self.born(event.args[0], row["type"], event.time, new=True)
+                self.born(event.args[0], row["type"], (event.time, event.m), new=True)
             elif op == 2:
                 self.died(event)
         else:
@@ -532,7 +530,7 @@ class Replay:
                 self.free_stack(event, row)
             else:
                 if op == 1:
-                    self.make_stack(event.args, event.time, new=True)
+                    self.make_stack(event.args, (event.time, event.m), new=True)
                 row["size"] = 1 << event.args[1] >> 1
                 self.odd["stacks of order 0"] += event.args[1] == 0
         self.rows.append(row)
@@ -543,9 +541,9 @@ class Replay:
             self.odd["frees of an unknown span"] += 1
             return
         if span.over:
-            when, size, spanclass = span.over
+            when, m, size, spanclass = span.over
             span.over = None
-            if self.recent(event.time, event, when):
+            if self.recent(event, when, m):
                 self.odd["frees after the slot's next allocation"] += 1
                 row["size"], row["spanclass"] = size, spanclass
                 return
@@ -558,6 +556,6 @@ class Replay:
             return
         order, owed = self.stacks.pop(row["address"])
         row["size"] = 1 << order >> 1
-        if owed and self.recent(event.time, event, self.late_stack):
+        if owed and self.recent(event, *self.late_stack):
             self.odd["frees after the slot's next allocation"] += 1
             self.stacks[row["address"]] = (order, False)

@@ -30,6 +30,7 @@ from gotrace._generated cimport (
     SIZE_HEAP_SPAN_BYTES,
     SIZE_LATEST,
     SIZE_LATE_STACK,
+    SIZE_LATE_STACK_M,
     SIZE_MANUAL_SPANS,
     SIZE_MANUAL_SPAN_BYTES,
     SIZE_N_GROUPS,
@@ -61,8 +62,8 @@ cdef enum:
     LEAST_EVENT = 3         # bytes
 
 # FORMAT 9.9: a thread that writes faster than one event per clock unit runs ahead of the clock, at most by one
-# unit for each event since its buffer began. So the free that made room may come after the next allocation, by
-# no more than that; a free later than that means what lives there now.
+# unit for each event since its buffer began. So the free that made room may come after the next allocation on
+# another thread, by no more than that; any other free means what lives there now.
 
 
 cdef struct Live:
@@ -83,6 +84,7 @@ cdef struct Live:
     uint64_t last_pair      # the type and spanclass looked up last
     int32_t last_key
     int64_t now             # ns, time of the current event
+    int64_t m               # its thread
     int64_t written         # bytes of events before it in its buffer
     double factor           # ns per clock unit
     bint replay
@@ -221,6 +223,7 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
             if op == OP_ALLOC:
                 span.over = True
                 span.born = live.now
+                span.born_m = live.m
                 span.old_bytes = old.bytes
                 span.old_spanclass = old.spanclass
             drop_span(live, old)
@@ -276,9 +279,9 @@ cdef int32_t *new_cell(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
     return cell_of(live, span, slot)
 
 
-cdef inline bint recent(const Live *live, int64_t time) noexcept nogil:
-    """Whether the current event may have happened before one that bears this earlier time."""
-    return live.now - time <= to_ns(<uint64_t> (live.written // LEAST_EVENT + 1), live.factor)
+cdef inline bint late(const Live *live, int64_t time, int64_t m) noexcept nogil:
+    """Whether the current event may have happened before one of thread m that bears this earlier time."""
+    return m != live.m and live.now - time <= to_ns(<uint64_t> (live.written // LEAST_EVENT + 1), live.factor)
 
 
 cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, int32_t kind, uint8_t op) noexcept nogil:
@@ -314,6 +317,7 @@ cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, i
         count_free(live, (cell[0] & ~OWED) - 1, size)
         if span != NULL:
             span.late = live.now
+            span.late_m = live.m
             key |= OWED
     cell[0] = key + 1
     key &= ~OWED
@@ -331,13 +335,13 @@ cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noex
     cdef int32_t *cell = cell_of(live, span, slot) if span != NULL else NULL
     cdef int64_t at
     cdef int i
-    if span != NULL and span.over and recent(live, span.born):
+    if span != NULL and span.over and late(live, span.born, span.born_m):
         live.anomalies[ODD_LATE_FREE] += 1      # of an object in the span that lay here before
         return
     if cell != NULL and cell[0]:
         if cell[0] & OWED:
             cell[0] &= ~OWED
-            if recent(live, span.late):
+            if late(live, span.late, span.late_m):
                 live.anomalies[ODD_LATE_FREE] += 1
                 return
         count_free(live, cell[0] - 1, span.elem)
@@ -371,6 +375,7 @@ cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) no
         live.sizes[SIZE_STACKS] -= 1
         live.sizes[SIZE_STACK_BYTES] -= <int64_t> 1 << ((live.stacks.vals[at] & ~OWED) - 1)
         live.sizes[SIZE_LATE_STACK] = live.now
+        live.sizes[SIZE_LATE_STACK_M] = live.m
         owed = OWED
     elif live.stacks.vals[at] == 0:
         live.stacks.keys[at] = address
@@ -443,7 +448,7 @@ cdef int stack_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALL
             row.size = <int64_t> 1 << (order - 1)
             if live.stacks.vals[at] & OWED:
                 live.stacks.vals[at] = order
-                if recent(live, live.sizes[SIZE_LATE_STACK]):
+                if late(live, live.sizes[SIZE_LATE_STACK], live.sizes[SIZE_LATE_STACK_M]):
                     live.anomalies[ODD_LATE_FREE] += 1
                     return OK
             live.stacks.vals[at] = -1
@@ -477,7 +482,7 @@ cdef int span_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALLO
             return OK
         if span.over:
             span.over = False
-            if recent(live, span.born):
+            if late(live, span.born, span.born_m):
                 live.anomalies[ODD_LATE_FREE] += 1
                 row.size = span.old_bytes
                 row.spanclass = span.old_spanclass
@@ -593,6 +598,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
                             break
                     else:
                         live.now = run.time
+                        live.m = run.m
                         live.written = run.start - run.begin
                         what = (run.type - FIRST_EVENT) // 3
                         op = (run.type - FIRST_EVENT) % 3

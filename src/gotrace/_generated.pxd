@@ -85,8 +85,9 @@ cdef enum:
     SIZE_STACKS = 12
     SIZE_STACK_BYTES = 13
     SIZE_LATE_STACK = 14
-    SIZE_EVENTS = 15
-    SIZE_LATEST = 16
+    SIZE_LATE_STACK_M = 15
+    SIZE_EVENTS = 16
+    SIZE_LATEST = 17
 
 cdef enum:
     ODD_RELATIVE = 0
@@ -243,7 +244,9 @@ cdef struct SPAN:
     int32_t n_pages
     int32_t next_free
     int64_t late
+    int64_t late_m
     int64_t born
+    int64_t born_m
     int64_t old_bytes
     uint8_t spanclass
     uint8_t old_spanclass

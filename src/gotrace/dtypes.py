@@ -250,7 +250,9 @@ SPAN = _aligned(
     ("n_pages", "i4"),  # entries in the page map
     ("next_free", "i4"),
     ("late", "i8"),  # ns: last allocation in a live slot, whose old object's free is still to come
+    ("late_m", "i8"),  # and the thread that made it
     ("born", "i8"),  # ns: the span's allocation, if it lay over a live span
+    ("born_m", "i8"),  # and the thread that made it
     ("old_bytes", "i8"),  # of that span, whose free is still to come
     ("spanclass", "u1"),
     ("old_spanclass", "u1"),
@@ -277,8 +279,9 @@ class HeapSize(IntEnum):
     STACKS = 12
     STACK_BYTES = 13
     LATE_STACK = 14  # ns: last allocation of a live stack, whose free is still to come
-    EVENTS = 15  # alloc/free events seen
-    LATEST = 16  # ns: latest time of any event
+    LATE_STACK_M = 15  # and the thread that made it
+    EVENTS = 16  # alloc/free events seen
+    LATEST = 17  # ns: latest time of any event
 
 
 class Anomaly(IntEnum):

@@ -6,7 +6,7 @@ Never here: decoding.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, overload
 from weakref import WeakValueDictionary
@@ -534,10 +534,14 @@ class Generation:
             int(row["mono"]) if snapped else None,
             wall_ns(int(row["sec"]), int(row["nsec"])) if snapped else None,
         )
-        self.experiments = ExperimentTable(trace.experiments)
-        for (of, number), data in part.experiments().items():
-            if of == gen:
-                self.experiments[number] = trace._data.setdefault((self.offset, number), data)
+        self.experiments = ExperimentTable(
+            trace.experiments,
+            {
+                number: trace._data.setdefault((self.offset, number), data)
+                for (of, number), data in part.experiments().items()
+                if of == gen
+            },
+        )
         self._tables = tables
         self._strings = np.searchsorted(tables.strings["gen"], [gen, gen + 1])
         self._stacks = np.searchsorted(tables.stacks["gen"], [gen, gen + 1])
@@ -570,17 +574,24 @@ class Generation:
         ]
 
 
-class ExperimentTable(dict[int, ExperimentData]):
+class ExperimentTable(Mapping[int | str, ExperimentData]):
     """Experiments of one generation, by number or name; only those that have batches."""
 
-    def __init__(self, known: Registry) -> None:
-        super().__init__()
+    def __init__(self, known: Registry, data: dict[int, ExperimentData]) -> None:
         self._known = known
+        self._data = data
 
-    def __missing__(self, key: int | str) -> ExperimentData:
-        if isinstance(key, str):
-            return self[self._known[key].id]
-        raise KeyError(key)
+    def __getitem__(self, key: int | str) -> ExperimentData:
+        return self._data[self._known[key].id if isinstance(key, str) else key]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        return f"<experiments {', '.join(data.experiment.name for data in self._data.values()) or 'none'}>"
 
 
 def parse_size(size: str | int) -> int:

@@ -6,12 +6,15 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import account
+import numpy as np
 import pytest
 import reference
 
 import gotrace
+from gotrace.heap import class_name
 from gotrace.spec.events import ALLOC_FREE_EVENTS
 
 NAMES = {spec.id: spec.name for spec in ALLOC_FREE_EVENTS}
@@ -71,7 +74,7 @@ def check_against_reference(data: bytes, folder: Path) -> None:
     check_types(path, allocs, experimental)
 
 
-def check_types(path: Path, allocs: object, experimental: object) -> None:
+def check_types(path: Path, allocs: np.ndarray[Any, Any], experimental: np.ndarray[Any, Any]) -> None:
     """Each row's type is the one that its generation's table gives the event's id."""
     with gotrace.open(path) as trace:
         table = trace.types.to_numpy()
@@ -82,7 +85,7 @@ def check_types(path: Path, allocs: object, experimental: object) -> None:
         ]  # fmt: skip
         numbers = [g.number for g in trace.generations]
     by_number = dict(zip(numbers, named, strict=True))
-    for ours, raw in zip(allocs, experimental, strict=True):  # type: ignore[call-overload]
+    for ours, raw in zip(allocs, experimental, strict=True):
         if raw["type"] in (131, 132):
             number = int(raw["args"][1])
             address = by_number[int(raw["generation"])].get(number, 0)
@@ -122,7 +125,7 @@ def check_against_account(data: bytes) -> None:
             address = next(a for a, row in replay.descriptors.items() if row == kind)
             name = f"{name}@{address:#x}"
         if kind < 2:
-            name = f"{name} {gotrace.heap.class_name(spanclass)}"  # type: ignore[attr-defined]
+            name = f"{name} {class_name(spanclass)}"
         line = expected.setdefault(name, {})
         for what, n in counts.items():
             line[what] = line.get(what, 0) + n
@@ -162,7 +165,7 @@ def test_known_numbers(path: Path) -> None:
 def fresh(goroot: Path, minor: int, folder: Path) -> Iterator[tuple[str, bytes]]:
     """Record every program that this release can build, with and without alloc/free."""
     for program in sorted(reference.PROGRAMS.glob("*.go")):
-        if program.stem == "coro" and minor < 23 or program.stem == "joined" and minor < 25:
+        if (program.stem == "coro" and minor < 23) or (program.stem == "joined" and minor < 25):
             continue
         binary = reference.build(program, goroot, folder)
         for debug in ("", "traceallocfree=1"):

@@ -6,13 +6,13 @@ import io
 import random
 import zlib
 
+import account
 import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made import GO, PROC, alloc_trace, free, manual, new, old, span
 
-import account
 import gotrace
 from gotrace.raw import Writer, allocfree_types, assemble, event
 

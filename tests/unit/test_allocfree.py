@@ -20,15 +20,15 @@ def rows_of(data: bytes, *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row[c].item() for c in columns) for row in rows]
 
 
-def heap_of(data: bytes) -> tuple[dict[str, tuple[int, int, int, int]], dict[str, int]]:
+def heap_of(data: bytes) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
     """By name: objects in use, allocated, freed, and there at the start; and the anomalies."""
     with gotrace.open(data) as trace:
         heap = trace.heap()
         assert trace.anomalies == heap.anomalies
-    names = ("inuse_objects", "alloc_objects", "free_objects", "start_objects")
+    names = ["inuse_objects", "alloc_objects", "free_objects", "start_objects"]
     table = heap.table
     assert (table["inuse_objects"] == table["start_objects"] + table["alloc_objects"] - table["free_objects"]).all()
-    return {row["name"]: tuple(int(row[n]) for n in names) for row in table}, heap.anomalies
+    return {row["name"]: tuple(map(int, row[names].tolist())) for row in table}, heap.anomalies
 
 
 class TestTables:

@@ -76,12 +76,12 @@ def test_text() -> None:
     ProcStop dt=1
     String id=2
 
-    	data="a\\n"
+    \tdata="a\\n"
     Stack id=1 nframes=2
-    	pc=1 func=2 file=3 line=4
-    	pc=5 func=6 file=7 line=8
+    \tpc=1 func=2 file=3 line=4
+    \tpc=5 func=6 file=7 line=8
     ExperimentalBatch exp=200 gen=1 m=1 time=1
-    	data=""
+    \tdata=""
     """
     assert assemble(text)[16:] == (
         b"\1\1" + uvarint(-1) + b"\5\4" + event("ProcStop", 1) + b"\5\2\2a\n" + b"\3\1\2\1\2\3\4\5\6\7\x08"

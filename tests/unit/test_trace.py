@@ -26,7 +26,7 @@ def data() -> bytes:
     return reference.load(EXAMPLE)
 
 
-def plain(rows: np.ndarray) -> list[object]:  # type: ignore[type-arg]
+def plain(rows: np.ndarray) -> list[object]:
     """Rows that can be compared, arrays inside them too."""
     return list(map(repr, rows.tolist()))
 

@@ -65,7 +65,7 @@ class ExperimentData:
         Thread and data of each batch, in file order.
     """
 
-    experiment: Experiment
+    experiment: Experiment = field(repr=False)
     generation: int
     batches: Batches = field(repr=False)
 
