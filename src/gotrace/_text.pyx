@@ -146,6 +146,7 @@ def wire(const uint8_t[::1] data, int64_t base, Py_ssize_t at, bint last, bint e
     cdef const uint8_t *p
     cdef const uint8_t *q
     cdef const uint8_t *end
+    cdef const uint8_t *words = &pieces[0]
     cdef uint8_t *out = &text[0]
     cdef uint8_t *stop = out + text.shape[0]
     cdef uint8_t *line
@@ -189,7 +190,7 @@ def wire(const uint8_t[::1] data, int64_t base, Py_ssize_t at, bint last, bint e
             q = p + 1
             n = n_args[kind]
             for i in range(n):
-                memcpy(out, &pieces[bounds[kind, i]], bounds[kind, i + 1] - bounds[kind, i])
+                memcpy(out, words + bounds[kind, i], bounds[kind, i + 1] - bounds[kind, i])
                 out += bounds[kind, i + 1] - bounds[kind, i]
                 if i == 0 and kind == EXPERIMENTAL_BATCH:
                     got = 1 if q < end else CUT
@@ -205,7 +206,7 @@ def wire(const uint8_t[::1] data, int64_t base, Py_ssize_t at, bint last, bint e
             if status != OK:
                 out = line
                 break
-            memcpy(out, &pieces[bounds[kind, n]], bounds[kind, n + 1] - bounds[kind, n])
+            memcpy(out, words + bounds[kind, n], bounds[kind, n + 1] - bounds[kind, n])
             out += bounds[kind, n + 1] - bounds[kind, n]
             if kind == EVENT_BATCH:
                 if args[3] > MAX_BATCH_SIZE:

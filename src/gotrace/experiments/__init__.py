@@ -6,10 +6,11 @@ A package adds its own with :func:`register`, or by an entry point of group ``go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
+from types import MappingProxyType
 from typing import Any
 
 from gotrace.experiments import allocfree
@@ -21,18 +22,18 @@ _FIRST_EVENT = 128
 _MAX_ARGS = 5
 
 
-@dataclass(frozen=True)
 class Experiment:
     """One experiment.
 
-    Attributes
+    Parameters
     ----------
     id : int
         Its number in experimental batches, 1 to 255.
     name : str
         Go's name of it.
-    events : tuple of EventSpec
-        Its timed events: types 128 to 255 that no other experiment uses, ``dt`` first, at most five arguments.
+    events : iterable of EventSpec
+        Its timed events: types 128 to 255 that no other experiment uses, ``dt`` first, at most five arguments. The
+        attribute is a mapping of them by type.
     parse : callable or None
         Turns the batches of one generation, ``[(thread, bytes), ...]``, into whatever the experiment offers. It
         raises ValueError for bytes that make no sense.
@@ -41,16 +42,25 @@ class Experiment:
         ? either.
     """
 
-    id: int
-    name: str
-    events: tuple[EventSpec, ...] = ()
-    parse: Callable[[Batches], Any] | None = None
-    needs: str = "R??"
+    def __init__(
+        self,
+        id: int,
+        name: str,
+        events: Iterable[EventSpec] = (),
+        parse: Callable[[Batches], Any] | None = None,
+        needs: str = "R??",
+    ) -> None:
+        specs = tuple(events)
+        self.id = id
+        self.name = name
+        self.events: Mapping[int, EventSpec] = MappingProxyType({spec.id: spec for spec in specs})
+        self.parse = parse
+        self.needs = needs
+        if len(self.events) < len(specs):
+            raise ValueError(f"{name}: two events of one type")
 
-    @cached_property
-    def by_type(self) -> dict[int, EventSpec]:
-        """Its events by type."""
-        return {event.id: event for event in self.events}
+    def __repr__(self) -> str:
+        return f"<gotrace.Experiment {self.id}: {self.name}>"
 
 
 @dataclass
@@ -103,7 +113,7 @@ class Registry(Mapping[int, Experiment]):
     @cached_property
     def events(self) -> tuple[EventSpec, ...]:
         """All events: Go's own and those of each experiment."""
-        return EVENTS + tuple(event for e in self._experiments.values() for event in e.events)
+        return EVENTS + tuple(event for e in self._experiments.values() for event in e.events.values())
 
 
 _registered: dict[int, Experiment] = {}
@@ -119,13 +129,13 @@ def register(experiment: Experiment) -> None:
         When its number, or a type of its events, is taken or impossible.
     """
     known = _registered.get(experiment.id)
-    if known == experiment:
+    if known is experiment:
         return
     if known is not None or not 1 <= experiment.id <= 255:
         raise ValueError(f"experiment number {experiment.id} is {'taken' if known else 'not between 1 and 255'}")
-    taken = {event.id: e.name for e in _registered.values() for event in e.events}
-    names = {event.name for e in _registered.values() for event in e.events} | {event.name for event in EVENTS}
-    for event in experiment.events:
+    taken = {event.id: e.name for e in _registered.values() for event in e.events.values()}
+    names = {event.name for e in _registered.values() for event in e.events.values()} | {event.name for event in EVENTS}
+    for event in experiment.events.values():
         if not _FIRST_EVENT <= event.id <= 255 or event.id in taken or event.name in names:
             owner = taken.get(event.id)
             raise ValueError(f"event {event.name} (type {event.id}): {'taken by ' + owner if owner else 'not allowed'}")

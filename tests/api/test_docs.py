@@ -1,0 +1,53 @@
+"""What the documentation shows is what happens."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gotrace
+
+PROJECT = Path(__file__).parent.parent.parent
+README = (PROJECT / "README.md").read_text()
+
+
+def test_readme_python() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    run = subprocess.run([sys.executable, "-c", block], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "main.Order" in run.stdout
+
+
+def test_readme_first_screen() -> None:
+    block = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)[0]
+    command = shlex.split(block[0].split("&& gotrace ")[1])
+    run = subprocess.run([sys.executable, "-m", "gotrace", *command], cwd=PROJECT, capture_output=True, text=True)
+    assert run.stdout == block[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["ALLOC", "EXPERIMENTAL", "GENERATION", "TYPE", "HEAP", "STRING", "STACK", "FRAME", "SAMPLE"]
+)
+def test_surface_names_every_field(name: str) -> None:
+    text = (PROJECT / "docs" / "surface.md").read_text()
+    part = text.split(f"**{name}**")[1].split("**")[0]
+    for field in getattr(gotrace, name).names:
+        assert re.search(rf"\b{field}\b", part), field
+
+
+def test_every_anomaly_is_explained() -> None:
+    from gotrace.experiments.allocfree import ANOMALIES
+
+    text = (PROJECT / "docs" / "allocfree.md").read_text()
+    for name in ANOMALIES.values():
+        known = name.replace("frees of an unknown object", "frees of an unknown").removesuffix(" object")
+        assert (
+            known.replace("frees of an unknown span", "frees of an unknown").replace(
+                "frees of an unknown stack", "frees of an unknown"
+            )
+            in text
+        ), name
