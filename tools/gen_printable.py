@@ -67,12 +67,14 @@ def main() -> None:
     ]
     row = "   "
     for first, last in ranges:
-        cell = f" (0x{first:x}, 0x{last:x}),"
+        cell = f" (0x{first:X}, 0x{last:X}),"
         if len(row) + len(cell) > 110:
             lines.append(row)
             row = "   "
         row += cell
-    args.output.write_text("\n".join([*lines, row, ")", '"""First and last code point of each range."""', ""]))
+    args.output.write_text(
+        "\n".join([*lines, row, ")  # fmt: skip", '"""First and last code point of each range."""', ""])
+    )
 
 
 if __name__ == "__main__":

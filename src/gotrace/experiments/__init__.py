@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 
@@ -150,6 +149,8 @@ def registry() -> Registry:
     """Return the experiments known by now; the first call loads those of installed packages."""
     global _entry_points_read
     if not _entry_points_read:
+        from importlib import metadata  # a third of gotrace's import time, so not before it is needed
+
         _entry_points_read = True
         for entry in metadata.entry_points(group="gotrace.experiments"):
             register(entry.load())

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 
 from gotrace.experiments import registry
-from gotrace.raw.writer import uvarint
+from gotrace.raw.writer import header, uvarint
 
-_HEADER = re.compile(r"Trace\s+Go1\.(\d+)\s*")
+_HEADER = re.compile(r"\s*Trace\s+Go1\.([0-9]{1,2})\s*")
+_NUMBER = re.compile(r"0*([0-9]{1,20})")
 _FRAME = ("pc", "func", "file", "line")
 _SIMPLE = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, "'": 39, '"': 34}
 _ESCAPE = re.compile(
@@ -42,7 +43,7 @@ def unquote(text: str) -> bytes:
     if quote == "`":
         if "`" in body:
             raise ValueError(f"not a quoted string: {text}")
-        return body.replace("\r", "").encode()
+        return body.replace("\r", "").encode("utf-8", "surrogateescape")
     out = bytearray()
     at = characters = 0
     while at < len(body):
@@ -99,12 +100,12 @@ def assemble(text: str | bytes, *, version: int | None = None) -> bytes:
         for number, line in enumerate(text.split("\n"), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
-    if lines and (header := _HEADER.fullmatch(lines[0][1])):
-        version = int(header[1])
+    if lines and (first := _HEADER.fullmatch(lines[0][1])):
+        version = int(first[1])
         lines = lines[1:]
     if version is None:
         raise TextError(1, "expected 'Trace Go1.NN', or say which version it is")
-    out = bytearray(b"go 1.%d trace\0\0\0" % version)
+    out = bytearray(header(version))
     lines.reverse()  # the next line is the last one
     while lines:
         number, line = lines.pop()
@@ -140,9 +141,10 @@ def _arguments(line: int, words: list[str], names: tuple[str, ...]) -> list[int]
     values = []
     for name, word in zip(names, words, strict=False):
         key, _, value = word.partition("=")
-        if key != name or not value.isascii() or not value.isdigit() or int(value) >> 64:
-            raise TextError(line, f"expected {name}=NUMBER, found {word}")
-        values.append(int(value))
+        digits = _NUMBER.fullmatch(value)
+        if key != name or digits is None or int(digits[1]) >> 64:
+            raise TextError(line, f"expected {name}=NUMBER, found {word:.60}")
+        values.append(int(digits[1]))
     if len(words) != len(names):
         raise TextError(line, f"expected {len(names)} arguments, found {len(words)}")
     return values

@@ -27,6 +27,11 @@ def uvarint(value: int, width: int = 0) -> bytes:
     return bytes(out)
 
 
+def header(version: int) -> bytes:
+    """Return the first 16 bytes of a trace of that version, known or not."""
+    return (b"go 1.%d trace" % version).ljust(16, b"\0")
+
+
 def _spec(name: str) -> EventSpec:
     for spec in registry().events:
         if spec.name == name:
@@ -77,7 +82,7 @@ class Writer:
 
     def __init__(self, version: int) -> None:
         self.version = version
-        self._out = bytearray(b"go 1.%d trace\0\0\0" % version)
+        self._out = bytearray(header(version))
 
     def raw(self, data: bytes) -> Writer:
         """Add bytes as they are."""
