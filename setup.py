@@ -5,11 +5,13 @@ assertions), ``coverage`` (line tracing) or ``sanitize`` (debug under AddressSan
 """
 
 import os
+from glob import glob
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 KERNELS = ["_varint", "_batch", "_tables", "_decode", "_allocfree", "_text"]
+HEADERS = sorted(glob("src/gotrace/*.pxd"))
 MODES = ("release", "debug", "coverage", "sanitize")
 
 mode = os.environ.get("GOTRACE_BUILD", "release")
@@ -57,6 +59,7 @@ setup(
             Extension(
                 f"gotrace.{name}",
                 [f"src/gotrace/{name}.pyx"],
+                depends=HEADERS,
                 extra_compile_args=cflags,
                 extra_link_args=ldflags,
                 define_macros=macros,

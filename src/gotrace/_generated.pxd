@@ -236,22 +236,22 @@ cdef struct CTX:
 
 cdef struct SPAN:
     uint64_t base
-    int64_t bytes
-    uint64_t page
     int64_t elem
     uint32_t reciprocal
     uint32_t n_slots
-    int32_t n_pages
-    int32_t next_free
+    uint8_t spanclass
+    uint8_t over
+    uint8_t old_spanclass
+    int32_t groups[32]
+    int64_t bytes
+    uint64_t page
     int64_t late
     int64_t late_m
     int64_t born
     int64_t born_m
     int64_t old_bytes
-    uint8_t spanclass
-    uint8_t old_spanclass
-    uint8_t over
-    int32_t groups[32]
+    int32_t n_pages
+    int32_t next_free
 
 cdef struct COUNTS:
     int32_t type

@@ -240,24 +240,24 @@ CTX = _aligned(
     ("p", "i4"),
     ("in_syscall", "u1"),
 )
-SPAN = _aligned(
+SPAN = _aligned(  # what every event needs comes first: one cache line
     ("base", "u8"),  # byte address
-    ("bytes", "i8"),  # of the whole span
-    ("page", "u8"),  # number of its first page
     ("elem", "i8"),  # bytes of a slot
     ("reciprocal", "u4"),  # ceil(2**32 / elem); 0 where slot 0 is all there is
     ("n_slots", "u4"),
-    ("n_pages", "i4"),  # entries in the page map
-    ("next_free", "i4"),
+    ("spanclass", "u1"),
+    ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
+    ("old_spanclass", "u1"),  # of that span
+    ("groups", "i4", (32,)),  # cells in groups of 32, made when first used; 0 none
+    ("bytes", "i8"),  # of the whole span
+    ("page", "u8"),  # number of its first page
     ("late", "i8"),  # ns: last allocation in a live slot, whose old object's free is still to come
     ("late_m", "i8"),  # and the thread that made it
     ("born", "i8"),  # ns: the span's allocation, if it lay over a live span
     ("born_m", "i8"),  # and the thread that made it
     ("old_bytes", "i8"),  # of that span, whose free is still to come
-    ("spanclass", "u1"),
-    ("old_spanclass", "u1"),
-    ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
-    ("groups", "i4", (32,)),  # cells in groups of 32, made when first used; 0 none
+    ("n_pages", "i4"),  # entries in the page map
+    ("next_free", "i4"),
 )
 
 
