@@ -5,13 +5,13 @@ assertions), ``coverage`` (line tracing) or ``sanitize`` (debug under AddressSan
 """
 
 import os
-from glob import glob
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 KERNELS = ["_varint", "_batch", "_tables", "_decode", "_allocfree", "_text"]
-HEADERS = sorted(glob("src/gotrace/*.pxd"))
+HEADERS = sorted(map(str, Path("src/gotrace").glob("*.pxd")))
 MODES = ("release", "debug", "coverage", "sanitize")
 
 mode = os.environ.get("GOTRACE_BUILD", "release")

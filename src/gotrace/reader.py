@@ -36,7 +36,7 @@ from gotrace.source import Source
 from gotrace.spec import tables as spec_tables
 from gotrace.spec.events import ALLOC_FREE
 from gotrace.spec.limits import CLASS_BYTES
-from gotrace.spec.versions import Version
+from gotrace.spec.versions import VERSIONS, Version
 from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
@@ -83,18 +83,32 @@ class Part:
         gens["n_runs"] = np.diff(runs.first)
         return gens
 
+    def place(self, gen: int) -> str:
+        """Say where a generation is, for warnings."""
+        offset = int(self.slab.batches["offset"][self.slab.starts[gen]])
+        return f"generation {int(self.slab.numbers[gen])} (byte {offset})"
+
     def error(self, fault: np.void) -> TraceError:
         """Make the exception of an event's fault."""
         names = {event.id: event.name for event in self.registry.events}
         return self.slab.error(fault, names.get(int(fault["type"])))
 
 
-def read_parts(source: Source, version: Version, start: int, registry: Registry) -> Iterator[Part]:
+def read_parts(
+    source: Source, version: Version, start: int, registry: Registry, warn: Callable[[str], None]
+) -> Iterator[Part]:
     """Yield the parts of a trace; raises what ends it after the last one."""
+    last: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
     for slab in read_slabs(source, version, start):
         tables = read_tables(slab)
         if slab.n_gens:
-            yield Part(slab, tables, registry)
+            part = Part(slab, tables, registry)
+            numbers = np.concatenate((last, slab.numbers))
+            for leap in np.flatnonzero(numbers[1:] != numbers[:-1] + np.uint64(1)).tolist():
+                gen = leap + 1 - len(last)
+                warn(f"{part.place(gen)}: follows generation {int(numbers[leap])}")
+            last = slab.numbers[-1:]
+            yield part
         if slab.fault is not None:
             raise slab.fault
 
@@ -247,10 +261,10 @@ class AllocBuilder(Builder):
             if parsed is not None:
                 if parsed.info is not None:
                     if self._info is not None and parsed.info != self._info:
-                        self._shared.warn(f"generation {int(gens[gen]['number'])}: an info batch with other values")
+                        self._shared.warn(f"{part.place(gen)}: an info batch with other values")
                     self._info = parsed.info
                 for note in parsed.notes:
-                    self._shared.warn(f"generation {int(gens[gen]['number'])}: {note}")
+                    self._shared.warn(f"{part.place(gen)}: {note}")
                 if len(parsed.types):
                     ids.append(parsed.types["id"])
                     rows.append(self._shared.types.enter(parsed))
@@ -339,6 +353,11 @@ class GenerationBuilder(Builder):
 
     def __init__(self, shared: Pass, length: int) -> None:
         self._n_args = spec_tables.timed_args(shared.registry.events)
+        self._warn = shared.warn
+        self._newer = {
+            number: [event for event in shared.registry.events if event.since > number and event.timed]
+            for number in VERSIONS
+        }
         self.counts = np.zeros(256, np.int64)
 
     def feed(self, part: Part) -> Iterator[Rows]:
@@ -354,6 +373,9 @@ class GenerationBuilder(Builder):
                 slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs, counts, ends, fault
             )  # fmt: skip
         self.counts += counts.sum(axis=0)
+        for event in self._newer[slab.version.number]:
+            for newer in np.flatnonzero(counts[:, event.id]).tolist():
+                self._warn(f"{part.place(newer)}: {event.name} events, which header 1.{slab.version.number} has not")
         table = np.zeros(slab.n_gens, GENERATION)
         factors = gens["factor"]
         first = slab.batches["offset"][slab.starts[:-1]]

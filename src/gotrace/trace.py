@@ -125,7 +125,7 @@ class Trace:
         if self._closed:
             raise ValueError(f"the trace cannot be read: {self._closed}")
         try:
-            for part in read_parts(self._source, self._version, header.SIZE, self.experiments):
+            for part in read_parts(self._source, self._version, header.SIZE, self.experiments, self._warn):
                 yield part
                 if progress is not None:
                     progress(part.slab.end)
@@ -146,7 +146,10 @@ class Trace:
             raise
 
     def _new_pass(self) -> Pass:
-        return Pass(self.experiments, lambda note: self._notes.setdefault(note))
+        return Pass(self.experiments, self._warn)
+
+    def _warn(self, note: str) -> None:
+        self._notes.setdefault(note)
 
     @overload
     def iterate(  # type: ignore[overload-overlap]

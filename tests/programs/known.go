@@ -8,11 +8,32 @@ import (
 	"runtime/trace"
 )
 
-type Plain struct{ a, b, c int64 }           // 24 bytes, no pointers
-type Linked struct{ next *Linked; n [5]int64 } // 48 bytes, a pointer
-type Wide struct{ next *Wide; n [74]int64 }    // 600 bytes, a pointer: its slot of 640 bytes has a header
-type Wider struct{ next *Wider; n [100]int64 } // 808 bytes: a slot of 896 bytes with a header
-type Large struct{ n [5000]int64 }             // 40000 bytes: a span of its own, five pages
+// 8 bytes, no pointers: shares its slot of 16 bytes.
+type Tiny struct{ n int64 }
+
+// 24 bytes, no pointers.
+type Plain struct{ a, b, c int64 }
+
+// 48 bytes, a pointer.
+type Linked struct {
+	next *Linked
+	n    [5]int64
+}
+
+// 600 bytes, a pointer: its slot of 640 bytes has a header.
+type Wide struct {
+	next *Wide
+	n    [74]int64
+}
+
+// 808 bytes, a pointer: a slot of 896 bytes with a header.
+type Wider struct {
+	next *Wider
+	n    [100]int64
+}
+
+// 40000 bytes: a span of its own, five pages.
+type Large struct{ n [5000]int64 }
 
 type truth struct {
 	Alloc int `json:"alloc"`
@@ -26,6 +47,7 @@ var (
 	wides   = make([]*Wide, 0, 10000)
 	widers  = make([]*Wider, 0, 10000)
 	larges  = make([]*Large, 0, 10000)
+	tinies  = make([]*Tiny, 0, 10000)
 	sink    any
 )
 
@@ -41,6 +63,7 @@ func work() {
 		}
 		if i%10 == 0 {
 			wides = append(wides, w)
+			tinies = append(tinies, new(Tiny))
 		}
 		if i%100 == 0 {
 			widers = append(widers, v)
@@ -72,6 +95,8 @@ func main() {
 	runtime.KeepAlive(wides)
 	runtime.KeepAlive(widers)
 	runtime.KeepAlive(larges)
+	runtime.KeepAlive(tinies)
+	// Without Tiny: which neighbours share a slot is chance, and a slot counts for the first of them.
 	json.NewEncoder(os.Stdout).Encode(map[string]truth{
 		"main.Plain":  {3000, len(plains), 24},
 		"main.Linked": {3000, len(linkeds), 48},

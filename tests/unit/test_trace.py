@@ -256,3 +256,18 @@ def test_views_outlive_the_trace(tmp_path: Path, data: bytes) -> None:
         (generation, *_) = trace.generations
     assert generation.strings[next(iter(generation.strings))] is not None
     assert len(generation.experiments["AllocFree"].parsed.types) > 5
+
+
+def test_warnings() -> None:
+    trace = Writer(26)
+    for gen in (1, 2, 5, 5):
+        trace.frequency(gen, 100).end_of_generation()
+    with gotrace.open(trace.getvalue()) as read:
+        assert len(read.generations) == 4
+        first, second = read.warnings
+    assert first.endswith("follows generation 2")
+    assert second.startswith("generation 5 (byte ")
+    assert second.endswith("follows generation 5")
+    with gotrace.open(Writer(22).frequency(1, 100).batch(1, 1, 1, new(0)).getvalue()) as read:
+        assert len(read.generations) == 1
+        assert "HeapObjectAlloc events, which header 1.22 has not" in read.warnings[0]

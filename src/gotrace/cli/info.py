@@ -39,6 +39,9 @@ def run(args: argparse.Namespace) -> int:
                 if number:
                     print()
                 print_info(sys.stdout, path, info)
+                if not args.quiet:
+                    for warning in trace.warnings:
+                        common.say(warning)
             sys.stdout.flush()
             if info.error is not None:
                 raise info.error

@@ -38,14 +38,13 @@ def print_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str
     """Write a table: with rich to a terminal, as plain text elsewhere. The last ``left`` columns are names."""
     if out.isatty():
         try:
-            from rich import box
             from rich.console import Console
             from rich.table import Table
             from rich.text import Text
         except ImportError:
             pass
         else:
-            table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
             for i, name in enumerate(columns):
                 names = i >= len(columns) - left
                 table.add_column(name, justify="left" if names else "right", overflow="fold", no_wrap=not names)
