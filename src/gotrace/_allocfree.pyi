@@ -26,6 +26,7 @@ def extract(
     rows: _Rows,
     faults: _Rows,
     spans: _Rows,
+    rests: _Rows,
     page_keys: _U8,
     page_vals: _I4,
     leaves: _I4,

@@ -8,7 +8,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, UINT64_MAX, int32_t, int64_t, uin
 from gotrace._generated cimport (
     ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE,
     GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, OK, OP_ALLOC, OP_EXISTS, OP_FREE, RAW_TYPE, RUN,
-    SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TYPE_CUT, TYPE_ID_ZERO, TYPE_NUMBER, WHAT_OBJECT, WHAT_SPAN,
+    SPAN, SPAN_REST, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TYPE_CUT, TYPE_ID_ZERO, TYPE_NUMBER, WHAT_OBJECT, WHAT_SPAN,
     WIDE_PROC,
     ODD_LATE_FREE,
     ODD_LIVE_SLOT_ALLOCATED,
@@ -68,6 +68,7 @@ cdef enum:
 
 cdef struct Live:
     SPAN *spans
+    SPAN_REST *rests
     IdMap pages             # page / LEAF -> leaf + 1
     int32_t *leaves         # span + 1 by page
     IdMap stacks            # address -> order, -1 freed
@@ -104,6 +105,11 @@ cdef inline SPAN *span_at(Live *live, uint64_t page) noexcept nogil:
     return &live.spans[found - 1] if found else NULL
 
 
+cdef inline SPAN_REST *rest_of(Live *live, const SPAN *span) noexcept nogil:
+    """What few events need to know of a span."""
+    return &live.rests[span - live.spans]
+
+
 cdef inline int32_t *leaf_cell(Live *live, uint64_t page) noexcept nogil:
     """Where the span of page is noted; makes the leaf, for which there must be room."""
     cdef uint64_t high = page // LEAF
@@ -126,32 +132,33 @@ cdef inline void count_free(Live *live, int32_t key, int64_t size) noexcept nogi
 cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
     """Forget a span; what lives in it goes with it."""
     cdef int32_t me = <int32_t> (span - live.spans) + 1
+    cdef SPAN_REST *rest = rest_of(live, span)
     cdef int32_t *noted
     cdef int64_t first
     cdef int i, j
-    for i in range(span.n_pages):
-        noted = leaf_cell(live, span.page + <uint64_t> i)
+    for i in range(rest.n_pages):
+        noted = leaf_cell(live, rest.page + <uint64_t> i)
         if noted[0] == me:
             noted[0] = 0
     for i in range(GROUPS):
-        if span.groups[i] == 0:
+        if rest.groups[i] == 0:
             continue
-        first = <int64_t> (span.groups[i] - 1) * GROUP
+        first = <int64_t> (rest.groups[i] - 1) * GROUP
         for j in range(GROUP):
             if live.cells[first + j]:
                 count_free(live, (live.cells[first + j] & ~OWED) - 1, span.elem)
                 live.anomalies[ODD_OBJECT_IN_FREED_SPAN] += 1
                 live.cells[first + j] = 0
         live.cells[first] = <int32_t> live.sizes[SIZE_FREE_GROUP]
-        live.sizes[SIZE_FREE_GROUP] = span.groups[i]
-        span.groups[i] = 0
+        live.sizes[SIZE_FREE_GROUP] = rest.groups[i]
+        rest.groups[i] = 0
     if span.spanclass == MANUAL:
         live.sizes[SIZE_MANUAL_SPANS] -= 1
-        live.sizes[SIZE_MANUAL_SPAN_BYTES] -= span.bytes
+        live.sizes[SIZE_MANUAL_SPAN_BYTES] -= rest.bytes
     else:
         live.sizes[SIZE_HEAP_SPANS] -= 1
-        live.sizes[SIZE_HEAP_SPAN_BYTES] -= span.bytes
-    span.next_free = <int32_t> live.sizes[SIZE_FREE_SPAN]
+        live.sizes[SIZE_HEAP_SPAN_BYTES] -= rest.bytes
+    rest.next_free = <int32_t> live.sizes[SIZE_FREE_SPAN]
     live.sizes[SIZE_FREE_SPAN] = me
 
 
@@ -172,6 +179,7 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
     cdef uint8_t spanclass = spanclass_of(args[2])
     cdef SPAN *span
     cdef SPAN *old
+    cdef SPAN_REST *rest
     cdef int32_t *noted
     cdef int32_t row
     if n_pages == 0 or n_pages >> (HEAP_ADDRESS_BITS - gen.page_shift):
@@ -179,7 +187,7 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
     if args[2] > 270 or (args[2] & 1 and args[2] != 1):
         return BAD_KINDCLASS
     old = span_at(live, page)
-    if op == OP_EXISTS and old != NULL and old.page == page and old.spanclass == spanclass:
+    if op == OP_EXISTS and old != NULL and rest_of(live, old).page == page and old.spanclass == spanclass:
         return OK
     if live.sizes[SIZE_FREE_SPAN] == 0 and live.sizes[SIZE_N_SPANS] == live.room_spans:
         return GROW_SPANS
@@ -187,45 +195,46 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
         return GROW_PAGES
     if live.sizes[SIZE_FREE_SPAN]:
         row = <int32_t> live.sizes[SIZE_FREE_SPAN] - 1
-        live.sizes[SIZE_FREE_SPAN] = live.spans[row].next_free
+        live.sizes[SIZE_FREE_SPAN] = live.rests[row].next_free
     else:
         row = <int32_t> live.sizes[SIZE_N_SPANS]
         live.sizes[SIZE_N_SPANS] += 1
     span = &live.spans[row]
-    span.page = page
+    rest = &live.rests[row]
+    rest.page = page
     span.base = page << gen.page_shift
-    span.bytes = <int64_t> (n_pages << gen.page_shift)
+    rest.bytes = <int64_t> (n_pages << gen.page_shift)
     span.spanclass = spanclass
     span.over = False
-    span.late = INT64_MIN
-    span.n_pages = 1
-    span.elem = span.bytes
+    rest.late = INT64_MIN
+    rest.n_pages = 1
+    span.elem = rest.bytes
     span.reciprocal = 0
     span.n_slots = 1
     for i in range(GROUPS):
-        span.groups[i] = 0
+        rest.groups[i] = 0
     if spanclass == MANUAL:
         live.sizes[SIZE_MANUAL_SPANS] += 1
-        live.sizes[SIZE_MANUAL_SPAN_BYTES] += span.bytes
+        live.sizes[SIZE_MANUAL_SPAN_BYTES] += rest.bytes
     else:
         live.sizes[SIZE_HEAP_SPANS] += 1
-        live.sizes[SIZE_HEAP_SPAN_BYTES] += span.bytes
+        live.sizes[SIZE_HEAP_SPAN_BYTES] += rest.bytes
         if spanclass > 1:
             span.elem = live.class_bytes[spanclass >> 1]
             span.reciprocal = <uint32_t> ((((<uint64_t> 1) << 32) + <uint64_t> span.elem - 1) // <uint64_t> span.elem)
-            span.n_slots = <uint32_t> min(span.bytes // span.elem, <int64_t> (GROUP * GROUPS))
-            span.n_pages = <int32_t> min(n_pages, <uint64_t> 10)
-    for i in range(span.n_pages):
+            span.n_slots = <uint32_t> min(rest.bytes // span.elem, <int64_t> (GROUP * GROUPS))
+            rest.n_pages = <int32_t> min(n_pages, <uint64_t> 10)
+    for i in range(rest.n_pages):
         noted = leaf_cell(live, page + <uint64_t> i)
         if noted[0]:
             live.anomalies[ODD_OVERLAPPING_SPAN] += 1
             old = &live.spans[noted[0] - 1]
             if op == OP_ALLOC:
                 span.over = True
-                span.born = live.now
-                span.born_m = live.m
-                span.old_bytes = old.bytes
-                span.old_spanclass = old.spanclass
+                rest.born = live.now
+                rest.born_m = live.m
+                rest.old_bytes = rest_of(live, old).bytes
+                rest.old_spanclass = old.spanclass
             drop_span(live, old)
         noted[0] = row + 1
     return OK
@@ -257,7 +266,7 @@ cdef inline int32_t key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept
 
 cdef inline int32_t *cell_of(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
     """The cell of a slot, NULL if its group was never used."""
-    cdef int32_t group = span.groups[slot // GROUP]
+    cdef int32_t group = rest_of(live, span).groups[slot // GROUP]
     return &live.cells[<int64_t> (group - 1) * GROUP + slot % GROUP] if group else NULL
 
 
@@ -275,7 +284,7 @@ cdef int32_t *new_cell(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
         return NULL
     for i in range(GROUP):
         live.cells[<int64_t> (group - 1) * GROUP + i] = 0
-    span.groups[slot // GROUP] = group
+    rest_of(live, span).groups[slot // GROUP] = group
     return cell_of(live, span, slot)
 
 
@@ -316,8 +325,8 @@ cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, i
         live.anomalies[ODD_LIVE_SLOT_ALLOCATED] += 1
         count_free(live, (cell[0] & ~OWED) - 1, size)
         if span != NULL:
-            span.late = live.now
-            span.late_m = live.m
+            rest_of(live, span).late = live.now
+            rest_of(live, span).late_m = live.m
             key |= OWED
     cell[0] = key + 1
     key &= ~OWED
@@ -335,13 +344,13 @@ cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noex
     cdef int32_t *cell = cell_of(live, span, slot) if span != NULL else NULL
     cdef int64_t at
     cdef int i
-    if span != NULL and span.over and late(live, span.born, span.born_m):
+    if span != NULL and span.over and late(live, rest_of(live, span).born, rest_of(live, span).born_m):
         live.anomalies[ODD_LATE_FREE] += 1      # of an object in the span that lay here before
         return
     if cell != NULL and cell[0]:
         if cell[0] & OWED:
             cell[0] &= ~OWED
-            if late(live, span.late, span.late_m):
+            if late(live, rest_of(live, span).late, rest_of(live, span).late_m):
                 live.anomalies[ODD_LATE_FREE] += 1
                 return
         count_free(live, cell[0] - 1, span.elem)
@@ -472,22 +481,24 @@ cdef int span_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALLO
     cdef uint64_t page = page_of(gen, run.args[0])
     cdef int status
     cdef SPAN *span
+    cdef SPAN_REST *rest
     row.address = page << gen.page_shift
     if op == OP_FREE:
         span = span_at(live, page)
-        if span == NULL or span.page != page:
+        if span == NULL or rest_of(live, span).page != page:
             live.anomalies[ODD_UNKNOWN_SPAN_FREED] += 1
             row.size = 0
             row.spanclass = UNKNOWN
             return OK
+        rest = rest_of(live, span)
         if span.over:
             span.over = False
-            if late(live, span.born, span.born_m):
+            if late(live, rest.born, rest.born_m):
                 live.anomalies[ODD_LATE_FREE] += 1
-                row.size = span.old_bytes
-                row.spanclass = span.old_spanclass
+                row.size = rest.old_bytes
+                row.spanclass = rest.old_spanclass
                 return OK
-        row.size = span.bytes
+        row.size = rest.bytes
         row.spanclass = span.spanclass
         drop_span(live, span)
         return OK
@@ -504,7 +515,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
             const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, CTX[::1] ctxs, int32_t[::1] heap,
             int64_t[::1] state, uint64_t[::1] type_keys, int32_t[::1] type_vals, uint64_t multiplier,
             const int64_t[::1] class_bytes, int flags, ALLOC[::1] rows, FAULT[::1] faults,
-            SPAN[::1] spans, uint64_t[::1] page_keys, int32_t[::1] page_vals, int32_t[::1] leaves,
+            SPAN[::1] spans, SPAN_REST[::1] rests, uint64_t[::1] page_keys, int32_t[::1] page_vals, int32_t[::1] leaves,
             uint64_t[::1] stack_keys, int32_t[::1] stack_vals, uint64_t[::1] loose_keys, int32_t[::1] loose_vals,
             int32_t[::1] cells, uint64_t[::1] key_keys, int32_t[::1] key_vals, COUNTS[::1] counts,
             int64_t[::1] sizes, int64_t[::1] anomalies):
@@ -541,6 +552,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
     s.order = &order[0]
     s.n_args = &n_args[0]
     live.spans = &spans[0]
+    live.rests = &rests[0]
     live.room_spans = spans.shape[0]
     open_map(&live.pages, &page_keys[0], &page_vals[0], log2(page_keys.shape[0]), multiplier)
     live.room_pages = page_keys.shape[0]

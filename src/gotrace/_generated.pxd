@@ -241,7 +241,8 @@ cdef struct SPAN:
     uint32_t n_slots
     uint8_t spanclass
     uint8_t over
-    uint8_t old_spanclass
+
+cdef struct SPAN_REST:
     int32_t groups[32]
     int64_t bytes
     uint64_t page
@@ -252,6 +253,7 @@ cdef struct SPAN:
     int64_t old_bytes
     int32_t n_pages
     int32_t next_free
+    uint8_t old_spanclass
 
 cdef struct COUNTS:
     int32_t type

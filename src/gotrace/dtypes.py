@@ -240,14 +240,15 @@ CTX = _aligned(
     ("p", "i4"),
     ("in_syscall", "u1"),
 )
-SPAN = _aligned(  # what every event needs comes first: one cache line
+SPAN = _aligned(  # what every event needs, two to a cache line; the same row of SPAN_REST has the rest
     ("base", "u8"),  # byte address
     ("elem", "i8"),  # bytes of a slot
     ("reciprocal", "u4"),  # ceil(2**32 / elem); 0 where slot 0 is all there is
     ("n_slots", "u4"),
     ("spanclass", "u1"),
     ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
-    ("old_spanclass", "u1"),  # of that span
+)
+SPAN_REST = _aligned(
     ("groups", "i4", (32,)),  # cells in groups of 32, made when first used; 0 none
     ("bytes", "i8"),  # of the whole span
     ("page", "u8"),  # number of its first page
@@ -258,6 +259,7 @@ SPAN = _aligned(  # what every event needs comes first: one cache line
     ("old_bytes", "i8"),  # of that span, whose free is still to come
     ("n_pages", "i4"),  # entries in the page map
     ("next_free", "i4"),
+    ("old_spanclass", "u1"),  # of that span
 )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _allocfree
-from gotrace.dtypes import COUNTS, HEAP, SPAN, HeapSize
+from gotrace.dtypes import COUNTS, HEAP, SPAN, SPAN_REST, HeapSize
 from gotrace.errors import Status
 from gotrace.experiments.allocfree import ANOMALIES, UNRESOLVED, UNTYPED, TypeTable
 from gotrace.slabs import Rows
@@ -32,6 +32,7 @@ class LiveHeap:
 
     def __init__(self) -> None:
         self.spans = np.empty(256, SPAN)
+        self.rests = np.empty(256, SPAN_REST)
         self.pages = _new_map(512)
         self.leaves = np.empty(128 * _LEAF, np.int32)
         self.stacks = _new_map(512)
@@ -46,7 +47,7 @@ class LiveHeap:
     def arrays(self) -> tuple[Any, ...]:
         """All tables in the order in which the kernel takes them."""
         return (
-            *(self.spans, *self.pages, self.leaves, *self.stacks, *self.loose, self.cells, *self.keys),
+            *(self.spans, self.rests, *self.pages, self.leaves, *self.stacks, *self.loose, self.cells, *self.keys),
             *(self.counts, self.sizes, self.anomalies),
         )
 
@@ -64,6 +65,7 @@ class LiveHeap:
 
     def _grow_spans(self) -> None:
         self.spans = _doubled(self.spans)
+        self.rests = _doubled(self.rests)
 
     def _grow_pages(self) -> None:
         self.pages = _rehashed(self.pages)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -176,18 +176,24 @@ def test_a_closed_pipe_ends_quietly() -> None:
 
 
 def test_interrupt() -> None:
-    read, write = os.pipe()
-    with subprocess.Popen(
-        [sys.executable, "-m", "gotrace", "heap", "-"], stdin=read, stderr=subprocess.PIPE
-    ) as process:
-        os.write(write, EXAMPLE.read_bytes()[:1000])
-        import time
-
-        time.sleep(1)
+    program = (  # a shell's background jobs are born deaf to it
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import sys, gotrace.cli; print('ready', file=sys.stderr, flush=True)\n"
+        "sys.exit(gotrace.cli.main(['heap', '-']))"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(EXAMPLE.read_bytes()[:1000])
+        process.stdin.flush()
+        process.stderr.readline()
+        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-    os.close(read)
-    os.close(write)
+        try:
+            assert process.wait(30) == 130
+        finally:
+            process.kill()
 
 
 def test_a_bug_of_ours(good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
