@@ -409,13 +409,10 @@ class GenerationBuilder(Builder):
 
 def wall_at(clocks: Rows, factors: npt.NDArray[np.float64], times: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
     """Wall-clock time of trace times in ns, each by the clock snapshot of its own generation; NaT without one."""
-    wall = np.full(len(times), np.datetime64("NaT", "ns"))
-    some = clocks["n_snapshots"] > 0
     snapped = clock.to_ns(clocks["time"], factors)
-    for i in np.flatnonzero(some):
-        wall[i] = clock.wall_ns(int(clocks["sec"][i]), int(clocks["nsec"][i])) + np.timedelta64(
-            int(times[i]) - int(snapped[i]), "ns"
-        )
+    wall = np.full(len(times), np.datetime64("NaT", "ns"))
+    for i in np.flatnonzero(clocks["n_snapshots"]):
+        wall[i] = clock.wall_ns(int(clocks["sec"][i]), int(clocks["nsec"][i]) + int(times[i]) - int(snapped[i]))
     return wall  # type: ignore[return-value]
 
 
