@@ -181,8 +181,24 @@ def fresh(goroot: Path, minor: int, folder: Path) -> Iterator[tuple[str, bytes]]
                     check_known(trace.heap(), json.loads(said))
 
 
+def damaged_by_the_runtime(data: bytes, folder: Path) -> bool:
+    """Whether Go's raw reader cannot walk a fresh trace; then gotrace must refuse it too.
+
+    The tracer of Go 1.27.3 rarely writes one event into the middle of another.
+    """
+    path = folder / "wire.trace"
+    path.write_bytes(b"go 1.26 trace\0\0\0" + data[16:])
+    if reference.text("wire", path)[2] == 0:
+        return False
+    with pytest.raises(gotrace.TraceError), gotrace.open(data) as trace:
+        trace.generations.to_numpy()
+    return True
+
+
 def check_release(goroot: Path, minor: int, folder: Path) -> None:
     for name, data in fresh(goroot, minor, folder):
+        if damaged_by_the_runtime(data, folder):
+            continue
         try:
             check_against_reference(data, folder, refused=None)
             check_against_account(data)
