@@ -161,6 +161,7 @@ def wire(const uint8_t[::1] data, int64_t base, Py_ssize_t at, bint last, bint e
     if at == size:
         fault.status = OK if last else MORE
         return 0, at
+    end = &data[0] + size
     with nogil:
         while at < size:
             p = &data[at]

@@ -92,6 +92,15 @@ def test_damage_is_said_after_what_could_be_read(damaged: Path, capsys: pytest.C
     assert answer["rows"]
 
 
+def test_damage_before_anything_could_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cut.trace"
+    path.write_bytes(EXAMPLE.read_bytes()[:100_000])
+    assert main(["heap", str(path)]) == 3
+    out, err = capsys.readouterr()
+    assert not out
+    assert "the input ends" in err
+
+
 def test_info(good: Path, plain: Path, damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(good), str(plain)]) == 0
     out = capsys.readouterr().out

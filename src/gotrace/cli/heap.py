@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print_heap_json(sys.stdout, trace.path, heap, trace.warnings, error)
         else:
-            print_heap(sys.stdout, heap, top=args.top)
+            if heap.seen or error is None:
+                print_heap(sys.stdout, heap, top=args.top)
             if not args.quiet:
                 for warning in trace.warnings:
                     common.say(warning)

@@ -54,7 +54,7 @@ def print_info(out: TextIO, path: str, info: Info) -> None:
         print(file=out)
         for line in info.missing:
             print(f"missing  {line}", file=out)
-        for command in info.next:
+        for command in info.next if path != "-" else []:
             print(f"next     gotrace {command.split()[0]} {path} {' '.join(command.split()[1:])}".rstrip(), file=out)
 
 
