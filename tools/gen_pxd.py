@@ -34,6 +34,7 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("KIND_", dtypes.BatchKind),
     ("WHAT_", dtypes.What),
     ("OP_", dtypes.Op),
+    ("", dtypes.Layout),
     ("SIZE_", dtypes.HeapSize),
     ("ODD_", dtypes.Anomaly),
 ]
@@ -59,7 +60,7 @@ def render() -> str:
     ]
     for prefix, enum in ENUMS:
         parts.append("cdef enum:")
-        parts += [f"    {prefix}{member.name} = {member.value}" for member in enum]
+        parts += [f"    {prefix}{name} = {member.value}" for name, member in enum.__members__.items()]
         parts.append("")
     parts.append("cdef enum:")
     parts += [f"    {name} = {getattr(limits, name)}" for name in LIMITS]

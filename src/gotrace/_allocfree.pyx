@@ -6,10 +6,10 @@ of the scheduler, growing of tables (a status asks for it), names of types.
 from libc.stdint cimport INT64_MAX, INT64_MIN, UINT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
-    ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE,
-    GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, OK, OP_ALLOC, OP_EXISTS, OP_FREE, RAW_TYPE, RUN,
-    SPAN, SPAN_REST, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TYPE_CUT, TYPE_ID_ZERO, TYPE_NUMBER, WHAT_OBJECT, WHAT_SPAN,
-    WIDE_PROC,
+    ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROUP,
+    GROUPS, GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, LEAF, OK, OP_ALLOC, OP_EXISTS, OP_FREE,
+    RAW_TYPE, REPLAY, RUN, SPAN, SPAN_REST, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TYPE_CUT, TYPE_ID_ZERO,
+    TYPE_NUMBER, WHAT_OBJECT, WHAT_SPAN, WIDE_PROC,
     ODD_LATE_FREE,
     ODD_LIVE_SLOT_ALLOCATED,
     ODD_LIVE_STACK_ALLOCATED,
@@ -54,10 +54,6 @@ cdef enum:
     TINY = 5                # spanclass whose slots tiny objects share
     UNTYPED = 0             # rows of the type table
     UNRESOLVED = 1
-    LEAF = 16               # pages a leaf of the page map holds
-    GROUP = 32              # cells a group holds
-    GROUPS = 32             # groups a span can have
-    REPLAY = 8              # flag of extract() beside 1 << what
     OWED = 1 << 30          # in a cell or an order: the free of what lived here before is still to come
     LEAST_EVENT = 3         # bytes
 

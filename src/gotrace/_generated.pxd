@@ -46,8 +46,6 @@ cdef enum:
     NO_CLOCK = -33
     NO_BATCHES = -34
     BAD_INFO = -35
-    INFO_TRAILING = -36
-    WIDE_LINE = -37
     TYPE_NUMBER = -38
 
 cdef enum:
@@ -68,6 +66,12 @@ cdef enum:
     OP_EXISTS = 0
     OP_ALLOC = 1
     OP_FREE = 2
+
+cdef enum:
+    LEAF = 16
+    GROUP = 32
+    GROUPS = 32
+    REPLAY = 8
 
 cdef enum:
     SIZE_N_SPANS = 0

@@ -240,6 +240,17 @@ CTX = _aligned(
     ("p", "i4"),
     ("in_syscall", "u1"),
 )
+
+
+class Layout(IntEnum):
+    """Sizes of the heap's tables, and a flag."""
+
+    LEAF = 16  # pages a leaf of the page map holds
+    GROUP = 32  # cells a group holds
+    GROUPS = 32  # groups a span can have
+    REPLAY = 8  # flag of the kernel beside 1 << What: replay objects
+
+
 SPAN = _aligned(  # what every event needs, two to a cache line; the same row of SPAN_REST has the rest
     ("base", "u8"),  # byte address
     ("elem", "i8"),  # bytes of a slot
@@ -249,7 +260,7 @@ SPAN = _aligned(  # what every event needs, two to a cache line; the same row of
     ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
 )
 SPAN_REST = _aligned(
-    ("groups", "i4", (32,)),  # cells in groups of 32, made when first used; 0 none
+    ("groups", "i4", (Layout.GROUPS,)),  # cells in groups, made when first used; 0 none
     ("bytes", "i8"),  # of the whole span
     ("page", "u8"),  # number of its first page
     ("late", "i8"),  # ns: last allocation in a live slot, whose old object's free is still to come

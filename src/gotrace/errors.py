@@ -169,8 +169,6 @@ class Status(IntEnum):
     NO_CLOCK = -33
     NO_BATCHES = -34
     BAD_INFO = -35
-    INFO_TRAILING = -36
-    WIDE_LINE = -37
     TYPE_NUMBER = -38
 
 
@@ -213,8 +211,6 @@ _WORDS: dict[Status, tuple[type[TraceError], str]] = {
     Status.NO_CLOCK: (TableError, "the generation has no clock snapshot"),
     Status.NO_BATCHES: (TruncatedError, "the trace ends after its header"),
     Status.BAD_INFO: (ExperimentError, "alloc/free info batch with impossible value {detail}"),
-    Status.INFO_TRAILING: (ExperimentError, "alloc/free info batch of the wrong length"),
-    Status.WIDE_LINE: (TableError, "a number in a table does not fit: {detail}"),
     Status.TYPE_NUMBER: (ExperimentError, "a type's size {detail} is impossible"),
 }
 

@@ -13,15 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _allocfree
-from gotrace.dtypes import COUNTS, HEAP, SPAN, SPAN_REST, HeapSize
+from gotrace.dtypes import COUNTS, HEAP, SPAN, SPAN_REST, HeapSize, Layout
 from gotrace.errors import Status
 from gotrace.experiments.allocfree import ANOMALIES, UNRESOLVED, UNTYPED, TypeTable
 from gotrace.slabs import Rows
 from gotrace.spec.limits import CLASS_BYTES
 from gotrace.tables import MULTIPLIER
 
-_LEAF = 16  # pages a leaf of the page map holds; as in the kernel
-_GROUP = 32  # cells a group holds; as in the kernel
 UNKNOWN_CLASS = 255
 
 _Map = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]
@@ -34,10 +32,10 @@ class LiveHeap:
         self.spans = np.empty(256, SPAN)
         self.rests = np.empty(256, SPAN_REST)
         self.pages = _new_map(512)
-        self.leaves = np.empty(128 * _LEAF, np.int32)
+        self.leaves = np.empty(128 * Layout.LEAF, np.int32)
         self.stacks = _new_map(512)
         self.loose = _new_map(64)
-        self.cells = np.empty(1024 * _GROUP, np.int32)
+        self.cells = np.empty(1024 * Layout.GROUP, np.int32)
         self.keys = _new_map(512)
         self.counts = np.zeros(256, COUNTS)
         self.sizes = np.zeros(len(HeapSize), np.int64)

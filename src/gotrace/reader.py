@@ -24,6 +24,7 @@ from gotrace.dtypes import (
     STRING,
     TYPE,
     BatchKind,
+    Layout,
     State,
     What,
 )  # fmt: skip
@@ -40,7 +41,6 @@ from gotrace.spec.versions import VERSIONS, Version
 from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
-_REPLAY = 8  # flag of the kernel beside 1 << What
 
 
 class Part:
@@ -205,7 +205,7 @@ class AllocBuilder(Builder):
 
     def __init__(self, shared: Pass, length: int, whats: tuple[What, ...] = tuple(What), replay: bool = False) -> None:
         self._shared = shared
-        self._flags = sum(1 << what for what in whats) + (_REPLAY if replay else 0)
+        self._flags = sum(1 << what for what in whats) + (Layout.REPLAY if replay else 0)
         self._chunks = _Chunks(ALLOC, length)
         self._n_args = spec_tables.timed_args(shared.registry.events)
         self._threads = Threads()

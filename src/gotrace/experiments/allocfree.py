@@ -5,6 +5,7 @@ Never here: its events; the kernel resolves them.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -147,6 +148,7 @@ class TypeTable:
 
     def __init__(self) -> None:
         self.names: list[str] = ["(untyped)", "(unresolved)"]
+        self._bearers = Counter(self.names)
         self._address: list[int] = [0, 0]
         self._size: list[int] = [0, 0]
         self._ptr_bytes: list[int] = [0, 0]
@@ -170,6 +172,7 @@ class TypeTable:
         fresh = np.sort(first[~known[first]])
         for i in fresh.tolist():
             self.names.append(data.names[i].decode("utf-8", "surrogateescape"))
+            self._bearers[self.names[-1]] += 1
             self._address.append(int(address[i]))
             self._size.append(int(data.types["size"][i]))
             self._ptr_bytes.append(int(data.types["ptr_bytes"][i]))
@@ -191,4 +194,4 @@ class TypeTable:
     def label(self, row: int) -> str:
         """Name of a row for reports: a name that several types share gets its address."""
         name = self.names[row]
-        return f"{name}@{self._address[row]:#x}" if self.names.count(name) > 1 else name
+        return f"{name}@{self._address[row]:#x}" if self._bearers[name] > 1 else name
