@@ -6,7 +6,7 @@ Never here: decoding.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, overload
 from weakref import WeakValueDictionary
@@ -20,7 +20,7 @@ from gotrace.dtypes import HeapSize
 from gotrace.errors import TraceError
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.heap import Heap, summarize
-from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Part, Pass, read_parts
+from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, Part, Pass, read_parts
 from gotrace.slabs import Rows
 from gotrace.source import open_source
 from gotrace.tables import Frame, StackTable, StringTable
@@ -227,13 +227,11 @@ class Trace:
                 chunk[name] = _select(rows[at : at + length], keep[name])
                 yield chunk
 
-        failed = True
         try:
             for part in self._parts():
                 for name, builder in builders.items():
                     for rows in builder.feed(part):
                         yield from ready(name, rows)
-            failed = False
         except TraceError as error:
             self._fail(error)
             for name, builder in builders.items():
@@ -241,17 +239,17 @@ class Trace:
                     yield from ready(name, rows)
             raise
         finally:
-            self._note(builders.values())
-            if not failed:
-                self._cache.setdefault("types", shared.types.rows())
+            self._note(builders.values(), shared)
         for name, builder in builders.items():
             for rows in builder.flush():
                 yield from ready(name, rows)
 
-    def _note(self, builders: Any) -> None:
+    def _note(self, builders: Iterable[Builder], shared: Pass) -> None:
         for builder in builders:
             if isinstance(builder, AllocBuilder):
                 self._anomalies.update(builder.heap.anomaly_counts())
+                if self._source.once:  # it cannot be read again, but what rows point to must be there
+                    self._cache["types"] = shared.types.rows()
 
     # --- what it is about -----------------------------------------------------------------------------------
 
@@ -425,7 +423,7 @@ class Trace:
             self._fail(error)
             fault = error
         live = builder.heap
-        self._note([builder])
+        self._note([builder], shared)
         heap = Heap(
             summarize(live.used_counts(), shared.types, by),
             *(live.time, by, builder.start, bool(live.sizes[HeapSize.EVENTS]), live.memory(), live.anomaly_counts()),
@@ -473,6 +471,8 @@ class Table:
             The trace is damaged; :meth:`Trace.iterate` gives the rows before the fault.
         """
         keep = _columns(self.name, columns, single=True)
+        if self.name == "types" and "types" in self._trace._cache:
+            return _select(self._trace._cache["types"].copy(), keep)
         chunks = list(self._trace.iterate(self.name, columns=keep))
         total = np.empty(sum(map(len, chunks)), _narrow(self.dtype, keep))
         at = 0

@@ -74,6 +74,15 @@ def test_a_stream_gives_all_tables_in_one_pass(data: bytes, tables: dict[str, li
             trace.allocs.to_numpy()
 
 
+def test_types_of_a_stream_stay_after_its_pass(data: bytes) -> None:
+    with gotrace.open(data) as trace:
+        expected = trace.types["name"].tolist()
+    with gotrace.open(io.BytesIO(data)) as trace:
+        rows = np.concatenate(list(trace.iterate("allocs")))
+        assert trace.types["name"].tolist() == expected
+        assert "main.Order" in trace.types["name"][rows["type"]]
+
+
 @pytest.mark.parametrize("size", [1, 64, 640, 4096, "10 kB", "1 MiB", "1 GB"])
 @pytest.mark.parametrize("name", ["allocs", "experimental", "frames"])
 def test_the_chunk_size_changes_no_row(
