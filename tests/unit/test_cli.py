@@ -197,7 +197,7 @@ def test_interrupt() -> None:
         process.stdin.write(EXAMPLE.read_bytes()[:1000])
         process.stdin.flush()
         process.stderr.readline()
-        time.sleep(0.3)
+        time.sleep(1)
         process.send_signal(signal.SIGINT)
         try:
             assert process.wait(30) == 130
