@@ -37,7 +37,7 @@ from gotrace.source import Source
 from gotrace.spec import tables as spec_tables
 from gotrace.spec.events import ALLOC_FREE
 from gotrace.spec.limits import CLASS_BYTES
-from gotrace.spec.versions import VERSIONS, Version
+from gotrace.spec.versions import Version
 from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
@@ -90,8 +90,7 @@ class Part:
 
     def error(self, fault: np.void) -> TraceError:
         """Make the exception of an event's fault."""
-        names = {event.id: event.name for event in self.registry.events}
-        return self.slab.error(fault, names.get(int(fault["type"])))
+        return self.slab.error(fault, self.registry.event_names.get(int(fault["type"])))
 
 
 def read_parts(
@@ -116,10 +115,10 @@ def read_parts(
 class Pass:
     """What one pass over a trace keeps from slab to slab."""
 
-    def __init__(self, registry: Registry, warn: Callable[[str], None], types: TypeTable | None = None) -> None:
+    def __init__(self, registry: Registry, warn: Callable[[str], None]) -> None:
         self.registry = registry
         self.warn = warn
-        self.types = TypeTable() if types is None else types
+        self.types = TypeTable()
 
 
 class Threads:
@@ -354,10 +353,7 @@ class GenerationBuilder(Builder):
     def __init__(self, shared: Pass, length: int) -> None:
         self._n_args = spec_tables.timed_args(shared.registry.events)
         self._warn = shared.warn
-        self._newer = {
-            number: [event for event in shared.registry.events if event.since > number and event.timed]
-            for number in VERSIONS
-        }
+        self._events = [event for event in shared.registry.events if event.timed]
         self.counts = np.zeros(256, np.int64)
 
     def feed(self, part: Part) -> Iterator[Rows]:
@@ -373,7 +369,7 @@ class GenerationBuilder(Builder):
                 slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs, counts, ends, fault
             )  # fmt: skip
         self.counts += counts.sum(axis=0)
-        for event in self._newer[slab.version.number]:
+        for event in (event for event in self._events if event.since > slab.version.number):
             for newer in np.flatnonzero(counts[:, event.id]).tolist():
                 self._warn(f"{part.place(newer)}: {event.name} events, which header 1.{slab.version.number} has not")
         table = np.zeros(slab.n_gens, GENERATION)

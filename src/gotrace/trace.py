@@ -218,13 +218,13 @@ class Trace:
 
     def _chunks(self, names: list[str], keep: dict[str, list[str]], step: int) -> Iterator[dict[str, Rows]]:
         shared = self._new_pass()
-        builders = {name: BUILDERS[name](shared, max(step // DTYPES[name].itemsize, 1)) for name in names}
+        lengths = {name: max(step // DTYPES[name].itemsize, 1) for name in names}
+        builders = {name: BUILDERS[name](shared, lengths[name]) for name in names}
 
         def ready(name: str, rows: Rows) -> Iterator[dict[str, Rows]]:
-            length = max(step // DTYPES[name].itemsize, 1)
-            for at in range(0, len(rows), length):
+            for at in range(0, len(rows), lengths[name]):
                 chunk = {other: np.empty(0, _narrow(DTYPES[other], keep[other])) for other in names}
-                chunk[name] = _select(rows[at : at + length], keep[name])
+                chunk[name] = _select(rows[at : at + lengths[name]], keep[name])
                 yield chunk
 
         try:

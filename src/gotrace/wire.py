@@ -62,13 +62,12 @@ def wire_text(source: Source, version: Version, start: int, registry: Registry) 
 
 
 def _error(source: Source, registry: Registry, fault: np.void, state: np.ndarray, near: dict) -> TraceError:  # type: ignore[type-arg]
-    names = {event.id: event.name for event in registry.events}
     known = int(state[2]) > 0
     return from_fault(
         fault,
         path=source.name,
         generation=int(state[0]) if known else None,
         m=int(state[1].astype(np.int64)) if known else None,
-        event=names.get(int(fault["type"])),
+        event=registry.event_names.get(int(fault["type"])),
         **near,
     )

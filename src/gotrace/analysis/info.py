@@ -95,7 +95,6 @@ def inspect(trace: Trace, progress: Callable[[int], None] | None = None) -> Info
     info.threads = len(threads - {-1})
     if rows:
         info.generations = np.concatenate(rows)
-    names = {event.id: event.name for event in trace.experiments.events}
-    info.events = {names[i]: int(n) for i, n in enumerate(builder.counts) if n}
+    info.events = {trace.experiments.event_names[i]: int(n) for i, n in enumerate(builder.counts) if n}
     info.has_snapshot = any(name in info.events for name in ("Span", "HeapObject"))
     return info

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-import gotrace
-from gotrace.errors import InternalError, TraceError
+from gotrace.errors import TraceError
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""
@@ -101,11 +100,6 @@ def exit_code(codes: list[int]) -> Iterator[None]:
         codes.append(UNREADABLE)
 
 
-def open_trace(path: str) -> gotrace.Trace:
-    """Open a trace named on the command line."""
-    return gotrace.open(path)
-
-
 def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command and answer for everything that it did not foresee."""
     try:
@@ -116,7 +110,7 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
         return OK
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (InternalError, Exception) as error:
+    except Exception as error:
         import traceback
 
         traceback.print_exc()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+import gotrace
 from gotrace.cli import common
 
 
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the text of the trace."""
     codes: list[int] = []
     out = common.binary_stdout()
-    with common.exit_code(codes), common.open_trace(args.trace) as trace:
+    with common.exit_code(codes), gotrace.open(args.trace) as trace:
         try:
             for text in trace._wire():
                 out.write(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+import gotrace
 from gotrace.cli import common
 from gotrace.errors import TraceError
 from gotrace.heap import Heap
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     codes: list[int] = []
     with (
         common.exit_code(codes),
-        common.open_trace(args.trace) as trace,
+        gotrace.open(args.trace) as trace,
         common.progress(args.trace, quiet=args.quiet) as progress,
     ):
         error: TraceError | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+import gotrace
 from gotrace.analysis.info import inspect
 from gotrace.cli import common
 from gotrace.report.info import print_info, print_info_json
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     for number, path in enumerate(args.traces):
         with (
             common.exit_code(codes),
-            common.open_trace(path) as trace,
+            gotrace.open(path) as trace,
             common.progress(path, quiet=args.quiet) as progress,
         ):
             info = inspect(trace, progress)

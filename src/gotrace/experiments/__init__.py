@@ -114,6 +114,11 @@ class Registry(Mapping[int, Experiment]):
         """All events: Go's own and those of each experiment."""
         return EVENTS + tuple(event for e in self._experiments.values() for event in e.events.values())
 
+    @cached_property
+    def event_names(self) -> dict[int, str]:
+        """Names of all events by type."""
+        return {event.id: event.name for event in self.events}
+
 
 _registered: dict[int, Experiment] = {}
 _entry_points_read = False
