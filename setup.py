@@ -5,12 +5,13 @@ assertions), ``coverage`` (line tracing) or ``sanitize`` (debug under AddressSan
 """
 
 import os
+import platform
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-KERNELS = ["_varint", "_batch", "_tables", "_decode", "_allocfree", "_text"]
+KERNELS = ["_varint", "_batch", "_tables", "_fast_pext", "_runs", "_decode", "_allocfree", "_text"]
 HEADERS = sorted(map(str, Path("src/gotrace").glob("*.pxd")))
 MODES = ("release", "debug", "coverage", "sanitize")
 
@@ -53,6 +54,9 @@ if mode == "sanitize":
     cflags += san
     ldflags += san
 
+# Other builds test the portable code, which this processor would otherwise never run.
+pext = mode == "release" and platform.machine() in ("x86_64", "AMD64")
+
 setup(
     ext_modules=cythonize(
         [
@@ -60,7 +64,7 @@ setup(
                 f"gotrace.{name}",
                 [f"src/gotrace/{name}.pyx"],
                 depends=HEADERS,
-                extra_compile_args=cflags,
+                extra_compile_args=cflags + ["-mbmi", "-mbmi2", "-DGOTRACE_PEXT"] * (pext and name == "_fast_pext"),
                 extra_link_args=ldflags,
                 define_macros=macros,
             )

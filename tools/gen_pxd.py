@@ -27,7 +27,7 @@ C_TYPES = {
 STRUCTS = [
     *("ALLOC", "EXPERIMENTAL"),
     *("BATCH", "FAULT", "CLOCK", "RAW_STRING", "RAW_STACK", "RAW_FRAME", "RAW_SAMPLE", "RAW_TYPE"),
-    *("GEN", "RUN", "CTX", "SPAN", "SPAN_REST", "COUNTS"),
+    *("GEN", "RUN", "DECODED", "CTX", "SPAN", "SPAN_REST", "COUNTS"),
 ]
 ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("", Status),

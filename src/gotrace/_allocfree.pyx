@@ -3,10 +3,10 @@
 Lives here: addresses from ids, the span map, slots, live objects and stacks (FORMAT 9). Never here: the order
 of the scheduler, growing of tables (a status asks for it), names of types.
 """
-from libc.stdint cimport INT64_MAX, INT64_MIN, UINT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MIN, UINT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
-    ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROUP,
+    ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, DECODED, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROUP,
     GROUPS, GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, LEAF, OK, OP_ALLOC, OP_EXISTS, OP_FREE,
     RAW_TYPE, REPLAY, RUN, SPAN, SPAN_REST, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TYPE_CUT, TYPE_ID_ZERO,
     TYPE_NUMBER, WHAT_OBJECT, WHAT_SPAN, WIDE_PROC,
@@ -43,12 +43,18 @@ from gotrace._generated cimport (
     SIZE_STACK_BYTES,
 )
 from gotrace._idmap cimport IdMap, find, open_map, place
-from gotrace._runs cimport DONE, Stream, advance, blame, follow, push, runner_up, sift_down, to_ns
-from gotrace._varint cimport CUT, read_uvarint
+from gotrace._runs cimport (
+    DONE, Walk, blame, enter_batch, follow, keep_place, open_walk, part_of, plan_events, refill, to_ns, unplan,
+)
+from gotrace._varint cimport CUT, prefetch, read_uvarint, unlikely
 
 cdef enum:
     FIRST_EVENT = 128       # Span; wire type = FIRST_EVENT + 3 * what + op
     LAST_EVENT = 136
+    FIRST_OBJECT = 131
+    ALLOCATED_OBJECT = 132
+    LAST_OBJECT = 133
+    STRIDE = 32             # events that the look-ahead decodes at a time
     MANUAL = 254            # spanclass of rows: a manually managed span
     UNKNOWN = 255           # spanclass of rows: no span known
     TINY = 5                # spanclass whose slots tiny objects share
@@ -66,7 +72,7 @@ cdef struct Live:
     SPAN *spans
     SPAN_REST *rests
     IdMap pages             # page / LEAF -> leaf + 1
-    int32_t *leaves         # span + 1 by page
+    int32_t *leaves         # span by page, 0 none; leaf 0 and span 0 stay unused
     IdMap stacks            # address -> order, -1 freed
     IdMap loose             # address of an object outside all spans -> key + 1, -1 freed
     int32_t *cells          # by slot: key + 1, 0 free
@@ -76,29 +82,29 @@ cdef struct Live:
     int64_t *anomalies
     const int64_t *class_bytes
     int64_t room_spans, room_pages, room_leaves, room_stacks, room_loose, room_groups, room_keys, room_counts
-    uint64_t last_page      # the page and leaf looked up last
-    int64_t last_leaf
     uint64_t last_pair      # the type and spanclass looked up last
     int32_t last_key
-    int64_t now             # ns, time of the current event
-    int64_t m               # its thread
-    int64_t written         # bytes of events before it in its buffer
-    double factor           # ns per clock unit
+    const Walk *walk
+    const DECODED *event    # the current one
+    const RUN *run          # and its run
+    IdMap types             # type id -> row, of the generation
+    int flags
+    int step                # 1 if objects make rows
+    int64_t latest          # ns: latest time so far
+    int64_t n_rows, n_events
     bint replay
 
 
+cdef inline int64_t leaf_at(const Live *live, uint64_t page) noexcept nogil:
+    """Where the span of page is noted in leaves, for good; 0: in no leaf, and leaf 0 is never used."""
+    cdef int32_t leaf = find(&live.pages, page // LEAF)
+    return <int64_t> leaf * LEAF + (page % LEAF) if leaf else 0
+
+
 cdef inline SPAN *span_at(Live *live, uint64_t page) noexcept nogil:
-    """The live span that owns page; of large and manual spans only the first page is known. NULL: none."""
-    cdef uint64_t high = page // LEAF
-    cdef int32_t found
-    if high != live.last_page:
-        found = find(&live.pages, high)
-        if found == 0:
-            return NULL
-        live.last_page = high
-        live.last_leaf = <int64_t> (found - 1) * LEAF
-    found = live.leaves[live.last_leaf + (page % LEAF)]
-    return &live.spans[found - 1] if found else NULL
+    """The live span that owns page, NULL if none; of large and manual spans only the first page is known."""
+    cdef int32_t row = live.leaves[leaf_at(live, page)]
+    return &live.spans[row] if row else NULL
 
 
 cdef inline SPAN_REST *rest_of(Live *live, const SPAN *span) noexcept nogil:
@@ -116,8 +122,8 @@ cdef inline int32_t *leaf_cell(Live *live, uint64_t page) noexcept nogil:
         live.sizes[SIZE_N_LEAVES] += 1
         live.pages.vals[at] = <int32_t> live.sizes[SIZE_N_LEAVES]
         for i in range(LEAF):
-            live.leaves[(live.sizes[SIZE_N_LEAVES] - 1) * LEAF + i] = 0
-    return &live.leaves[<int64_t> (live.pages.vals[at] - 1) * LEAF + (page % LEAF)]
+            live.leaves[live.sizes[SIZE_N_LEAVES] * LEAF + i] = 0
+    return &live.leaves[<int64_t> live.pages.vals[at] * LEAF + (page % LEAF)]
 
 
 cdef inline void count_free(Live *live, int32_t key, int64_t size) noexcept nogil:
@@ -127,7 +133,7 @@ cdef inline void count_free(Live *live, int32_t key, int64_t size) noexcept nogi
 
 cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
     """Forget a span; what lives in it goes with it."""
-    cdef int32_t me = <int32_t> (span - live.spans) + 1
+    cdef int32_t me = <int32_t> (span - live.spans)
     cdef SPAN_REST *rest = rest_of(live, span)
     cdef int32_t *noted
     cdef int64_t first
@@ -185,16 +191,16 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
     old = span_at(live, page)
     if op == OP_EXISTS and old != NULL and rest_of(live, old).page == page and old.spanclass == spanclass:
         return OK
-    if live.sizes[SIZE_FREE_SPAN] == 0 and live.sizes[SIZE_N_SPANS] == live.room_spans:
+    if live.sizes[SIZE_FREE_SPAN] == 0 and live.sizes[SIZE_N_SPANS] + 1 == live.room_spans:
         return GROW_SPANS
-    if live.sizes[SIZE_N_LEAVES] + 2 > live.room_leaves or live.sizes[SIZE_N_LEAVES] + 2 > live.room_pages // 2:
+    if live.sizes[SIZE_N_LEAVES] + 3 > live.room_leaves or live.sizes[SIZE_N_LEAVES] + 2 > live.room_pages // 2:
         return GROW_PAGES
     if live.sizes[SIZE_FREE_SPAN]:
-        row = <int32_t> live.sizes[SIZE_FREE_SPAN] - 1
+        row = <int32_t> live.sizes[SIZE_FREE_SPAN]
         live.sizes[SIZE_FREE_SPAN] = live.rests[row].next_free
     else:
-        row = <int32_t> live.sizes[SIZE_N_SPANS]
         live.sizes[SIZE_N_SPANS] += 1
+        row = <int32_t> live.sizes[SIZE_N_SPANS]
     span = &live.spans[row]
     rest = &live.rests[row]
     rest.page = page
@@ -206,7 +212,7 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
     rest.n_pages = 1
     span.elem = rest.bytes
     span.reciprocal = 0
-    span.n_slots = 1
+    span.n_slots = spanclass != MANUAL
     for i in range(GROUPS):
         rest.groups[i] = 0
     if spanclass == MANUAL:
@@ -224,15 +230,15 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
         noted = leaf_cell(live, page + <uint64_t> i)
         if noted[0]:
             live.anomalies[ODD_OVERLAPPING_SPAN] += 1
-            old = &live.spans[noted[0] - 1]
+            old = &live.spans[noted[0]]
             if op == OP_ALLOC:
                 span.over = True
-                rest.born = live.now
-                rest.born_m = live.m
+                rest.born = live.event.time
+                rest.born_m = live.run.m
                 rest.old_bytes = rest_of(live, old).bytes
                 rest.old_spanclass = old.spanclass
             drop_span(live, old)
-        noted[0] = row + 1
+        noted[0] = row
     return OK
 
 
@@ -260,14 +266,13 @@ cdef inline int32_t key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept
     return live.last_key
 
 
-cdef inline int32_t *cell_of(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
-    """The cell of a slot, NULL if its group was never used."""
-    cdef int32_t group = rest_of(live, span).groups[slot // GROUP]
-    return &live.cells[<int64_t> (group - 1) * GROUP + slot % GROUP] if group else NULL
+cdef inline int32_t *cell_at(Live *live, int32_t group, uint32_t slot) noexcept nogil:
+    """The cell of a slot in its group."""
+    return &live.cells[<int64_t> (group - 1) * GROUP + slot % GROUP]
 
 
-cdef int32_t *new_cell(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
-    """Make the group of a slot; NULL if there is no room."""
+cdef int32_t new_group(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
+    """Make the group of a slot; 0 if there is no room."""
     cdef int32_t group
     cdef int i
     if live.sizes[SIZE_FREE_GROUP]:
@@ -277,32 +282,37 @@ cdef int32_t *new_cell(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
         live.sizes[SIZE_N_GROUPS] += 1
         group = <int32_t> live.sizes[SIZE_N_GROUPS]
     else:
-        return NULL
+        return 0
     for i in range(GROUP):
         live.cells[<int64_t> (group - 1) * GROUP + i] = 0
     rest_of(live, span).groups[slot // GROUP] = group
-    return cell_of(live, span, slot)
+    return group
 
 
-cdef inline bint late(const Live *live, int64_t time, int64_t m) noexcept nogil:
+cdef bint late(const Live *live, int64_t time, int64_t m) noexcept nogil:
     """Whether the current event may have happened before one of thread m that bears this earlier time."""
-    return m != live.m and live.now - time <= to_ns(<uint64_t> (live.written // LEAST_EVENT + 1), live.factor)
+    cdef const Walk *w = live.walk
+    cdef const BATCH *batch = &w.s.batches[w.s.order[live.run.batch]]
+    cdef int64_t written = live.event.start - (batch.offset - w.s.base + batch.head)
+    return m != live.run.m and live.event.time - time <= to_ns(<uint64_t> (written // LEAST_EVENT + 1), w.s.factor)
 
 
 cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, int32_t kind, uint8_t op) noexcept nogil:
     """Let an object live from now on; span is NULL for one outside all spans."""
     cdef int64_t at = 0, size = 0
+    cdef int32_t group
     cdef int32_t key = key_of(live, kind, span.spanclass if span != NULL else UNKNOWN)
     cdef int32_t *cell
     if key < 0:
         return GROW_KEYS
     if span != NULL:
         size = span.elem
-        cell = cell_of(live, span, slot)
-        if cell == NULL:
-            cell = new_cell(live, span, slot)
-            if cell == NULL:
+        group = rest_of(live, span).groups[slot // GROUP]
+        if group == 0:
+            group = new_group(live, span, slot)
+            if group == 0:
                 return GROW_CELLS
+        cell = cell_at(live, group, slot)
     else:
         if live.sizes[SIZE_N_LOOSE] >= live.room_loose // 2:
             return GROW_LOOSE
@@ -321,8 +331,8 @@ cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, i
         live.anomalies[ODD_LIVE_SLOT_ALLOCATED] += 1
         count_free(live, (cell[0] & ~OWED) - 1, size)
         if span != NULL:
-            rest_of(live, span).late = live.now
-            rest_of(live, span).late_m = live.m
+            rest_of(live, span).late = live.event.time
+            rest_of(live, span).late_m = live.run.m
             key |= OWED
     cell[0] = key + 1
     key &= ~OWED
@@ -337,12 +347,17 @@ cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, i
 
 cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noexcept nogil:
     """End the object in a slot."""
-    cdef int32_t *cell = cell_of(live, span, slot) if span != NULL else NULL
+    cdef int32_t *cell = NULL
+    cdef int32_t group
     cdef int64_t at
     cdef int i
     if span != NULL and span.over and late(live, rest_of(live, span).born, rest_of(live, span).born_m):
         live.anomalies[ODD_LATE_FREE] += 1      # of an object in the span that lay here before
         return
+    if span != NULL:
+        group = rest_of(live, span).groups[slot // GROUP]
+        if group:
+            cell = cell_at(live, group, slot)
     if cell != NULL and cell[0]:
         if cell[0] & OWED:
             cell[0] &= ~OWED
@@ -379,8 +394,8 @@ cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) no
         live.anomalies[ODD_LIVE_STACK_ALLOCATED] += 1
         live.sizes[SIZE_STACKS] -= 1
         live.sizes[SIZE_STACK_BYTES] -= <int64_t> 1 << ((live.stacks.vals[at] & ~OWED) - 1)
-        live.sizes[SIZE_LATE_STACK] = live.now
-        live.sizes[SIZE_LATE_STACK_M] = live.m
+        live.sizes[SIZE_LATE_STACK] = live.event.time
+        live.sizes[SIZE_LATE_STACK_M] = live.run.m
         owed = OWED
     elif live.stacks.vals[at] == 0:
         live.stacks.keys[at] = address
@@ -388,44 +403,6 @@ cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) no
     live.stacks.vals[at] = <int32_t> order | owed
     live.sizes[SIZE_STACKS] += 1
     live.sizes[SIZE_STACK_BYTES] += <int64_t> 1 << (order - 1)
-    return OK
-
-
-cdef inline SPAN *slot_at(Live *live, const GEN *gen, uint64_t named, uint32_t *slot) noexcept nogil:
-    """The heap span and slot that an object's address lies in; NULL: none."""
-    cdef SPAN *span = span_at(live, named >> gen.page_shift)
-    if span == NULL or span.spanclass == MANUAL:
-        return NULL
-    slot[0] = <uint32_t> (((named - span.base) * span.reciprocal) >> 32)
-    return span if slot[0] < span.n_slots else NULL
-
-
-cdef int look_ahead(Live *live, const Stream *s, const GEN *gen, RUN *run, const IdMap *types) noexcept nogil:
-    """Apply the whole run of snapshot events that begins at the current one, before any other thread's events.
-
-    The world stood still while they were written, but their times run ahead of the clock (FORMAT 9.9).
-    Applying one twice changes nothing, so this may stop for room and begin anew.
-    """
-    cdef RUN ahead = run[0]
-    cdef FAULT ignored
-    cdef int status = OK
-    cdef uint32_t slot = 0
-    cdef uint64_t named
-    cdef SPAN *span
-    while ahead.type == 128 or ahead.type == 131 or ahead.type == 134:
-        if ahead.type == 128:
-            status = make_span(live, gen, ahead.args, OP_EXISTS)
-        elif ahead.type == 134:
-            status = make_stack(live, gen.heap_base + ahead.args[0] * gen.stack_align, ahead.args[1], OP_EXISTS)
-        elif live.replay:
-            named = gen.heap_base + ahead.args[0] * gen.object_align
-            span = slot_at(live, gen, named, &slot)
-            status = be_born(live, span, slot, named, type_of(types, ahead.args[1]), OP_EXISTS)
-        if status != OK:
-            return status if status > 0 else OK     # a fault is raised when its event's turn comes
-        run.snapshot = ahead.start + 1
-        if advance(s, &ahead, &ignored) != OK:
-            break
     return OK
 
 
@@ -438,8 +415,88 @@ cdef inline int32_t type_of(const IdMap *types, uint64_t number) noexcept nogil:
     return row if row else UNRESOLVED
 
 
-cdef int stack_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALLOC *row) noexcept nogil:
-    cdef uint64_t address = gen.heap_base + run.args[0] * gen.stack_align
+cdef inline uint64_t heap_address(const GEN *gen, const DECODED *event) noexcept nogil:
+    """The address that an object's event names."""
+    return gen.heap_base + event.args[0] * gen.object_align
+
+
+cdef inline bint slot_in(const SPAN *span, uint64_t named, uint32_t *slot) noexcept nogil:
+    """The slot of span that an object's address lies in; whether there is one."""
+    slot[0] = <uint32_t> (((named - span.base) * span.reciprocal) >> 32)
+    return slot[0] < span.n_slots
+
+
+cdef inline void look_up(Live *live, const GEN *gen, DECODED *events, int n) noexcept nogil:
+    """Find where objects' pages are noted and the rows of their types, into ``hint`` and args[1], ahead of their turn.
+
+    What their turn will read is asked into the cache on the way.
+    """
+    cdef const int32_t *leaves = live.leaves
+    cdef const SPAN *spans = live.spans
+    cdef uint64_t named = gen.heap_base, base = gen.heap_base, align = gen.object_align, number = 0
+    cdef uint8_t shift = gen.page_shift
+    cdef int32_t row, kind
+    cdef uint32_t slot
+    cdef int i
+    cdef bint is_object, is_free
+    for i in range(n):
+        # Other events, and the type of a free, repeat what came before: guessing wrong would cost more.
+        is_object = <uint8_t> (events[i].type - FIRST_OBJECT) < 3
+        is_free = events[i].type == LAST_OBJECT
+        named = base + events[i].args[0] * align if is_object else named
+        number = events[i].args[1] if is_object and not is_free else number
+        events[i].hint = <int32_t> leaf_at(live, named >> shift)
+        kind = type_of(&live.types, number)
+        events[i].args[1] = (0 if is_free else kind) if is_object else events[i].args[1]
+        row = leaves[events[i].hint]
+        if not live.replay:
+            prefetch(&spans[row])
+        elif row and slot_in(&spans[row], named, &slot):
+            prefetch(cell_at(live, live.rests[row].groups[slot // GROUP], slot))
+
+
+cdef int look_ahead(Live *live, const GEN *gen, RUN *run) noexcept nogil:
+    """Apply the whole run of snapshot events that begins at the current one, before any other thread's events.
+
+    The world stood still while they were written, but their times run ahead of the clock (FORMAT 9.9).
+    Applying one twice changes nothing, so this may stop for room and begin anew.
+    """
+    cdef RUN ahead = run[0]
+    cdef DECODED[STRIDE] events
+    cdef FAULT ignored
+    cdef SPAN *span
+    cdef uint64_t named
+    cdef uint32_t slot = 0
+    cdef int status = OK, n, i
+    enter_batch(&live.walk.s, &ahead)
+    ahead.next = live.event.start
+    while True:
+        n = refill(&live.walk.s, &ahead, events, STRIDE, &ignored)
+        if n == 0:
+            return OK
+        for i in range(n):
+            named = heap_address(gen, &events[i])
+            if events[i].type == 128:
+                status = make_span(live, gen, events[i].args, OP_EXISTS)
+            elif events[i].type == 134:
+                status = make_stack(
+                    live, gen.heap_base + events[i].args[0] * gen.stack_align, events[i].args[1], OP_EXISTS
+                )
+            elif events[i].type != FIRST_OBJECT:
+                return OK
+            elif live.replay:
+                span = span_at(live, named >> gen.page_shift)
+                if span != NULL and not slot_in(span, named, &slot):
+                    span = NULL
+                status = be_born(live, span, slot, named, type_of(&live.types, events[i].args[1]), OP_EXISTS)
+            if status != OK:
+                return status if status > 0 else OK     # a fault is raised when its event's turn comes
+            run.snapshot = events[i].start + 1
+
+
+cdef int stack_event(Live *live, const GEN *gen, uint8_t op, ALLOC *row) noexcept nogil:
+    cdef const DECODED *event = live.event
+    cdef uint64_t address = gen.heap_base + event.args[0] * gen.stack_align
     cdef int64_t at
     cdef int32_t order
     cdef int status = OK
@@ -462,19 +519,20 @@ cdef int stack_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALL
         else:
             live.anomalies[ODD_UNKNOWN_STACK_FREED] += 1
         return OK
-    if op == OP_ALLOC or run.start >= run.snapshot:
-        status = make_stack(live, address, run.args[1], op)
+    if op == OP_ALLOC or event.start >= live.run.snapshot:
+        status = make_stack(live, address, event.args[1], op)
         if status != OK:
             return status
-    if run.args[1]:
-        row.size = <int64_t> 1 << (run.args[1] - 1)
+    if event.args[1]:
+        row.size = <int64_t> 1 << (event.args[1] - 1)
     else:
         live.anomalies[ODD_STACK_OF_ORDER_0] += 1
     return OK
 
 
-cdef int span_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALLOC *row) noexcept nogil:
-    cdef uint64_t page = page_of(gen, run.args[0])
+cdef int span_event(Live *live, const GEN *gen, uint8_t op, ALLOC *row) noexcept nogil:
+    cdef const DECODED *event = live.event
+    cdef uint64_t page = page_of(gen, event.args[0])
     cdef int status
     cdef SPAN *span
     cdef SPAN_REST *rest
@@ -498,55 +556,36 @@ cdef int span_event(Live *live, const GEN *gen, const RUN *run, uint8_t op, ALLO
         row.spanclass = span.spanclass
         drop_span(live, span)
         return OK
-    if op == OP_ALLOC or run.start >= run.snapshot:
-        status = make_span(live, gen, run.args, op)
+    if op == OP_ALLOC or event.start >= live.run.snapshot:
+        status = make_span(live, gen, event.args, op)
         if status != OK:
             return status
-    row.size = <int64_t> (run.args[1] << gen.page_shift)
-    row.spanclass = spanclass_of(run.args[2])
+    row.size = <int64_t> (event.args[1] << gen.page_shift)
+    row.spanclass = spanclass_of(event.args[2])
     return OK
 
 
 def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
-            const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, CTX[::1] ctxs, int32_t[::1] heap,
-            int64_t[::1] state, uint64_t[::1] type_keys, int32_t[::1] type_vals, uint64_t multiplier,
-            const int64_t[::1] class_bytes, int flags, ALLOC[::1] rows, FAULT[::1] faults,
+            const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, int32_t[::1] heap, DECODED[::1] pool,
+            int64_t[::1] state, CTX[::1] ctxs, uint64_t[::1] type_keys, int32_t[::1] type_vals,
+            uint64_t multiplier, const int64_t[::1] class_bytes, int flags, ALLOC[::1] rows, FAULT[::1] faults,
             SPAN[::1] spans, SPAN_REST[::1] rests, uint64_t[::1] page_keys, int32_t[::1] page_vals, int32_t[::1] leaves,
             uint64_t[::1] stack_keys, int32_t[::1] stack_vals, uint64_t[::1] loose_keys, int32_t[::1] loose_vals,
             int32_t[::1] cells, uint64_t[::1] key_keys, int32_t[::1] key_vals, COUNTS[::1] counts,
             int64_t[::1] sizes, int64_t[::1] anomalies):
     """Merge the runs of a slab by time and resolve their alloc/free events; the number of rows made.
 
-    ``flags`` has 1 << what for each kind of row wanted, and 8 to replay objects into ``counts``. ``state`` is
-    (generation, size of heap) and starts at (0, -1); with ``runs``, ``ctxs``, ``heap`` and the tables it holds
-    the place where a call went on to. faults[0].status is FULL when rows are used up, GROW_... when that table
-    must grow before the next call, 0 at the end of the slab, below 0 for a fault.
+    ``flags`` has 1 << what for each kind of row wanted, and 8 to replay objects into ``counts``. ``rows`` has at
+    least one. ``state``, with ``runs``, ``heap``, ``pool``, ``ctxs`` and the tables, holds the place where a call
+    went on to. faults[0].status is FULL when rows are used up, GROW_... when that table must grow before the next
+    call, 0 at the end of the slab, below 0 for a fault.
     """
-    cdef int64_t n = 0, room = rows.shape[0], g = state[0], rival_time
-    cdef int32_t size = <int32_t> state[1], r, second
     cdef int status = OK
-    cdef uint8_t what, op
-    cdef bint rival_first
-    cdef uint32_t slot = 0
-    cdef uint64_t named, inset
-    cdef Stream s
     cdef Live live
-    cdef IdMap types
+    cdef Walk w
     cdef FAULT *fault = &faults[0]
-    cdef CTX *ctx
-    cdef SPAN *span
-    cdef const GEN *gen
-    cdef RUN run
-    cdef ALLOC row
-    cdef ALLOC *out = &rows[0] if room else NULL
-    cdef RUN *all_runs = &runs[0]
-    cdef int32_t *front = &heap[0]
-    s.data = &data[0]
-    s.size = data.shape[0]
-    s.base = base
-    s.batches = &batches[0]
-    s.order = &order[0]
-    s.n_args = &n_args[0]
+    open_walk(&w, data, base, batches, order, n_args, gens, runs, heap, pool, state)
+    live.walk = &w
     live.spans = &spans[0]
     live.rests = &rests[0]
     live.room_spans = spans.shape[0]
@@ -567,126 +606,222 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
     live.sizes = &sizes[0]
     live.anomalies = &anomalies[0]
     live.class_bytes = &class_bytes[0]
-    live.last_page = live.last_pair = UINT64_MAX
-    live.last_leaf = live.last_key = 0
+    live.last_pair = UINT64_MAX
+    live.last_key = 0
     live.replay = (flags & REPLAY) != 0
+    live.flags = flags
+    live.step = (flags >> WHAT_OBJECT) & 1
+    live.latest = sizes[SIZE_LATEST]
+    live.n_rows = live.n_events = 0
     with nogil:
-        while g < gens.shape[0]:
-            gen = &gens[g]
-            s.factor = gen.factor
-            live.factor = gen.factor
-            open_map(&types, NULL, NULL, 1, multiplier)
-            if gen.type_bits:
-                open_map(&types, &type_keys[gen.type_at], &type_vals[gen.type_at], gen.type_bits, multiplier)
-            if size < 0:
-                size = 0
-                for r in range(gen.first_run, gen.first_run + gen.n_runs):
-                    status = advance(&s, &all_runs[r], fault)
-                    if status < 0:
-                        break
-                    if status == OK:
-                        push(all_runs, front, size, r)
-                        size += 1
-                if status < 0:
-                    break
-                status = OK
-            while size:
-                r = front[0]
-                run = all_runs[r]
-                ctx = &ctxs[run.ctx]
-                second = runner_up(all_runs, front, size)
-                rival_time = all_runs[second].time if second >= 0 else INT64_MAX
-                rival_first = 0 <= second < r
-                while True:
-                    if run.time > live.sizes[SIZE_LATEST]:
-                        live.sizes[SIZE_LATEST] = run.time
-                    if run.type < FIRST_EVENT or run.type > LAST_EVENT:
-                        if follow(ctx, &run) != OK:
-                            status = blame(&s, &run, fault, WIDE_PROC, run.args[0])
-                            break
-                    else:
-                        live.now = run.time
-                        live.m = run.m
-                        live.written = run.start - run.begin
-                        what = (run.type - FIRST_EVENT) // 3
-                        op = (run.type - FIRST_EVENT) % 3
-                        if n == room and (flags >> what) & 1:
-                            status = FULL
-                            break
-                        if op == OP_EXISTS and run.start >= run.snapshot:
-                            status = look_ahead(&live, &s, gen, &run, &types)
-                            if status != OK:
-                                break
-                        row.type = 0
-                        row.inset = 0
-                        if what == WHAT_OBJECT:
-                            named = gen.heap_base + run.args[0] * gen.object_align
-                            span = slot_at(&live, gen, named, &slot)
-                            if op != OP_FREE:
-                                row.type = type_of(&types, run.args[1])
-                            if live.replay:
-                                if op == OP_FREE:
-                                    die(&live, span, slot, named)
-                                elif op == OP_ALLOC:
-                                    status = be_born(&live, span, slot, named, row.type, op)
-                                    if status != OK:
-                                        break
-                            live.anomalies[ODD_UNRESOLVED_TYPE] += row.type == UNRESOLVED
-                            if span != NULL:
-                                row.address = span.base + slot * <uint64_t> span.elem
-                                row.size = span.elem
-                                row.spanclass = span.spanclass
-                                inset = named - row.address
-                                row.inset = <uint8_t> inset if inset < 255 else 255
-                            else:
-                                row.address = named
-                                row.size = 0
-                                row.spanclass = UNKNOWN
-                                live.anomalies[ODD_OBJECT_OUTSIDE] += op == OP_ALLOC
-                        else:
-                            if what == WHAT_SPAN:
-                                status = span_event(&live, gen, &run, op, &row)
-                            else:
-                                status = stack_event(&live, gen, &run, op, &row)
-                            if status != OK:
-                                if status < 0:
-                                    blame(&s, &run, fault, status, run.args[
-                                        2 if status == BAD_KINDCLASS else 1])
-                                break
-                        live.anomalies[ODD_RELATIVE] += gen.relative
-                        live.sizes[SIZE_EVENTS] += 1
-                        if (flags >> what) & 1:
-                            row.time = run.time
-                            row.offset = s.base + run.start
-                            row.g = ctx.g
-                            row.m = run.m
-                            row.p = ctx.p
-                            row.generation = <uint32_t> gen.number
-                            row.what = what
-                            row.op = op
-                            out[n] = row
-                            n += 1
-                    status = advance(&s, &run, fault)
-                    if status != OK:
-                        break
-                    if run.time >= rival_time and (run.time > rival_time or rival_first):
-                        break
-                all_runs[r] = run
-                if status == DONE:
-                    size -= 1
-                    front[0] = front[size]
-                    status = OK
-                if status != OK:
-                    break
-                sift_down(all_runs, front, size)
-            if status != OK:
+        while status == OK:
+            status = plan_events(&w, fault)
+            if status == OK:
+                open_map(&live.types, NULL, NULL, 1, multiplier)
+                if w.gens[w.g].type_bits:
+                    open_map(&live.types, &type_keys[w.gens[w.g].type_at], &type_vals[w.gens[w.g].type_at],
+                             w.gens[w.g].type_bits, multiplier)
+                status = take_plan(&live, &w, &ctxs[0], &rows[0], rows.shape[0], fault)
+    keep_place(&w)
+    sizes[SIZE_LATEST] = live.latest
+    sizes[SIZE_EVENTS] += live.n_events
+    fault.status = OK if status == DONE else status
+    return live.n_rows
+
+
+cdef inline int take_objects(
+    Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *row, int64_t room
+) noexcept nogil:
+    """Take events from place k of the plan while they are plain: how many.
+
+    Nearly all are allocations and frees of objects in known spans, and slots of known state. What is odd in any
+    way is left to :func:`take_one`.
+    """
+    cdef const GEN *gen = &w.gens[w.g]
+    cdef const int32_t *leaves = live.leaves
+    cdef const SPAN *spans = live.spans
+    cdef const SPAN *span
+    cdef const CTX *ctx
+    cdef const DECODED *event
+    cdef int64_t base = w.s.base, latest = live.latest
+    cdef uint64_t named, inset, heap_base = gen.heap_base, align = gen.object_align
+    cdef uint32_t slot, generation = <uint32_t> gen.number
+    cdef int32_t noted
+    cdef int first = k, step = live.step, others = 0
+    cdef int last = <int> min(<int64_t> w.n_plan, k + room) if step else w.n_plan
+    cdef bint replay = live.replay
+    while k < last:
+        event = w.plan[k].event
+        if event.type < FIRST_EVENT:
+            if unlikely(follow(&ctxs[w.plan[k].ctx], event) != OK):
                 break
-            g += 1
-            size = -1
-    state[0] = g
-    state[1] = size
-    fault.status = status
-    return n
+            latest = max(latest, event.time)
+            others += 1
+            k += 1
+            continue
+        if unlikely(<uint8_t> (event.type - ALLOCATED_OBJECT) > 1):
+            break
+        noted = leaves[event.hint]
+        span = &spans[noted]
+        named = heap_base + event.args[0] * align
+        slot = <uint32_t> (((named - span.base) * span.reciprocal) >> 32)
+        if unlikely(noted == 0 or slot >= span.n_slots or event.args[1] == UNRESOLVED):
+            break
+        if replay and unlikely(not in_known_state(live, span, slot, event)):
+            break
+        if event.time > latest:
+            latest = event.time
+        if step:
+            ctx = &ctxs[w.plan[k].ctx]
+            inset = named - span.base - slot * <uint64_t> span.elem
+            row.time = event.time
+            row.address = named - inset
+            row.size = span.elem
+            row.offset = base + event.start
+            row.g = ctx.g
+            row.m = ctx.m
+            row.type = <int32_t> event.args[1]
+            row.p = ctx.p
+            row.generation = generation
+            row.what = WHAT_OBJECT
+            row.op = event.type - FIRST_OBJECT
+            row.spanclass = span.spanclass
+            row.inset = <uint8_t> (inset if inset < 255 else 255)
+            row += 1
+        k += 1
+    live.latest = latest
+    live.n_events += k - first - others
+    live.n_rows += (k - first - others) * step
+    return k - first
+
+
+cdef inline bint in_known_state(Live *live, const SPAN *span, uint32_t slot, const DECODED *event) noexcept nogil:
+    """Replay an allocation in a free slot or a free of a live one; False if it is anything else."""
+    cdef int32_t group = live.rests[span - live.spans].groups[slot // GROUP]
+    cdef int32_t key
+    cdef int32_t *cell
+    cdef COUNTS *counts
+    if unlikely(group == 0):
+        return False
+    cell = cell_at(live, group, slot)
+    if event.type == LAST_OBJECT:
+        if unlikely(cell[0] <= 0 or cell[0] & OWED or span.over):
+            return False
+        counts = &live.counts[cell[0] - 1]
+        counts.free_objects += 1
+        counts.free_bytes += span.elem
+        cell[0] = 0
+    else:
+        if unlikely(cell[0] != 0):
+            return False
+        key = key_of(live, <int32_t> event.args[1], span.spanclass)
+        if unlikely(key < 0):
+            return False
+        cell[0] = key + 1
+        counts = &live.counts[key]
+        counts.alloc_objects += 1
+        counts.alloc_bytes += span.elem
+    return True
+
+
+cdef int take_one(Live *live, CTX *ctx, RUN *run, DECODED *event, ALLOC *row, FAULT *fault) noexcept nogil:
+    """Take any event, and fill row if it is one of alloc/free: OK, GROW_... or a fault."""
+    cdef const Walk *w = live.walk
+    cdef const GEN *gen = &w.gens[w.g]
+    cdef uint64_t named, inset
+    cdef uint32_t slot = 0
+    cdef uint8_t what = (event.type - FIRST_EVENT) // 3, op = (event.type - FIRST_EVENT) % 3
+    cdef int status = OK
+    cdef SPAN *span = NULL
+    if event.type < FIRST_EVENT or event.type > LAST_EVENT:
+        live.latest = max(live.latest, event.time)
+        return OK if follow(ctx, event) == OK else blame(w, run, event, fault, WIDE_PROC, event.args[0])
+    live.event = event
+    live.run = run
+    if op == OP_EXISTS and event.start >= run.snapshot:
+        status = look_ahead(live, gen, run)
+        if status != OK:
+            return status
+    row.inset = 0
+    row.type = 0
+    if what == WHAT_OBJECT:
+        named = heap_address(gen, event)
+        span = span_at(live, named >> gen.page_shift)
+        if span != NULL and not slot_in(span, named, &slot):
+            span = NULL
+        row.type = <int32_t> event.args[1]
+        if live.replay:
+            if op == OP_FREE:
+                die(live, span, slot, named)
+            elif op == OP_ALLOC:
+                status = be_born(live, span, slot, named, row.type, op)
+                if status != OK:
+                    return status
+        live.anomalies[ODD_UNRESOLVED_TYPE] += row.type == UNRESOLVED
+        if span != NULL:
+            row.address = span.base + slot * <uint64_t> span.elem
+            row.size = span.elem
+            row.spanclass = span.spanclass
+            inset = named - row.address
+            row.inset = <uint8_t> (inset if inset < 255 else 255)
+        else:
+            row.address = named
+            row.size = 0
+            row.spanclass = UNKNOWN
+            live.anomalies[ODD_OBJECT_OUTSIDE] += op == OP_ALLOC
+    else:
+        status = span_event(live, gen, op, row) if what == WHAT_SPAN else stack_event(live, gen, op, row)
+        if status != OK:
+            return status if status > 0 else blame(
+                w, run, event, fault, status, event.args[2 if status == BAD_KINDCLASS else 1])
+    live.latest = max(live.latest, event.time)
+    live.n_events += 1
+    row.time = event.time
+    row.offset = w.s.base + event.start
+    row.g = ctx.g
+    row.m = ctx.m
+    row.p = ctx.p
+    row.generation = <uint32_t> gen.number
+    row.what = what
+    row.op = op
+    return OK
+
+
+cdef inline int take_plan(Live *live, Walk *w, CTX *ctxs, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
+    """Take the events of the plan: OK, FULL, GROW_... or a fault."""
+    cdef RUN *run
+    cdef DECODED *event
+    cdef int status = OK, k
+    cdef int64_t before, at_first = live.n_events
+    cdef ALLOC scratch
+    for k in range(w.n_fresh):
+        look_up(live, &w.gens[w.g], part_of(w, w.fresh[k]), w.runs[w.fresh[k]].n)
+    k = 0
+    while k < w.n_plan:
+        k += take_objects(live, w, ctxs, k, &rows[live.n_rows], room - live.n_rows)
+        if k == w.n_plan:
+            break
+        event = w.plan[k].event
+        run = &w.runs[w.plan[k].run]
+        before = live.n_events
+        if live.n_rows == room and FIRST_EVENT <= event.type <= LAST_EVENT and wanted(live, event):
+            status = FULL
+            break
+        status = take_one(live, &ctxs[run.ctx], run, event, &scratch, fault)
+        if status != OK:
+            break
+        if live.n_events > before and wanted(live, event):
+            rows[live.n_rows] = scratch
+            live.n_rows += 1
+        k += 1
+    unplan(w, k)
+    if w.gens[w.g].relative:
+        live.anomalies[ODD_RELATIVE] += live.n_events - at_first
+    return status
+
+
+cdef inline bint wanted(const Live *live, const DECODED *event) noexcept nogil:
+    return (live.flags >> ((event.type - FIRST_EVENT) // 3)) & 1
 
 
 cdef int log2(Py_ssize_t places) noexcept nogil:

@@ -4,24 +4,12 @@ Lives here: bulk walks over all timed events. Never here: what an experiment's e
 scheduler.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.string cimport memset
 
-from gotrace._generated cimport BATCH, CTX, EXPERIMENTAL, FAULT, FULL, GEN, OK, RUN, WIDE_PROC
+from gotrace._generated cimport AHEAD, BATCH, CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, OK, RUN, WIDE_PROC
 from gotrace._runs cimport (
-    DONE, Stream, advance, blame, follow, push, runner_up, sift_down, earlier,
+    DONE, Stream, Walk, blame, follow, keep_place, open_walk, plan_events, refill, unplan,
 )
-
-
-cdef Stream open_stream(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
-                        const uint8_t[::1] n_args):
-    cdef Stream s
-    s.data = &data[0]
-    s.size = data.shape[0]
-    s.base = base
-    s.batches = &batches[0]
-    s.order = &order[0]
-    s.n_args = &n_args[0]
-    s.factor = 1.0
-    return s
 
 
 def count(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
@@ -29,108 +17,100 @@ def count(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const
           FAULT[::1] faults):
     """Count the events of each generation by type, and note its latest time.
 
-    ``counts`` is (generations, 256) and starts at 0, ``ends`` starts at the lowest time. It stops at the first
+    ``counts`` is (generations, 256), ``ends`` starts at the lowest time. It stops at the first
     fault, each run for itself.
     """
     cdef Py_ssize_t g
     cdef int32_t r
-    cdef int status = OK
-    cdef Stream s = open_stream(data, base, batches, order, n_args)
-    cdef RUN run
+    cdef int n, i
+    cdef int64_t latest
+    cdef int64_t[4][256] tally      # four, since adding to one place in memory again and again is slow
+    cdef Stream s
+    cdef DECODED[AHEAD] events
     cdef FAULT *fault = &faults[0]
+    fault.status = OK
+    s.data = &data[0]
+    s.size = data.shape[0]
+    s.base = base
+    s.batches = &batches[0]
+    s.order = &order[0]
+    s.n_args = &n_args[0]
     with nogil:
         for g in range(gens.shape[0]):
             s.factor = gens[g].factor
+            memset(tally, 0, sizeof(tally))
+            latest = ends[g]
             for r in range(gens[g].first_run, gens[g].first_run + gens[g].n_runs):
-                run = runs[r]
                 while True:
-                    status = advance(&s, &run, fault)
-                    if status != OK:
+                    n = refill(&s, &runs[r], events, AHEAD, fault)
+                    if n == 0:
                         break
-                    counts[g, run.type] += 1
-                    if run.time > ends[g]:
-                        ends[g] = run.time
-                if status < 0:
+                    for i in range(n):
+                        tally[i & 3][events[i].type] += 1
+                        if events[i].time > latest:
+                            latest = events[i].time
+                if fault.status < 0:
                     break
-            if status < 0:
+                fault.status = OK
+            ends[g] = latest
+            for i in range(256):
+                counts[g, i] = tally[0][i] + tally[1][i] + tally[2][i] + tally[3][i]
+            if fault.status < 0:
                 break
-    fault.status = status if status < 0 else OK
 
 
 def experimental(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
-                 const uint8_t[::1] n_args, const uint8_t[::1] experiments, const GEN[::1] gens, RUN[::1] runs,
-                 CTX[::1] ctxs, int32_t[::1] heap, int64_t[::1] state, EXPERIMENTAL[::1] rows, FAULT[::1] faults):
+                 const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, int32_t[::1] heap, DECODED[::1] pool,
+                 int64_t[::1] state, CTX[::1] ctxs, const uint8_t[::1] experiments, EXPERIMENTAL[::1] rows,
+                 FAULT[::1] faults):
     """Fill rows with the experimental events in time order; the number of rows.
 
-    ``experiments`` gives the experiment of each event type, 0 for none. ``state`` is (generation, size of heap)
-    and starts at (0, -1); with ``runs``, ``ctxs`` and ``heap`` it holds the place where a call went on to.
-    faults[0].status is FULL when there is more to come.
+    ``experiments`` gives the experiment of each event type, 0 for none. ``state``, with ``runs``, ``heap``,
+    ``pool`` and ``ctxs``, holds the place where a call went on to. faults[0].status is FULL when there is more to
+    come.
     """
-    cdef int64_t n = 0, room = rows.shape[0], g = state[0]
-    cdef int32_t size = <int32_t> state[1], r, second
+    cdef int64_t n = 0, room = rows.shape[0]
     cdef int status = OK, i, n_args_now
-    cdef Stream s = open_stream(data, base, batches, order, n_args)
     cdef FAULT *fault = &faults[0]
-    cdef RUN *run
+    cdef const DECODED *event
     cdef CTX *ctx
     cdef EXPERIMENTAL *row
+    cdef Walk w
+    cdef int k
+    open_walk(&w, data, base, batches, order, n_args, gens, runs, heap, pool, state)
     with nogil:
-        while g < gens.shape[0]:
-            s.factor = gens[g].factor
-            if size < 0:
-                size = 0
-                for r in range(gens[g].first_run, gens[g].first_run + gens[g].n_runs):
-                    status = advance(&s, &runs[r], fault)
-                    if status < 0:
-                        break
-                    if status == OK:
-                        push(&runs[0], &heap[0], size, r)
-                        size += 1
-                if status < 0:
-                    break
-                status = OK
-            while size:
-                r = heap[0]
-                run = &runs[r]
-                ctx = &ctxs[run.ctx]
-                second = runner_up(&runs[0], &heap[0], size)
-                while True:
-                    if experiments[run.type]:
-                        if n == room:
-                            status = FULL
-                            break
-                        row = &rows[n]
-                        n += 1
-                        n_args_now = s.n_args[run.type] - 1
-                        row.time = run.time
-                        row.offset = s.base + run.start
-                        row.g = ctx.g
-                        row.m = run.m
-                        row.p = ctx.p
-                        row.generation = <uint32_t> gens[g].number
-                        row.experiment = experiments[run.type]
-                        row.type = run.type
-                        row.n_args = <uint8_t> n_args_now
-                        for i in range(4):
-                            row.args[i] = run.args[i] if i < n_args_now else 0
-                    elif follow(ctx, run) != OK:
-                        status = blame(&s, run, fault, WIDE_PROC, run.args[0])
-                        break
-                    status = advance(&s, run, fault)
-                    if status != OK or (second >= 0 and not earlier(&runs[0], r, second)):
-                        break
-                if status == DONE:
-                    size -= 1
-                    heap[0] = heap[size]
-                    status = OK
-                if status != OK:
-                    break
-                sift_down(&runs[0], &heap[0], size)
+        while status == OK:
+            status = plan_events(&w, fault)
             if status != OK:
                 break
-            g += 1
-            size = -1
-    state[0] = g
-    state[1] = size
-    fault.status = status
+            for k in range(w.n_plan):
+                event = w.plan[k].event
+                ctx = &ctxs[w.plan[k].ctx]
+                if experiments[event.type] == 0:
+                    if follow(ctx, event) != OK:
+                        status = blame(&w, &w.runs[w.plan[k].run], event, fault, WIDE_PROC, event.args[0])
+                        break
+                    continue
+                if n == room:
+                    status = FULL
+                    break
+                row = &rows[n]
+                n += 1
+                n_args_now = w.s.n_args[event.type] - 1
+                row.time = event.time
+                row.offset = base + event.start
+                row.g = ctx.g
+                row.m = ctx.m
+                row.p = ctx.p
+                row.generation = <uint32_t> w.gens[w.g].number
+                row.experiment = experiments[event.type]
+                row.type = event.type
+                row.n_args = <uint8_t> n_args_now
+                for i in range(4):
+                    row.args[i] = event.args[i] if i < n_args_now else 0
+            else:
+                continue
+            unplan(&w, k)
+    keep_place(&w)
+    fault.status = OK if status == DONE else status
     return n

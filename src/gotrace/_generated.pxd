@@ -68,7 +68,8 @@ cdef enum:
     OP_FREE = 2
 
 cdef enum:
-    LEAF = 16
+    AHEAD = 128
+    LEAF = 64
     GROUP = 32
     GROUPS = 32
     REPLAY = 8
@@ -218,11 +219,9 @@ cdef struct GEN:
     uint8_t relative
 
 cdef struct RUN:
-    uint64_t args[4]
+    int64_t due
     int64_t time
-    int64_t start
     int64_t next
-    int64_t begin
     int64_t end
     int64_t base
     int64_t snapshot
@@ -230,6 +229,15 @@ cdef struct RUN:
     int32_t batch
     int32_t last_batch
     int32_t ctx
+    int32_t at
+    int32_t n
+    uint8_t fresh
+
+cdef struct DECODED:
+    uint64_t args[4]
+    int64_t time
+    int64_t start
+    int32_t hint
     uint8_t type
 
 cdef struct CTX:

@@ -20,24 +20,48 @@ cdef extern from *:
         return w;
     }
 
-    /* Bit i is set where byte p[i] ends a varint (high bit clear), i < 16. */
-    static inline uint32_t gt_ends16(const uint8_t *p) {
+    /* Bit i is set where byte p[i] ends a varint (high bit clear), i < 64. */
+    static inline uint64_t gt_ends64(const uint8_t *p) {
+        uint64_t ends = 0;
     #if defined(__SSE2__)
-        return ~(uint32_t)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)p)) & 0xffffu;
+        for (int i = 0; i < 4; i++)
+            ends |= (uint64_t)(uint16_t)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * i))) << (16 * i);
     #else
-        const uint64_t high = 0x8080808080808080u, gather = 0x0002040810204081u;
-        uint64_t a = ~gt_load64(p) & high, b = ~gt_load64(p + 8) & high;
-        return (uint32_t)((a * gather) >> 56) | (uint32_t)((b * gather) >> 56) << 8;
+        for (int i = 0; i < 8; i++)
+            ends |= ((gt_load64(p + 8 * i) & 0x8080808080808080u) >> 7) * 0x0102040810204080u >> 56 << (8 * i);
     #endif
+        return ~ends;
     }
 
-    static inline uint32_t gt_lowest(uint32_t bits) { return (uint32_t)__builtin_ctz(bits); }
-    static inline int gt_likely(int x) { return __builtin_expect(x, 1); }
+    /* The low seven bits of each of eight bytes, put together. */
+    #if defined(GOTRACE_PEXT)
+    #include <immintrin.h>
+    static inline uint64_t gt_sevens(uint64_t w) { return _pext_u64(w, 0x7f7f7f7f7f7f7f7fu); }
+    #else
+    static inline uint64_t gt_sevens(uint64_t w) {
+        w &= 0x7f7f7f7f7f7f7f7fu;
+        w = (w & 0x007f007f007f007fu) | (w & 0x7f007f007f007f00u) >> 1;
+        w = (w & 0x00003fff00003fffu) | (w & 0x3fff00003fff0000u) >> 2;
+        return (w & 0x000000000fffffffu) | (w & 0x0fffffff00000000u) >> 4;
+    }
+    #endif
+
+    static inline uint32_t gt_lowest(uint64_t bits) { return (uint32_t)__builtin_ctzll(bits); }
+    /* The bits of w from bit a on, below bit b; both below 64. */
+    static inline uint64_t gt_bits(uint64_t w, uint32_t a, uint32_t b) {
+        return (w & (((uint64_t)1 << (b & 63)) - 1)) >> (a & 63);
+    }
+
+    static inline int gt_unlikely(int x) { return __builtin_expect(x, 0); }
+    static inline void gt_prefetch(const void *p) { __builtin_prefetch(p); }
     """
     uint64_t load64 "gt_load64"(const uint8_t *p) noexcept nogil
-    uint32_t ends16 "gt_ends16"(const uint8_t *p) noexcept nogil
-    uint32_t lowest "gt_lowest"(uint32_t bits) noexcept nogil
-    bint likely "gt_likely"(bint x) noexcept nogil
+    uint64_t ends64 "gt_ends64"(const uint8_t *p) noexcept nogil
+    uint32_t lowest "gt_lowest"(uint64_t bits) noexcept nogil
+    uint64_t sevens "gt_sevens"(uint64_t w) noexcept nogil
+    uint64_t bits_of "gt_bits"(uint64_t w, uint32_t a, uint32_t b) noexcept nogil
+    bint unlikely "gt_unlikely"(bint x) noexcept nogil
+    void prefetch "gt_prefetch"(const void *p) noexcept nogil
 
 
 cdef enum:
@@ -62,13 +86,9 @@ cdef inline int read_uvarint(const uint8_t *p, const uint8_t *end, uint64_t *val
     return OVERFLOW
 
 
-cdef inline uint64_t short_uvarint(const uint8_t *p, uint32_t n) noexcept nogil:
-    """The varint of n bytes (1 to 8) at p; eight bytes must be readable."""
-    cdef uint64_t w = load64(p) & (0xFFFFFFFFFFFFFFFFu >> (64 - 8 * n))
-    w &= 0x7F7F7F7F7F7F7F7Fu
-    w = (w & 0x007F007F007F007Fu) | ((w & 0x7F007F007F007F00u) >> 1)
-    w = (w & 0x00003FFF00003FFFu) | ((w & 0x3FFF00003FFF0000u) >> 2)
-    return (w & 0x000000000FFFFFFFu) | ((w & 0x0FFFFFFF00000000u) >> 4)
+cdef inline uint32_t sevens_in(uint32_t bit) noexcept nogil:
+    """Seven for each byte up to the one whose highest bit this is."""
+    return bit - (bit >> 3)
 
 
 cdef inline int write_uvarint(uint8_t *p, uint64_t value) noexcept nogil:

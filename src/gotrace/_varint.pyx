@@ -4,7 +4,7 @@ Lives here: the kernels under ``gotrace.varint``. Never here: knowledge of trace
 """
 from libc.stdint cimport uint8_t, uint64_t
 
-from gotrace._varint cimport ends16, lowest, read_uvarint, short_uvarint, write_uvarint
+from gotrace._varint cimport bits_of, load64, lowest, read_uvarint, sevens, sevens_in, write_uvarint
 
 
 def count(const uint8_t[::1] data):
@@ -20,26 +20,27 @@ def decode(const uint8_t[::1] data, uint64_t[::1] out):
     """Fill out; ``(values, position, status)``: where it stopped and why (0: all of out or all of data)."""
     cdef Py_ssize_t size = data.shape[0], room = out.shape[0], n = 0, at = 0
     cdef const uint8_t *p
-    cdef unsigned int ends, start, stop
+    cdef uint64_t word, ends, numbers
+    cdef unsigned int first, last
     cdef int got = 0
     if size == 0:
         return 0, 0, 0
     with nogil:
         p = &data[0]
         while at < size and n < room:
-            if at + 24 <= size and n + 16 <= room:
-                ends = ends16(p + at)
-                start = 0
-                while ends:
-                    stop = lowest(ends) + 1
-                    if stop - start > 8:
-                        break
-                    out[n] = short_uvarint(p + at + start, stop - start)
-                    n += 1
-                    start = stop
-                    ends &= ends - 1
-                at += start
-                if start:
+            if at + 8 <= size and n + 8 <= room:
+                word = load64(p + at)
+                ends = ~word & 0x8080808080808080u
+                if ends:
+                    numbers = sevens(word)
+                    last = 0
+                    while ends:
+                        first = last
+                        last = sevens_in(lowest(ends))
+                        out[n] = bits_of(numbers, first, last)
+                        n += 1
+                        ends &= ends - 1
+                    at += last // 7
                     continue
             got = read_uvarint(p + at, p + size, &out[n])
             if got < 0:

@@ -220,18 +220,25 @@ GEN = _aligned(
     ("relative", "u1"),  # 1: no info batch so far
 )
 RUN = _aligned(
-    ("args", "u8", (4,)),  # of the current event
-    ("time", "i8"),  # ns, of the current event
-    ("start", "i8"),  # buffer index of the current event
-    ("next", "i8"),  # and of the one after it
-    ("begin", "i8"),  # of the current batch's data
-    ("end", "i8"),  # and behind it
+    ("due", "i8"),  # ns, of its next event
+    ("time", "i8"),  # ns, of the last event decoded; 0 none in this batch
+    ("next", "i8"),  # buffer index of the first event not decoded yet
+    ("end", "i8"),  # and behind the current batch's data
     ("base", "i8"),  # ns, the current batch's base time
     ("snapshot", "i8"),  # EXISTS events below this buffer index are applied already
     ("m", "i8"),
     ("batch", "i4"),  # place in the list of batches
     ("last_batch", "i4"),  # end of its part of that list
     ("ctx", "i4"),  # row of CTX
+    ("at", "i4"),  # its next event, in its part of the pool
+    ("n", "i4"),  # events in its part of the pool, all of one batch
+    ("fresh", "u1"),  # 1: that part was filled anew, and nobody looked at it
+)
+DECODED = _aligned(
+    ("args", "u8", (4,)),  # what the event has not is left as it was
+    ("time", "i8"),  # ns
+    ("start", "i8"),  # buffer index
+    ("hint", "i4"),  # what the kernel that takes the events found out ahead
     ("type", "u1"),
 )
 CTX = _aligned(
@@ -243,9 +250,11 @@ CTX = _aligned(
 
 
 class Layout(IntEnum):
-    """Sizes of the heap's tables, and a flag."""
+    """Sizes of the kernels' working arrays, and a flag."""
 
-    LEAF = 16  # pages a leaf of the page map holds
+    AHEAD = 128  # events of a run that are decoded ahead at most
+
+    LEAF = 64  # pages a leaf of the page map holds
     GROUP = 32  # cells a group holds
     GROUPS = 32  # groups a span can have
     REPLAY = 8  # flag of the kernel beside 1 << What: replay objects

@@ -32,7 +32,7 @@ class LiveHeap:
         self.spans = np.empty(256, SPAN)
         self.rests = np.empty(256, SPAN_REST)
         self.pages = _new_map(512)
-        self.leaves = np.empty(128 * Layout.LEAF, np.int32)
+        self.leaves = np.zeros(128 * Layout.LEAF, np.int32)
         self.stacks = _new_map(512)
         self.loose = _new_map(64)
         self.cells = np.empty(1024 * Layout.GROUP, np.int32)

@@ -6,7 +6,7 @@ Never here: a decision that a stage could take, or what a user holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from gotrace import _allocfree, _decode, clock
 from gotrace.dtypes import (
     ALLOC,
     CTX,
+    DECODED,
     EXPERIMENTAL,
     FRAME,
     GEN,
@@ -41,6 +42,7 @@ from gotrace.spec.versions import Version
 from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
+LEAST_AHEAD = 8  # events of a run for which there is always room
 
 
 class Part:
@@ -197,6 +199,28 @@ class _Chunks:
         return rows
 
 
+class _Walk:
+    """Arrays in which a kernel keeps its walk over the events of a part, merged by time, from call to call."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._n_args = spec_tables.timed_args(registry.events)
+        self._pool = np.zeros(4096, DECODED)
+        self._threads = Threads()
+
+    def begin(self, part: Part, runs: Runs, gens: Rows) -> tuple[Any, ...]:
+        """Return what the kernel takes first; the parts of the pool hold at least a few events."""
+        self._threads.enter(runs.runs)
+        need = LEAST_AHEAD * int(gens["n_runs"].max())
+        if len(self._pool) < need:
+            self._pool = np.zeros(need, DECODED)
+        slab = part.slab
+        return (
+            *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs),
+            *(np.empty(len(runs.runs), np.int32), self._pool, np.array([0, -1], np.int64)),
+            self._threads.rows,
+        )
+
+
 class AllocBuilder(Builder):
     """Rows of ALLOC, for the kinds in ``whats``, and the replayed heap if asked."""
 
@@ -206,32 +230,27 @@ class AllocBuilder(Builder):
         self._shared = shared
         self._flags = sum(1 << what for what in whats) + (Layout.REPLAY if replay else 0)
         self._chunks = _Chunks(ALLOC, length)
-        self._n_args = spec_tables.timed_args(shared.registry.events)
-        self._threads = Threads()
+        self._walk = _Walk(shared.registry)
         self._info: Info | None = None
         self.heap = LiveHeap()
         self.start = -1
 
     def feed(self, part: Part) -> Iterator[Rows]:
         """Merge a part's events and yield full chunks of rows."""
-        slab = part.slab
         runs = part.runs()
-        self._threads.enter(runs.runs)
         gens = part.gens(runs)
         if self.start < 0:
-            self.start = int(clock.to_ns(min_times(slab)[:1], gens["factor"][:1])[0])
+            self.start = int(clock.to_ns(min_times(part.slab)[:1], gens["factor"][:1])[0])
         keys, vals = self._tables_of(part, gens)
         if not len(runs.runs):
             return
-        front = np.empty(len(runs.runs), np.int32)
-        state = np.array([0, -1], np.int64)
+        walk = self._walk.begin(part, runs, gens)
         fault = new_fault()
         while True:
             n = _allocfree.extract(
-                slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs, self._threads.rows,
-                front, state, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, self._chunks.room(), fault,
+                *(*walk, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, self._chunks.room(), fault),
                 *self.heap.arrays(),
-            )  # fmt: skip
+            )
             self._chunks.add(n)
             yield from self._chunks.full()
             status = Status(int(fault[0]["status"]))
@@ -311,26 +330,18 @@ class ExperimentalBuilder(Builder):
 
     def __init__(self, shared: Pass, length: int) -> None:
         self._chunks = _Chunks(EXPERIMENTAL, length)
-        self._n_args = spec_tables.timed_args(shared.registry.events)
+        self._walk = _Walk(shared.registry)
         self._experiments = spec_tables.experiments(shared.registry.events)
-        self._threads = Threads()
 
     def feed(self, part: Part) -> Iterator[Rows]:
         """Merge a part's events and yield full chunks of rows."""
-        slab = part.slab
         runs = part.runs()
-        self._threads.enter(runs.runs)
         if not len(runs.runs):
             return
-        gens = part.gens(runs)
-        front = np.empty(len(runs.runs), np.int32)
-        state = np.array([0, -1], np.int64)
+        walk = self._walk.begin(part, runs, part.gens(runs))
         fault = new_fault()
         while True:
-            n = _decode.experimental(
-                slab.data, slab.base, slab.batches, runs.order, self._n_args, self._experiments, gens, runs.runs,
-                self._threads.rows, front, state, self._chunks.room(), fault,
-            )  # fmt: skip
+            n = _decode.experimental(*walk, self._experiments, self._chunks.room(), fault)
             self._chunks.add(n)
             yield from self._chunks.full()
             if fault[0]["status"] < 0:

@@ -15,7 +15,19 @@ ROOT = Path(gotrace.__file__).parent
 PROJECT = Path(__file__).parent.parent.parent
 MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
-    {"spec", "dtypes", "errors", "_varint", "_batch", "_tables", "_decode", "_allocfree", "_text"},
+    {
+        "spec",
+        "dtypes",
+        "errors",
+        "_varint",
+        "_batch",
+        "_tables",
+        "_fast_pext",
+        "_runs",
+        "_decode",
+        "_allocfree",
+        "_text",
+    },
     {"source", "header", "clock", "slabs", "tables", "experiments", "heap", "reader", "wire", "varint", "raw"},
     {"trace"},
     {"analysis"},

@@ -1,0 +1,9 @@
+"""Decoding of plain events, compiled for processors that have the instruction pext.
+
+Never here: anything but the call.
+"""
+from gotrace._fast cimport decode_fast
+
+
+cdef int fast_events_pext(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
+    return decode_fast(s, run, events, room)
