@@ -1,0 +1,113 @@
+"""Makes large traces with Go itself, to time gotrace on: GODEBUG, commands and programs that give each of them.
+
+What they hold depends on the machine, so compare times on the same files only. Never here: timing, or an input
+that a test needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+import reference
+from bench import build_walk
+
+import gotrace
+
+PROGRAMS = Path(__file__).parent / "programs"
+ALLOC_FREE = "traceallocfree=1"
+TINY_GENERATIONS = "traceadvanceperiod=0"
+TRIES = 8  # Go 1.27.3's tracer crashes or writes nonsense in about 1 of 20 short runs with alloc/free
+
+Run = tuple[Sequence[str | Path], Path]  # a command, and the folder it wants to be in
+
+
+def compiler(goroot: Path, trace: Path) -> Run:
+    """Compile go/types."""
+    tracing = f"-gcflags=go/types=-traceprofile={trace}"
+    return (goroot / "bin" / "go", "build", "-trimpath", "-a", tracing, "go/types"), goroot / "src"
+
+
+def benchmarks(package: str, benchtime: str, skip: str = "NONE") -> Callable[[Path, Path], Run]:
+    """Run the benchmarks of a package of Go's library."""
+
+    def plan(goroot: Path, trace: Path) -> Run:
+        binary = trace.with_name("benchmarks")
+        build = (goroot / "bin" / "go", "test", "-trimpath", "-c", "-o", binary, package)
+        subprocess.run(build, check=True, cwd=goroot / "src", env=reference.go_env(goroot))
+        which = ("-test.run=NONE", "-test.bench=.", f"-test.skip={skip}", f"-test.benchtime={benchtime}")
+        return (binary, *which, f"-test.trace={trace}"), goroot / "src" / package
+
+    return plan
+
+
+def program(name: str) -> Callable[[Path, Path], Run]:
+    """Run a program of ours that traces itself."""
+    return lambda goroot, trace: (
+        (reference.build(PROGRAMS / name, goroot, trace.parent), trace),
+        trace.parent,
+    )
+
+
+PLANS: dict[str, tuple[str, Callable[[Path, Path], Run]]] = {
+    # what GODEBUG holds, and how to make it
+    "gotypes": (ALLOC_FREE, compiler),
+    "json": (ALLOC_FREE, benchmarks("encoding/json", "110ms")),
+    "gc": ("", program("gc.go")),
+    "tiny": (TINY_GENERATIONS, program("tiny.go")),
+    "tiny-allocfree": (f"{ALLOC_FREE},{TINY_GENERATIONS}", program("tiny.go")),
+    "http": ("", benchmarks("net/http", "2s", skip="ServerMatch")),  # which Go 1.27.3 itself fails
+}
+
+
+def make(name: str, target: Path) -> None:
+    """Make an input that Go's own reader takes; nothing stands at the target before."""
+    goroot = reference.toolchain()
+    if goroot is None:
+        raise SystemExit("the reference is missing: pip install '.[test]'")
+    debug, plan = PLANS[name]
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        trace = Path(folder, target.name)
+        command, place = plan(goroot, trace)
+        env = {**reference.go_env(goroot), "GODEBUG": debug}
+        for _ in range(TRIES):
+            run = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, errors="replace")
+            words = f"exit code {run.returncode}: {run.stderr[:2000] or run.stdout[-2000:]}"
+            said = words if run.returncode else refusal(trace)
+            if not said:
+                trace.replace(target)
+                return
+    raise SystemExit(f"{name}: no trace will do in {TRIES} runs; of the last one, {said}")
+
+
+def refusal(trace: Path) -> str:
+    """Why Go's own reader does not take a trace; empty if it does. Wire text would not show mixed generations."""
+    run = subprocess.run((build_walk(), trace, "bare", "1"), capture_output=True, text=True)
+    return f"Go's reader says: {run.stderr[:2000]}" if run.returncode else ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"inputs to make: {', '.join(PLANS)} (default: all)")
+    parser.add_argument("-o", "--output", type=Path, default=reference.CACHE / "corpus", metavar="FOLDER")
+    args = parser.parse_args()
+    for name in args.names:
+        if name not in PLANS:
+            parser.error(f"no input {name!r}; there are {', '.join(PLANS)}")
+    args.output.mkdir(parents=True, exist_ok=True)
+    for name in args.names or PLANS:
+        target = args.output.resolve() / f"{name}.trace"
+        if not target.exists():
+            make(name, target)
+        with gotrace.open(target) as trace:
+            events = trace.generations["events"]
+        print(f"{name:15} {events.sum():>12,} events {target.stat().st_size:>12,} bytes {len(events):>6,} generations")
+
+
+if __name__ == "__main__":
+    main()
