@@ -216,19 +216,25 @@ class Trace:
             return (chunk[tables] for chunk in chunks)
         return chunks
 
-    def _chunks(self, names: list[str], keep: dict[str, list[str]], step: int) -> Iterator[dict[str, Rows]]:
+    def _chunks(
+        self,
+        names: list[str],
+        keep: dict[str, list[str]],
+        step: int,
+        progress: Callable[[int], None] | None = None,
+    ) -> Iterator[dict[str, Rows]]:
         shared = self._new_pass()
         lengths = {name: max(step // DTYPES[name].itemsize, 1) for name in names}
         builders = {name: BUILDERS[name](shared, lengths[name]) for name in names}
 
         def ready(name: str, rows: Rows) -> Iterator[dict[str, Rows]]:
             for at in range(0, len(rows), lengths[name]):
-                chunk = {other: np.empty(0, _narrow(DTYPES[other], keep[other])) for other in names}
+                chunk = {other: np.empty(0, narrow(DTYPES[other], keep[other])) for other in names}
                 chunk[name] = _select(rows[at : at + lengths[name]], keep[name])
                 yield chunk
 
         try:
-            for part in self._parts():
+            for part in self._parts(progress):
                 for name, builder in builders.items():
                     for rows in builder.feed(part):
                         yield from ready(name, rows)
@@ -474,7 +480,7 @@ class Table:
         if self.name == "types" and "types" in self._trace._cache:
             return _select(self._trace._cache["types"].copy(), keep)
         chunks = list(self._trace.iterate(self.name, columns=keep))
-        total = np.empty(sum(map(len, chunks)), _narrow(self.dtype, keep))
+        total = np.empty(sum(map(len, chunks)), narrow(self.dtype, keep))
         at = 0
         for i, chunk in enumerate(chunks):
             total[at : at + len(chunk)] = chunk
@@ -625,7 +631,8 @@ def _columns(name: str, columns: Sequence[str] | None, *, single: bool) -> list[
     return [column for column in columns if column in known]
 
 
-def _narrow(dtype: np.dtype[np.void], keep: list[str]) -> np.dtype[np.void]:
+def narrow(dtype: np.dtype[np.void], keep: list[str]) -> np.dtype[np.void]:
+    """Type of a row with only some of its fields, in the order given."""
     if keep == list(dtype.names or ()):
         return dtype
     assert dtype.fields is not None
@@ -635,7 +642,7 @@ def _narrow(dtype: np.dtype[np.void], keep: list[str]) -> np.dtype[np.void]:
 def _select(rows: Rows, keep: list[str]) -> Rows:
     if keep == list(rows.dtype.names or ()):
         return rows
-    chosen = np.empty(len(rows), _narrow(rows.dtype, keep))
+    chosen = np.empty(len(rows), narrow(rows.dtype, keep))
     for name in keep:
         chosen[name] = rows[name]
     return chosen

@@ -31,7 +31,7 @@ FLOORS = [
     {"source", "header", "clock", "slabs", "tables", "experiments", "heap", "reader", "wire", "varint", "raw"},
     {"trace"},
     {"analysis"},
-    {"report"},
+    {"report", "export"},
     {"cli"},
 ]
 

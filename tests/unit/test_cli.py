@@ -164,7 +164,8 @@ def test_usage(args: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [["--help"], ["heap", "--help"], ["info", "--help"], ["dump", "--help"], ["--version"]]
+    "args",
+    [["--help"], ["heap", "--help"], ["info", "--help"], ["dump", "--help"], ["export", "--help"], ["--version"]],
 )
 def test_help(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

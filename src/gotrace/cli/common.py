@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import BinaryIO
 
 from gotrace.errors import TraceError
 
@@ -119,7 +119,7 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
     return code
 
 
-def binary_stdout() -> IO[Any]:
+def binary_stdout() -> BinaryIO:
     """Return standard output for bytes."""
     sys.stdout.flush()
     return sys.stdout.buffer

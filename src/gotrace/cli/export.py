@@ -1,0 +1,141 @@
+"""The command ``gotrace export``. Never here: decoding, or what a format looks like."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
+
+import gotrace
+from gotrace.cli import common
+from gotrace.errors import TraceError
+from gotrace.export import FORMATS, replacing
+from gotrace.reader import DTYPES
+from gotrace.trace import narrow, parse_size
+
+_STEP = parse_size("32 MB")
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "export",
+        help="tables as files",
+        description="Write tables of traces to files, row by row as gotrace reads them, in one pass and little memory. "
+        "OUT is a file for one table of one trace, else a folder of files STEM.TABLE.FORMAT, STEM being the trace's "
+        "name without its suffix. A file appears when it is whole; of a damaged trace, it holds all rows before the "
+        "fault.",
+        epilog=f"tables: {', '.join(DTYPES)}",
+    )
+    common.add_traces(parser, many=True)
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="file or folder to write, - for csv on standard output"
+    )
+    parser.add_argument(
+        "--table", action="append", choices=DTYPES, metavar="NAME", help="table, may be repeated (default: allocs)"
+    )
+    parser.add_argument(
+        "--columns", type=lambda text: text.split(","), metavar="A,B,...", help="columns, in this order (default: all)"
+    )
+    parser.add_argument("--format", choices=FORMATS, help="default: OUT's suffix; folders need it")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite files")
+    common.add_quiet(parser)
+    parser.set_defaults(run=run, usage=parser.error)
+
+
+def _plan_columns(args: argparse.Namespace) -> dict[str, list[str]]:
+    """Columns of each table, in the order of both flags."""
+    tables = list(dict.fromkeys(args.table or ["allocs"]))
+    columns = {table: list(DTYPES[table].names or ()) for table in tables}
+    if args.columns is None:
+        return columns
+    for i, column in enumerate(args.columns):
+        if not any(column in known for known in columns.values()):
+            known = "; ".join(f"{table} has {', '.join(names)}" for table, names in columns.items())
+            args.usage(f"no column {column!r}: {known}")
+        if column in args.columns[:i]:
+            args.usage(f"column {column!r} is named twice")
+    keep = {table: [column for column in args.columns if column in known] for table, known in columns.items()}
+    for table in (table for table, names in keep.items() if not names):
+        args.usage(f"--columns leaves nothing of table {table}, which has {', '.join(columns[table])}")
+    return keep
+
+
+def _plan_files(args: argparse.Namespace, tables: list[str]) -> tuple[str, list[dict[str, Path]]]:
+    """Format, and the file of each table of each trace; no files for standard output."""
+    out = Path(args.output)
+    one = len(args.traces) == len(tables) == 1
+    if args.output == "-":
+        if not one or args.format not in (None, "csv"):
+            args.usage("-o - takes one table of one trace, as csv")
+        return "csv", [{}]
+    one = one and not out.is_dir() and not args.output.endswith("/")
+    format = args.format or (out.suffix[1:] if one else "")
+    if format not in FORMATS:
+        args.usage(f"which format? Say --format {' or '.join(FORMATS)}" + (", or give OUT that suffix" if one else ""))
+    if one:
+        files = [{tables[0]: out}]
+        if not out.parent.is_dir():
+            args.usage(f"no folder {out.parent} to write to")
+    else:
+        stems = ["stdin" if trace == "-" else Path(trace).stem for trace in args.traces]
+        files = [{table: out / f"{stem}.{table}.{format}" for table in tables} for stem in stems]
+        if out.exists() and not out.is_dir():
+            args.usage(f"{out} is a file, but several need a folder")
+        if len(set(stems)) < len(stems):
+            args.usage("traces of the same name would write to the same files: export them to folders of their own")
+    for path in (path for of_trace in files for path in of_trace.values() if path.exists()):
+        if not path.is_file():
+            args.usage(f"{path} is no file")
+        if not args.force:
+            args.usage(f"{path} exists; --force overwrites it")
+    return format, files
+
+
+def _check_text(args: argparse.Namespace, keep: dict[str, list[str]]) -> None:
+    """Refuse text in npy files: only pickle could hold it, and pickled rows cannot be mapped."""
+    for table, names in keep.items():
+        plain = [name for name in names if not DTYPES[table][name].hasobject]
+        if len(plain) < len(names):
+            rest = f", or --columns {','.join(plain)}" if plain else ""
+            args.usage(f"npy holds no text, and table {table} has some: say --format csv{rest}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the tables of each trace."""
+    keep = _plan_columns(args)
+    format, files = _plan_files(args, list(keep))
+    if format == "npy":
+        _check_text(args, keep)
+    codes: list[int] = []
+    for path, targets in zip(args.traces, files, strict=True):
+        with (
+            common.exit_code(codes),
+            gotrace.open(path) as trace,
+            common.progress(path, quiet=args.quiet) as progress,
+            ExitStack() as stack,
+        ):
+            writers = {}
+            for table, columns in keep.items():
+                if targets:
+                    targets[table].parent.mkdir(parents=True, exist_ok=True)
+                out = stack.enter_context(replacing(targets[table]) if targets else nullcontext(common.binary_stdout()))
+                writers[table] = FORMATS[format](out, narrow(DTYPES[table], columns))
+            error: TraceError | None = None
+            try:
+                for chunk in trace._chunks(list(keep), keep, max(_STEP // len(keep), 1), progress):
+                    for table, rows in chunk.items():
+                        writers[table].write(rows)
+            except TraceError as fault:
+                error = fault
+            for writer in writers.values():
+                writer.finish()
+            stack.close()
+            if not args.quiet:
+                for warning in trace.warnings:
+                    common.say(warning)
+            if error is not None:
+                for table, target in targets.items():
+                    common.say(f"{target}: {writers[table].n:,} rows from before the fault")
+                raise error
+    return common.worst(codes)

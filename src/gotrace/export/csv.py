@@ -1,0 +1,55 @@
+"""The format ``.csv``: a line of column names, then a line for each row. Never here: other formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from gotrace.slabs import Rows
+
+_BLOCK = 1 << 14  # rows that are Python objects at a time
+
+
+class CsvWriter:
+    """Writes lines that end with a newline; text is quoted where RFC 4180 says so.
+
+    A field of several numbers gives several columns, ``args`` becomes ``args0`` to ``args3``. Bytes that are no UTF-8
+    are written as they stand in the trace.
+    """
+
+    def __init__(self, out: BinaryIO, dtype: np.dtype[np.void]) -> None:
+        self._out = out
+        self.n = 0
+        names: list[str] = []
+        for name in dtype.names or ():
+            lengths = dtype[name].shape
+            names += [f"{name}{i}" for i in range(*lengths)] if lengths else [name]
+        self._lines(iter([names]))
+
+    def _lines(self, rows: Iterator[Any]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self._out.write(text.getvalue().encode("utf-8", "surrogateescape"))
+
+    def write(self, rows: Rows) -> None:
+        """Append a line for each row."""
+        for at in range(0, len(rows), _BLOCK):
+            block = rows[at : at + _BLOCK]
+            self._lines(zip(*(cells for name in block.dtype.names or () for cells in _cells(block[name])), strict=True))
+        self.n += len(rows)
+
+    def finish(self) -> None:
+        """Nothing is held back."""
+
+
+def _cells(column: np.ndarray[Any, np.dtype[Any]]) -> Iterator[list[Any]]:
+    if column.ndim > 1:
+        yield from column.T.tolist()
+    elif column.dtype.kind == "M":
+        yield np.datetime_as_string(column).tolist()
+    else:
+        yield column.tolist()

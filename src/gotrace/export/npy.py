@@ -1,0 +1,46 @@
+"""The format ``.npy``: numpy's own, to be mapped as it is. Never here: other formats."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import numpy as np
+
+from gotrace.slabs import Rows
+
+_MOST = 2**63 - 1  # rows, of which the header has room for the number
+
+
+class NpyWriter:
+    """Writes one array; the number of rows is put into the header at the end, so ``out`` must be seekable."""
+
+    def __init__(self, out: BinaryIO, dtype: np.dtype[np.void]) -> None:
+        self._out = out
+        self._dtype = dtype
+        self._names = dtype.names or ()
+        self._gaps = sum(dtype[name].itemsize for name in self._names) < dtype.itemsize
+        self.n = 0
+        self._out.write(self._header(_MOST))
+
+    def _header(self, n: int) -> bytes:
+        def text(n: int) -> str:
+            return repr({"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": (n,)})
+
+        start = np.lib.format.magic(1, 0)
+        size = -(-(len(start) + 2 + len(text(_MOST)) + 1) // 64) * 64 - len(start) - 2
+        return start + size.to_bytes(2, "little") + f"{text(n):<{size - 1}}\n".encode("latin-1")
+
+    def write(self, rows: Rows) -> None:
+        """Append rows."""
+        if self._gaps:  # between fields stands what was in memory before: it is nobody's business
+            clean = np.zeros(len(rows), self._dtype)
+            for name in self._names:
+                clean[name] = rows[name]
+            rows = clean
+        self._out.write(rows.view(np.uint8).data)
+        self.n += len(rows)
+
+    def finish(self) -> None:
+        """Write the header again, with the number of rows."""
+        self._out.seek(0)
+        self._out.write(self._header(self.n))
