@@ -60,15 +60,37 @@ class Part:
         if self._experiments is None:
             self._experiments = {}
             slab = self.slab
-            for row in slab.batches[slab.batches["kind"] == BatchKind.EXPERIMENT]:
-                key = int(row["gen"]), int(row["experiment"])
-                data = self._experiments.get(key)
+            rows = slab.batches[slab.batches["kind"] == BatchKind.EXPERIMENT]
+            starts = rows["offset"] - slab.base + rows["head"]
+            columns = (rows["gen"], rows["experiment"], rows["m"], starts, starts + rows["size"])
+            for gen, number, m, start, end in zip(*(column.tolist() for column in columns), strict=True):
+                data = self._experiments.get((gen, number))
                 if data is None:
-                    data = ExperimentData(self.registry[key[1]], int(slab.numbers[key[0]]), [])
-                    self._experiments[key] = data
-                at = int(row["offset"]) - slab.base + int(row["head"])
-                data.batches.append((int(row["m"]), slab.data[at : at + int(row["size"])].tobytes()))
+                    data = ExperimentData(self.registry[number], int(slab.numbers[gen]), [])
+                    self._experiments[gen, number] = data
+                data.batches.append((m, slab.data[start:end].tobytes()))
         return self._experiments
+
+    def alloc_free(self) -> Iterator[tuple[int, AllocFreeData]]:
+        """Yield what the AllocFree batches of each generation say; an error says which generation."""
+        for (gen, number), data in sorted(self.experiments().items(), key=lambda item: item[0]):
+            if number != ALLOC_FREE:
+                continue
+            try:
+                parsed = data.parsed
+            except ExperimentError as error:
+                batches = self.slab.batches
+                row = batches[(batches["gen"] == gen) & (batches["experiment"] == number)][0]
+                raise ExperimentError(
+                    error.detail,
+                    path=self.slab.path,
+                    offset=int(row["offset"]),
+                    generation=data.generation,
+                    m=int(row["m"]),
+                ) from None
+            if not isinstance(parsed, AllocFreeData):
+                raise InternalError("AllocFree was registered with another parser")
+            yield gen, parsed
 
     def runs(self) -> Runs:
         """Event batches by thread; the RUN rows are a fresh copy at each call."""
@@ -269,58 +291,35 @@ class AllocBuilder(Builder):
 
     def _tables_of(self, part: Part, gens: Rows) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
         """Fill in what the experiment's batches say: scales, and the index of type ids."""
-        experiments = part.experiments()
-        ids: list[npt.NDArray[np.uint64]] = []
-        rows: list[npt.NDArray[np.int32]] = []
-        of: list[npt.NDArray[np.int32]] = []
-        for gen in range(len(gens)):
-            data = experiments.get((gen, ALLOC_FREE))
-            parsed = parse_allocfree(part, data) if data is not None else None
-            if parsed is not None:
-                if parsed.info is not None:
-                    if self._info is not None and parsed.info != self._info:
-                        self._shared.warn(f"{part.place(gen)}: an info batch with other values")
-                    self._info = parsed.info
-                for note in parsed.notes:
-                    self._shared.warn(f"{part.place(gen)}: {note}")
-                if len(parsed.types):
-                    ids.append(parsed.types["id"])
-                    rows.append(self._shared.types.enter(parsed))
-                    of.append(np.full(len(parsed.types), gen, np.int32))
-            info = self._info or DEFAULT_INFO
-            row = gens[gen]
-            row["heap_base"], row["object_align"], row["stack_align"] = (
-                info.heap_base,
-                info.object_align,
-                info.stack_align,
-            )
-            row["page_shift"] = info.page_size.bit_length() - 1
-            row["relative"] = self._info is None
-        if not ids:
+        tables: list[AllocFreeData] = []
+        of: list[int] = []
+        self._scale(gens)
+        for gen, data in part.alloc_free():
+            if data.info is not None and data.info != self._info:
+                if self._info is not None:
+                    self._shared.warn(f"{part.place(gen)}: an info batch with other values")
+                self._info = data.info
+                self._scale(gens[gen:])
+            for note in data.notes:
+                self._shared.warn(f"{part.place(gen)}: {note}")
+            tables.append(data)
+            of.append(gen)
+        rows = self._shared.types.enter(tables)
+        if not len(rows):
             return np.empty(1, np.uint64), np.zeros(1, np.int32)
-        index = make_index(np.concatenate(ids), np.concatenate(of), len(gens))
+        ids = np.concatenate([data.types["id"] for data in tables])
+        gen_of = np.repeat(np.array(of, np.int32), [len(data.types) for data in tables])
+        index = make_index(ids, gen_of, len(gens))
         gens["type_at"], gens["type_bits"] = index.at, index.bits
-        every = np.concatenate(([0], *rows)).astype(np.int32)
-        return index.keys, every[index.vals]
+        return index.keys, np.concatenate((np.zeros(1, np.int32), rows))[index.vals]
 
-
-def parse_allocfree(part: Part, data: ExperimentData) -> AllocFreeData:
-    """Parse the AllocFree batches of a generation; an error says which generation."""
-    try:
-        parsed = data.parsed
-    except ExperimentError as error:
-        slab = part.slab
-        row = slab.batches[
-            (slab.batches["kind"] == BatchKind.EXPERIMENT)
-            & (slab.batches["experiment"] == ALLOC_FREE)
-            & (slab.batches["generation"] == data.generation)
-        ][0]
-        raise ExperimentError(
-            error.detail, path=slab.path, offset=int(row["offset"]), generation=data.generation, m=int(row["m"])
-        ) from None
-    if not isinstance(parsed, AllocFreeData):
-        raise InternalError("AllocFree was registered with another parser")
-    return parsed
+    def _scale(self, gens: Rows) -> None:
+        """Note in rows of GEN what ids count in."""
+        info = self._info or DEFAULT_INFO
+        for name in ("heap_base", "object_align", "stack_align"):
+            gens[name] = getattr(info, name)
+        gens["page_shift"] = info.page_size.bit_length() - 1
+        gens["relative"] = self._info is None
 
 
 class ExperimentalBuilder(Builder):
@@ -341,7 +340,7 @@ class ExperimentalBuilder(Builder):
         walk = self._walk.begin(part, runs, part.gens(runs))
         fault = new_fault()
         while True:
-            n = _decode.experimental(*walk, self._experiments, self._chunks.room(), fault)
+            n = _decode.experimental(*(*walk, self._experiments, self._chunks.room(), fault))
             self._chunks.add(n)
             yield from self._chunks.full()
             if fault[0]["status"] < 0:
@@ -401,9 +400,8 @@ class GenerationBuilder(Builder):
         )
         for name, rows in (("strings", tables.strings), ("stacks", tables.stacks), ("samples", tables.samples)):
             table[name] = np.bincount(rows["gen"], minlength=slab.n_gens)
-        for (gen, number), data in part.experiments().items():
-            if number == ALLOC_FREE:
-                table[gen]["types"] = len(parse_allocfree(part, data).types)
+        for gen, data in part.alloc_free():
+            table["types"][gen] = len(data.types)
         table["wall"] = wall_at(tables.clocks, factors, table["start"])
         if slab.cut:
             table["state"][-1] = State.CUT
@@ -553,9 +551,7 @@ class TypeBuilder(Builder):
 
     def feed(self, part: Part) -> Iterator[Rows]:
         """Yield the types that a part adds."""
-        for (_, number), data in sorted(part.experiments().items(), key=lambda item: item[0]):
-            if number == ALLOC_FREE:
-                self._shared.types.enter(parse_allocfree(part, data))
+        self._shared.types.enter([data for _, data in part.alloc_free()])
         yield from self.flush()
 
     def flush(self) -> Iterator[Rows]:

@@ -9,9 +9,8 @@ import numpy as np
 
 from gotrace.dtypes import GENERATION
 from gotrace.errors import TraceError
-from gotrace.reader import GenerationBuilder, parse_allocfree
+from gotrace.reader import GenerationBuilder
 from gotrace.slabs import Rows
-from gotrace.spec.events import ALLOC_FREE
 from gotrace.trace import Trace
 
 
@@ -85,8 +84,7 @@ def inspect(trace: Trace, progress: Callable[[int], None] | None = None) -> Info
                 batches, nbytes = info.experiments.get(name, (0, 0))
                 size = sum(len(batch) for _, batch in data.batches)
                 info.experiments[name] = (batches + len(data.batches), nbytes + size)
-                if number == ALLOC_FREE:
-                    info.has_info |= parse_allocfree(part, data).info is not None
+            info.has_info |= any(data.info is not None for _, data in part.alloc_free())
             threads.update(part.runs().runs["m"].tolist())
             rows.extend(builder.feed(part))
             info.nbytes = part.slab.end

@@ -5,6 +5,7 @@ Never here: its events; the kernel resolves them.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -62,8 +63,6 @@ class AllocFreeData:
         Only the first generation of a session has it.
     types : ndarray of RAW_TYPE
         Types with their ids of this generation, in file order.
-    names : list of bytes
-        Name of each of ``types``.
     unknown : list of bytes
         Batches of a kind that nobody knows.
     notes : list of str
@@ -72,9 +71,21 @@ class AllocFreeData:
 
     info: Info | None = None
     types: Rows = field(default_factory=lambda: np.empty(0, RAW_TYPE))
-    names: list[bytes] = field(default_factory=list)
     unknown: list[bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    _tables: list[bytes] = field(default_factory=list, repr=False)
+    _ends: list[int] = field(default_factory=list, repr=False)  # rows of types up to the end of each table
+
+    def name(self, row: int) -> bytes:
+        """Name of a row of ``types``."""
+        table = self._tables[bisect_right(self._ends, row)]
+        at = int(self.types["at"][row])
+        return table[at : at + int(self.types["length"][row])]
+
+    @property
+    def names(self) -> list[bytes]:
+        """Name of each of ``types``."""
+        return [self.name(row) for row in range(len(self.types))]
 
 
 def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
@@ -103,8 +114,8 @@ def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
                 data.unknown.append(batch)
                 data.notes.append(f"an alloc/free batch of unknown kind {batch[0]}")
     if tables:
-        data.types = np.concatenate(tables)
-        if len(np.unique(data.types["id"])) < len(data.types):
+        data.types = np.concatenate(tables) if len(tables) > 1 else tables[0]
+        if len(set(data.types["id"].tolist())) < len(data.types):
             data.notes.append("a type id stands twice; the first one counts")
     return data
 
@@ -130,9 +141,9 @@ def _types(data: AllocFreeData, batch: bytes, at: int) -> Rows:
     n = _allocfree.parse_types(np.frombuffer(batch, np.uint8), at, rows, fault)
     if fault[0]["status"]:
         raise from_fault(fault[0])
-    rows = rows[:n].copy()
-    data.names += [batch[a : a + size] for a, size in zip(rows["at"].tolist(), rows["length"].tolist(), strict=True)]
-    return rows
+    data._tables.append(batch)
+    data._ends.append(n + (data._ends[-1] if data._ends else 0))
+    return rows[:n]
 
 
 def _error(status: Status, detail: int) -> ExperimentError:
@@ -158,24 +169,27 @@ class TypeTable:
     def __len__(self) -> int:
         return len(self.names)
 
-    def enter(self, data: AllocFreeData) -> I4:
-        """Return the rows of a generation's types; new descriptors get new rows."""
-        address = data.types["address"]
+    def enter(self, tables: list[AllocFreeData]) -> I4:
+        """Return the rows of the types of some generations, one after the other; new descriptors get new rows."""
+        types = np.concatenate([np.empty(0, RAW_TYPE), *(table.types for table in tables)])
+        address = types["address"]
+        known = np.zeros(len(address), bool)
         if len(self._known):
             place = np.minimum(np.searchsorted(self._known, address), len(self._known) - 1)
             known = self._known[place] == address
             if known.all():
                 return self._rows[place]
-        else:
-            known = np.zeros(len(address), bool)
         _, first = np.unique(address, return_index=True)
         fresh = np.sort(first[~known[first]])
+        ends = np.cumsum([len(table.types) for table in tables])
         for i in fresh.tolist():
-            self.names.append(data.names[i].decode("utf-8", "surrogateescape"))
+            of = int(np.searchsorted(ends, i, side="right"))
+            name = tables[of].name(i - int(ends[of]) + len(tables[of].types))
+            self.names.append(name.decode("utf-8", "surrogateescape"))
             self._bearers[self.names[-1]] += 1
             self._address.append(int(address[i]))
-            self._size.append(int(data.types["size"][i]))
-            self._ptr_bytes.append(int(data.types["ptr_bytes"][i]))
+            self._size.append(int(types["size"][i]))
+            self._ptr_bytes.append(int(types["ptr_bytes"][i]))
         every = np.concatenate((self._known, address[fresh]))
         rows = np.concatenate((self._rows, np.arange(len(self) - len(fresh), len(self), dtype=np.int32)))
         order = np.argsort(every)
