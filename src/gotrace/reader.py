@@ -112,6 +112,10 @@ class Part:
         offset = int(self.slab.batches["offset"][self.slab.starts[gen]])
         return f"generation {int(self.slab.numbers[gen])} (byte {offset})"
 
+    def drop(self) -> None:
+        """Let go of the input's bytes, so that a stream's block is free before the next one fills."""
+        self.slab.data = self.tables.data = np.empty(0, np.uint8)
+
     def error(self, fault: np.void) -> TraceError:
         """Make the exception of an event's fault."""
         return self.slab.error(fault, self.registry.event_names.get(int(fault["type"])))

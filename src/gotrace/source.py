@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 
-BLOCK = 1 << 22  # bytes asked of a stream at a time
+BLOCK = 1 << 20  # bytes asked of a stream at a time
+ROOM = 1 << 26  # bytes of a stream's window: memory only as far as it is filled, and more than malloc keeps when freed
 
 
 class Window(Protocol):
@@ -99,7 +100,7 @@ class _Stream:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._block: Bytes = np.empty(BLOCK, np.uint8)
+        self._block: Bytes = np.empty(ROOM, np.uint8)
         self.data: Bytes = self._block[:0]
         self.base = 0
         self.last = False
@@ -119,7 +120,7 @@ class _Stream:
 
     def release(self, offset: int) -> None:
         rest = self.data[offset - self.base :].copy()
-        self._block = np.empty(max(BLOCK, 2 * len(rest)), np.uint8)
+        self._block = np.empty(max(ROOM, 2 * len(rest)), np.uint8)
         self._block[: len(rest)] = rest
         self.data = self._block[: len(rest)]
         self.base = offset

@@ -238,6 +238,7 @@ class Trace:
                 for name, builder in builders.items():
                     for rows in builder.feed(part):
                         yield from ready(name, rows)
+                part.drop()
         except TraceError as error:
             self._fail(error)
             for name, builder in builders.items():
@@ -425,6 +426,7 @@ class Trace:
             for part in self._parts(progress):
                 for _ in builder.feed(part):
                     pass
+                part.drop()
         except TraceError as error:
             self._fail(error)
             fault = error
