@@ -8,6 +8,7 @@ from pathlib import Path
 
 import made
 import pytest
+
 from gotrace.raw import Writer, allocfree_info
 
 MB = 1 << 20
@@ -37,7 +38,7 @@ finally:
 def peak(program: str, *args: str, stdin: Path | None = None) -> int:
     """Most bytes that a process held, mapped files included."""
     command = [sys.executable, "-c", program + PEAK, *args]
-    with open(stdin or "/dev/null", "rb") as file:
+    with (stdin or Path("/dev/null")).open("rb") as file:
         said = subprocess.run(command, stdin=file, check=True, capture_output=True, text=True).stdout
     return int(said.split()[-1]) * 1024
 
