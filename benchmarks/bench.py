@@ -1,6 +1,7 @@
-"""Times gotrace beside Go's own reader on one file, in one run: median, spread, events a second, and the ratio.
+"""Times gotrace beside Go's own reader on the same files, in one run: median, spread, events a second, the ratio.
 
-Never here: assertions; no test measures time.
+Everything is warm: the first of each series is not counted. The table goes to RESULTS.md as it is. Never here:
+assertions; no test measures time.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import reference
@@ -54,47 +56,96 @@ def timed(task: Callable[[], object], runs: int) -> list[float]:
     return seconds[1:]
 
 
+def process(command: Sequence[str | Path], runs: int) -> list[float]:
+    """Seconds that a whole process takes, its start included."""
+    return timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL), runs)
+
+
+PEAK = """
+import os, sys
+from gotrace.cli import main
+said = os.dup(1)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+main(sys.argv[1:])
+sys.stdout.flush()
+os.write(said, open("/proc/self/status").read().split("VmHWM:")[1].split()[0].encode())
+"""
+
+
+def peak(*args: str | Path) -> float:
+    """Most memory in MB (10**6 bytes) that a command of gotrace holds, mapped files included."""
+    said = subprocess.run([sys.executable, "-c", PEAK, *args], check=True, capture_output=True, text=True).stdout
+    return int(said) * 1024 / 1e6
+
+
+def measure(path: Path, program: Path, runs: int) -> dict[str, Any]:
+    """Everything about one trace."""
+    gotrace_command = Path(sys.executable).with_name("gotrace")
+    with gotrace.open(path) as trace:
+        generations = trace.generations.to_numpy()
+        tasks = {
+            "Go's reader, bare": walk(program, path, "bare", runs),
+            "Go's reader, alloc/free rows": walk(program, path, "rows", runs),
+            "decode and count": timed(lambda: trace.generations.to_numpy(), runs),
+            "alloc/free rows": timed(lambda: sum(map(len, trace.iterate("allocs"))), runs),
+            "alloc/free rows in 1 MB chunks": timed(
+                lambda: sum(map(len, trace.iterate("allocs", step_size="1 MB"))), runs
+            ),
+            "heap by type": timed(lambda: trace.heap(), runs),
+            "gotrace heap, whole process": process([gotrace_command, "heap", path], runs),
+            "gotrace dump --mode wire, whole process": process([gotrace_command, "dump", "--mode", "wire", path], runs),
+        }
+    events = int(generations["events"].sum())
+    bare = statistics.median(tasks["Go's reader, bare"])
+    return {
+        "trace": path.name,
+        "events": events,
+        "bytes": path.stat().st_size,
+        "generations": len(generations),
+        "peak_mb": {command: peak(command, path) for command in ("heap", "info")},
+        "rows": [
+            {
+                "what": what,
+                "median_s": statistics.median(seconds),
+                "min_s": min(seconds),
+                "max_s": max(seconds),
+                "events_per_s": events / statistics.median(seconds),
+                "bytes_per_s": path.stat().st_size / statistics.median(seconds),
+                "times_go_bare": bare / statistics.median(seconds),
+            }
+            for what, seconds in tasks.items()
+        ],
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """Write a result as a table of Markdown."""
+    lines = [
+        f"**{result['trace']}**: {result['events']:,} events, {result['bytes']:,} bytes, "
+        f"{result['generations']:,} generations; peak memory of "
+        + ", ".join(f"`gotrace {command}` {size:.0f} MB" for command, size in result["peak_mb"].items()),
+        "",
+        "| what | median | spread | M events/s | MB/s | times Go's bare reader |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {row['what']} | {row['median_s']:.3f} s | {row['min_s']:.3f} to {row['max_s']:.3f} "
+        f"| {row['events_per_s'] / 1e6:.1f} | {row['bytes_per_s'] / 1e6:.0f} | {row['times_go_bare']:.2f} |"
+        for row in result["rows"]
+    ]
+    return "\n".join([*lines, ""])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("trace", type=Path)
+    parser.add_argument("trace", type=Path, nargs="+")
     parser.add_argument("-n", "--runs", type=int, default=5)
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each trace, one a line")
     args = parser.parse_args()
     program = build_walk()
-    with gotrace.open(args.trace) as trace:
-        events = int(trace.generations["events"].sum())
-        results = {
-            "Go's reader, bare": walk(program, args.trace, "bare", args.runs),
-            "Go's reader, alloc/free rows": walk(program, args.trace, "rows", args.runs),
-            "decode and count": timed(lambda: trace.generations.to_numpy(), args.runs),
-            "alloc/free rows": timed(lambda: sum(map(len, trace.iterate("allocs"))), args.runs),
-            "heap by type": timed(lambda: trace.heap(), args.runs),
-            "wire text": timed(lambda: sum(map(len, trace._wire())), args.runs),
-        }
-    bare = statistics.median(results["Go's reader, bare"])
-    rows = [
-        {
-            "what": what,
-            "median_s": statistics.median(seconds),
-            "min_s": min(seconds),
-            "max_s": max(seconds),
-            "events_per_s": events / statistics.median(seconds),
-            "bytes_per_s": args.trace.stat().st_size / statistics.median(seconds),
-            "times_go_bare": bare / statistics.median(seconds),
-        }
-        for what, seconds in results.items()
-    ]
-    if args.json:
-        print(json.dumps({"trace": args.trace.name, "events": events, "runs": args.runs, "rows": rows}))
-        return
-    print(
-        f"{args.trace.name}: {events:,} events, {args.trace.stat().st_size:,} bytes, {args.runs} runs after a warm one"
-    )
-    for row in rows:
-        print(
-            f"{row['what']:30} {row['median_s']:8.4f} s ({row['min_s']:.4f} to {row['max_s']:.4f})"
-            f" {row['events_per_s'] / 1e6:8.1f} M events/s {row['times_go_bare']:6.2f} x Go's reader"
-        )
+    for path in args.trace:
+        result = measure(path, program, args.runs)
+        print(json.dumps(result) if args.json else table(result), flush=True)
 
 
 if __name__ == "__main__":
