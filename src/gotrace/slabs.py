@@ -19,7 +19,7 @@ from gotrace.errors import Status, TraceError, from_fault, new_fault
 from gotrace.source import Bytes, Source, Window
 from gotrace.spec.versions import Version
 
-TARGET = 1 << 22  # bytes a slab should have at least
+TARGET = 1 << 20  # bytes a slab should have at least
 I8 = npt.NDArray[np.int64]
 I4 = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.void]
