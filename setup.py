@@ -11,8 +11,10 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-KERNELS = ["_varint", "_batch", "_tables", "_fast_pext", "_runs", "_decode", "_allocfree", "_text"]
-HEADERS = sorted(map(str, Path("src/gotrace").glob("*.pxd")))
+KERNELS = ["_varint", "_batch", "_tables", "_fast_pext", "_runs", "_decode", "_pool", "_allocfree", "_text"]
+SOURCES = {f"gotrace.{name}": f"src/gotrace/{name}.pyx" for name in KERNELS}
+SOURCES["gotrace.ordering.machine"] = "src/gotrace/ordering/machine.py"
+HEADERS = sorted(map(str, Path("src/gotrace").rglob("*.pxd")))
 MODES = ("release", "debug", "coverage", "sanitize")
 
 mode = os.environ.get("GOTRACE_BUILD", "release")
@@ -61,14 +63,14 @@ setup(
     ext_modules=cythonize(
         [
             Extension(
-                f"gotrace.{name}",
-                [f"src/gotrace/{name}.pyx"],
+                name,
+                [source],
                 depends=HEADERS,
-                extra_compile_args=cflags + ["-mbmi", "-mbmi2", "-DGOTRACE_PEXT"] * (pext and name == "_fast_pext"),
+                extra_compile_args=cflags + ["-mbmi", "-mbmi2", "-DGOTRACE_PEXT"] * (pext and name == "gotrace._fast_pext"),
                 extra_link_args=ldflags,
                 define_macros=macros,
             )
-            for name in KERNELS
+            for name, source in SOURCES.items()
         ],
         compiler_directives=directives,
         build_dir=f"build/{mode}",

@@ -1,4 +1,5 @@
-"""Write ``src/gotrace/_generated.pxd``: record structs and enums for Cython, from their Python definitions.
+"""Write ``_generated.pxd``, record structs and enums for Cython, from their Python definitions; and the enums
+once more as ``ordering/names.py``.
 
 Run it after a change of ``dtypes.py``, ``errors.Status`` or ``spec/limits.py``; a test compares. Never here:
 facts of its own.
@@ -14,7 +15,8 @@ import numpy as np
 
 from gotrace import dtypes
 from gotrace.errors import Status
-from gotrace.spec import limits
+from gotrace.spec import enums, limits
+from gotrace.spec.rules import Rule
 
 C_TYPES = {
     "int64": "int64_t",
@@ -22,12 +24,15 @@ C_TYPES = {
     "int32": "int32_t",
     "uint32": "uint32_t",
     "uint8": "uint8_t",
+    "int8": "int8_t",
     "float64": "double",
 }
 STRUCTS = [
     *("ALLOC", "EXPERIMENTAL"),
     *("BATCH", "FAULT", "CLOCK", "RAW_STRING", "RAW_STACK", "RAW_FRAME", "RAW_SAMPLE", "RAW_TYPE"),
     *("GEN", "RUN", "DECODED", "CTX", "SPAN", "SPAN_REST", "COUNTS"),
+    *("EVENT", "SAMPLE", "ORDERED", "DECODED", "SPEC", "CURSOR", "PLACE", "G_STATE", "P_STATE", "M_STATE"),
+    *("RANGE", "REGION", "TASK", "NAME", "SCHED"),
 ]
 ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("", Status),
@@ -37,6 +42,16 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("", dtypes.Layout),
     ("SIZE_", dtypes.HeapSize),
     ("ODD_", dtypes.Anomaly),
+    ("KEY_", dtypes.Key),
+    ("RULE_", Rule),
+    ("EVENT_", enums.EventKind),
+    ("EV_", enums.EventType),
+    ("GO_", enums.GoStatus),
+    ("PROC_", enums.ProcStatus),
+    ("GO_STATE_", enums.GoState),
+    ("PROC_STATE_", enums.ProcState),
+    ("RESOURCE_", enums.Resource),
+    ("GC_", enums.GCPhase),
 ]
 LIMITS = ["MAX_BATCH_SIZE", "MAX_STRING", "MAX_FRAMES", "HEAP_ADDRESS_BITS"]
 
@@ -55,7 +70,7 @@ def render() -> str:
     """Return the text of the file."""
     parts = [
         "# Written by tools/gen_pxd.py from dtypes.py, errors.py and spec/limits.py. Do not edit.",
-        "from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t",
+        "from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t",
         "",
     ]
     for prefix, enum in ENUMS:
@@ -70,10 +85,28 @@ def render() -> str:
     return "\n".join(parts)
 
 
+def render_names() -> str:
+    """Return the text of the module that gives the enums to the uncompiled state machine."""
+    parts = [
+        '"""The enums of ``_generated.pxd`` for the uncompiled state machine. Written by tools/gen_pxd.py.',
+        "",
+        "Never here: anything else.",
+        '"""',
+        "",
+    ]
+    for prefix, enum in ENUMS:
+        parts += [f"{prefix}{name} = {member.value}" for name, member in enum.__members__.items()]
+    parts += [f"{name} = {getattr(limits, name)}" for name in LIMITS]
+    return "\n".join(parts) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, default=Path("src/gotrace/_generated.pxd"))
-    parser.parse_args().output.write_text(render())
+    parser.add_argument("-o", "--output", type=Path, default=Path("src/gotrace"), help="folder to write into")
+    folder = parser.parse_args().output
+    (folder / "_generated.pxd").write_text(render())
+    (folder / "ordering").mkdir(exist_ok=True)
+    (folder / "ordering" / "names.py").write_text(render_names())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # Written by tools/gen_pxd.py from dtypes.py, errors.py and spec/limits.py. Do not edit.
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef enum:
     OK = 0
@@ -11,6 +11,8 @@ cdef enum:
     GROW_LOOSE = 6
     GROW_CELLS = 7
     GROW_KEYS = 8
+    GROW_STATE = 9
+    WAIT = 10
     CUT_VARINT = -1
     VARINT_OVERFLOW = -2
     CUT_BATCH = -3
@@ -47,6 +49,40 @@ cdef enum:
     NO_BATCHES = -34
     BAD_INFO = -35
     TYPE_NUMBER = -38
+    NEEDS_THREAD = -40
+    NEEDS_PROC = -41
+    NEEDS_GOROUTINE = -42
+    HAS_THREAD = -43
+    HAS_PROC = -44
+    HAS_GOROUTINE = -45
+    GO_STATUS_NUMBER = -46
+    PROC_STATUS_NUMBER = -47
+    GO_STATUS_DIFFERS = -48
+    PROC_STATUS_DIFFERS = -49
+    PROC_WITHOUT_THREAD = -50
+    UNKNOWN_PROC = -51
+    UNKNOWN_GOROUTINE = -52
+    LATE_GOROUTINE = -53
+    WRONG_PROC_STATUS = -54
+    WRONG_GO_STATUS = -55
+    GOROUTINE_EXISTS = -56
+    UNKNOWN_THREAD = -57
+    OTHER_PROC = -58
+    SYSCALL_WITHOUT_THREAD = -59
+    OTHER_GOROUTINE = -60
+    PROC_SEQ = -61
+    RANGE_OPEN = -62
+    RANGE_NOT_OPEN = -63
+    MARK_RUNS = -64
+    MARK_RUNS_NOT = -65
+    MARK_KNOWN = -66
+    TASK_ACTIVE = -67
+    UNKNOWN_NAME = -68
+    OTHER_REGION = -69
+    NO_RULE = -70
+    STUCK = -71
+    UNKNOWN_STRING_ARG = -72
+    UNKNOWN_STACK_ARG = -73
 
 cdef enum:
     KIND_EVENTS = 0
@@ -108,6 +144,119 @@ cdef enum:
     ODD_LIVE_STACK_ALLOCATED = 10
     ODD_UNKNOWN_STACK_FREED = 11
     ODD_LATE_FREE = 12
+
+cdef enum:
+    KEY_G = 0
+    KEY_P = 1
+    KEY_M = 2
+    KEY_TASK = 3
+    KEY_NAME = 4
+
+cdef enum:
+    RULE_NONE = 0
+    RULE_EXPERIMENT = 1
+    RULE_PROC_STATUS = 2
+    RULE_PROC_START = 3
+    RULE_PROC_STOP = 4
+    RULE_PROC_STEAL = 5
+    RULE_GO_STATUS = 6
+    RULE_GO_CREATE = 7
+    RULE_GO_CREATE_SYSCALL = 8
+    RULE_GO_START = 9
+    RULE_GO_LEAVE = 10
+    RULE_GO_UNBLOCK = 11
+    RULE_GO_SWITCH = 12
+    RULE_GO_SYSCALL_BEGIN = 13
+    RULE_GO_SYSCALL_END = 14
+    RULE_GO_SYSCALL_END_BLOCKED = 15
+    RULE_GO_DESTROY_SYSCALL = 16
+    RULE_GO_RANGE_BEGIN = 17
+    RULE_GO_RANGE_ACTIVE = 18
+    RULE_GO_RANGE_END = 19
+    RULE_PROC_RANGE_BEGIN = 20
+    RULE_PROC_RANGE_ACTIVE = 21
+    RULE_PROC_RANGE_END = 22
+    RULE_GC_BEGIN = 23
+    RULE_GC_ACTIVE = 24
+    RULE_GC_END = 25
+    RULE_USER = 26
+    RULE_ON_PROC = 27
+    RULE_TASK_BEGIN = 28
+    RULE_TASK_END = 29
+    RULE_REGION_BEGIN = 30
+    RULE_REGION_END = 31
+
+cdef enum:
+    EVENT_BAD = 0
+    EVENT_SYNC = 1
+    EVENT_METRIC = 2
+    EVENT_LABEL = 3
+    EVENT_STACK_SAMPLE = 4
+    EVENT_RANGE_BEGIN = 5
+    EVENT_RANGE_ACTIVE = 6
+    EVENT_RANGE_END = 7
+    EVENT_TASK_BEGIN = 8
+    EVENT_TASK_END = 9
+    EVENT_REGION_BEGIN = 10
+    EVENT_REGION_END = 11
+    EVENT_LOG = 12
+    EVENT_STATE_TRANSITION = 13
+    EVENT_EXPERIMENTAL = 14
+
+cdef enum:
+    EV_CPU_SAMPLE = 7
+    EV_PROC_STEAL = 12
+    EV_GO_CREATE = 14
+    EV_GO_START = 16
+    EV_GO_DESTROY = 17
+    EV_GO_STOP = 19
+    EV_GO_BLOCK = 20
+    EV_STW_BEGIN = 26
+    EV_STW_END = 27
+    EV_GC_SWEEP_END = 33
+    EV_GO_SWITCH = 45
+    EV_GO_CREATE_BLOCKED = 47
+    EV_SYNC = 255
+
+cdef enum:
+    GO_BAD = 0
+    GO_RUNNABLE = 1
+    GO_RUNNING = 2
+    GO_SYSCALL = 3
+    GO_WAITING = 4
+    GO_FREE = 255
+
+cdef enum:
+    PROC_BAD = 0
+    PROC_RUNNING = 1
+    PROC_IDLE = 2
+    PROC_SYSCALL = 3
+    PROC_SYSCALL_ABANDONED = 4
+
+cdef enum:
+    GO_STATE_UNDETERMINED = 0
+    GO_STATE_NOT_EXIST = 1
+    GO_STATE_RUNNABLE = 2
+    GO_STATE_RUNNING = 3
+    GO_STATE_WAITING = 4
+    GO_STATE_SYSCALL = 5
+
+cdef enum:
+    PROC_STATE_UNDETERMINED = 0
+    PROC_STATE_NOT_EXIST = 1
+    PROC_STATE_RUNNING = 2
+    PROC_STATE_IDLE = 3
+
+cdef enum:
+    RESOURCE_NONE = 0
+    RESOURCE_GOROUTINE = 1
+    RESOURCE_PROC = 2
+    RESOURCE_THREAD = 3
+
+cdef enum:
+    GC_UNDETERMINED = 0
+    GC_NOT_RUNNING = 1
+    GC_RUNNING = 2
 
 cdef enum:
     MAX_BATCH_SIZE = 65536
@@ -174,7 +323,7 @@ cdef struct RAW_STRING:
     uint64_t id
     int64_t offset
     int64_t at
-    int32_t size
+    int32_t length
     int32_t gen
 
 cdef struct RAW_STACK:
@@ -276,3 +425,133 @@ cdef struct COUNTS:
     int64_t free_bytes
     int64_t start_objects
     int64_t start_bytes
+
+cdef struct EVENT:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int32_t stack
+    int32_t p
+    uint32_t generation
+    uint8_t kind
+    uint8_t type
+    uint8_t part
+
+cdef struct SAMPLE:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int32_t stack
+    int32_t p
+    uint32_t generation
+
+cdef struct ORDERED:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int32_t stack
+    int32_t p
+    uint32_t generation
+    uint8_t kind
+    uint8_t type
+    uint8_t part
+    uint8_t resource
+    int64_t args[4]
+    int32_t stack2
+    int32_t name
+    int32_t text
+    uint8_t old
+    uint8_t new
+
+cdef struct DECODED:
+    int64_t time
+    int64_t offset
+    int64_t args[4]
+    uint8_t type
+
+cdef struct SPEC:
+    uint8_t kind
+    uint8_t rule
+    uint8_t start
+    uint8_t n_args
+    uint8_t creates
+    int8_t stack
+    int8_t stack2
+    int8_t string
+    int8_t string2
+    uint8_t needs[3]
+
+cdef struct CURSOR:
+    int32_t at
+    int32_t end
+    int32_t first
+    int32_t m
+
+cdef struct PLACE:
+    int64_t key
+    int32_t row
+    int32_t kind
+
+cdef struct G_STATE:
+    int64_t id
+    int64_t generation
+    int64_t seq
+    int32_t regions
+    int32_t ranges
+    uint8_t status
+
+cdef struct P_STATE:
+    int64_t id
+    int64_t generation
+    int64_t seq
+    int32_t ranges
+    uint8_t status
+
+cdef struct M_STATE:
+    int64_t id
+    int64_t g
+    int64_t p
+    uint8_t known
+
+cdef struct RANGE:
+    int64_t description
+    int32_t name
+    int32_t next
+    uint8_t type
+
+cdef struct REGION:
+    int64_t task
+    int32_t name
+    int32_t next
+
+cdef struct TASK:
+    int64_t id
+    int64_t parent
+    int32_t name
+    int32_t next
+
+cdef struct NAME:
+    int64_t key
+    int64_t at
+    int32_t length
+    int32_t row
+
+cdef struct SCHED:
+    int64_t initial
+    int64_t gc_seq
+    int64_t last
+    int64_t syncs
+    int64_t n_letters
+    int32_t n_ps
+    int32_t n_ms
+    int32_t n_names
+    int32_t n_places
+    int32_t free_g
+    int32_t free_task
+    int32_t free_range
+    int32_t free_region
+    uint8_t started
+    uint8_t gc

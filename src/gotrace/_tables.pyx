@@ -53,7 +53,7 @@ cdef int strings_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, 
         rows[n[0]].id = field[0]
         rows[n[0]].offset = record - start + base
         rows[n[0]].at = p - start
-        rows[n[0]].size = <int32_t> field[1]
+        rows[n[0]].length = <int32_t> field[1]
         rows[n[0]].gen = batch.gen
         n[0] += 1
         p += field[1]

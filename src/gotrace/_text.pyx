@@ -1,4 +1,4 @@
-"""Go's text lines of wire events, written as bytes.
+"""Go's text lines, of wire events and of ordered ones, written as bytes.
 
 Lives here: the form of a line and Go's quoting. Never here: names (they come as pieces), sentences, errors.
 """
@@ -8,7 +8,10 @@ from libc.string cimport memcpy
 from gotrace._generated cimport (
     CUT_BATCH, CUT_HEADER, CUT_MARK, CUT_VARINT, FAULT, FULL, MAX_BATCH_SIZE, BATCH_TOO_BIG, MAX_FRAMES,
     MAX_STRING, MORE, NOT_A_BATCH, OK, STACK_TOO_DEEP, STRING_CUT, STRING_TOO_LONG, UNKNOWN_EVENT,
-    UNTIMED_EVENT, VARINT_OVERFLOW,
+    UNTIMED_EVENT, VARINT_OVERFLOW, NAME, ORDERED, RAW_FRAME, RAW_STACK, RAW_STRING, RESOURCE_NONE, RESOURCE_PROC,
+    EVENT_EXPERIMENTAL, EVENT_LABEL, EVENT_LOG, EVENT_METRIC, EVENT_RANGE_BEGIN, EVENT_RANGE_END, EVENT_STACK_SAMPLE,
+    EVENT_STATE_TRANSITION, EVENT_SYNC, EVENT_TASK_BEGIN, EVENT_TASK_END, EV_GC_SWEEP_END, EV_GO_CREATE,
+    EV_GO_CREATE_BLOCKED, EV_STW_BEGIN, EV_STW_END,
 )
 from gotrace._varint cimport CUT, read_uvarint
 
@@ -21,6 +24,8 @@ cdef enum:
     N_PIECES = 6        # a name and up to five arguments
     LINE = 400          # bytes that the longest line without data and frames stays below
     FRAME = 120         # and the longest frame
+    PARSED_LINE = 16384     # the same of parsed lines: two quoted strings
+    PARSED_FRAME = 2200     # and of a frame with its two strings
     # Places in the state of wire().
     GENERATION = 0
     M = 1
@@ -30,17 +35,36 @@ cdef const char *HEX = "0123456789abcdef"
 cdef const char *ESCAPES = "abtnvfr"        # of bytes 7 to 13
 
 
+cdef uint8_t[200] PAIRS      # "00" to "99"
+for _i in range(100):
+    PAIRS[2 * _i] = 48 + _i // 10
+    PAIRS[2 * _i + 1] = 48 + _i % 10
+
+
 cdef inline uint8_t *put_number(uint8_t *out, uint64_t value) noexcept nogil:
     cdef uint8_t digits[20]
     cdef int n = 20
-    while True:
+    cdef uint64_t rest
+    while value >= 100:
+        n -= 2
+        rest = value // 100
+        memcpy(&digits[n], &PAIRS[2 * (value - 100 * rest)], 2)
+        value = rest
+    if value >= 10:
+        n -= 2
+        memcpy(&digits[n], &PAIRS[2 * value], 2)
+    else:
         n -= 1
-        digits[n] = <uint8_t> (48 + value % 10)
-        value //= 10
-        if value == 0:
-            break
+        digits[n] = <uint8_t> (48 + value)
     memcpy(out, &digits[n], 20 - n)
     return out + 20 - n
+
+
+cdef inline uint8_t *put_signed(uint8_t *out, int64_t value) noexcept nogil:
+    if value >= 0:
+        return put_number(out, <uint64_t> value)
+    out[0] = 45
+    return put_number(out + 1, 0 - <uint64_t> value)
 
 
 cdef inline uint8_t *put_hex(uint8_t *out, uint8_t letter, uint32_t value, int n) noexcept nogil:
@@ -124,6 +148,233 @@ cdef uint8_t *put_quoted(uint8_t *out, const uint8_t *p, Py_ssize_t size, const 
         i += n
     out[0] = 34
     return out + 1
+
+
+cdef struct Words:
+    # Where the text of rows comes from.
+    const uint8_t *data
+    const RAW_STRING *strings
+    int string_base
+    const NAME *names
+    const uint8_t *letters
+    const RAW_STACK *stacks
+    int stack_base
+    const RAW_FRAME *frames
+    const int64_t *frame_first
+    const int64_t *functions
+    const int64_t *files
+
+
+cdef inline const uint8_t *word(const Words *w, int32_t row, Py_ssize_t *size) noexcept nogil:
+    """The bytes of a row of strings, or of a name."""
+    cdef const NAME *name
+    cdef const RAW_STRING *string
+    if row < 0:
+        name = &w.names[-1 - row]
+        size[0] = name.length
+        return w.letters + name.at
+    if row == 0:
+        size[0] = 0
+        return w.letters
+    string = &w.strings[row - w.string_base]
+    size[0] = string.length
+    return w.data + string.at
+
+
+cdef inline uint8_t *put_piece(uint8_t *out, const uint8_t *pieces, const int32_t *bounds) noexcept nogil:
+    memcpy(out, pieces + bounds[0], bounds[1] - bounds[0])
+    return out + bounds[1] - bounds[0]
+
+
+cdef uint8_t *put_frames(uint8_t *out, const Words *w, int32_t stack) noexcept nogil:
+    """Two lines for each frame of a row of stacks."""
+    cdef int64_t i, first, string
+    cdef int half, n, shift
+    cdef uint64_t pc
+    if stack == 0:
+        return out
+    first = w.stacks[stack - w.stack_base].first
+    for i in range(first, first + w.stacks[stack - w.stack_base].n_frames):
+        for half in range(2):
+            out[0] = 9
+            out[half] = 9
+            out += 1 + half
+            string = w.files[i] if half else w.functions[i]
+            if string >= 0:
+                memcpy(out, w.data + w.strings[string].at, w.strings[string].length)
+                out += w.strings[string].length
+            if half:
+                out[0] = 58
+                out = put_number(out + 1, w.frames[w.frame_first[i]].line)
+            else:
+                memcpy(out, b" @ 0x", 5)
+                out += 5
+                pc = w.frames[i].pc
+                n = 1
+                while n < 16 and pc >> (4 * n):
+                    n += 1
+                for shift in range(4 * (n - 1), -1, -4):
+                    out[0] = <uint8_t> HEX[(pc >> shift) & 15]
+                    out += 1
+            out[0] = 10
+            out += 1
+    return out
+
+
+def parsed(const ORDERED[::1] rows, Py_ssize_t at, const uint8_t[::1] data, const RAW_STRING[::1] strings,
+           int string_base, const NAME[::1] names, const uint8_t[::1] letters, const RAW_STACK[::1] stacks,
+           int stack_base, const RAW_FRAME[::1] frames, const int64_t[::1] frame_first, const int64_t[::1] functions,
+           const int64_t[::1] files, const uint8_t[::1] pieces, const int32_t[:, ::1] bounds,
+           const int32_t[:, ::1] words, const uint8_t[::1] n_args, const uint8_t[::1] clocks,
+           const int64_t[::1] clock_at, const uint32_t[:, ::1] ranges, uint8_t[::1] text):
+    """Write the lines of rows[at:] until text is nearly full; ``(bytes of text, at)``.
+
+    ``bounds[type, i]`` to ``bounds[type, i + 1]`` is piece i of a type's line; ``words[i]`` bounds what says kind i,
+    ``words[32 + i]`` GoState i, ``words[48 + i]`` ProcState i. ``clocks[clock_at[i]:clock_at[i + 1]]`` ends the line
+    of the Sync of generation i. ``text`` must have room for a line with two stacks.
+    """
+    cdef Words w
+    cdef const ORDERED *row
+    cdef const uint8_t *piece = &pieces[0]
+    cdef const int32_t *bound
+    cdef uint8_t *out = &text[0]
+    cdef uint8_t *stop = out + text.shape[0]
+    cdef const uint8_t *p
+    cdef Py_ssize_t size = 0, need
+    cdef int kind, i, n
+    cdef bint transition_stack
+    w.data = &data[0]
+    w.strings = &strings[0]
+    w.string_base = string_base
+    w.names = &names[0]
+    w.letters = &letters[0]
+    w.stacks = &stacks[0]
+    w.stack_base = stack_base
+    w.frames = &frames[0]
+    w.frame_first = &frame_first[0]
+    w.functions = &functions[0]
+    w.files = &files[0]
+    with nogil:
+        while at < rows.shape[0]:
+            row = &rows[at]
+            kind = row.kind
+            need = PARSED_LINE
+            if row.stack:
+                need += w.stacks[row.stack - stack_base].n_frames * <Py_ssize_t> PARSED_FRAME
+            if row.stack2:
+                need += w.stacks[row.stack2 - stack_base].n_frames * <Py_ssize_t> PARSED_FRAME
+            if stop - out < need:
+                break
+            at += 1
+            bound = &bounds[row.type, 0]
+            memcpy(out, b"M=", 2)
+            out = put_signed(out + 2, row.m)
+            memcpy(out, b" P=", 3)
+            out = put_signed(out + 3, row.p)
+            memcpy(out, b" G=", 3)
+            out = put_signed(out + 3, row.g)
+            out = put_piece(out, piece, &words[kind, 0])
+            out = put_signed(out, row.time)
+            transition_stack = False
+            if kind == EVENT_EXPERIMENTAL or kind == EVENT_METRIC:
+                n = n_args[row.type] - 1 if kind == EVENT_EXPERIMENTAL else 1
+                for i in range(n):
+                    out = put_piece(out, piece, bound + i)
+                    out = put_number(out, <uint64_t> row.args[i])
+                out = put_piece(out, piece, bound + n)
+            elif kind == EVENT_STATE_TRANSITION:
+                if row.resource == RESOURCE_PROC:
+                    memcpy(out, b" ProcID=", 8)
+                    out += 8
+                else:
+                    memcpy(out, b" GoID=", 6)
+                    out += 6
+                out = put_signed(out, row.args[0])
+                out[0] = 32
+                n = 48 if row.resource == RESOURCE_PROC else 32
+                out = put_piece(out + 1, piece, &words[n + row.old, 0])
+                memcpy(out, b"->", 2)
+                out = put_piece(out + 2, piece, &words[n + row.new, 0])
+                memcpy(out, b" Reason=", 8)
+                p = word(&w, row.name, &size)
+                out = put_quoted(out + 8, p, size, ranges)
+                transition_stack = row.stack2 or (row.part == 0 and (
+                    row.type == EV_GO_CREATE or row.type == EV_GO_CREATE_BLOCKED))
+            elif EVENT_RANGE_BEGIN <= kind <= EVENT_RANGE_END:
+                out = put_piece(out, piece, bound)
+                n = 1
+                if row.type == EV_STW_BEGIN or row.type == EV_STW_END:
+                    p = word(&w, row.name, &size)
+                    out -= 1
+                    p = put_quoted(out, p, size, ranges)
+                    out[0] = 40         # the bracket that the opening quote overwrote
+                    out += p - out - 1
+                    memcpy(out, b")\" Scope=", 9)
+                    out += 9
+                if row.resource == RESOURCE_NONE:
+                    memcpy(out, b"None", 4)
+                    out += 4
+                else:
+                    if row.resource == RESOURCE_PROC:
+                        memcpy(out, b"Proc(", 5)
+                        out += 5
+                    else:
+                        memcpy(out, b"Goroutine(", 10)
+                        out += 10
+                    out = put_signed(out, row.args[0])
+                    out[0] = 41
+                    out += 1
+                out = put_piece(out, piece, bound + 1)
+                if row.type == EV_GC_SWEEP_END:
+                    out = put_number(out, <uint64_t> row.args[1])
+                    out = put_piece(out, piece, bound + 2)
+                    out = put_number(out, <uint64_t> row.args[2])
+                    out = put_piece(out, piece, bound + 3)
+            elif kind == EVENT_LABEL:
+                memcpy(out, b" Label=", 7)
+                p = word(&w, row.name, &size)
+                out = put_quoted(out + 7, p, size, ranges)
+                memcpy(out, b" Resource=Goroutine(", 20)
+                out = put_signed(out + 20, row.args[0])
+                out[0] = 41
+                out += 1
+            elif EVENT_TASK_BEGIN <= kind <= EVENT_LOG:
+                if kind <= EVENT_TASK_END:
+                    memcpy(out, b" ID=", 4)
+                    out = put_number(out + 4, <uint64_t> row.args[0])
+                    memcpy(out, b" Parent=", 8)
+                    out = put_number(out + 8, <uint64_t> row.args[1])
+                else:
+                    memcpy(out, b" Task=", 6)
+                    out = put_number(out + 6, <uint64_t> row.args[0])
+                if kind == EVENT_LOG:
+                    memcpy(out, b" Category=", 10)
+                    out += 10
+                else:
+                    memcpy(out, b" Type=", 6)
+                    out += 6
+                p = word(&w, row.name, &size)
+                out = put_quoted(out, p, size, ranges)
+                if kind == EVENT_LOG:
+                    memcpy(out, b" Message=", 9)
+                    p = word(&w, row.text, &size)
+                    out = put_quoted(out + 9, p, size, ranges)
+            elif kind == EVENT_SYNC:
+                memcpy(out, b" N=", 3)
+                out = put_number(out + 3, <uint64_t> row.args[0])
+                if row.args[1]:
+                    n = <int> (clock_at[row.args[1]] - clock_at[row.args[1] - 1])
+                    memcpy(out, &clocks[0] + clock_at[row.args[1] - 1], n)
+                    out += n
+            if transition_stack:
+                memcpy(out, b"\nTransitionStack=\n", 18)
+                out = put_frames(out + 18, &w, row.stack2)
+            if row.stack or kind == EVENT_STACK_SAMPLE:
+                memcpy(out, b"\nStack=\n", 8)
+                out = put_frames(out + 8, &w, row.stack)
+            out[0] = 10
+            out += 1
+    return out - &text[0], at
 
 
 def quote(const uint8_t[::1] data, const uint32_t[:, ::1] ranges, uint8_t[::1] out):

@@ -116,6 +116,18 @@ SAMPLE = _aligned(
     ("p", "i4"),  # proc; -1 none
     ("generation", "u4"),  # low 32 bits of its number
 )
+EVENT = _aligned(
+    ("time", "i8"),  # ns, strictly rising
+    ("offset", "i8"),  # byte in the file; -1 Sync
+    ("g", "i8"),  # goroutine before the event's own effect; -1 none
+    ("m", "i8"),  # thread, as g
+    ("stack", "i4"),  # row of stacks
+    ("p", "i4"),  # proc, as g
+    ("generation", "u4"),  # low 32 bits of its number
+    ("kind", "u1"),  # Kind
+    ("type", "u1"),  # wire type; 7 CPU sample, 255 Sync
+    ("part", "u1"),  # 0; 1, 2 for rows that a wire event adds
+)
 HEAP = _aligned(
     ("name", "O"),  # str
     ("inuse_objects", "i8"),
@@ -158,7 +170,7 @@ RAW_STRING = _aligned(
     ("id", "u8"),
     ("offset", "i8"),  # absolute byte of the record
     ("at", "i8"),  # buffer index of its bytes
-    ("size", "i4"),
+    ("length", "i4"),
     ("gen", "i4"),  # row of GEN
 )
 RAW_STACK = _aligned(
@@ -334,3 +346,128 @@ COUNTS = _aligned(
     ("start_objects", "i8"),
     ("start_bytes", "i8"),
 )
+
+# --- the ordering -------------------------------------------------------------------------------------------
+# Ids are signed here, as Go has them: the state machine compares them and never computes with them.
+
+ORDERED = _aligned(  # an ordered event and all that it learned; begins like EVENT
+    ("time", "i8"),
+    ("offset", "i8"),
+    ("g", "i8"),
+    ("m", "i8"),
+    ("stack", "i4"),
+    ("p", "i4"),
+    ("generation", "u4"),
+    ("kind", "u1"),
+    ("type", "u1"),
+    ("part", "u1"),
+    ("resource", "u1"),  # Resource: what args[0] of a transition or range names
+    # As on the wire, but: transitions and ranges begin with the resource's id (then what a sweep swept and
+    # reclaimed), tasks have id and parent, regions and logs the task, a Sync its number and its row of GEN + 1.
+    ("args", "i8", (4,)),
+    ("stack2", "i4"),  # row of stacks: of the resource
+    ("name", "i4"),  # row of strings; below 0: the name ~name of the whole trace
+    ("text", "i4"),  # row of strings: message of a log
+    ("old", "u1"),  # GoState or ProcState before
+    ("new", "u1"),  # and after
+)
+DECODED = _aligned(
+    ("time", "i8"),  # ns
+    ("offset", "i8"),  # absolute byte
+    ("args", "i8", (4,)),
+    ("type", "u1"),
+)
+SPEC = _aligned(  # what the ordering asks of an event type
+    ("kind", "u1"),
+    ("rule", "u1"),
+    ("start", "u1"),  # type of the event that begins what this one ends or continues
+    ("n_args", "u1"),
+    ("creates", "u1"),  # 1: the state must have room
+    ("stack", "i1"),  # places of arguments: the context's stack; -1 none
+    ("stack2", "i1"),  # another stack
+    ("string", "i1"),
+    ("string2", "i1"),
+    ("needs", "u1", (3,)),  # of thread, proc, goroutine: 0 either, 1 required, 2 forbidden
+)
+CURSOR = _aligned(  # place in the events of a run
+    ("at", "i4"),  # row of DECODED
+    ("end", "i4"),  # and behind the last one there is
+    ("first", "i4"),  # its part of the pool
+    ("m", "i4"),  # row of M_STATE
+)
+PLACE = _aligned(  # of the hash table of all ids
+    ("key", "i8"),
+    ("row", "i4"),  # of the table that kind names; 0 this place is empty
+    ("kind", "i4"),
+)
+G_STATE = _aligned(
+    ("id", "i8"),
+    ("generation", "i8"),  # of its sequence number
+    ("seq", "i8"),
+    ("regions", "i4"),  # innermost open region, 0 none; of a free row the next free one
+    ("ranges", "i4"),  # first open range; 0 none
+    ("status", "u1"),  # GoStatus
+)
+P_STATE = _aligned(
+    ("id", "i8"),
+    ("generation", "i8"),
+    ("seq", "i8"),
+    ("ranges", "i4"),
+    ("status", "u1"),  # ProcStatus
+)
+M_STATE = _aligned(
+    ("id", "i8"),
+    ("g", "i8"),  # -1 none
+    ("p", "i8"),  # -1 none
+    ("known", "u1"),  # 1: one of its events was tried, or a status named it
+)
+RANGE = _aligned(
+    ("description", "i8"),  # string id of what stopped the world, in the generation of the begin
+    ("name", "i4"),  # and the name it had; 0 none
+    ("next", "i4"),
+    ("type", "u1"),  # of the event that begins it
+)
+REGION = _aligned(
+    ("task", "i8"),
+    ("name", "i4"),
+    ("next", "i4"),
+)
+TASK = _aligned(
+    ("id", "i8"),
+    ("parent", "i8"),
+    ("name", "i4"),
+    ("next", "i4"),  # of a free row the next free one
+)
+NAME = _aligned(
+    ("key", "i8"),  # hash of its bytes
+    ("at", "i8"),  # place of its bytes in letters
+    ("length", "i4"),
+    ("row", "i4"),  # of strings, where it was first seen
+)
+SCHED = _aligned(  # what the machine knows beside its tables: one row
+    ("initial", "i8"),  # number of the generation in which the first event was tried
+    ("gc_seq", "i8"),
+    ("last", "i8"),  # ns: time of the last event
+    ("syncs", "i8"),
+    ("n_letters", "i8"),
+    ("n_ps", "i4"),  # rows in use, row 0 included
+    ("n_ms", "i4"),
+    ("n_names", "i4"),
+    ("n_places", "i4"),
+    ("free_g", "i4"),  # head of the list of free rows; 0 none
+    ("free_task", "i4"),
+    ("free_range", "i4"),
+    ("free_region", "i4"),
+    ("started", "u1"),  # 1: initial is known
+    ("gc", "u1"),  # GCPhase
+)
+
+
+class Key(IntEnum):
+    """Kinds of keys in the hash table of the ordering."""
+
+    G = 0
+    P = 1
+    M = 2
+    TASK = 3
+    NAME = 4

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace.dtypes import FAULT
+from gotrace.spec.enums import GoStatus, ProcStatus
 
 
 class TraceError(ValueError):
@@ -108,7 +109,23 @@ class GenerationError(TraceError):
 
 
 class OrderingError(TraceError):
-    """The events cannot have happened in any order."""
+    """The events cannot have happened in any order.
+
+    Attributes
+    ----------
+    frontier : list of str
+        What each waiting thread would do next, earliest first.
+    state : list of str
+        What was known of the goroutines, procs and threads concerned.
+    """
+
+    frontier: list[str]
+    state: list[str]
+
+    def __init__(self, detail: str, **where: Any) -> None:
+        super().__init__(detail, **where)
+        self.frontier = []
+        self.state = []
 
 
 class ExperimentError(TraceError):
@@ -134,6 +151,8 @@ class Status(IntEnum):
     GROW_LOOSE = 6
     GROW_CELLS = 7
     GROW_KEYS = 8
+    GROW_STATE = 9  # a table of the ordering has no room
+    WAIT = 10  # the event must wait for another thread
     CUT_VARINT = -1
     VARINT_OVERFLOW = -2
     CUT_BATCH = -3
@@ -170,6 +189,40 @@ class Status(IntEnum):
     NO_BATCHES = -34
     BAD_INFO = -35
     TYPE_NUMBER = -38
+    NEEDS_THREAD = -40
+    NEEDS_PROC = -41
+    NEEDS_GOROUTINE = -42
+    HAS_THREAD = -43
+    HAS_PROC = -44
+    HAS_GOROUTINE = -45
+    GO_STATUS_NUMBER = -46
+    PROC_STATUS_NUMBER = -47
+    GO_STATUS_DIFFERS = -48
+    PROC_STATUS_DIFFERS = -49
+    PROC_WITHOUT_THREAD = -50
+    UNKNOWN_PROC = -51
+    UNKNOWN_GOROUTINE = -52
+    LATE_GOROUTINE = -53
+    WRONG_PROC_STATUS = -54
+    WRONG_GO_STATUS = -55
+    GOROUTINE_EXISTS = -56
+    UNKNOWN_THREAD = -57
+    OTHER_PROC = -58
+    SYSCALL_WITHOUT_THREAD = -59
+    OTHER_GOROUTINE = -60
+    PROC_SEQ = -61
+    RANGE_OPEN = -62
+    RANGE_NOT_OPEN = -63
+    MARK_RUNS = -64
+    MARK_RUNS_NOT = -65
+    MARK_KNOWN = -66
+    TASK_ACTIVE = -67
+    UNKNOWN_NAME = -68
+    OTHER_REGION = -69
+    NO_RULE = -70
+    STUCK = -71
+    UNKNOWN_STRING_ARG = -72
+    UNKNOWN_STACK_ARG = -73
 
 
 _WORDS: dict[Status, tuple[type[TraceError], str]] = {
@@ -212,6 +265,40 @@ _WORDS: dict[Status, tuple[type[TraceError], str]] = {
     Status.NO_BATCHES: (TruncatedError, "the trace ends after its header"),
     Status.BAD_INFO: (ExperimentError, "alloc/free info batch with impossible value {detail}"),
     Status.TYPE_NUMBER: (ExperimentError, "a type's size {detail} is impossible"),
+    Status.NEEDS_THREAD: (OrderingError, "expected a thread but didn't have one"),
+    Status.NEEDS_PROC: (OrderingError, "expected a proc but didn't have one"),
+    Status.NEEDS_GOROUTINE: (OrderingError, "expected a goroutine but didn't have one"),
+    Status.HAS_THREAD: (OrderingError, "expected no thread but had M {detail}"),
+    Status.HAS_PROC: (OrderingError, "expected no proc but had P {detail}"),
+    Status.HAS_GOROUTINE: (OrderingError, "expected no goroutine but had G {detail}"),
+    Status.GO_STATUS_NUMBER: (OrderingError, "G {detail} has status {limit}, there is none such"),
+    Status.PROC_STATUS_NUMBER: (OrderingError, "P {detail} has status {limit}, there is none such"),
+    Status.GO_STATUS_DIFFERS: (OrderingError, "a status of G {detail} that contradicts its events: it says {go}"),
+    Status.PROC_STATUS_DIFFERS: (OrderingError, "a status of P {detail} that contradicts its events: it says {proc}"),
+    Status.PROC_WITHOUT_THREAD: (OrderingError, "P {detail} is in a syscall, but no thread has it"),
+    Status.UNKNOWN_PROC: (OrderingError, "P {detail} is unknown here"),
+    Status.UNKNOWN_GOROUTINE: (OrderingError, "G {detail} is unknown here"),
+    Status.LATE_GOROUTINE: (OrderingError, "G {detail} appears with a status, but nothing created it"),
+    Status.WRONG_PROC_STATUS: (OrderingError, "P {detail} is {proc} here"),
+    Status.WRONG_GO_STATUS: (OrderingError, "G {detail} is {go} here"),
+    Status.GOROUTINE_EXISTS: (OrderingError, "G {detail} is created, but it exists"),
+    Status.UNKNOWN_THREAD: (OrderingError, "a P is stolen from M {detail}, which is unknown here"),
+    Status.OTHER_PROC: (OrderingError, "P {detail} is stolen from a thread that has P {signed}"),
+    Status.SYSCALL_WITHOUT_THREAD: (OrderingError, "G {detail} is in a syscall, but on no thread"),
+    Status.OTHER_GOROUTINE: (OrderingError, "G {detail} is in a syscall on a thread that has G {signed}"),
+    Status.PROC_SEQ: (OrderingError, "a syscall begins with sequence number {detail} of its P behind {limit}"),
+    Status.RANGE_OPEN: (OrderingError, "the range is open already"),
+    Status.RANGE_NOT_OPEN: (OrderingError, "the range is not open"),
+    Status.MARK_RUNS: (OrderingError, "the mark phase runs already"),
+    Status.MARK_RUNS_NOT: (OrderingError, "the mark phase does not run"),
+    Status.MARK_KNOWN: (OrderingError, "the mark phase is active in the first generation, after its begin or end"),
+    Status.TASK_ACTIVE: (OrderingError, "task {detail} begins, but it is active"),
+    Status.UNKNOWN_NAME: (OrderingError, "unknown string id {detail} as a name"),
+    Status.OTHER_REGION: (OrderingError, "the region that ends is not the innermost one"),
+    Status.NO_RULE: (OrderingError, "events of this type cannot stand among others"),
+    Status.STUCK: (OrderingError, "broken trace: no thread's next event can come next"),
+    Status.UNKNOWN_STRING_ARG: (TableError, "unknown string id {detail}"),
+    Status.UNKNOWN_STACK_ARG: (TableError, "unknown stack id {detail}"),
 }
 
 
@@ -228,7 +315,18 @@ def words(fault: np.void) -> tuple[type[TraceError], str]:
     if status not in _WORDS:
         raise InternalError(f"kernel stopped with status {status!r} where no wish is allowed")
     kind, sentence = _WORDS[status]
-    return kind, sentence.format(detail=int(fault["detail"]), limit=int(fault["limit"]))
+    detail, limit = int(fault["detail"]), int(fault["limit"])
+    return kind, sentence.format(
+        detail=detail,
+        limit=limit,
+        signed=limit - (limit >> 63 << 64),
+        go=_name(GoStatus, limit),
+        proc=_name(ProcStatus, limit),
+    )
+
+
+def _name(statuses: type[IntEnum], number: int) -> str:
+    return statuses(number).name.lower().replace("_", " ") if number in statuses._value2member_map_ else str(number)
 
 
 def from_fault(fault: np.void, **where: Any) -> TraceError:

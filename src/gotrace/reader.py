@@ -16,10 +16,12 @@ from gotrace.dtypes import (
     ALLOC,
     CTX,
     DECODED,
+    EVENT,
     EXPERIMENTAL,
     FRAME,
     GEN,
     GENERATION,
+    ORDERED,
     SAMPLE,
     STACK,
     STRING,
@@ -33,6 +35,7 @@ from gotrace.errors import ExperimentError, InternalError, Status, TraceError, n
 from gotrace.experiments import ExperimentData, Registry
 from gotrace.experiments.allocfree import DEFAULT_INFO, AllocFreeData, Info, TypeTable
 from gotrace.heap import LiveHeap
+from gotrace.ordering.drive import Order
 from gotrace.slabs import Rows, Runs, Slab, group_runs, read_slabs
 from gotrace.source import Source
 from gotrace.spec import tables as spec_tables
@@ -359,6 +362,45 @@ class ExperimentalBuilder(Builder):
             yield rows
 
 
+class EventBuilder(Builder):
+    """Rows of EVENT: every event in order."""
+
+    dtype = EVENT
+    _AS_EVENTS = np.dtype({"names": ["event"], "formats": [EVENT], "offsets": [0], "itemsize": ORDERED.itemsize})
+
+    def __init__(self, shared: Pass, length: int) -> None:
+        self._chunks = _Chunks(EVENT, length)
+        self._order = Order(shared.registry)
+        self._refused = False
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Order a part's events and yield full chunks of rows."""
+        try:
+            for rows in self._order.run(part):
+                yield from self._take(rows)
+        except TraceError:
+            self._refused = True
+            raise
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield the Sync that ends the trace, unless its events did not get that far, and what is left."""
+        if not self._refused:
+            yield from self._take(self._order.finish())
+        rows = self._chunks.take()
+        if len(rows):
+            yield rows
+
+    def _take(self, rows: Rows) -> Iterator[Rows]:
+        events = rows.view(self._AS_EVENTS)["event"]
+        while len(events):
+            room = self._chunks.room()
+            n = min(len(room), len(events))
+            room[:n] = events[:n]
+            self._chunks.add(n)
+            yield from self._chunks.full()
+            events = events[n:]
+
+
 class GenerationBuilder(Builder):
     """Rows of GENERATION; counts every event on the way."""
 
@@ -572,6 +614,7 @@ BUILDERS: dict[str, Callable[[Pass, int], Builder]] = {
     "spans": lambda shared, length: AllocBuilder(shared, length, (What.SPAN,)),
     "goroutine_stacks": lambda shared, length: AllocBuilder(shared, length, (What.STACK,)),
     "experimental": ExperimentalBuilder,
+    "events": EventBuilder,
     "types": TypeBuilder,
     "generations": GenerationBuilder,
     "strings": StringBuilder,
@@ -593,6 +636,7 @@ DTYPES: dict[str, np.dtype[np.void]] = {
     "spans": _without(ALLOC, "what", "type", "inset"),
     "goroutine_stacks": _without(ALLOC, "what", "type", "spanclass", "inset"),
     "experimental": EXPERIMENTAL,
+    "events": EVENT,
     "types": TYPE,
     "generations": GENERATION,
     "strings": STRING,

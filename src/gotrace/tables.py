@@ -89,7 +89,7 @@ class Tables:
         """Decode one string; bytes that are no UTF-8 come as surrogate escapes."""
         if row < 0:
             return ""
-        at, size = int(self.strings[row]["at"]), int(self.strings[row]["size"])
+        at, size = int(self.strings[row]["at"]), int(self.strings[row]["length"])
         return self.data[at : at + size].tobytes().decode("utf-8", "surrogateescape")
 
     def stack(self, row: int) -> list[Frame]:

@@ -18,8 +18,11 @@ from gotrace import header
 from gotrace.clock import Clock, to_ns, wall_ns
 from gotrace.dtypes import HeapSize
 from gotrace.errors import TraceError
+from gotrace.events import Event, Scene
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.heap import Heap, summarize
+from gotrace.ordering.drive import Order
+from gotrace.parsed import Lines
 from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, Part, Pass, read_parts
 from gotrace.slabs import Rows
 from gotrace.source import open_source
@@ -110,8 +113,13 @@ class Trace:
     ) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[Any]:
-        raise TypeError("ordered events are not built yet; iterate over a table, such as trace.iterate('allocs')")
+    def __iter__(self) -> Iterator[Event]:
+        """Yield every event in order, for people: a program reads table ``events``."""
+        lines = Lines(self.experiments)
+        for scene, rows in self._ordered(lines):
+            copy = rows.copy()
+            for i in range(len(copy)):
+                yield Event(copy[i : i + 1], scene)
 
     def close(self) -> None:
         """Close the input. Arrays that were handed out stay valid."""
@@ -144,6 +152,35 @@ class Trace:
         except TraceError as error:
             self._fail(error)
             raise
+
+    def _ordered(self, lines: Lines) -> Iterator[tuple[Scene, Rows]]:
+        """Yield all events as rows of ORDERED, each lot valid until the next one."""
+        order = Order(self.experiments)
+        scene = Scene(None, order, lines.of(None, order), self.experiments)
+        fault: TraceError | None = None
+        ordered = True  # a fault in what comes next stands behind a Sync, one among the events does not
+        try:
+            for part in self._parts():
+                if self._source.once:  # events may be kept, the window will not be
+                    part.tables.data = part.tables.data.copy()
+                scene = Scene(part, order, lines.of(part, order), self.experiments)
+                ordered = False
+                for rows in order.run(part):
+                    yield scene, rows
+                ordered = True
+        except TraceError as error:
+            self._fail(error)
+            if not ordered:
+                raise
+            fault = error
+        yield scene, order.finish()
+        if fault is not None:
+            raise fault
+
+    def _parsed(self) -> Iterator[bytes]:
+        """Yield Go's text of every event in order, in pieces."""
+        for scene, rows in self._ordered(Lines(self.experiments)):
+            yield from scene.lines.write(rows)
 
     def _new_pass(self) -> Pass:
         return Pass(self.experiments, self._warn)
@@ -362,6 +399,11 @@ class Trace:
     def experimental(self) -> Table:
         """Events of every experiment, raw."""
         return self._table("experimental")
+
+    @property
+    def events(self) -> Table:
+        """Every event, ordered and validated."""
+        return self._table("events")
 
     @property
     def types(self) -> Table:

@@ -124,17 +124,22 @@ def test_info_json(good: Path, plain: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_dump(good: Path) -> None:
+    wire = run("dump", "--mode", "wire", good)
+    assert wire.returncode == 0
+    assert wire.stdout.splitlines()[1] == b"Frequency freq=15625000"
     done = run("dump", good)
     assert done.returncode == 0
-    assert done.stdout.splitlines()[1] == b"Frequency freq=15625000"
-    assert run("dump", "-", input=good.read_bytes()).stdout == done.stdout
+    assert done.stdout.splitlines()[0] == b"M=-1 P=-1 G=-1 Sync Time=6400 N=1"
+    for mode, text in (("wire", wire.stdout), ("parsed", done.stdout)):
+        assert run("dump", "--mode", mode, "-", input=good.read_bytes()).stdout == text
 
 
 def test_dump_of_damage(damaged: Path, good: Path) -> None:
-    done = run("dump", damaged)
-    assert done.returncode == 3
-    assert done.stdout == run("dump", good).stdout
-    assert b"expected a batch" in done.stderr
+    for mode in ("wire", "parsed"):
+        done = run("dump", "--mode", mode, damaged)
+        assert done.returncode == 3
+        assert done.stdout == run("dump", "--mode", mode, good).stdout
+        assert b"expected a batch" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["heap", "info", "dump"])

@@ -1,4 +1,4 @@
-"""Numbers with names: what Go's API calls kinds of events. Never here: behaviour."""
+"""Numbers with names: statuses on the wire, and what Go's API makes of them. Never here: behaviour."""
 
 from enum import IntEnum
 
@@ -21,3 +21,79 @@ class EventKind(IntEnum):
     LOG = 12
     STATE_TRANSITION = 13
     EXPERIMENTAL = 14
+
+
+class GoStatus(IntEnum):
+    """Status of a goroutine on the wire (FORMAT 6.1); FREE is ours, for a row without one."""
+
+    BAD = 0
+    RUNNABLE = 1
+    RUNNING = 2
+    SYSCALL = 3
+    WAITING = 4
+    FREE = 255
+
+
+class ProcStatus(IntEnum):
+    """Status of a proc on the wire."""
+
+    BAD = 0
+    RUNNING = 1
+    IDLE = 2
+    SYSCALL = 3
+    SYSCALL_ABANDONED = 4
+
+
+class GoState(IntEnum):
+    """Go's GoState (FORMAT 6.2)."""
+
+    UNDETERMINED = 0
+    NOT_EXIST = 1
+    RUNNABLE = 2
+    RUNNING = 3
+    WAITING = 4
+    SYSCALL = 5
+
+
+class ProcState(IntEnum):
+    """Go's ProcState."""
+
+    UNDETERMINED = 0
+    NOT_EXIST = 1
+    RUNNING = 2
+    IDLE = 3
+
+
+class Resource(IntEnum):
+    """Go's ResourceKind: what a transition or a range is about."""
+
+    NONE = 0
+    GOROUTINE = 1
+    PROC = 2
+    THREAD = 3
+
+
+class GCPhase(IntEnum):
+    """What the ordering knows of the concurrent mark phase."""
+
+    UNDETERMINED = 0
+    NOT_RUNNING = 1
+    RUNNING = 2
+
+
+class EventType(IntEnum):
+    """Wire types that kernels must know by name; SYNC is synthetic."""
+
+    CPU_SAMPLE = 7
+    PROC_STEAL = 12
+    GO_CREATE = 14
+    GO_START = 16
+    GO_DESTROY = 17
+    GO_STOP = 19
+    GO_BLOCK = 20
+    STW_BEGIN = 26
+    STW_END = 27
+    GC_SWEEP_END = 33
+    GO_SWITCH = 45
+    GO_CREATE_BLOCKED = 47
+    SYNC = 255

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gotrace.spec.enums import EventKind as K
+from gotrace.spec.rules import Rule as R
 
 ALLOC_FREE = 1  # number of the experiment
 
@@ -33,6 +34,10 @@ class EventSpec:
         Type of the event that begins what this one ends or continues; 0 if none.
     experiment : int
         Number of the experiment it belongs to; 0 for Go's own.
+    rule : Rule
+        How the state machine orders it.
+    creates : str
+        What it may add to the state: words of goroutine, proc, thread, range, region, task, name.
     frames, data : bool
         Whether stack frames, or counted bytes, follow the arguments.
     """
@@ -44,6 +49,8 @@ class EventSpec:
     kind: K | None = None
     start: int = 0
     experiment: int = 0
+    rule: R = R.NONE
+    creates: str = ""
     frames: bool = False
     data: bool = False
 
@@ -67,46 +74,108 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(6, "CPUSamples", ()),
     EventSpec(7, "CPUSample", ("time", "m", "p", "g", "stack"), kind=K.STACK_SAMPLE),
     EventSpec(8, "Frequency", ("freq",)),
-    EventSpec(9, "ProcsChange", ("dt", "procs_value", "stack"), kind=K.METRIC),
-    EventSpec(10, "ProcStart", ("dt", "p", "p_seq"), kind=K.STATE_TRANSITION),
-    EventSpec(11, "ProcStop", ("dt",), kind=K.STATE_TRANSITION),
-    EventSpec(12, "ProcSteal", ("dt", "p", "p_seq", "m"), kind=K.STATE_TRANSITION),
-    EventSpec(13, "ProcStatus", ("dt", "p", "pstatus"), kind=K.STATE_TRANSITION),
-    EventSpec(14, "GoCreate", ("dt", "new_g", "new_stack", "stack"), kind=K.STATE_TRANSITION),
-    EventSpec(15, "GoCreateSyscall", ("dt", "new_g"), kind=K.STATE_TRANSITION),
-    EventSpec(16, "GoStart", ("dt", "g", "g_seq"), kind=K.STATE_TRANSITION),
-    EventSpec(17, "GoDestroy", ("dt",), kind=K.STATE_TRANSITION),
-    EventSpec(18, "GoDestroySyscall", ("dt",), kind=K.STATE_TRANSITION),
-    EventSpec(19, "GoStop", ("dt", "reason_string", "stack"), kind=K.STATE_TRANSITION),
-    EventSpec(20, "GoBlock", ("dt", "reason_string", "stack"), kind=K.STATE_TRANSITION),
-    EventSpec(21, "GoUnblock", ("dt", "g", "g_seq", "stack"), kind=K.STATE_TRANSITION),
-    EventSpec(22, "GoSyscallBegin", ("dt", "p_seq", "stack"), kind=K.STATE_TRANSITION),
-    EventSpec(23, "GoSyscallEnd", ("dt",), kind=K.STATE_TRANSITION, start=22),
-    EventSpec(24, "GoSyscallEndBlocked", ("dt",), kind=K.STATE_TRANSITION, start=22),
-    EventSpec(25, "GoStatus", ("dt", "g", "m", "gstatus"), kind=K.STATE_TRANSITION),
-    EventSpec(26, "STWBegin", ("dt", "kind_string", "stack"), kind=K.RANGE_BEGIN),
-    EventSpec(27, "STWEnd", ("dt",), kind=K.RANGE_END, start=26),
-    EventSpec(28, "GCActive", ("dt", "gc_seq"), kind=K.RANGE_ACTIVE, start=29),
-    EventSpec(29, "GCBegin", ("dt", "gc_seq", "stack"), kind=K.RANGE_BEGIN),
-    EventSpec(30, "GCEnd", ("dt", "gc_seq"), kind=K.RANGE_END, start=29),
-    EventSpec(31, "GCSweepActive", ("dt", "p"), kind=K.RANGE_ACTIVE, start=32),
-    EventSpec(32, "GCSweepBegin", ("dt", "stack"), kind=K.RANGE_BEGIN),
-    EventSpec(33, "GCSweepEnd", ("dt", "swept_value", "reclaimed_value"), kind=K.RANGE_END, start=32),
-    EventSpec(34, "GCMarkAssistActive", ("dt", "g"), kind=K.RANGE_ACTIVE, start=35),
-    EventSpec(35, "GCMarkAssistBegin", ("dt", "stack"), kind=K.RANGE_BEGIN),
-    EventSpec(36, "GCMarkAssistEnd", ("dt",), kind=K.RANGE_END, start=35),
-    EventSpec(37, "HeapAlloc", ("dt", "heapalloc_value"), kind=K.METRIC),
-    EventSpec(38, "HeapGoal", ("dt", "heapgoal_value"), kind=K.METRIC),
-    EventSpec(39, "GoLabel", ("dt", "label_string"), kind=K.LABEL),
-    EventSpec(40, "UserTaskBegin", ("dt", "task", "parent_task", "name_string", "stack"), kind=K.TASK_BEGIN),
-    EventSpec(41, "UserTaskEnd", ("dt", "task", "stack"), kind=K.TASK_END),
-    EventSpec(42, "UserRegionBegin", ("dt", "task", "name_string", "stack"), kind=K.REGION_BEGIN),
-    EventSpec(43, "UserRegionEnd", ("dt", "task", "name_string", "stack"), kind=K.REGION_END, start=42),
-    EventSpec(44, "UserLog", ("dt", "task", "key_string", "value_string", "stack"), kind=K.LOG),
-    EventSpec(45, "GoSwitch", ("dt", "g", "g_seq"), since=23, kind=K.STATE_TRANSITION),
-    EventSpec(46, "GoSwitchDestroy", ("dt", "g", "g_seq"), since=23, kind=K.STATE_TRANSITION),
-    EventSpec(47, "GoCreateBlocked", ("dt", "new_g", "new_stack", "stack"), since=23, kind=K.STATE_TRANSITION),
-    EventSpec(48, "GoStatusStack", ("dt", "g", "m", "gstatus", "stack"), since=23, kind=K.STATE_TRANSITION),
+    EventSpec(9, "ProcsChange", ("dt", "procs_value", "stack"), kind=K.METRIC, rule=R.USER),
+    EventSpec(10, "ProcStart", ("dt", "p", "p_seq"), kind=K.STATE_TRANSITION, rule=R.PROC_START),
+    EventSpec(11, "ProcStop", ("dt",), kind=K.STATE_TRANSITION, rule=R.PROC_STOP),
+    EventSpec(12, "ProcSteal", ("dt", "p", "p_seq", "m"), kind=K.STATE_TRANSITION, rule=R.PROC_STEAL),
+    EventSpec(13, "ProcStatus", ("dt", "p", "pstatus"), kind=K.STATE_TRANSITION, rule=R.PROC_STATUS, creates="proc"),
+    EventSpec(
+        14,
+        "GoCreate",
+        ("dt", "new_g", "new_stack", "stack"),
+        kind=K.STATE_TRANSITION,
+        rule=R.GO_CREATE,
+        creates="goroutine",
+    ),
+    EventSpec(
+        15, "GoCreateSyscall", ("dt", "new_g"), kind=K.STATE_TRANSITION, rule=R.GO_CREATE_SYSCALL, creates="goroutine"
+    ),
+    EventSpec(16, "GoStart", ("dt", "g", "g_seq"), kind=K.STATE_TRANSITION, rule=R.GO_START),
+    EventSpec(17, "GoDestroy", ("dt",), kind=K.STATE_TRANSITION, rule=R.GO_LEAVE),
+    EventSpec(18, "GoDestroySyscall", ("dt",), kind=K.STATE_TRANSITION, rule=R.GO_DESTROY_SYSCALL),
+    EventSpec(19, "GoStop", ("dt", "reason_string", "stack"), kind=K.STATE_TRANSITION, rule=R.GO_LEAVE),
+    EventSpec(20, "GoBlock", ("dt", "reason_string", "stack"), kind=K.STATE_TRANSITION, rule=R.GO_LEAVE),
+    EventSpec(21, "GoUnblock", ("dt", "g", "g_seq", "stack"), kind=K.STATE_TRANSITION, rule=R.GO_UNBLOCK),
+    EventSpec(22, "GoSyscallBegin", ("dt", "p_seq", "stack"), kind=K.STATE_TRANSITION, rule=R.GO_SYSCALL_BEGIN),
+    EventSpec(23, "GoSyscallEnd", ("dt",), kind=K.STATE_TRANSITION, start=22, rule=R.GO_SYSCALL_END),
+    EventSpec(24, "GoSyscallEndBlocked", ("dt",), kind=K.STATE_TRANSITION, start=22, rule=R.GO_SYSCALL_END_BLOCKED),
+    EventSpec(
+        25,
+        "GoStatus",
+        ("dt", "g", "m", "gstatus"),
+        kind=K.STATE_TRANSITION,
+        rule=R.GO_STATUS,
+        creates="goroutine thread",
+    ),
+    EventSpec(
+        26, "STWBegin", ("dt", "kind_string", "stack"), kind=K.RANGE_BEGIN, rule=R.GO_RANGE_BEGIN, creates="range name"
+    ),
+    EventSpec(27, "STWEnd", ("dt",), kind=K.RANGE_END, start=26, rule=R.GO_RANGE_END),
+    EventSpec(28, "GCActive", ("dt", "gc_seq"), kind=K.RANGE_ACTIVE, start=29, rule=R.GC_ACTIVE),
+    EventSpec(29, "GCBegin", ("dt", "gc_seq", "stack"), kind=K.RANGE_BEGIN, rule=R.GC_BEGIN),
+    EventSpec(30, "GCEnd", ("dt", "gc_seq"), kind=K.RANGE_END, start=29, rule=R.GC_END),
+    EventSpec(
+        31, "GCSweepActive", ("dt", "p"), kind=K.RANGE_ACTIVE, start=32, rule=R.PROC_RANGE_ACTIVE, creates="range"
+    ),
+    EventSpec(32, "GCSweepBegin", ("dt", "stack"), kind=K.RANGE_BEGIN, rule=R.PROC_RANGE_BEGIN, creates="range"),
+    EventSpec(
+        33, "GCSweepEnd", ("dt", "swept_value", "reclaimed_value"), kind=K.RANGE_END, start=32, rule=R.PROC_RANGE_END
+    ),
+    EventSpec(
+        34, "GCMarkAssistActive", ("dt", "g"), kind=K.RANGE_ACTIVE, start=35, rule=R.GO_RANGE_ACTIVE, creates="range"
+    ),
+    EventSpec(35, "GCMarkAssistBegin", ("dt", "stack"), kind=K.RANGE_BEGIN, rule=R.GO_RANGE_BEGIN, creates="range"),
+    EventSpec(36, "GCMarkAssistEnd", ("dt",), kind=K.RANGE_END, start=35, rule=R.GO_RANGE_END),
+    EventSpec(37, "HeapAlloc", ("dt", "heapalloc_value"), kind=K.METRIC, rule=R.ON_PROC),
+    EventSpec(38, "HeapGoal", ("dt", "heapgoal_value"), kind=K.METRIC, rule=R.ON_PROC),
+    EventSpec(39, "GoLabel", ("dt", "label_string"), kind=K.LABEL, rule=R.USER),
+    EventSpec(
+        40,
+        "UserTaskBegin",
+        ("dt", "task", "parent_task", "name_string", "stack"),
+        kind=K.TASK_BEGIN,
+        rule=R.TASK_BEGIN,
+        creates="task name",
+    ),
+    EventSpec(41, "UserTaskEnd", ("dt", "task", "stack"), kind=K.TASK_END, rule=R.TASK_END),
+    EventSpec(
+        42,
+        "UserRegionBegin",
+        ("dt", "task", "name_string", "stack"),
+        kind=K.REGION_BEGIN,
+        rule=R.REGION_BEGIN,
+        creates="region name",
+    ),
+    EventSpec(
+        43,
+        "UserRegionEnd",
+        ("dt", "task", "name_string", "stack"),
+        kind=K.REGION_END,
+        start=42,
+        rule=R.REGION_END,
+        creates="name",
+    ),
+    EventSpec(44, "UserLog", ("dt", "task", "key_string", "value_string", "stack"), kind=K.LOG, rule=R.USER),
+    EventSpec(45, "GoSwitch", ("dt", "g", "g_seq"), since=23, kind=K.STATE_TRANSITION, rule=R.GO_SWITCH),
+    EventSpec(46, "GoSwitchDestroy", ("dt", "g", "g_seq"), since=23, kind=K.STATE_TRANSITION, rule=R.GO_SWITCH),
+    EventSpec(
+        47,
+        "GoCreateBlocked",
+        ("dt", "new_g", "new_stack", "stack"),
+        since=23,
+        kind=K.STATE_TRANSITION,
+        rule=R.GO_CREATE,
+        creates="goroutine",
+    ),
+    EventSpec(
+        48,
+        "GoStatusStack",
+        ("dt", "g", "m", "gstatus", "stack"),
+        since=23,
+        kind=K.STATE_TRANSITION,
+        rule=R.GO_STATUS,
+        creates="goroutine thread",
+    ),
     EventSpec(49, "ExperimentalBatch", ("exp", "gen", "m", "time"), since=23, data=True),
     EventSpec(50, "Sync", (), since=25),
     EventSpec(51, "ClockSnapshot", ("dt", "mono", "sec", "nsec"), since=25),
@@ -115,7 +184,13 @@ EVENTS: tuple[EventSpec, ...] = (
 
 ALLOC_FREE_EVENTS: tuple[EventSpec, ...] = (
     EventSpec(
-        128, "Span", ("dt", "id", "npages_value", "kindclass"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE
+        128,
+        "Span",
+        ("dt", "id", "npages_value", "kindclass"),
+        since=23,
+        kind=K.EXPERIMENTAL,
+        experiment=ALLOC_FREE,
+        rule=R.EXPERIMENT,
     ),
     EventSpec(
         129,
@@ -124,12 +199,61 @@ ALLOC_FREE_EVENTS: tuple[EventSpec, ...] = (
         since=23,
         kind=K.EXPERIMENTAL,
         experiment=ALLOC_FREE,
+        rule=R.EXPERIMENT,
     ),
-    EventSpec(130, "SpanFree", ("dt", "id"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
-    EventSpec(131, "HeapObject", ("dt", "id", "type"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
-    EventSpec(132, "HeapObjectAlloc", ("dt", "id", "type"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
-    EventSpec(133, "HeapObjectFree", ("dt", "id"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
-    EventSpec(134, "GoroutineStack", ("dt", "id", "order"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
-    EventSpec(135, "GoroutineStackAlloc", ("dt", "id", "order"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
-    EventSpec(136, "GoroutineStackFree", ("dt", "id"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE),
+    EventSpec(130, "SpanFree", ("dt", "id"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE, rule=R.EXPERIMENT),
+    EventSpec(
+        131, "HeapObject", ("dt", "id", "type"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE, rule=R.EXPERIMENT
+    ),
+    EventSpec(
+        132,
+        "HeapObjectAlloc",
+        ("dt", "id", "type"),
+        since=23,
+        kind=K.EXPERIMENTAL,
+        experiment=ALLOC_FREE,
+        rule=R.EXPERIMENT,
+    ),
+    EventSpec(
+        133, "HeapObjectFree", ("dt", "id"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE, rule=R.EXPERIMENT
+    ),
+    EventSpec(
+        134,
+        "GoroutineStack",
+        ("dt", "id", "order"),
+        since=23,
+        kind=K.EXPERIMENTAL,
+        experiment=ALLOC_FREE,
+        rule=R.EXPERIMENT,
+    ),
+    EventSpec(
+        135,
+        "GoroutineStackAlloc",
+        ("dt", "id", "order"),
+        since=23,
+        kind=K.EXPERIMENTAL,
+        experiment=ALLOC_FREE,
+        rule=R.EXPERIMENT,
+    ),
+    EventSpec(
+        136, "GoroutineStackFree", ("dt", "id"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE, rule=R.EXPERIMENT
+    ),
 )
+
+METRICS = {
+    "ProcsChange": "/sched/gomaxprocs:threads",
+    "HeapAlloc": "/memory/classes/heap/objects:bytes",
+    "HeapGoal": "/gc/heap/goal:bytes",
+}
+"""Names that Go's API gives to the metrics, by event."""
+
+RANGES = {
+    "STWBegin": "stop-the-world (",  # the reason follows, and a bracket
+    "GCBegin": "GC concurrent mark phase",
+    "GCSweepBegin": "GC incremental sweep",
+    "GCMarkAssistBegin": "GC mark assist",
+}
+"""Names that Go's API gives to ranges, by the event that begins them."""
+
+ATTRIBUTES = {"GCSweepEnd": ("bytes swept", "bytes reclaimed")}
+"""What the end of a range has measured, by event."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.spec.events import EventSpec
+from gotrace.dtypes import SPEC
+from gotrace.spec.enums import EventKind, GoState, ProcState
+from gotrace.spec.events import ATTRIBUTES, EVENTS, METRICS, RANGES, EventSpec
 
 NO_EVENT = 255
 """In :func:`wire_args`: there is no such type."""
@@ -38,6 +40,31 @@ def experiments(events: Iterable[EventSpec]) -> npt.NDArray[np.uint8]:
     return numbers
 
 
+def specs(events: Iterable[EventSpec], needs: Mapping[int, str]) -> npt.NDArray[np.void]:
+    """Lay out what the ordering asks of each event type: shape (256,) of dtype SPEC.
+
+    ``needs`` says what the events of an experiment need of their context, by its number.
+    """
+    table = np.zeros(256, SPEC)
+    for name in ("stack", "stack2", "string", "string2"):
+        table[name] = -1
+    for event in events:
+        row = table[event.id]
+        row["kind"] = event.kind or 0
+        if not event.timed:
+            continue
+        row["rule"], row["start"], row["n_args"] = event.rule, event.start, len(event.arg_names)
+        row["creates"] = bool(event.creates)
+        for what in ("stack", "string"):
+            places = [i for i, name in enumerate(event.arg_names) if name.split("_")[-1] == what]
+            if what == "stack":
+                places.reverse()  # the stack of the context is the last one
+            for name, at in zip((what, f"{what}2"), places, strict=False):
+                row[name] = at
+        row["needs"] = ["?RN".index(letter) for letter in needs.get(event.experiment, "???")]
+    return table
+
+
 def line_pieces(events: Iterable[EventSpec]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
     """Cut the text line of each event type at its arguments.
 
@@ -59,3 +86,57 @@ def line_pieces(events: Iterable[EventSpec]) -> tuple[npt.NDArray[np.uint8], npt
                 text += event.name.encode()
             bounds[event.id, i + 1] = len(text)
     return np.frombuffer(bytes(text), np.uint8), bounds
+
+
+def parsed_pieces(
+    events: Iterable[EventSpec],
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Cut the parsed text of each event type at its numbers.
+
+    Returns
+    -------
+    pieces : ndarray of uint8
+        All pieces of all lines.
+    bounds : ndarray of int32, shape (256, 7)
+        Pieces of a type, as of :func:`line_pieces`, without what kinds and states are called.
+    words : ndarray of int32, shape (64, 2)
+        Where those stand: kinds from 0, each with blanks and the word for the time around it; goroutines' states
+        from 32; procs' states from 48.
+    """
+    text = bytearray()
+    bounds = np.zeros((256, 7), np.int32)
+    words = np.zeros((64, 2), np.int32)
+
+    def put(word: str) -> int:
+        text.extend(word.encode())
+        return len(text)
+
+    for event in events:
+        pieces: list[str] = []
+        if event.kind == EventKind.EXPERIMENTAL:
+            pieces = [f"{', ' if i else ''}{name}=Value{{Uint64(" for i, name in enumerate(event.arg_names)]
+            pieces = [(")}" if i else f" Name={event.name} Args=[") + piece for i, piece in enumerate([*pieces, "]"])]
+        elif event.kind == EventKind.METRIC:
+            pieces = [f' Name="{METRICS[event.name]}" Value=Value{{Uint64(', ")}"]
+        elif event.kind in (EventKind.RANGE_BEGIN, EventKind.RANGE_ACTIVE, EventKind.RANGE_END):
+            name = RANGES[EVENTS[event.start - 1].name if event.start else event.name]
+            pieces = [f' Name="{name}' if name.endswith("(") else f' Name="{name}" Scope=', ""]
+            if event.kind == EventKind.RANGE_END:
+                swept = [f'"{attribute}"=Value{{Uint64(' for attribute in ATTRIBUTES.get(event.name, ())]
+                swept = [(")} " if i else " Attributes=[") + piece for i, piece in enumerate(swept)]
+                pieces[1:] = [*swept, ")}]"] if swept else [" Attributes=[]"]
+        bounds[event.id] = len(text)
+        for i, piece in enumerate(pieces):
+            bounds[event.id, i + 1 :] = put(piece)
+    for first, names, around in (
+        (0, {k.value: _camel(k.name) for k in EventKind}, " {} Time="),
+        (32, {k.value: _camel(k.name) for k in GoState}, "{}"),
+        (48, {k.value: _camel(k.name) for k in ProcState}, "{}"),
+    ):
+        for number, name in names.items():
+            words[first + number] = len(text), put(around.format(name))
+    return np.frombuffer(bytes(text), np.uint8), bounds, words
+
+
+def _camel(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))

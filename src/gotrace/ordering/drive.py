@@ -1,0 +1,226 @@
+"""From a part of a trace to its events in order: feeds the state machine, fulfils its wishes, words its refusals.
+
+Never here: a rule of the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace import _pool, clock
+from gotrace.dtypes import CURSOR, DECODED, ORDERED, SAMPLE
+from gotrace.errors import InternalError, OrderingError, Status, TraceError, new_fault
+from gotrace.experiments import Registry
+from gotrace.ordering.machine import Machine
+from gotrace.ordering.state import SchedState, rows
+from gotrace.slabs import Rows
+from gotrace.spec import tables as spec_tables
+from gotrace.spec.enums import EventKind, EventType, GoStatus, ProcStatus
+from gotrace.tables import MULTIPLIER, Tables, min_times, sample_times
+
+if TYPE_CHECKING:
+    from gotrace.reader import Part
+
+_POOL = 4096  # events decoded ahead, over all threads of a generation: they stay in the cache
+_ROOM = 4096  # rows handed on at a time, as well
+
+
+@dataclass
+class SlabInput:
+    """What the machine reads of a slab; arrays are in the order of its generations."""
+
+    pool: Any
+    events: Any
+    faults: Any
+    data: npt.NDArray[np.uint8]
+    spec: Any
+    numbers: npt.NDArray[np.int64]
+    factors: npt.NDArray[np.float64]
+    starts: npt.NDArray[np.int64]  # ns
+    first_run: npt.NDArray[np.int32]
+    threads: npt.NDArray[np.int64]  # by run
+    samples: Any
+    first_sample: npt.NDArray[np.int32]
+    cursors: Any  # by run
+    times: npt.NDArray[np.int64]  # ns: of each run's current event, then of each sample
+    front: npt.NDArray[np.int32]  # the frontier; behind the runs, the samples' numbers in ``times``
+    string_at: npt.NDArray[np.int64]
+    string_bits: npt.NDArray[np.int64]
+    string_keys: npt.NDArray[np.int64]
+    string_vals: npt.NDArray[np.int32]
+    string_rows: Any
+    string_base: int  # row of the trace's strings that the slab's first one has
+    named: npt.NDArray[np.int32]  # number of the name by row of strings; 0 not known yet
+    stack_at: npt.NDArray[np.int64]
+    stack_bits: npt.NDArray[np.int64]
+    stack_keys: npt.NDArray[np.int64]
+    stack_vals: npt.NDArray[np.int32]
+    stack_base: int
+
+
+class Order:
+    """The order of a trace's events, part by part."""
+
+    def __init__(self, registry: Registry, machine: type[Machine] = Machine) -> None:
+        self._registry = registry
+        self._n_args = spec_tables.timed_args(registry.events)
+        self._spec = spec_tables.specs(registry.events, {e.id: e.needs for e in registry.values()}).view(np.recarray)
+        self.state = SchedState()
+        self._machine = machine(MULTIPLIER)
+        self._machine.bind(self.state)
+        self._rows = rows(_ROOM, ORDERED)
+        self._generation = 0
+        self.string_base = self.stack_base = 1
+
+    def run(self, part: Part) -> Iterator[Rows]:
+        """Yield the events of a part as rows of ORDERED, valid until the next ones are asked for.
+
+        Raises
+        ------
+        TraceError
+            After the events before the fault.
+        """
+        slab = self._input(part)
+        self._generation = int(part.slab.numbers[-1])
+        self._machine.open(slab)
+        fault = slab.faults
+        while True:
+            n = self._machine.order(self._rows)
+            status = Status(int(fault[0].status))
+            if n:
+                yield self._rows[:n].view(np.ndarray)
+            if status == Status.OK:
+                break
+            if status == Status.GROW_STATE:
+                self.state.grow(self._machine, int(fault[0].detail))
+            elif status < 0:
+                raise self._refusal(part, slab)
+            elif status != Status.FULL:
+                raise InternalError(f"the state machine stopped with {status!r}")
+        self.string_base += len(part.tables.strings)
+        self.stack_base += len(part.tables.stacks)
+
+    def finish(self) -> Rows:
+        """Return the Sync that ends the trace, or stands before a fault in what comes next."""
+        sched = self.state.sched[0]
+        sched.last += 1
+        sched.syncs += 1
+        row = np.zeros(1, ORDERED)
+        row["time"], row["args"][0, 0] = sched.last, sched.syncs
+        row["kind"], row["type"] = EventKind.SYNC, EventType.SYNC
+        row["offset"] = row["g"] = row["m"] = row["p"] = -1
+        row["generation"] = self._generation & 0xFFFFFFFF
+        return row
+
+    def _input(self, part: Part) -> SlabInput:
+        slab, tables = part.slab, part.tables
+        runs = part.runs()
+        n_runs, n_samples = len(runs.runs), len(tables.samples)
+        factors = clock.factor(tables.clocks["frequency"])
+        events = rows(max(_POOL, int(np.diff(runs.first).max(initial=1))), DECODED)
+        faults = new_fault().view(np.recarray)
+        times = np.zeros(n_runs + n_samples + 1, np.int64)
+        front = np.arange(n_runs + n_samples + 1, dtype=np.int32)
+        samples = _samples(part, self.stack_base)
+        times[n_runs:-1] = samples["time"]
+        pool: Any = None
+        if n_runs:
+            pool = _pool.Pool(
+                slab.data, slab.base, slab.batches, runs.order, self._n_args, runs.runs, events, faults
+            )  # fmt: skip
+        return SlabInput(
+            pool=pool,
+            events=events,
+            faults=faults,
+            data=slab.data,
+            spec=self._spec,
+            numbers=slab.numbers.astype(np.int64),
+            factors=factors,
+            starts=clock.to_ns(min_times(slab), factors),
+            first_run=runs.first,
+            threads=_some(np.ascontiguousarray(runs.runs["m"])),
+            samples=_some(samples).view(np.recarray),
+            first_sample=np.searchsorted(tables.samples["gen"], np.arange(slab.n_gens + 1)).astype(np.int32),
+            cursors=rows(max(n_runs, 1), CURSOR),
+            times=times,
+            front=front,
+            string_at=tables.string_index.at,
+            string_bits=tables.string_index.bits.astype(np.int64),
+            string_keys=_some(tables.string_index.keys).view(np.int64),
+            string_vals=_some(tables.string_index.vals),
+            string_rows=_some(tables.strings).view(np.recarray),
+            string_base=self.string_base,
+            named=np.zeros(len(tables.strings) + 1, np.int32),
+            stack_at=tables.stack_index.at,
+            stack_bits=tables.stack_index.bits.astype(np.int64),
+            stack_keys=_some(tables.stack_index.keys).view(np.int64),
+            stack_vals=_some(tables.stack_index.vals),
+            stack_base=self.stack_base,
+        )
+
+    def _refusal(self, part: Part, slab: SlabInput) -> TraceError:
+        """Make the exception of the machine's fault; an OrderingError gets what the machine knew."""
+        fault = slab.faults.view(np.ndarray)[0]
+        batches = part.slab.batches["offset"]
+        fault["batch"] = np.searchsorted(batches, fault["offset"], side="right") - 1
+        error = part.error(fault)
+        if isinstance(error, OrderingError):
+            self._tell(error, slab)
+        return error
+
+    def _tell(self, error: OrderingError, slab: SlabInput) -> None:
+        ids: dict[str, set[int]] = {"g": set(), "p": set(), "m": set()}
+        specs = {event.id: event for event in self._registry.events}
+        front = sorted(slab.front[: self._machine.n_front].tolist(), key=lambda run: int(slab.times[run]))
+        for run in front:
+            event = slab.events[slab.cursors[run].at]
+            spec = specs[int(event.type)]
+            m = int(slab.threads[run])
+            ids["m"].add(m)
+            said = []
+            for name, value in zip(spec.arg_names, event.args.tolist(), strict=False):
+                said.append(f"{name}={value}")
+                if name in ("g", "new_g", "p", "m"):
+                    ids[name[-1]].add(value)
+            error.frontier.append(" ".join([f"M {m}: {spec.name} at {int(event.time)} ns", *said]))
+        state = self.state
+        for m in state.ms[1 : int(state.sched[0].n_ms)]:
+            if int(m.id) in ids["m"]:
+                ids["g"].add(int(m.g))
+                ids["p"].add(int(m.p))
+                error.state.append(f"M {int(m.id)}: G {int(m.g)}, P {int(m.p)}" if m.known else f"M {int(m.id)}: new")
+        for p in state.ps[1 : int(state.sched[0].n_ps)]:
+            if int(p.id) in ids["p"]:
+                error.state.append(f"P {int(p.id)}: {_told(ProcStatus, p)}")
+        for g in state.gs[1:]:
+            if int(g.id) in ids["g"] and g.status != GoStatus.FREE:
+                error.state.append(f"G {int(g.id)}: {_told(GoStatus, g)}")
+
+
+def _told(statuses: type[GoStatus] | type[ProcStatus], row: Any) -> str:
+    status = statuses(int(row.status)).name.lower().replace("_", " ")
+    return f"{status}, number {int(row.seq)} of generation {int(row.generation)}"
+
+
+def _some(table: Any) -> Any:
+    """Return the table, or one row of zeros for an empty one: kernels want something to point at."""
+    return table if len(table) else np.zeros(1, table.dtype)
+
+
+def _samples(part: Part, stack_base: int) -> Rows:
+    tables: Tables = part.tables
+    args = tables.samples["args"].astype(np.int64)
+    table = np.zeros(len(args), SAMPLE)
+    table["time"] = sample_times(tables)
+    table["offset"] = tables.samples["offset"]
+    table["m"] = args[:, 1]
+    table["p"] = np.clip(args[:, 2], -(2**31), 2**31 - 1)
+    table["g"] = np.where(args[:, 3] == 0, -1, args[:, 3])
+    at = tables.stack_index.find(tables.samples["args"][:, 4], tables.samples["gen"])
+    table["stack"] = np.where(at < 0, 0, at + stack_base)
+    return table

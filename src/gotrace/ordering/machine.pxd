@@ -1,0 +1,371 @@
+# The C types of machine.py; the same file runs uncompiled without them. Never here: behaviour.
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+from gotrace._generated cimport (
+    CURSOR, DECODED, EVENT_LABEL, EVENT_STACK_SAMPLE, EVENT_SYNC, EV_CPU_SAMPLE, EV_GC_SWEEP_END, EV_GO_BLOCK,
+    EV_GO_CREATE_BLOCKED, EV_GO_DESTROY, EV_GO_START, EV_GO_STOP, EV_GO_SWITCH, EV_PROC_STEAL, EV_STW_BEGIN,
+    EV_STW_END, EV_SYNC, FAULT, FULL, GC_NOT_RUNNING, GC_RUNNING, GC_UNDETERMINED, GOROUTINE_EXISTS, GO_FREE,
+    GO_RUNNABLE, GO_RUNNING, GO_STATE_NOT_EXIST, GO_STATE_RUNNABLE, GO_STATE_RUNNING, GO_STATE_SYSCALL,
+    GO_STATE_UNDETERMINED, GO_STATE_WAITING, GO_STATUS_DIFFERS, GO_STATUS_NUMBER, GO_SYSCALL, GO_WAITING,
+    GROW_STATE, G_STATE, HAS_GOROUTINE, HAS_PROC, HAS_THREAD, KEY_G, KEY_M, KEY_NAME, KEY_P, KEY_TASK,
+    LATE_GOROUTINE, MARK_KNOWN, MARK_RUNS, MARK_RUNS_NOT, MAX_STRING, MORE, M_STATE, NAME, NEEDS_GOROUTINE,
+    NEEDS_PROC, NEEDS_THREAD, NO_RULE, OK, ORDERED, OTHER_GOROUTINE, OTHER_PROC, OTHER_REGION, PLACE, PROC_IDLE,
+    PROC_RUNNING, PROC_SEQ, PROC_STATE_IDLE, PROC_STATE_NOT_EXIST, PROC_STATE_RUNNING, PROC_STATE_UNDETERMINED,
+    PROC_STATUS_DIFFERS, PROC_STATUS_NUMBER, PROC_SYSCALL, PROC_SYSCALL_ABANDONED, PROC_WITHOUT_THREAD, P_STATE,
+    RANGE, RANGE_NOT_OPEN, RANGE_OPEN, RAW_STRING, REGION, RESOURCE_GOROUTINE, RESOURCE_NONE, RESOURCE_PROC,
+    RULE_EXPERIMENT, RULE_GC_ACTIVE, RULE_GC_BEGIN, RULE_GC_END, RULE_GO_CREATE, RULE_GO_CREATE_SYSCALL,
+    RULE_GO_DESTROY_SYSCALL, RULE_GO_LEAVE, RULE_GO_RANGE_ACTIVE, RULE_GO_RANGE_BEGIN, RULE_GO_RANGE_END,
+    RULE_GO_START, RULE_GO_STATUS, RULE_GO_SWITCH, RULE_GO_SYSCALL_BEGIN, RULE_GO_SYSCALL_END,
+    RULE_GO_SYSCALL_END_BLOCKED, RULE_GO_UNBLOCK, RULE_ON_PROC, RULE_PROC_RANGE_ACTIVE, RULE_PROC_RANGE_BEGIN,
+    RULE_PROC_RANGE_END, RULE_PROC_START, RULE_PROC_STATUS, RULE_PROC_STEAL, RULE_PROC_STOP, RULE_REGION_BEGIN,
+    RULE_REGION_END, RULE_TASK_BEGIN, RULE_TASK_END, RULE_USER, SAMPLE, SCHED, SPEC, STUCK,
+    SYSCALL_WITHOUT_THREAD, TASK, TASK_ACTIVE, UNKNOWN_GOROUTINE, UNKNOWN_NAME, UNKNOWN_PROC, UNKNOWN_STACK_ARG,
+    UNKNOWN_STRING_ARG, UNKNOWN_THREAD, WAIT, WIDE_PROC, WRONG_GO_STATUS, WRONG_PROC_STATUS,
+)
+from gotrace._pool cimport Pool
+
+
+@cython.locals(place=int64_t)
+cdef int64_t scatter(int64_t key, int kind, uint64_t multiplier, int shift) noexcept nogil
+
+
+@cython.locals(mixed=uint64_t)
+cdef uint64_t stir(uint64_t h, uint8_t byte, uint64_t multiplier) noexcept nogil
+
+
+cdef uint64_t xorshift(uint64_t x) noexcept nogil
+
+
+@cython.locals(number=int64_t)
+cdef int64_t signed(uint64_t h) noexcept nogil
+
+
+@cython.locals(low=uint32_t)
+cdef uint32_t low32(int64_t number) noexcept nogil
+
+
+@cython.locals(is_next=bint)
+cdef bint follows(int64_t seq, int64_t last) noexcept nogil
+
+
+cdef int go_state(int status) noexcept nogil
+
+
+cdef int proc_state(int status) noexcept nogil
+
+
+@cython.final
+cdef class Machine:
+    # The state, see state.py.
+    cdef uint64_t multiplier
+    cdef int shift
+    cdef int64_t mask
+    cdef SCHED[::1] sched
+    cdef PLACE[::1] places
+    cdef G_STATE[::1] gs
+    cdef P_STATE[::1] ps
+    cdef M_STATE[::1] ms
+    cdef RANGE[::1] ranges
+    cdef REGION[::1] regions
+    cdef TASK[::1] tasks
+    cdef NAME[::1] names
+    cdef uint8_t[::1] letters
+    # The slab, see drive.py.
+    cdef Pool pool
+    cdef DECODED[::1] events
+    cdef FAULT[::1] faults
+    cdef const uint8_t[::1] data
+    cdef const SPEC[::1] spec
+    cdef const int64_t[::1] numbers
+    cdef const double[::1] factors
+    cdef const int64_t[::1] starts
+    cdef const int32_t[::1] first_run
+    cdef const int64_t[::1] threads
+    cdef const SAMPLE[::1] samples
+    cdef const int32_t[::1] first_sample
+    cdef CURSOR[::1] cursors
+    cdef int64_t[::1] times
+    cdef int32_t[::1] front
+    cdef const int64_t[::1] string_at
+    cdef const int64_t[::1] string_bits
+    cdef const int64_t[::1] string_keys
+    cdef const int32_t[::1] string_vals
+    cdef const RAW_STRING[::1] string_rows
+    cdef int string_base
+    cdef int32_t[::1] named
+    cdef const int64_t[::1] stack_at
+    cdef const int64_t[::1] stack_bits
+    cdef const int64_t[::1] stack_keys
+    cdef const int32_t[::1] stack_vals
+    cdef int stack_base
+    # Where it stands.
+    cdef ORDERED[::1] out
+    cdef readonly int n_front
+    cdef int n, room, n_gens, gen, begun, search_at, share, sample, last_sample
+    cdef int64_t number
+    # The event at hand and its thread's context before it.
+    cdef int at, type, m_row
+    cdef int64_t m, g, p
+    cdef int bad, ended_name
+    cdef int64_t bad_id, bad_offset
+    # Of the sort.
+    cdef int hint, swaps, was_partitioned
+
+    @cython.locals(i=int)
+    cpdef object enter_all(self, int kind, const int64_t[::1] keys, const int32_t[::1] rows)
+    cpdef int order(self, ORDERED[::1] out)
+
+    @cython.locals(status=int)
+    cdef int go_on(self) noexcept nogil
+
+    @cython.locals(first=int, i=int, n_runs=int, run=int, status=int)
+    cdef int begin(self) noexcept nogil
+
+    @cython.locals(at=int, n=int)
+    cdef int next_event(self, int run) noexcept nogil
+
+    @cython.locals(alone=int, bound=int64_t, n=int, run=int, status=int, time=int64_t)
+    cdef int gallop(self) noexcept nogil
+
+    @cython.locals(n=int, run=int, status=int)
+    cdef int search(self) noexcept nogil
+
+    cdef int delivered(self, int n) noexcept nogil
+    cdef int refuse(self, int status, int64_t detail, int64_t limit) noexcept nogil
+
+    @cython.locals(moved=int)
+    cdef int sift_up(self, int i) noexcept nogil
+
+    @cython.locals(least=int)
+    cdef void sift_down(self, int i) noexcept nogil
+
+    cdef void remove(self, int i) noexcept nogil
+    cdef bint less(self, int i, int j) noexcept nogil
+
+    @cython.locals(k=int)
+    cdef void swap(self, int i, int j) noexcept nogil
+
+    @cython.locals(limit=int, n=int)
+    cdef void sort(self, int first, int end) noexcept nogil
+
+    @cython.locals(balanced=int, hint=int, i=int, middle=int, n=int, partitioned=int, pivot=int)
+    cdef void quicksort(self, int a, int b, int first, int limit) noexcept nogil
+
+    @cython.locals(i=int, j=int)
+    cdef void insertion_sort(self, int a, int b) noexcept nogil
+
+    @cython.locals(i=int, n=int)
+    cdef void heap_sort(self, int a, int b) noexcept nogil
+
+    @cython.locals(child=int)
+    cdef void sink(self, int root, int end, int a) noexcept nogil
+
+    @cython.locals(at=int, i=int, n=int, other=int, power=int, x=uint64_t)
+    cdef void break_patterns(self, int a, int b) noexcept nogil
+
+    @cython.locals(i=int, j=int, k=int, n=int)
+    cdef int choose_pivot(self, int a, int b) noexcept nogil
+
+    cdef int median(self, int x, int y, int z) noexcept nogil
+
+    @cython.locals(_=int, i=int, j=int)
+    cdef int nearly_sorted(self, int a, int b, int first) noexcept nogil
+
+    @cython.locals(i=int, j=int)
+    cdef int partition_equal(self, int a, int b, int pivot) noexcept nogil
+
+    @cython.locals(i=int, j=int)
+    cdef int partition(self, int a, int b, int pivot) noexcept nogil
+
+    cdef bint has_room(self, int threads) noexcept nogil
+
+    @cython.locals(i=int)
+    cdef int find(self, int kind, int64_t key) noexcept nogil
+
+    @cython.locals(i=int)
+    cdef void enter(self, int kind, int64_t key, int row) noexcept nogil
+
+    @cython.locals(home=int, i=int, j=int)
+    cdef void leave(self, int kind, int64_t key) noexcept nogil
+
+    cdef int goroutine(self, int64_t gid) noexcept nogil
+
+    @cython.locals(row=int)
+    cdef void new_goroutine(self, int64_t gid, int status) noexcept nogil
+
+    cdef void forget(self, int row) noexcept nogil
+
+    @cython.locals(row=int)
+    cdef int thread(self, int64_t mid) noexcept nogil
+
+    cdef void bind_g(self, int64_t gid) noexcept nogil
+    cdef void bind_p(self, int64_t pid) noexcept nogil
+
+    @cython.locals(at=int64_t, h=uint64_t, i=int, key=int64_t, name=int, place=int, size=int)
+    cdef int intern(self, int row) noexcept nogil
+
+    @cython.locals(i=int)
+    cdef bint same_letters(self, int64_t at, int64_t other, int size) noexcept nogil
+
+    @cython.locals(first=int, i=int, mask=int)
+    cdef int string(self, int64_t key) noexcept nogil
+
+    @cython.locals(first=int, i=int, mask=int)
+    cdef int stack(self, int64_t key) noexcept nogil
+
+    cdef int find_range(self, int head, int kind, int64_t description) noexcept nogil
+
+    @cython.locals(last=int, row=int)
+    cdef int add_range(self, int head, int kind, int64_t description, int name) noexcept nogil
+
+    @cython.locals(before=int, last=int, row=int)
+    cdef int end_range(self, int head, int kind) noexcept nogil
+
+    @cython.locals(after=int)
+    cdef int free_range(self, int row) noexcept nogil
+
+    @cython.locals(after=int)
+    cdef int free_region(self, int row) noexcept nogil
+
+    @cython.locals(i=int, j=int, n_args=int, time=int64_t)
+    cdef void put(self, int kind, int part, int64_t m, int64_t g, int64_t p) noexcept nogil
+
+    @cython.locals(row=int)
+    cdef int stack_of(self, int place) noexcept nogil
+
+    @cython.locals(row=int)
+    cdef int string_of(self, int place) noexcept nogil
+
+    cdef int unknown(self, int status, int place) noexcept nogil
+
+    @cython.locals(i=int)
+    cdef void moved(self, int resource, int64_t rid, int old, int new) noexcept nogil
+
+    @cython.locals(i=int)
+    cdef void scoped(self, int resource, int64_t rid) noexcept nogil
+
+    cdef void put_here(self) noexcept nogil
+
+    @cython.locals(i=int, time=int64_t)
+    cdef void put_sync(self) noexcept nogil
+
+    @cython.locals(i=int, sample=int, time=int64_t)
+    cdef void put_sample(self) noexcept nogil
+
+    @cython.locals(i=int, j=int)
+    cdef int blank(self, int64_t time) noexcept nogil
+
+    @cython.locals(kind=int, row=int, rule=int)
+    cdef int attempt(self, int run) noexcept nogil
+
+    cdef int64_t arg(self, int place) noexcept nogil
+    cdef int require(self, int m, int p, int g) noexcept nogil
+    cdef bint next_of_goroutine(self, int row, int64_t seq) noexcept nogil
+    cdef bint next_of_proc(self, int row, int64_t seq) noexcept nogil
+    cdef bint narrow(self, int64_t pid) noexcept nogil
+
+    @cython.locals(status=int)
+    cdef int experiment(self) noexcept nogil
+
+    @cython.locals(status=int)
+    cdef int user(self) noexcept nogil
+
+    @cython.locals(status=int)
+    cdef int on_proc(self) noexcept nogil
+
+    @cython.locals(old=int, owner=int, pid=int64_t, row=int, said=int, shown=int, status=int)
+    cdef int proc_status(self) noexcept nogil
+
+    @cython.locals(row=int)
+    cdef int owner(self, int64_t pid) noexcept nogil
+
+    @cython.locals(pid=int64_t, row=int, status=int)
+    cdef int proc_start(self) noexcept nogil
+
+    @cython.locals(row=int, status=int)
+    cdef int proc_stop(self) noexcept nogil
+
+    @cython.locals(before=int, pid=int64_t, row=int, status=int, victim=int)
+    cdef int proc_steal(self) noexcept nogil
+
+    @cython.locals(bound=int64_t, g=int64_t, gid=int64_t, initial=int, m=int64_t, mid=int64_t, old=int, other=int,
+                   row=int, said=int)
+    cdef int go_status(self) noexcept nogil
+
+    @cython.locals(gid=int64_t, made=int, row=int, status=int)
+    cdef int go_create(self) noexcept nogil
+
+    @cython.locals(gid=int64_t, status=int)
+    cdef int go_create_syscall(self) noexcept nogil
+
+    @cython.locals(proc=int, row=int, status=int)
+    cdef int go_destroy_syscall(self) noexcept nogil
+
+    @cython.locals(row=int, status=int)
+    cdef int running(self) noexcept nogil
+
+    @cython.locals(row=int)
+    cdef int go_leave(self) noexcept nogil
+
+    @cython.locals(gid=int64_t, row=int, status=int)
+    cdef int go_start(self) noexcept nogil
+
+    @cython.locals(gid=int64_t, row=int)
+    cdef int go_unblock(self) noexcept nogil
+
+    @cython.locals(gid=int64_t, other=int, row=int)
+    cdef int go_switch(self) noexcept nogil
+
+    @cython.locals(proc=int, row=int)
+    cdef int go_syscall_begin(self) noexcept nogil
+
+    @cython.locals(proc=int, row=int, status=int)
+    cdef int go_syscall_end(self) noexcept nogil
+
+    @cython.locals(proc=int, row=int, status=int)
+    cdef int go_syscall_end_blocked(self) noexcept nogil
+
+    @cython.locals(description=int64_t, name=int, row=int, status=int, string=int)
+    cdef int go_range_begin(self) noexcept nogil
+
+    @cython.locals(begin=int, known=int, row=int)
+    cdef int go_range_active(self) noexcept nogil
+
+    @cython.locals(head=int, row=int, status=int)
+    cdef int go_range_end(self) noexcept nogil
+
+    @cython.locals(row=int, status=int)
+    cdef int proc_range_begin(self) noexcept nogil
+
+    @cython.locals(begin=int, known=int, pid=int64_t, row=int)
+    cdef int proc_range_active(self) noexcept nogil
+
+    @cython.locals(head=int, row=int, status=int)
+    cdef int proc_range_end(self) noexcept nogil
+
+    cdef bint next_gc(self) noexcept nogil
+
+    @cython.locals(status=int)
+    cdef int gc_active(self) noexcept nogil
+
+    @cython.locals(status=int)
+    cdef int gc_begin(self) noexcept nogil
+
+    @cython.locals(status=int)
+    cdef int gc_end(self) noexcept nogil
+
+    @cython.locals(key=int64_t, row=int, status=int, string=int)
+    cdef int task_begin(self) noexcept nogil
+
+    @cython.locals(row=int, status=int)
+    cdef int task_end(self) noexcept nogil
+
+    @cython.locals(i=int)
+    cdef void of_task(self, int64_t key, int64_t parent) noexcept nogil
+
+    @cython.locals(region=int, row=int, status=int, string=int)
+    cdef int region_begin(self) noexcept nogil
+
+    @cython.locals(region=int, row=int, status=int, string=int)
+    cdef int region_end(self) noexcept nogil

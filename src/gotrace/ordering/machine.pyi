@@ -1,0 +1,16 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace.ordering.drive import SlabInput
+from gotrace.ordering.state import SchedState
+
+class Machine:
+    n_front: int
+
+    def __init__(self, multiplier: int) -> None: ...
+    def bind(self, state: SchedState) -> None: ...
+    def open(self, slab: SlabInput) -> None: ...
+    def enter_all(self, kind: int, keys: npt.NDArray[np.int64], rows: npt.NDArray[np.int32]) -> None: ...
+    def order(self, out: Any) -> int: ...

