@@ -31,7 +31,7 @@ STRUCTS = [
     *("ALLOC", "EXPERIMENTAL"),
     *("BATCH", "FAULT", "CLOCK", "RAW_STRING", "RAW_STACK", "RAW_FRAME", "RAW_SAMPLE", "RAW_TYPE"),
     *("GEN", "RUN", "DECODED", "CTX", "SPAN", "SPAN_REST", "COUNTS"),
-    *("EVENT", "SAMPLE", "ORDERED", "DECODED", "SPEC", "CURSOR", "PLACE", "G_STATE", "P_STATE", "M_STATE"),
+    *("EVENT", "SAMPLE", "ORDERED", "SPEC", "PLACE", "G_STATE", "P_STATE", "M_STATE"),
     *("RANGE", "REGION", "TASK", "NAME", "SCHED"),
 ]
 ENUMS: list[tuple[str, type[IntEnum]]] = [

@@ -466,29 +466,18 @@ cdef struct ORDERED:
     uint8_t old
     uint8_t new
 
-cdef struct DECODED:
-    int64_t time
-    int64_t offset
-    int64_t args[4]
-    uint8_t type
-
 cdef struct SPEC:
     uint8_t kind
     uint8_t rule
     uint8_t start
     uint8_t n_args
     uint8_t creates
+    uint8_t bulk
     int8_t stack
     int8_t stack2
     int8_t string
     int8_t string2
     uint8_t needs[3]
-
-cdef struct CURSOR:
-    int32_t at
-    int32_t end
-    int32_t first
-    int32_t m
 
 cdef struct PLACE:
     int64_t key

@@ -1,8 +1,8 @@
-# One thread's events decoded ahead, for the ordering. Never here: the order of threads.
+# What each thread does next, for the ordering. Never here: the order of threads.
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
-from gotrace._generated cimport BATCH, DECODED, FAULT, RUN
+from gotrace._generated cimport BATCH, FAULT, ORDERED, RUN, SPEC
 from gotrace._runs cimport Stream
 
 
@@ -12,9 +12,14 @@ cdef class Pool:
     cdef const BATCH[::1] batches
     cdef const int32_t[::1] order
     cdef const uint8_t[::1] n_args
+    cdef const SPEC[::1] spec
     cdef RUN[::1] runs
-    cdef DECODED[::1] events
     cdef FAULT[::1] faults
     cdef Stream stream
+    cdef ORDERED *rows
+    cdef int room
+    cdef public int n               # rows of the output that are filled
+    cdef public int64_t last        # ns: time of the last one
 
-    cpdef int refill(self, double factor, int run, int first, int room) noexcept nogil
+    cpdef int advance(self, double factor, int run) noexcept nogil
+    cpdef int pass_on(self, int run, int64_t bound, int64_t g, int64_t p, uint32_t generation) noexcept nogil

@@ -6,6 +6,9 @@ _I4 = npt.NDArray[np.int32]
 _Rows = npt.NDArray[np.void]
 
 class Pool:
+    n: int
+    last: int
+
     def __init__(
         self,
         data: _U1,
@@ -13,8 +16,12 @@ class Pool:
         batches: _Rows,
         order: _I4,
         n_args: _U1,
+        spec: _Rows,
         runs: _Rows,
-        events: _Rows,
         faults: _Rows,
     ) -> None: ...
-    def refill(self, factor: float, run: int, first: int, room: int) -> int: ...
+    def fill(self, rows: _Rows) -> None: ...
+    def advance(self, factor: float, run: int) -> int: ...
+    def pass_on(self, run: int, bound: int, g: int, p: int, generation: int) -> int: ...
+
+def take_events(rows: _Rows, out: _Rows) -> None: ...

@@ -371,29 +371,18 @@ ORDERED = _aligned(  # an ordered event and all that it learned; begins like EVE
     ("old", "u1"),  # GoState or ProcState before
     ("new", "u1"),  # and after
 )
-DECODED = _aligned(
-    ("time", "i8"),  # ns
-    ("offset", "i8"),  # absolute byte
-    ("args", "i8", (4,)),
-    ("type", "u1"),
-)
 SPEC = _aligned(  # what the ordering asks of an event type
     ("kind", "u1"),
     ("rule", "u1"),
     ("start", "u1"),  # type of the event that begins what this one ends or continues
     ("n_args", "u1"),
     ("creates", "u1"),  # 1: the state must have room
+    ("bulk", "u1"),  # 1: it needs a thread and changes nothing, so that many pass at once
     ("stack", "i1"),  # places of arguments: the context's stack; -1 none
     ("stack2", "i1"),  # another stack
     ("string", "i1"),
     ("string2", "i1"),
     ("needs", "u1", (3,)),  # of thread, proc, goroutine: 0 either, 1 required, 2 forbidden
-)
-CURSOR = _aligned(  # place in the events of a run
-    ("at", "i4"),  # row of DECODED
-    ("end", "i4"),  # and behind the last one there is
-    ("first", "i4"),  # its part of the pool
-    ("m", "i4"),  # row of M_STATE
 )
 PLACE = _aligned(  # of the hash table of all ids
     ("key", "i8"),

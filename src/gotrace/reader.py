@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _allocfree, _decode, clock
+from gotrace import _allocfree, _decode, _pool, clock
 from gotrace.dtypes import (
     ALLOC,
     CTX,
@@ -21,7 +21,6 @@ from gotrace.dtypes import (
     FRAME,
     GEN,
     GENERATION,
-    ORDERED,
     SAMPLE,
     STACK,
     STRING,
@@ -366,7 +365,6 @@ class EventBuilder(Builder):
     """Rows of EVENT: every event in order."""
 
     dtype = EVENT
-    _AS_EVENTS = np.dtype({"names": ["event"], "formats": [EVENT], "offsets": [0], "itemsize": ORDERED.itemsize})
 
     def __init__(self, shared: Pass, length: int) -> None:
         self._chunks = _Chunks(EVENT, length)
@@ -391,14 +389,12 @@ class EventBuilder(Builder):
             yield rows
 
     def _take(self, rows: Rows) -> Iterator[Rows]:
-        events = rows.view(self._AS_EVENTS)["event"]
-        while len(events):
-            room = self._chunks.room()
-            n = min(len(room), len(events))
-            room[:n] = events[:n]
+        while len(rows):
+            n = min(len(room := self._chunks.room()), len(rows))
+            _pool.take_events(rows[:n], room)
             self._chunks.add(n)
             yield from self._chunks.full()
-            events = events[n:]
+            rows = rows[n:]
 
 
 class GenerationBuilder(Builder):

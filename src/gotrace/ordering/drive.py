@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _pool, clock
-from gotrace.dtypes import CURSOR, DECODED, ORDERED, SAMPLE
+from gotrace.dtypes import ORDERED, SAMPLE
 from gotrace.errors import InternalError, OrderingError, Status, TraceError, new_fault
 from gotrace.experiments import Registry
 from gotrace.ordering.machine import Machine
@@ -26,8 +26,7 @@ from gotrace.tables import MULTIPLIER, Tables, min_times, sample_times
 if TYPE_CHECKING:
     from gotrace.reader import Part
 
-_POOL = 4096  # events decoded ahead, over all threads of a generation: they stay in the cache
-_ROOM = 4096  # rows handed on at a time, as well
+_ROOM = 4096  # rows handed on at a time: they stay in the cache
 
 
 @dataclass
@@ -35,7 +34,8 @@ class SlabInput:
     """What the machine reads of a slab; arrays are in the order of its generations."""
 
     pool: Any
-    events: Any
+    runs: Any
+    base: int
     faults: Any
     data: npt.NDArray[np.uint8]
     spec: Any
@@ -43,10 +43,9 @@ class SlabInput:
     factors: npt.NDArray[np.float64]
     starts: npt.NDArray[np.int64]  # ns
     first_run: npt.NDArray[np.int32]
-    threads: npt.NDArray[np.int64]  # by run
     samples: Any
     first_sample: npt.NDArray[np.int32]
-    cursors: Any  # by run
+    rows_of: npt.NDArray[np.int32]  # row of M_STATE by run
     times: npt.NDArray[np.int64]  # ns: of each run's current event, then of each sample
     front: npt.NDArray[np.int32]  # the frontier; behind the runs, the samples' numbers in ``times``
     string_at: npt.NDArray[np.int64]
@@ -122,20 +121,19 @@ class Order:
         runs = part.runs()
         n_runs, n_samples = len(runs.runs), len(tables.samples)
         factors = clock.factor(tables.clocks["frequency"])
-        events = rows(max(_POOL, int(np.diff(runs.first).max(initial=1))), DECODED)
         faults = new_fault().view(np.recarray)
         times = np.zeros(n_runs + n_samples + 1, np.int64)
         front = np.arange(n_runs + n_samples + 1, dtype=np.int32)
         samples = _samples(part, self.stack_base)
         times[n_runs:-1] = samples["time"]
-        pool: Any = None
-        if n_runs:
-            pool = _pool.Pool(
-                slab.data, slab.base, slab.batches, runs.order, self._n_args, runs.runs, events, faults
-            )  # fmt: skip
+        events = _some(runs.runs)
+        pool = _pool.Pool(
+            slab.data, slab.base, slab.batches, _some(runs.order), self._n_args, self._spec, events, faults
+        )
         return SlabInput(
             pool=pool,
-            events=events,
+            runs=events.view(np.recarray),
+            base=slab.base,
             faults=faults,
             data=slab.data,
             spec=self._spec,
@@ -143,10 +141,9 @@ class Order:
             factors=factors,
             starts=clock.to_ns(min_times(slab), factors),
             first_run=runs.first,
-            threads=_some(np.ascontiguousarray(runs.runs["m"])),
             samples=_some(samples).view(np.recarray),
             first_sample=np.searchsorted(tables.samples["gen"], np.arange(slab.n_gens + 1)).astype(np.int32),
-            cursors=rows(max(n_runs, 1), CURSOR),
+            rows_of=np.zeros(max(n_runs, 1), np.int32),
             times=times,
             front=front,
             string_at=tables.string_index.at,
@@ -178,12 +175,12 @@ class Order:
         specs = {event.id: event for event in self._registry.events}
         front = sorted(slab.front[: self._machine.n_front].tolist(), key=lambda run: int(slab.times[run]))
         for run in front:
-            event = slab.events[slab.cursors[run].at]
+            event = slab.runs[run]
             spec = specs[int(event.type)]
-            m = int(slab.threads[run])
+            m = int(event.m)
             ids["m"].add(m)
             said = []
-            for name, value in zip(spec.arg_names, event.args.tolist(), strict=False):
+            for name, value in zip(spec.arg_names, event.args.astype(np.int64).tolist(), strict=False):
                 said.append(f"{name}={value}")
                 if name in ("g", "new_g", "p", "m"):
                     ids[name[-1]].add(value)

@@ -3,7 +3,7 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
-    CURSOR, DECODED, EVENT_LABEL, EVENT_STACK_SAMPLE, EVENT_SYNC, EV_CPU_SAMPLE, EV_GC_SWEEP_END, EV_GO_BLOCK,
+    EVENT_LABEL, EVENT_STACK_SAMPLE, EVENT_SYNC, EV_CPU_SAMPLE, EV_GC_SWEEP_END, EV_GO_BLOCK,
     EV_GO_CREATE_BLOCKED, EV_GO_DESTROY, EV_GO_START, EV_GO_STOP, EV_GO_SWITCH, EV_PROC_STEAL, EV_STW_BEGIN,
     EV_STW_END, EV_SYNC, FAULT, FULL, GC_NOT_RUNNING, GC_RUNNING, GC_UNDETERMINED, GOROUTINE_EXISTS, GO_FREE,
     GO_RUNNABLE, GO_RUNNING, GO_STATE_NOT_EXIST, GO_STATE_RUNNABLE, GO_STATE_RUNNING, GO_STATE_SYSCALL,
@@ -19,7 +19,7 @@ from gotrace._generated cimport (
     RULE_GO_START, RULE_GO_STATUS, RULE_GO_SWITCH, RULE_GO_SYSCALL_BEGIN, RULE_GO_SYSCALL_END,
     RULE_GO_SYSCALL_END_BLOCKED, RULE_GO_UNBLOCK, RULE_ON_PROC, RULE_PROC_RANGE_ACTIVE, RULE_PROC_RANGE_BEGIN,
     RULE_PROC_RANGE_END, RULE_PROC_START, RULE_PROC_STATUS, RULE_PROC_STEAL, RULE_PROC_STOP, RULE_REGION_BEGIN,
-    RULE_REGION_END, RULE_TASK_BEGIN, RULE_TASK_END, RULE_USER, SAMPLE, SCHED, SPEC, STUCK,
+    RULE_REGION_END, RULE_TASK_BEGIN, RULE_TASK_END, RULE_USER, RUN, SAMPLE, SCHED, SPEC, STUCK,
     SYSCALL_WITHOUT_THREAD, TASK, TASK_ACTIVE, UNKNOWN_GOROUTINE, UNKNOWN_NAME, UNKNOWN_PROC, UNKNOWN_STACK_ARG,
     UNKNOWN_STRING_ARG, UNKNOWN_THREAD, WAIT, WIDE_PROC, WRONG_GO_STATUS, WRONG_PROC_STATUS,
 )
@@ -59,6 +59,7 @@ cdef int proc_state(int status) noexcept nogil
 cdef class Machine:
     # The state, see state.py.
     cdef uint64_t multiplier
+    cdef int64_t forever
     cdef int shift
     cdef int64_t mask
     cdef SCHED[::1] sched
@@ -73,7 +74,8 @@ cdef class Machine:
     cdef uint8_t[::1] letters
     # The slab, see drive.py.
     cdef Pool pool
-    cdef DECODED[::1] events
+    cdef RUN[::1] runs
+    cdef int64_t base
     cdef FAULT[::1] faults
     cdef const uint8_t[::1] data
     cdef const SPEC[::1] spec
@@ -81,10 +83,9 @@ cdef class Machine:
     cdef const double[::1] factors
     cdef const int64_t[::1] starts
     cdef const int32_t[::1] first_run
-    cdef const int64_t[::1] threads
     cdef const SAMPLE[::1] samples
     cdef const int32_t[::1] first_sample
-    cdef CURSOR[::1] cursors
+    cdef int32_t[::1] rows_of
     cdef int64_t[::1] times
     cdef int32_t[::1] front
     cdef const int64_t[::1] string_at
@@ -102,7 +103,7 @@ cdef class Machine:
     # Where it stands.
     cdef ORDERED[::1] out
     cdef readonly int n_front
-    cdef int n, room, n_gens, gen, begun, search_at, share, sample, last_sample
+    cdef int n, room, n_gens, gen, begun, search_at, sample, last_sample
     cdef int64_t number
     # The event at hand and its thread's context before it.
     cdef int at, type, m_row
@@ -122,11 +123,14 @@ cdef class Machine:
     @cython.locals(first=int, i=int, n_runs=int, run=int, status=int)
     cdef int begin(self) noexcept nogil
 
-    @cython.locals(at=int, n=int)
+    @cython.locals(status=int)
     cdef int next_event(self, int run) noexcept nogil
 
-    @cython.locals(alone=int, bound=int64_t, n=int, run=int, status=int, time=int64_t)
+    @cython.locals(bound=int64_t, n=int, run=int, status=int)
     cdef int gallop(self) noexcept nogil
+
+    @cython.locals(bound=int64_t)
+    cdef int64_t bound(self) noexcept nogil
 
     @cython.locals(n=int, run=int, status=int)
     cdef int search(self) noexcept nogil

@@ -53,7 +53,7 @@ def signed(h):
     if cython.compiled:
         number = cython.cast(cython.longlong, h)
     else:
-        number = h - (h >> 63 << 64)
+        number = int(h) - (int(h) >> 63 << 64)
     return number
 
 
@@ -106,6 +106,7 @@ class Machine:
 
     def __init__(self, multiplier):
         self.multiplier = multiplier
+        self.forever = (1 << 63) - 1
 
     def bind(self, state):
         """Use the arrays of a SchedState; anew whenever one of them grew."""
@@ -125,7 +126,8 @@ class Machine:
     def open(self, slab):
         """Take the input of a slab, see ``drive.SlabInput``."""
         self.pool = slab.pool
-        self.events = slab.events
+        self.runs = slab.runs
+        self.base = slab.base
         self.faults = slab.faults
         self.data = slab.data
         self.spec = slab.spec
@@ -133,10 +135,9 @@ class Machine:
         self.factors = slab.factors
         self.starts = slab.starts
         self.first_run = slab.first_run
-        self.threads = slab.threads
         self.samples = slab.samples
         self.first_sample = slab.first_sample
-        self.cursors = slab.cursors
+        self.rows_of = slab.rows_of
         self.times = slab.times
         self.front = slab.front
         self.string_at = slab.string_at
@@ -165,6 +166,7 @@ class Machine:
     def order(self, out):
         """Fill ``out`` with the next events; the number of rows. faults[0].status says why it stopped."""
         self.out = out
+        self.pool.fill(out)
         self.n = 0
         self.room = len(out)
         with cython.nogil:
@@ -209,13 +211,10 @@ class Machine:
         if self.n == self.room:
             return FULL
         self.number = self.numbers[self.gen]
-        self.share = self.events.shape[0] // max(n_runs, 1)
         self.n_front = 0
         for i in range(n_runs):
             run = first + i
-            self.cursors[run].first = i * self.share
-            self.cursors[run].at = self.cursors[run].end = i * self.share
-            self.cursors[run].m = self.thread(self.threads[run])
+            self.rows_of[run] = self.thread(self.runs[run].m)
             status = self.next_event(run)
             if status < 0:
                 return status
@@ -233,16 +232,9 @@ class Machine:
 
     def next_event(self, run):
         """Make the next event of a run its current one: OK, MORE when there is none, or a fault."""
-        at = self.cursors[run].at
-        if at == self.cursors[run].end:
-            at = self.cursors[run].first
-            n = self.pool.refill(self.factors[self.gen], run, at, self.share)
-            if n <= 0:
-                return n if n < 0 else MORE
-            self.cursors[run].at = at
-            self.cursors[run].end = at + n
-        self.times[run] = self.events[at].time
-        return OK
+        status = self.pool.advance(self.factors[self.gen], run)
+        self.times[run] = self.runs[run].time
+        return status
 
     def gallop(self):
         """Let the earliest thread go on as long as it stays the earliest.
@@ -250,39 +242,46 @@ class Machine:
         An untouched root stays the root while no child is strictly earlier, so the heap need not be looked at.
         """
         run = self.front[0]
-        bound = self.times[run]
-        if self.n_front > 1:
-            bound = self.times[self.front[1]]
-            if self.n_front > 2 and self.times[self.front[2]] < bound:
-                bound = self.times[self.front[2]]
-            alone = 0
-        else:
-            alone = 1
-        if self.sample < self.last_sample:
-            time = self.times[self.front[self.sample]]
-            if alone or time < bound:
-                bound = time
-            alone = 0
+        bound = self.bound()
         while True:
             n = self.n
             status = self.attempt(run)
             if status != OK:
                 return status
-            self.cursors[run].at += 1
             status = self.next_event(run)
             if status < 0:
                 self.n = n
                 return status
             if self.bad != OK:
                 return self.delivered(n)
+            if status == OK and self.m_row != 0 and self.spec[self.runs[run].type].bulk:
+                self.pool.n = self.n
+                self.pool.last = self.sched[0].last
+                status = self.pool.pass_on(run, bound, self.ms[self.m_row].g, self.ms[self.m_row].p, low32(self.number))
+                self.n = self.pool.n
+                self.sched[0].last = self.pool.last
+                self.times[run] = self.runs[run].time
+                if status < 0:
+                    return status
             if status == MORE:
                 self.remove(0)
                 return OK
-            if not alone and self.times[run] > bound:
+            if self.times[run] > bound:
                 self.sift_down(0)
                 return OK
             if self.room - self.n < 3:
                 return FULL
+
+    def bound(self):
+        """Up to which time the earliest thread stays the first: its children's in the heap, and the next sample's."""
+        bound = self.forever
+        if self.n_front > 1:
+            bound = self.times[self.front[1]]
+            if self.n_front > 2 and self.times[self.front[2]] < bound:
+                bound = self.times[self.front[2]]
+        if self.sample < self.last_sample and self.times[self.front[self.sample]] < bound:
+            bound = self.times[self.front[self.sample]]
+        return bound
 
     def search(self):
         """Try the other threads by time; the first one that can advance does.
@@ -301,7 +300,6 @@ class Machine:
                 continue
             if status != OK:
                 return status
-            self.cursors[run].at += 1
             status = self.next_event(run)
             if status < 0:
                 self.n = n
@@ -313,7 +311,7 @@ class Machine:
             self.search_at = 0
             return self.delivered(n)
         self.search_at = 0
-        self.at = self.cursors[self.front[0]].at if self.n_front > 0 else 0
+        self.at = self.front[0]
         return self.refuse(STUCK, 0, 0)
 
     def delivered(self, n):
@@ -331,8 +329,8 @@ class Machine:
         self.faults[0].detail = detail
         self.faults[0].limit = limit
         if status < 0:
-            self.faults[0].offset = self.events[self.at].offset
-            self.faults[0].type = self.events[self.at].type
+            self.faults[0].offset = self.base + self.runs[self.at].start
+            self.faults[0].type = self.runs[self.at].type
         return status
 
     # --- the frontier as a heap, exactly Go's: its order among equal times is part of the result -------------
@@ -784,12 +782,12 @@ class Machine:
         """Begin a row for the event at hand, or one of type ``kind`` that it adds."""
         i = self.n
         self.n = i + 1
-        time = self.events[self.at].time
+        time = self.runs[self.at].time
         if time <= self.sched[0].last:
             time = self.sched[0].last + 1
         self.sched[0].last = time
         self.out[i].time = time
-        self.out[i].offset = self.events[self.at].offset
+        self.out[i].offset = self.base + self.runs[self.at].start
         self.out[i].g = g
         self.out[i].m = m
         self.out[i].p = p
@@ -806,7 +804,7 @@ class Machine:
         self.out[i].new = 0
         n_args = self.spec[kind].n_args
         for j in range(4):
-            self.out[i].args[j] = self.events[self.at].args[j] if part == 0 and j < n_args else 0
+            self.out[i].args[j] = self.arg(j) if part == 0 and j < n_args else 0
         if part == 0:
             if self.spec[kind].stack >= 0:
                 self.out[i].stack = self.stack_of(self.spec[kind].stack)
@@ -819,13 +817,13 @@ class Machine:
 
     def stack_of(self, place):
         """Row of the trace's stacks that an argument names."""
-        row = self.stack(self.events[self.at].args[place])
+        row = self.stack(self.arg(place))
         if row == -2:
             return self.unknown(UNKNOWN_STACK_ARG, place)
         return 0 if row < 0 else self.stack_base + row
 
     def string_of(self, place):
-        row = self.string(self.events[self.at].args[place])
+        row = self.string(self.arg(place))
         if row == -2:
             return self.unknown(UNKNOWN_STRING_ARG, place)
         return 0 if row < 0 else self.string_base + row
@@ -834,8 +832,8 @@ class Machine:
         """Note an unknown id: it is told when the thread's next event is decoded and the row would go out."""
         if self.bad == OK:
             self.bad = status
-            self.bad_id = self.events[self.at].args[place]
-            self.bad_offset = self.events[self.at].offset
+            self.bad_id = self.arg(place)
+            self.bad_offset = self.base + self.runs[self.at].start
         return 0
 
     def moved(self, resource, rid, old, new):
@@ -915,12 +913,12 @@ class Machine:
 
     def attempt(self, run):
         """Let a run's current event happen: OK when its rows are out, WAIT, a wish or a fault."""
-        self.at = self.cursors[run].at
+        self.at = run
         self.bad = OK
-        kind = self.events[self.at].type
+        kind = self.runs[self.at].type
         self.type = kind
         rule = self.spec[kind].rule
-        row = self.cursors[run].m
+        row = self.rows_of[run]
         if self.spec[kind].creates and not self.has_room(1):
             return self.refuse(GROW_STATE, 1, 0)
         if not self.sched[0].started:
@@ -997,7 +995,7 @@ class Machine:
         return self.refuse(NO_RULE, 0, 0)
 
     def arg(self, place):
-        return self.events[self.at].args[place]
+        return signed(self.runs[self.at].args[place])
 
     def require(self, m, p, g):
         """Look at the context: 1 required, 2 forbidden, 0 either. What is missing never comes by waiting."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from gotrace.dtypes import SPEC
 from gotrace.spec.enums import EventKind, GoState, ProcState
 from gotrace.spec.events import ATTRIBUTES, EVENTS, METRICS, RANGES, EventSpec
+from gotrace.spec.rules import Rule
 
 NO_EVENT = 255
 """In :func:`wire_args`: there is no such type."""
@@ -61,6 +62,7 @@ def specs(events: Iterable[EventSpec], needs: Mapping[int, str]) -> npt.NDArray[
                 places.reverse()  # the stack of the context is the last one
             for name, at in zip((what, f"{what}2"), places, strict=False):
                 row[name] = at
+        row["bulk"] = event.rule == Rule.EXPERIMENT and needs[event.experiment] == "R??"
         row["needs"] = ["?RN".index(letter) for letter in needs.get(event.experiment, "???")]
     return table
 
