@@ -57,6 +57,7 @@ if mode == "sanitize":
     ldflags += san
 
 # Other builds test the portable code, which this processor would otherwise never run.
+PEXT = ["-mbmi", "-mbmi2", "-DGOTRACE_PEXT"]
 pext = mode == "release" and platform.machine() in ("x86_64", "AMD64")
 
 setup(
@@ -66,7 +67,7 @@ setup(
                 name,
                 [source],
                 depends=HEADERS,
-                extra_compile_args=cflags + ["-mbmi", "-mbmi2", "-DGOTRACE_PEXT"] * (pext and name == "gotrace._fast_pext"),
+                extra_compile_args=cflags + PEXT * (pext and name == "gotrace._fast_pext"),
                 extra_link_args=ldflags,
                 define_macros=macros,
             )

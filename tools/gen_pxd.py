@@ -8,15 +8,21 @@ facts of its own.
 from __future__ import annotations
 
 import argparse
+import sys
 from enum import IntEnum
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
-from gotrace import dtypes
-from gotrace.errors import Status
-from gotrace.spec import enums, limits
-from gotrace.spec.rules import Rule
+# The package without its kernels, which may not be built yet.
+sys.modules["gotrace"] = ModuleType("gotrace")
+sys.modules["gotrace"].__path__ = [str(Path(__file__).parent.parent / "src" / "gotrace")]
+
+from gotrace import dtypes  # noqa: E402
+from gotrace.errors import Status  # noqa: E402
+from gotrace.spec import enums, limits  # noqa: E402
+from gotrace.spec.rules import Rule  # noqa: E402
 
 C_TYPES = {
     "int64": "int64_t",

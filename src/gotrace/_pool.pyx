@@ -7,22 +7,25 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from gotrace._generated cimport BATCH, EVENT, FAULT, MORE, OK, ORDERED, RUN, SPEC
-from gotrace._runs cimport DONE, Stream, advance
+from gotrace._generated cimport AHEAD, BATCH, DECODED, EVENT, FAULT, MORE, OK, ORDERED, RUN, SPEC
+from gotrace._runs cimport DONE, refill
 
 
 @cython.final
 cdef class Pool:
-    """The event batches of a slab, by run. A run's row of RUN holds its current event."""
+    """The event batches of a slab, by run; ``events`` has the current event of each."""
 
     def __init__(self, const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
-                 const uint8_t[::1] n_args, const SPEC[::1] spec, RUN[::1] runs, FAULT[::1] faults):
+                 const uint8_t[::1] n_args, const SPEC[::1] spec, RUN[::1] runs, DECODED[::1] events,
+                 DECODED[::1] pool, FAULT[::1] faults):
         self.data = data
         self.batches = batches
         self.order = order
         self.n_args = n_args
         self.spec = spec
         self.runs = runs
+        self.events = events
+        self.pool = pool
         self.faults = faults
         self.stream.data = &data[0]
         self.stream.size = data.shape[0]
@@ -36,12 +39,32 @@ cdef class Pool:
         self.rows = &rows[0]
         self.room = <int> rows.shape[0]
 
+    cpdef void begin(self, int first, int n_runs) noexcept nogil:
+        """Share the pool out among the runs of a generation."""
+        self.first = first
+        self.ahead = <int> min(self.pool.shape[0] // max(n_runs, 1), <Py_ssize_t> AHEAD)
+
     cpdef int advance(self, double factor, int run) noexcept nogil:
-        """Decode the next event of a run: OK, MORE when there is none, or the status of a fault."""
+        """Make the next event of a run its current one: OK, MORE when there is none, or the status of a fault."""
+        cdef RUN *thread = &self.runs[run]
+        cdef DECODED *part = &self.pool[<int64_t> (run - self.first) * self.ahead]
         cdef int status
         self.stream.factor = factor
-        status = advance(&self.stream, &self.runs[run], &self.faults[0])
-        return MORE if status == DONE else status
+        thread.at += 1
+        if thread.at >= thread.n:
+            status = self.decode(thread, part)
+            if status != OK:
+                return status
+        self.events[run] = part[thread.at]
+        return OK
+
+    cdef int decode(self, RUN *thread, DECODED *part) noexcept nogil:
+        """Decode a run's next events: OK, MORE when there are none, or the status of a fault."""
+        thread.at = 0
+        thread.n = refill(&self.stream, thread, part, self.ahead, &self.faults[0])
+        if thread.n:
+            return OK
+        return MORE if self.faults[0].status == DONE else self.faults[0].status
 
     cpdef int pass_on(self, int run, int64_t bound, int64_t g, int64_t p, uint32_t generation) noexcept nogil:
         """Write rows of a run's events from row ``n`` on, while they pass in bulk and are not later than ``bound``.
@@ -49,39 +72,43 @@ cdef class Pool:
         The factor is that of the last call of ``advance``. Like there, a row counts only when the event behind its
         own is decoded.
         """
-        cdef Stream stream = self.stream    # locals: nothing that a row's stores could change
-        cdef RUN at = self.runs[run]
+        cdef RUN *thread = &self.runs[run]
+        cdef DECODED *part = &self.pool[<int64_t> (run - self.first) * self.ahead]
+        cdef const DECODED *event = &part[thread.at]
         cdef const SPEC *specs = &self.spec[0]
-        cdef const SPEC *spec = &specs[at.type]
+        cdef const SPEC *spec = &specs[event.type]
         cdef ORDERED *row
         cdef int status = OK, i, n = self.n, room = self.room
-        cdef int64_t last = self.last
-        while spec.bulk and at.time <= bound and n < room:
+        cdef int64_t last = self.last, m = thread.m, base = self.stream.base
+        while spec.bulk and event.time <= bound and n < room:
             row = &self.rows[n]
-            row.time = at.time if at.time > last else last + 1
-            row.offset = stream.base + at.start
+            row.time = event.time if event.time > last else last + 1
+            row.offset = base + event.start
             row.g = g
-            row.m = at.m
+            row.m = m
             row.stack = 0
             row.p = <int32_t> p
             row.generation = generation
             row.kind = spec.kind
-            row.type = at.type
+            row.type = event.type
             row.part = 0
             row.resource = 0
             for i in range(4):
-                row.args[i] = <int64_t> at.args[i] if i < spec.n_args else 0
+                row.args[i] = <int64_t> event.args[i] if i < spec.n_args else 0
             memset(&row.stack2, 0, 16)
-            status = advance(&stream, &at, &self.faults[0])
-            if status < 0:
-                break
+            thread.at += 1
+            if thread.at == thread.n:
+                status = self.decode(thread, part)
+                if status < 0:
+                    break
             last = row.time
             n += 1
-            if status == DONE:
-                status = MORE
+            if status == MORE:
                 break
-            spec = &specs[at.type]
-        self.runs[run] = at
+            event = &part[thread.at]
+            spec = &specs[event.type]
+        if status == OK:
+            self.events[run] = event[0]
         self.n = n
         self.last = last
         return status

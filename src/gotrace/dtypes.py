@@ -253,6 +253,7 @@ DECODED = _aligned(
     ("hint", "i4"),  # what the kernel that takes the events found out ahead
     ("type", "u1"),
 )
+LEAST_AHEAD = 8  # events of a run for which the pool always has room
 CTX = _aligned(
     ("m", "i8"),
     ("g", "i8"),

@@ -21,6 +21,7 @@ from gotrace.dtypes import (
     FRAME,
     GEN,
     GENERATION,
+    LEAST_AHEAD,
     SAMPLE,
     STACK,
     STRING,
@@ -44,7 +45,6 @@ from gotrace.spec.versions import Version
 from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
-LEAST_AHEAD = 8  # events of a run for which there is always room
 
 
 class Part:

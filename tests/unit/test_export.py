@@ -24,7 +24,7 @@ from gotrace.trace import narrow
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
 TABLES = list(DTYPES)
 PLAIN = [name for name, dtype in DTYPES.items() if not dtype.hasobject]
-FIXTURES = ["heap-go1.22.trace.gz", "session-go1.25-allocfree.trace.gz", "sched-go1.27-tiny.trace.gz"]
+FIXTURES = ["heap-go1.22.trace.gz", "session-go1.25-allocfree.trace.gz", "sched-go1.26-tiny.trace.gz"]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _pool, clock
-from gotrace.dtypes import ORDERED, SAMPLE
+from gotrace.dtypes import DECODED, LEAST_AHEAD, ORDERED, SAMPLE
 from gotrace.errors import InternalError, OrderingError, Status, TraceError, new_fault
 from gotrace.experiments import Registry
 from gotrace.ordering.machine import Machine
@@ -35,6 +35,7 @@ class SlabInput:
 
     pool: Any
     runs: Any
+    events: Any  # the current one of each run
     base: int
     faults: Any
     data: npt.NDArray[np.uint8]
@@ -73,6 +74,7 @@ class Order:
         self._machine = machine(MULTIPLIER)
         self._machine.bind(self.state)
         self._rows = rows(_ROOM, ORDERED)
+        self._ahead = rows(_ROOM, DECODED)
         self._generation = 0
         self.string_base = self.stack_base = 1
 
@@ -126,13 +128,19 @@ class Order:
         front = np.arange(n_runs + n_samples + 1, dtype=np.int32)
         samples = _samples(part, self.stack_base)
         times[n_runs:-1] = samples["time"]
-        events = _some(runs.runs)
+        threads = _some(runs.runs)
+        events = rows(max(n_runs, 1), DECODED)
+        most = int(np.diff(runs.first).max())
+        if len(self._ahead) < most * LEAST_AHEAD:
+            self._ahead = rows(most * LEAST_AHEAD, DECODED)
         pool = _pool.Pool(
-            slab.data, slab.base, slab.batches, _some(runs.order), self._n_args, self._spec, events, faults
+            *(slab.data, slab.base, slab.batches, _some(runs.order), self._n_args, self._spec, threads, events),
+            *(self._ahead, faults),
         )
         return SlabInput(
             pool=pool,
-            runs=events.view(np.recarray),
+            runs=threads.view(np.recarray),
+            events=events,
             base=slab.base,
             faults=faults,
             data=slab.data,
@@ -175,9 +183,9 @@ class Order:
         specs = {event.id: event for event in self._registry.events}
         front = sorted(slab.front[: self._machine.n_front].tolist(), key=lambda run: int(slab.times[run]))
         for run in front:
-            event = slab.runs[run]
+            event = slab.events[run]
             spec = specs[int(event.type)]
-            m = int(event.m)
+            m = int(slab.runs[run].m)
             ids["m"].add(m)
             said = []
             for name, value in zip(spec.arg_names, event.args.astype(np.int64).tolist(), strict=False):

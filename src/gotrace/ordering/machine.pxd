@@ -3,6 +3,7 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
+    DECODED,
     EVENT_LABEL, EVENT_STACK_SAMPLE, EVENT_SYNC, EV_CPU_SAMPLE, EV_GC_SWEEP_END, EV_GO_BLOCK,
     EV_GO_CREATE_BLOCKED, EV_GO_DESTROY, EV_GO_START, EV_GO_STOP, EV_GO_SWITCH, EV_PROC_STEAL, EV_STW_BEGIN,
     EV_STW_END, EV_SYNC, FAULT, FULL, GC_NOT_RUNNING, GC_RUNNING, GC_UNDETERMINED, GOROUTINE_EXISTS, GO_FREE,
@@ -75,6 +76,7 @@ cdef class Machine:
     # The slab, see drive.py.
     cdef Pool pool
     cdef RUN[::1] runs
+    cdef DECODED[::1] events        # the current one of each run
     cdef int64_t base
     cdef FAULT[::1] faults
     cdef const uint8_t[::1] data

@@ -127,6 +127,7 @@ class Machine:
         """Take the input of a slab, see ``drive.SlabInput``."""
         self.pool = slab.pool
         self.runs = slab.runs
+        self.events = slab.events
         self.base = slab.base
         self.faults = slab.faults
         self.data = slab.data
@@ -212,6 +213,7 @@ class Machine:
             return FULL
         self.number = self.numbers[self.gen]
         self.n_front = 0
+        self.pool.begin(first, n_runs)
         for i in range(n_runs):
             run = first + i
             self.rows_of[run] = self.thread(self.runs[run].m)
@@ -233,7 +235,7 @@ class Machine:
     def next_event(self, run):
         """Make the next event of a run its current one: OK, MORE when there is none, or a fault."""
         status = self.pool.advance(self.factors[self.gen], run)
-        self.times[run] = self.runs[run].time
+        self.times[run] = self.events[run].time
         return status
 
     def gallop(self):
@@ -254,13 +256,13 @@ class Machine:
                 return status
             if self.bad != OK:
                 return self.delivered(n)
-            if status == OK and self.m_row != 0 and self.spec[self.runs[run].type].bulk:
+            if status == OK and self.m_row != 0 and self.spec[self.events[run].type].bulk:
                 self.pool.n = self.n
                 self.pool.last = self.sched[0].last
                 status = self.pool.pass_on(run, bound, self.ms[self.m_row].g, self.ms[self.m_row].p, low32(self.number))
                 self.n = self.pool.n
                 self.sched[0].last = self.pool.last
-                self.times[run] = self.runs[run].time
+                self.times[run] = self.events[run].time
                 if status < 0:
                     return status
             if status == MORE:
@@ -329,8 +331,8 @@ class Machine:
         self.faults[0].detail = detail
         self.faults[0].limit = limit
         if status < 0:
-            self.faults[0].offset = self.base + self.runs[self.at].start
-            self.faults[0].type = self.runs[self.at].type
+            self.faults[0].offset = self.base + self.events[self.at].start
+            self.faults[0].type = self.events[self.at].type
         return status
 
     # --- the frontier as a heap, exactly Go's: its order among equal times is part of the result -------------
@@ -782,12 +784,12 @@ class Machine:
         """Begin a row for the event at hand, or one of type ``kind`` that it adds."""
         i = self.n
         self.n = i + 1
-        time = self.runs[self.at].time
+        time = self.events[self.at].time
         if time <= self.sched[0].last:
             time = self.sched[0].last + 1
         self.sched[0].last = time
         self.out[i].time = time
-        self.out[i].offset = self.base + self.runs[self.at].start
+        self.out[i].offset = self.base + self.events[self.at].start
         self.out[i].g = g
         self.out[i].m = m
         self.out[i].p = p
@@ -833,7 +835,7 @@ class Machine:
         if self.bad == OK:
             self.bad = status
             self.bad_id = self.arg(place)
-            self.bad_offset = self.base + self.runs[self.at].start
+            self.bad_offset = self.base + self.events[self.at].start
         return 0
 
     def moved(self, resource, rid, old, new):
@@ -915,7 +917,7 @@ class Machine:
         """Let a run's current event happen: OK when its rows are out, WAIT, a wish or a fault."""
         self.at = run
         self.bad = OK
-        kind = self.runs[self.at].type
+        kind = self.events[self.at].type
         self.type = kind
         rule = self.spec[kind].rule
         row = self.rows_of[run]
@@ -995,7 +997,7 @@ class Machine:
         return self.refuse(NO_RULE, 0, 0)
 
     def arg(self, place):
-        return signed(self.runs[self.at].args[place])
+        return signed(self.events[self.at].args[place])
 
     def require(self, m, p, g):
         """Look at the context: 1 required, 2 forbidden, 0 either. What is missing never comes by waiting."""
