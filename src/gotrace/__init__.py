@@ -4,13 +4,21 @@ from gotrace import raw, varint
 from gotrace.clock import Clock
 from gotrace.dtypes import (
     ALLOC,
+    EVENT,
     EXPERIMENTAL,
     FRAME,
     GENERATION,
     HEAP,
+    LABEL,
+    LOG,
+    METRIC,
+    RANGE,
+    REGION,
     SAMPLE,
     STACK,
     STRING,
+    TASK,
+    TRANSITION,
     TYPE,
     Op,
     State,
@@ -28,9 +36,11 @@ from gotrace.errors import (
     TruncatedError,
     UnsupportedVersionError,
 )
+from gotrace.events import Event
 from gotrace.experiments import Experiment, ExperimentData, register
 from gotrace.heap import Heap
 from gotrace.spec.enums import EventKind as Kind
+from gotrace.spec.enums import GoState, ProcState, Resource
 from gotrace.spec.events import EventSpec
 from gotrace.tables import Frame
 from gotrace.trace import Generation, Table, Trace, open
@@ -39,15 +49,24 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ALLOC",
+    "EVENT",
     "EXPERIMENTAL",
     "FRAME",
     "GENERATION",
     "HEAP",
+    "LABEL",
+    "LOG",
+    "METRIC",
+    "RANGE",
+    "REGION",
     "SAMPLE",
     "STACK",
     "STRING",
+    "TASK",
+    "TRANSITION",
     "TYPE",
     "Clock",
+    "Event",
     "EventSpec",
     "Experiment",
     "ExperimentData",
@@ -55,6 +74,7 @@ __all__ = [
     "Frame",
     "Generation",
     "GenerationError",
+    "GoState",
     "HeaderError",
     "Heap",
     "InternalError",
@@ -62,6 +82,8 @@ __all__ = [
     "MalformedError",
     "Op",
     "OrderingError",
+    "ProcState",
+    "Resource",
     "State",
     "Table",
     "TableError",

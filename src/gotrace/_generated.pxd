@@ -505,18 +505,18 @@ cdef struct M_STATE:
     int64_t p
     uint8_t known
 
-cdef struct RANGE:
+cdef struct OPEN_RANGE:
     int64_t description
     int32_t name
     int32_t next
     uint8_t type
 
-cdef struct REGION:
+cdef struct OPEN_REGION:
     int64_t task
     int32_t name
     int32_t next
 
-cdef struct TASK:
+cdef struct ACTIVE_TASK:
     int64_t id
     int64_t parent
     int32_t name

@@ -128,6 +128,97 @@ EVENT = _aligned(
     ("type", "u1"),  # wire type; 7 CPU sample, 255 Sync
     ("part", "u1"),  # 0; 1, 2 for rows that a wire event adds
 )
+TRANSITION = _aligned(
+    ("time", "i8"),  # ns, as in EVENT; so are offset, g, m, p, stack, generation, type and part here and below
+    ("offset", "i8"),
+    ("g", "i8"),
+    ("m", "i8"),
+    ("id", "i8"),  # goroutine or proc that changes its state
+    ("stack", "i4"),
+    ("resource_stack", "i4"),  # row of stacks: of that goroutine; where it starts, if it is new
+    ("reason", "i4"),  # row of strings; 0 none
+    ("p", "i4"),
+    ("generation", "u4"),
+    ("resource", "u1"),  # Resource
+    ("old", "u1"),  # GoState, or ProcState
+    ("new", "u1"),
+    ("type", "u1"),
+    ("part", "u1"),
+)
+RANGE = _aligned(
+    ("time", "i8"),
+    ("offset", "i8"),
+    ("g", "i8"),
+    ("m", "i8"),
+    ("id", "i8"),  # goroutine or proc that it belongs to; -1 none
+    ("swept", "i8"),  # bytes; -1 no end of a sweep
+    ("reclaimed", "i8"),  # bytes; -1 as well
+    ("stack", "i4"),
+    ("reason", "i4"),  # row of strings: why the world stops; 0 none
+    ("p", "i4"),
+    ("generation", "u4"),
+    ("kind", "u1"),  # Kind: RANGE_BEGIN, RANGE_ACTIVE, RANGE_END
+    ("resource", "u1"),  # Resource
+    ("type", "u1"),
+    ("start", "u1"),  # wire type of the event that begins such a range: 26 STW, 29 GC, 32 sweep, 35 mark assist
+)
+TASK = _aligned(
+    ("time", "i8"),
+    ("offset", "i8"),
+    ("g", "i8"),
+    ("m", "i8"),
+    ("task", "i8"),
+    ("parent", "i8"),  # -1 none
+    ("name", "i4"),  # row of strings; Go's API calls it the type
+    ("stack", "i4"),
+    ("p", "i4"),
+    ("generation", "u4"),
+    ("kind", "u1"),  # Kind: TASK_BEGIN, TASK_END
+)
+REGION = _aligned(
+    ("time", "i8"),
+    ("offset", "i8"),
+    ("g", "i8"),
+    ("m", "i8"),
+    ("task", "i8"),  # 0 the background task
+    ("name", "i4"),  # row of strings; Go's API calls it the type
+    ("stack", "i4"),
+    ("p", "i4"),
+    ("generation", "u4"),
+    ("kind", "u1"),  # Kind: REGION_BEGIN, REGION_END
+)
+LOG = _aligned(
+    ("time", "i8"),
+    ("offset", "i8"),
+    ("g", "i8"),
+    ("m", "i8"),
+    ("task", "i8"),  # 0 the background task
+    ("category", "i4"),  # row of strings
+    ("message", "i4"),  # row of strings
+    ("stack", "i4"),
+    ("p", "i4"),
+    ("generation", "u4"),
+)
+LABEL = _aligned(
+    ("time", "i8"),
+    ("offset", "i8"),
+    ("g", "i8"),  # the goroutine that has the label from now on
+    ("m", "i8"),
+    ("label", "i4"),  # row of strings
+    ("p", "i4"),
+    ("generation", "u4"),
+)
+METRIC = _aligned(
+    ("time", "i8"),
+    ("offset", "i8"),
+    ("g", "i8"),
+    ("m", "i8"),
+    ("value", "i8"),  # threads, or bytes
+    ("stack", "i4"),
+    ("p", "i4"),
+    ("generation", "u4"),
+    ("type", "u1"),  # 9 GOMAXPROCS, 37 bytes of live heap, 38 heap goal
+)
 HEAP = _aligned(
     ("name", "O"),  # str
     ("inuse_objects", "i8"),
@@ -411,18 +502,18 @@ M_STATE = _aligned(
     ("p", "i8"),  # -1 none
     ("known", "u1"),  # 1: one of its events was tried, or a status named it
 )
-RANGE = _aligned(
+OPEN_RANGE = _aligned(
     ("description", "i8"),  # string id of what stopped the world, in the generation of the begin
     ("name", "i4"),  # and the name it had; 0 none
     ("next", "i4"),
     ("type", "u1"),  # of the event that begins it
 )
-REGION = _aligned(
+OPEN_REGION = _aligned(
     ("task", "i8"),
     ("name", "i4"),
     ("next", "i4"),
 )
-TASK = _aligned(
+ACTIVE_TASK = _aligned(
     ("id", "i8"),
     ("parent", "i8"),
     ("name", "i4"),

@@ -6,6 +6,7 @@ Never here: a decision that a stage could take, or what a user holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,16 +22,23 @@ from gotrace.dtypes import (
     FRAME,
     GEN,
     GENERATION,
+    LABEL,
     LEAST_AHEAD,
+    LOG,
+    METRIC,
+    RANGE,
+    REGION,
     SAMPLE,
     STACK,
     STRING,
+    TASK,
+    TRANSITION,
     TYPE,
     BatchKind,
     Layout,
     State,
     What,
-)  # fmt: skip
+)
 from gotrace.errors import ExperimentError, InternalError, Status, TraceError, new_fault
 from gotrace.experiments import ExperimentData, Registry
 from gotrace.experiments.allocfree import DEFAULT_INFO, AllocFreeData, Info, TypeTable
@@ -39,7 +47,8 @@ from gotrace.ordering.drive import Order
 from gotrace.slabs import Rows, Runs, Slab, group_runs, read_slabs
 from gotrace.source import Source
 from gotrace.spec import tables as spec_tables
-from gotrace.spec.events import ALLOC_FREE
+from gotrace.spec.enums import EventKind, EventType, Resource
+from gotrace.spec.events import ALLOC_FREE, EVENTS
 from gotrace.spec.limits import CLASS_BYTES
 from gotrace.spec.versions import Version
 from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
@@ -149,6 +158,13 @@ class Pass:
         self.registry = registry
         self.warn = warn
         self.types = TypeTable()
+        self.ordered: list[OrderedBuilder] = []
+        self.refused = False  # the order broke, or its rows were not fetched to the end
+
+    @cached_property
+    def order(self) -> Order:
+        """The state machine of this pass."""
+        return Order(self.registry)
 
 
 class Threads:
@@ -361,40 +377,173 @@ class ExperimentalBuilder(Builder):
             yield rows
 
 
-class EventBuilder(Builder):
+class OrderedBuilder(Builder):
+    """Rows of a table that is made of ordered events.
+
+    The builders of one pass share one state machine: ``events`` runs it, or the first one if it is not asked for;
+    the others hand on what they were given meanwhile.
+    """
+
+    kinds: ClassVar[tuple[EventKind, ...]]
+    columns: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, shared: Pass, length: int) -> None:
+        self.shared = shared
+        self._waiting: list[Rows] = []
+        shared.ordered.append(self)
+
+    @property
+    def _drives(self) -> bool:
+        ordered = self.shared.ordered
+        return self is next((b for b in ordered if isinstance(b, EventBuilder)), ordered[0])
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Order a part's events and yield rows of this table."""
+        if self._drives:
+            self.shared.refused = True
+            for rows in self.shared.order.run(part):
+                self._share(rows)
+                yield from self.ready()
+            self.shared.refused = False
+        yield from self.ready()
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield what is left; the Sync that ends the trace stands only where its events got that far."""
+        if self._drives and not self.shared.refused:
+            self._share(self.shared.order.finish())
+        yield from self.ready()
+
+    def _share(self, rows: Rows) -> None:
+        for builder in self.shared.ordered:
+            builder.take(rows)
+
+    def take(self, rows: Rows) -> None:
+        """Pick this table's rows out of rows of ORDERED."""
+        chosen = rows["kind"] == self.kinds[0]
+        for kind in self.kinds[1:]:
+            chosen |= rows["kind"] == kind
+        rows = rows[chosen]
+        if len(rows):
+            table = np.empty(len(rows), self.dtype)
+            for name in self.dtype.names or ():
+                self.column(table, name, rows)
+            self._waiting.append(table)
+
+    def column(self, table: Rows, name: str, rows: Rows) -> None:
+        """Fill one column; ``columns`` says which field of ORDERED, or which argument, has another name."""
+        source = self.columns.get(name, name)
+        if source.startswith("args"):
+            table[name] = rows["args"][:, int(source[4:])]
+        elif source in ("name", "text"):
+            table[name] = self.shared.order.state.string_rows(rows[source])
+        else:
+            table[name] = rows[source]
+
+    def ready(self) -> Iterator[Rows]:
+        """Yield the rows that wait."""
+        if self._waiting:
+            rows = np.concatenate(self._waiting)
+            self._waiting = []
+            yield rows
+
+
+class EventBuilder(OrderedBuilder):
     """Rows of EVENT: every event in order."""
 
     dtype = EVENT
 
     def __init__(self, shared: Pass, length: int) -> None:
+        super().__init__(shared, length)
         self._chunks = _Chunks(EVENT, length)
-        self._order = Order(shared.registry)
-        self._refused = False
 
-    def feed(self, part: Part) -> Iterator[Rows]:
-        """Order a part's events and yield full chunks of rows."""
-        try:
-            for rows in self._order.run(part):
-                yield from self._take(rows)
-        except TraceError:
-            self._refused = True
-            raise
-
-    def flush(self) -> Iterator[Rows]:
-        """Yield the Sync that ends the trace, unless its events did not get that far, and what is left."""
-        if not self._refused:
-            yield from self._take(self._order.finish())
-        rows = self._chunks.take()
-        if len(rows):
-            yield rows
-
-    def _take(self, rows: Rows) -> Iterator[Rows]:
+    def take(self, rows: Rows) -> None:
+        """Copy the rows, and put full chunks by."""
         while len(rows):
             n = min(len(room := self._chunks.room()), len(rows))
             _pool.take_events(rows[:n], room)
             self._chunks.add(n)
-            yield from self._chunks.full()
+            self._waiting += self._chunks.full()
             rows = rows[n:]
+
+    def ready(self) -> Iterator[Rows]:
+        """Yield the chunks that are full."""
+        yield from self._waiting
+        self._waiting = []
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield the last, partly filled chunk, too."""
+        yield from super().flush()
+        rows = self._chunks.take()
+        if len(rows):
+            yield rows
+
+
+class TransitionBuilder(OrderedBuilder):
+    """Rows of TRANSITION."""
+
+    dtype = TRANSITION
+    kinds = (EventKind.STATE_TRANSITION,)
+    columns: ClassVar = {"id": "args0", "resource_stack": "stack2", "reason": "name"}
+
+
+class RangeBuilder(OrderedBuilder):
+    """Rows of RANGE."""
+
+    dtype = RANGE
+    kinds = (EventKind.RANGE_BEGIN, EventKind.RANGE_ACTIVE, EventKind.RANGE_END)
+    columns: ClassVar = {"id": "args0", "swept": "args1", "reclaimed": "args2", "reason": "name"}
+    _STARTS = np.array([event.start or event.id for event in EVENTS], np.uint8)
+
+    def column(self, table: Rows, name: str, rows: Rows) -> None:
+        """Fill one column."""
+        if name == "start":
+            table[name] = self._STARTS[rows["type"] - 1]
+            return
+        super().column(table, name, rows)
+        if name == "id":
+            table[name][rows["resource"] == Resource.NONE] = -1
+        elif name in ("swept", "reclaimed"):
+            table[name][rows["type"] != EventType.GC_SWEEP_END] = -1
+
+
+class TaskBuilder(OrderedBuilder):
+    """Rows of TASK."""
+
+    dtype = TASK
+    kinds = (EventKind.TASK_BEGIN, EventKind.TASK_END)
+    columns: ClassVar = {"task": "args0", "parent": "args1"}
+
+
+class RegionBuilder(OrderedBuilder):
+    """Rows of REGION."""
+
+    dtype = REGION
+    kinds = (EventKind.REGION_BEGIN, EventKind.REGION_END)
+    columns: ClassVar = {"task": "args0"}
+
+
+class LogBuilder(OrderedBuilder):
+    """Rows of LOG."""
+
+    dtype = LOG
+    kinds = (EventKind.LOG,)
+    columns: ClassVar = {"task": "args0", "category": "name", "message": "text"}
+
+
+class LabelBuilder(OrderedBuilder):
+    """Rows of LABEL."""
+
+    dtype = LABEL
+    kinds = (EventKind.LABEL,)
+    columns: ClassVar = {"label": "name"}
+
+
+class MetricBuilder(OrderedBuilder):
+    """Rows of METRIC."""
+
+    dtype = METRIC
+    kinds = (EventKind.METRIC,)
+    columns: ClassVar = {"value": "args0"}
 
 
 class GenerationBuilder(Builder):
@@ -611,6 +760,13 @@ BUILDERS: dict[str, Callable[[Pass, int], Builder]] = {
     "goroutine_stacks": lambda shared, length: AllocBuilder(shared, length, (What.STACK,)),
     "experimental": ExperimentalBuilder,
     "events": EventBuilder,
+    "transitions": TransitionBuilder,
+    "ranges": RangeBuilder,
+    "tasks": TaskBuilder,
+    "regions": RegionBuilder,
+    "logs": LogBuilder,
+    "labels": LabelBuilder,
+    "metrics": MetricBuilder,
     "types": TypeBuilder,
     "generations": GenerationBuilder,
     "strings": StringBuilder,
@@ -633,6 +789,13 @@ DTYPES: dict[str, np.dtype[np.void]] = {
     "goroutine_stacks": _without(ALLOC, "what", "type", "spanclass", "inset"),
     "experimental": EXPERIMENTAL,
     "events": EVENT,
+    "transitions": TRANSITION,
+    "ranges": RANGE,
+    "tasks": TASK,
+    "regions": REGION,
+    "logs": LOG,
+    "labels": LABEL,
+    "metrics": METRIC,
     "types": TYPE,
     "generations": GENERATION,
     "strings": STRING,

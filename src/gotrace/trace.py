@@ -406,6 +406,41 @@ class Trace:
         return self._table("events")
 
     @property
+    def transitions(self) -> Table:
+        """Goroutines and procs change their states, in order."""
+        return self._table("transitions")
+
+    @property
+    def ranges(self) -> Table:
+        """Begins and ends of stopped worlds, mark phases, sweeps and mark assists, in order."""
+        return self._table("ranges")
+
+    @property
+    def tasks(self) -> Table:
+        """Begins and ends of tasks, in order."""
+        return self._table("tasks")
+
+    @property
+    def regions(self) -> Table:
+        """Begins and ends of regions, in order."""
+        return self._table("regions")
+
+    @property
+    def logs(self) -> Table:
+        """Log messages, in order."""
+        return self._table("logs")
+
+    @property
+    def labels(self) -> Table:
+        """Labels of goroutines, in order."""
+        return self._table("labels")
+
+    @property
+    def metrics(self) -> Table:
+        """Samples of Go's metrics, in order."""
+        return self._table("metrics")
+
+    @property
     def types(self) -> Table:
         """Types of the whole trace; row 0 is untyped, row 1 unresolved."""
         return self._table("types")

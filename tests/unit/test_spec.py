@@ -35,6 +35,22 @@ def test_row(spec: EventSpec) -> None:
         assert begin.since <= spec.since
 
 
+def test_what_an_event_needs_of_the_ordering() -> None:
+    table = tables.specs(ALL, {1: "R??"})
+    words = {"goroutine", "proc", "thread", "range", "region", "task", "name"}
+    for spec in ALL:
+        assert set(spec.creates.split()) <= words
+        row = table[spec.id]
+        assert row["rule"] == spec.rule
+        assert bool(spec.rule) == spec.timed
+        assert row["bulk"] == (spec.id > 127)
+        assert row["needs"].tolist() == ([1, 0, 0] if spec.id > 127 else [0, 0, 0])
+    row = table[14]
+    assert [row[name] for name in ("stack", "stack2", "string", "string2", "creates")] == [2, 1, -1, -1, 1]
+    row = table[44]
+    assert [row[name] for name in ("stack", "stack2", "string", "string2", "creates")] == [3, -1, 1, 2, 0]
+
+
 def test_the_main_stack_is_called_stack_and_comes_last() -> None:
     for spec in EVENTS:
         stacks = [name for name in spec.args if name.split("_")[-1] == "stack"]

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from gotrace.errors import TraceError
+from gotrace.errors import OrderingError, TraceError
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""
 
 _PATIENCE = 1 << 25  # bytes read before progress is shown
+_WAITING = 8  # threads told of when the order broke
 
 
 def say(text: str) -> None:
@@ -82,6 +83,9 @@ def explain(error: TraceError) -> None:
     say(str(error))
     if error.excerpt():
         print(error.excerpt(), file=sys.stderr)
+    if isinstance(error, OrderingError):
+        print("", "What each thread waits to do:", *error.frontier[:_WAITING], sep="\n  ", file=sys.stderr)
+        print("", "What is known:", *error.state[: 3 * _WAITING], sep="\n  ", file=sys.stderr)
 
 
 @contextmanager

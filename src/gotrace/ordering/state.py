@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import G_STATE, M_STATE, NAME, P_STATE, PLACE, RANGE, REGION, SCHED, TASK, Key
+from gotrace.dtypes import ACTIVE_TASK, G_STATE, M_STATE, NAME, OPEN_RANGE, OPEN_REGION, P_STATE, PLACE, SCHED, Key
 from gotrace.spec.enums import GoStatus
 from gotrace.spec.limits import MAX_STRING
 
@@ -39,9 +39,9 @@ class SchedState:
         self.gs = rows(0, G_STATE)
         self.ps = rows(_FIRST, P_STATE)
         self.ms = rows(_FIRST, M_STATE)
-        self.ranges = rows(0, RANGE)
-        self.regions = rows(0, REGION)
-        self.tasks = rows(0, TASK)
+        self.ranges = rows(0, OPEN_RANGE)
+        self.regions = rows(0, OPEN_REGION)
+        self.tasks = rows(0, ACTIVE_TASK)
         self.names = rows(_FIRST, NAME)
         self.letters: npt.NDArray[np.uint8] = np.zeros(4 * MAX_STRING, np.uint8)
         self.places = rows(16 * _FIRST, PLACE)
@@ -98,6 +98,11 @@ class SchedState:
             (Key.TASK, self.tasks.id[tasks], tasks),
             (Key.NAME, self.names.key[names], names),
         ]
+
+    def string_rows(self, names: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Rows of strings: those below 0 are names, each of which has the row where it was first seen."""
+        found: npt.NDArray[np.int32] = np.where(names < 0, self.names.row[np.where(names < 0, -1 - names, 0)], names)
+        return found
 
     def name(self, number: int) -> bytes:
         """Bytes of a name."""

@@ -1,0 +1,19 @@
+"""What gotrace says of a trace. Never here: assertions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gotrace
+
+
+def parsed(data: bytes | Path) -> tuple[bytes, gotrace.TraceError | None]:
+    """Text of all events in order, and what stopped it."""
+    text = bytearray()
+    try:
+        with gotrace.open(data) as trace:
+            for piece in trace._parsed():
+                text += piece
+    except gotrace.TraceError as error:
+        return bytes(text), error
+    return bytes(text), None
