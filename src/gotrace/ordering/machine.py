@@ -200,7 +200,7 @@ class Machine:
                     status = self.search()
                 if status != OK:
                     return status
-            self.gen += 1
+            self.gen = self.gen + 1
             self.begun = 0
 
     def begin(self):
@@ -222,7 +222,7 @@ class Machine:
                 return status
             if status == OK:
                 self.front[self.n_front] = run
-                self.n_front += 1
+                self.n_front = self.n_front + 1
                 self.sift_up(self.n_front - 1)
         # Samples have numbers behind those of the runs, and so has their part of ``front``.
         self.sample = self.first_run[self.n_gens] + self.first_sample[self.gen]
@@ -298,7 +298,7 @@ class Machine:
             run = self.front[self.search_at]
             status = self.attempt(run)
             if status == WAIT:
-                self.search_at += 1
+                self.search_at = self.search_at + 1
                 continue
             if status != OK:
                 return status
@@ -361,7 +361,7 @@ class Machine:
         while i > 0:
             self.swap(i, (i - 1) // 2)
             i = (i - 1) // 2
-        self.n_front -= 1
+        self.n_front = self.n_front - 1
         self.swap(0, self.n_front)
         self.sift_down(0)
 
@@ -482,13 +482,13 @@ class Machine:
 
     def median(self, x, y, z):
         if self.less(y, x):
-            self.swaps += 1
+            self.swaps = self.swaps + 1
             x, y = y, x
         if self.less(z, y):
-            self.swaps += 1
+            self.swaps = self.swaps + 1
             y, z = z, y
         if self.less(y, x):
-            self.swaps += 1
+            self.swaps = self.swaps + 1
             x, y = y, x
         return y
 
@@ -875,7 +875,7 @@ class Machine:
 
     def put_sample(self):
         sample = self.front[self.sample] - self.first_run[self.n_gens]
-        self.sample += 1
+        self.sample = self.sample + 1
         time = self.samples[sample].time
         if time <= self.sched[0].last:
             time = self.sched[0].last + 1
