@@ -78,7 +78,7 @@ def peak(*args: str | Path) -> float:
     return int(said) * 1024 / 1e6
 
 
-def measure(path: Path, program: Path, runs: int) -> dict[str, Any]:
+def measure(path: Path, program: Path, tool: Path, runs: int) -> dict[str, Any]:
     """Everything about one trace."""
     gotrace_command = Path(sys.executable).with_name("gotrace")
     with gotrace.open(path) as trace:
@@ -92,8 +92,12 @@ def measure(path: Path, program: Path, runs: int) -> dict[str, Any]:
                 lambda: sum(map(len, trace.iterate("allocs", step_size="1 MB"))), runs
             ),
             "heap by type": timed(lambda: trace.heap(), runs),
+            "events in order": timed(lambda: sum(map(len, trace.iterate("events"))), runs),
             "gotrace heap, whole process": process([gotrace_command, "heap", path], runs),
             "gotrace dump --mode wire, whole process": process([gotrace_command, "dump", "--mode", "wire", path], runs),
+            "go tool trace -d=wire": process([tool, "-d=wire", path], 1),
+            "gotrace dump, whole process": process([gotrace_command, "dump", path], runs),
+            "go tool trace -d=parsed": process([tool, "-d=parsed", path], 1),
         }
     events = int(generations["events"].sum())
     bare = statistics.median(tasks["Go's reader, bare"])
@@ -142,9 +146,9 @@ def main() -> None:
     parser.add_argument("-n", "--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="one JSON object for each trace, one a line")
     args = parser.parse_args()
-    program = build_walk()
+    program, tool = build_walk(), reference.trace_tool()
     for path in args.trace:
-        result = measure(path, program, args.runs)
+        result = measure(path, program, tool, args.runs)
         print(json.dumps(result) if args.json else table(result), flush=True)
 
 

@@ -24,6 +24,7 @@ from gotrace.heap import Heap, summarize
 from gotrace.ordering.drive import Order
 from gotrace.parsed import Lines
 from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, Part, Pass, read_parts
+from gotrace.selection import EVERYTHING, Selection, start_of
 from gotrace.slabs import Rows
 from gotrace.source import open_source
 from gotrace.tables import Frame, StackTable, StringTable
@@ -177,10 +178,14 @@ class Trace:
         if fault is not None:
             raise fault
 
-    def _parsed(self) -> Iterator[bytes]:
-        """Yield Go's text of every event in order, in pieces."""
+    def _parsed(self, selection: Selection = EVERYTHING) -> Iterator[bytes]:
+        """Yield Go's text of the events in order, in pieces."""
+        start = None
         for scene, rows in self._ordered(Lines(self.experiments)):
-            yield from scene.lines.write(rows)
+            if start is None and scene.part is not None:
+                start = start_of(scene.part)
+            chosen = rows if selection is EVERYTHING else selection.of(rows, start or 0)
+            yield from scene.lines.write(chosen)
 
     def _new_pass(self) -> Pass:
         return Pass(self.experiments, self._warn)

@@ -17,7 +17,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
     {"spec", "dtypes", "errors", "_varint", "_batch", "_tables", "_fast_pext", "_runs", "_decode", "_pool"}
     | {"_allocfree", "_text"},
-    {"source", "header", "clock", "slabs", "tables", "experiments", "heap", "ordering", "reader"}
+    {"source", "header", "clock", "slabs", "tables", "experiments", "heap", "ordering", "selection", "reader"}
     | {"wire", "parsed", "events", "varint", "raw"},
     {"trace"},
     {"analysis"},

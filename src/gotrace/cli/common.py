@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import BinaryIO
 
 from gotrace.errors import OrderingError, TraceError
+from gotrace.selection import Bounds
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""
@@ -26,6 +29,41 @@ def say(text: str) -> None:
 def worst(codes: list[int]) -> int:
     """Exit code of several answers: a trace that could not be read outweighs a no."""
     return max(codes, default=OK)
+
+
+def number_range(text: str) -> Bounds:
+    """Read ``A:B``, A included and B not; either may be missing.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        When it is none, or says nothing.
+    """
+    return _bounds(text, int)
+
+
+def time_range(text: str) -> Bounds:
+    """Read a range of times such as ``1.5s:2s`` in ns; a unit must be said."""
+    return _bounds(text, _ns)
+
+
+def _ns(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m)", text)
+    if match is None:
+        raise ValueError
+    unit = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}[match[2]]
+    return round(Fraction(match[1]) * unit)
+
+
+def _bounds(text: str, number: Callable[[str], int]) -> Bounds:
+    first, colon, end = text.partition(":")
+    try:
+        if not colon or not (first or end):
+            raise ValueError
+        return (number(first) if first else None), (number(end) if end else None)
+    except ValueError:
+        example = "3:, :10 or 3:10" if number is int else "1.5s:2s, 100ms: or :1m"
+        raise argparse.ArgumentTypeError(f"{text!r} is no range, write {example}") from None
 
 
 def add_traces(parser: argparse.ArgumentParser, *, many: bool) -> None:

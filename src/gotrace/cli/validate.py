@@ -1,0 +1,48 @@
+"""The command ``gotrace validate``. Never here: the judgement."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import gotrace
+from gotrace.analysis.validate import validate
+from gotrace.cli import common
+from gotrace.report.validate import print_verdict, print_verdict_json
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "validate",
+        help="whether traces are whole and in order",
+        description="Read everything in each trace, order its events as Go's reader does, and say in a line whether "
+        "that went well. The exit code is 1 if a trace is broken, 3 if one is no trace that gotrace reads.",
+    )
+    common.add_traces(parser, many=True)
+    parser.add_argument("--strict", action="store_true", help="what is only odd counts as broken")
+    common.add_json(parser)
+    common.add_quiet(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer for each trace."""
+    codes: list[int] = []
+    for path in args.traces:
+        with (
+            common.exit_code(codes),
+            gotrace.open(path) as trace,
+            common.progress(path, quiet=args.quiet) as progress,
+        ):
+            verdict = validate(trace, progress)
+            valid = verdict.error is None and not (args.strict and trace.warnings)
+            write = print_verdict_json if args.json else print_verdict
+            write(sys.stdout, path, verdict, trace.warnings, valid=valid)
+            if not (args.quiet or args.json):
+                for warning in trace.warnings:
+                    common.say(warning)
+            sys.stdout.flush()
+            if not valid:
+                codes.append(common.NO)
+    return common.worst(codes)
