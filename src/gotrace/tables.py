@@ -19,7 +19,29 @@ from gotrace.errors import Status, TraceError, new_fault
 from gotrace.slabs import I4, I8, Rows, Slab
 from gotrace.source import Bytes
 
-MULTIPLIER: int = int.from_bytes(os.urandom(8), "little") | 1
+
+def spreads(multiplier: int) -> bool:
+    """Whether numbers that follow each other are spread evenly over a hash table of any size.
+
+    They are if no early term of the continued fraction of ``multiplier / 2**64`` is large: the three-distance theorem.
+    """
+    whole, part = 1 << 64, multiplier
+    for _ in range(_TERMS):
+        term, rest = divmod(whole, part)
+        if term > _LARGEST_TERM or not rest:
+            return False
+        whole, part = part, rest
+    return True
+
+
+def _draw() -> int:
+    while not spreads(multiplier := int.from_bytes(os.urandom(8), "little") | 1):
+        pass
+    return multiplier
+
+
+_TERMS, _LARGEST_TERM = 16, 8  # about one number in 20 is fit: too many to guess
+MULTIPLIER: int = _draw()
 """Of all hash tables of this process: nobody can write a trace whose ids collide."""
 
 
