@@ -1,3 +1,5 @@
+from typing import final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -5,6 +7,7 @@ _U1 = npt.NDArray[np.uint8]
 _I4 = npt.NDArray[np.int32]
 _Rows = npt.NDArray[np.void]
 
+@final
 class Pool:
     n: int
     last: int
