@@ -62,7 +62,6 @@ def test_go_s_own_cases(path: Path, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def plain() -> ModuleType:
     """The state machine as plain Python."""
-    pytest.importorskip("cython")
     source = Path(machine.__file__ or "").parent / "machine.py"
     loader = importlib.machinery.SourceFileLoader("gotrace_plain_machine", str(source))
     spec = importlib.util.spec_from_loader(loader.name, loader)
