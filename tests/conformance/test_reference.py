@@ -12,6 +12,7 @@ import account
 import numpy as np
 import pytest
 import reference
+from ours import parsed
 
 import gotrace
 from gotrace.heap import class_name
@@ -195,6 +196,16 @@ def damaged_by_the_runtime(data: bytes, folder: Path) -> bool:
     return True
 
 
+def check_order(data: bytes, folder: Path) -> None:
+    """The text of events in order is Go's, up to where Go stops."""
+    copy = folder / "order.trace"
+    copy.write_bytes(data)
+    expected, _, code = reference.text("parsed", copy)
+    found, error = parsed(data)
+    assert found == expected
+    assert (error is None) == (code == 0)
+
+
 def check_release(goroot: Path, minor: int, folder: Path) -> None:
     for name, data in fresh(goroot, minor, folder):
         if damaged_by_the_runtime(data, folder):
@@ -202,6 +213,7 @@ def check_release(goroot: Path, minor: int, folder: Path) -> None:
         try:
             check_against_reference(data, folder, refused=None)
             check_against_account(data)
+            check_order(data, folder)
         except BaseException:
             kept = Path(os.environ.get("GOTRACE_FAILED", folder)) / f"{name.split()[0]}-{minor}.trace"
             kept.write_bytes(data)
