@@ -38,7 +38,7 @@ STRUCTS = [
     *("BATCH", "FAULT", "CLOCK", "RAW_STRING", "RAW_STACK", "RAW_FRAME", "RAW_SAMPLE", "RAW_TYPE"),
     *("GEN", "RUN", "DECODED", "CTX", "SPAN", "SPAN_REST", "COUNTS"),
     *("EVENT", "SAMPLE", "ORDERED", "SPEC", "PLACE", "G_STATE", "P_STATE", "M_STATE"),
-    *("OPEN_RANGE", "OPEN_REGION", "ACTIVE_TASK", "NAME", "SCHED"),
+    *("OPEN_RANGE", "OPEN_REGION", "ACTIVE_TASK", "NAME", "SCHED", "FRONT"),
 ]
 ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("", Status),

@@ -544,3 +544,7 @@ cdef struct SCHED:
     int32_t free_region
     uint8_t started
     uint8_t gc
+
+cdef struct FRONT:
+    int64_t time
+    int32_t run

@@ -14,8 +14,7 @@ cdef class Pool:
     cdef const uint8_t[::1] n_args
     cdef const SPEC[::1] spec
     cdef RUN[::1] runs
-    cdef DECODED[::1] events        # the current one of each run
-    cdef DECODED[::1] pool          # those behind it: ``ahead`` rows for each run of the generation
+    cdef DECODED[::1] pool          # ``ahead`` rows for each run of the generation
     cdef int first                  # the generation's first run
     cdef int ahead
     cdef FAULT[::1] faults
@@ -25,7 +24,6 @@ cdef class Pool:
     cdef public int n               # rows of the output that are filled
     cdef public int64_t last        # ns: time of the last one
 
-    cpdef void begin(self, int first, int n_runs) noexcept nogil
-    cpdef int advance(self, double factor, int run) noexcept nogil
-    cdef int decode(self, RUN *thread, DECODED *part) noexcept nogil
+    cpdef int begin(self, int first, int n_runs, double factor) noexcept nogil
+    cpdef int decode(self, int run) noexcept nogil
     cpdef int pass_on(self, int run, int64_t bound, int64_t g, int64_t p, uint32_t generation) noexcept nogil

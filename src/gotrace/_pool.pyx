@@ -13,18 +13,17 @@ from gotrace._runs cimport DONE, refill
 
 @cython.final
 cdef class Pool:
-    """The event batches of a slab, by run; ``events`` has the current event of each."""
+    """The event batches of a slab, by run, and their next events in ``pool``; ``RUN.at`` is the current one."""
 
     def __init__(self, const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
-                 const uint8_t[::1] n_args, const SPEC[::1] spec, RUN[::1] runs, DECODED[::1] events,
-                 DECODED[::1] pool, FAULT[::1] faults):
+                 const uint8_t[::1] n_args, const SPEC[::1] spec, RUN[::1] runs, DECODED[::1] pool,
+                 FAULT[::1] faults):
         self.data = data
         self.batches = batches
         self.order = order
         self.n_args = n_args
         self.spec = spec
         self.runs = runs
-        self.events = events
         self.pool = pool
         self.faults = faults
         self.stream.data = &data[0]
@@ -39,29 +38,20 @@ cdef class Pool:
         self.rows = &rows[0]
         self.room = <int> rows.shape[0]
 
-    cpdef void begin(self, int first, int n_runs) noexcept nogil:
-        """Share the pool out among the runs of a generation."""
+    cpdef int begin(self, int first, int n_runs, double factor) noexcept nogil:
+        """Share the pool out among the runs of a generation; the number of rows that each has."""
         self.first = first
         self.ahead = <int> min(self.pool.shape[0] // max(n_runs, 1), <Py_ssize_t> AHEAD)
-
-    cpdef int advance(self, double factor, int run) noexcept nogil:
-        """Make the next event of a run its current one: OK, MORE when there is none, or the status of a fault."""
-        cdef RUN *thread = &self.runs[run]
-        cdef DECODED *part = &self.pool[<int64_t> (run - self.first) * self.ahead]
-        cdef int status
         self.stream.factor = factor
-        thread.at += 1
-        if thread.at >= thread.n:
-            status = self.decode(thread, part)
-            if status != OK:
-                return status
-        self.events[run] = part[thread.at]
-        return OK
+        return self.ahead
 
-    cdef int decode(self, RUN *thread, DECODED *part) noexcept nogil:
+    cpdef int decode(self, int run) noexcept nogil:
         """Decode a run's next events: OK, MORE when there are none, or the status of a fault."""
+        cdef RUN *thread = &self.runs[run]
         thread.at = 0
-        thread.n = refill(&self.stream, thread, part, self.ahead, &self.faults[0])
+        thread.n = refill(
+            &self.stream, thread, &self.pool[<int64_t> (run - self.first) * self.ahead], self.ahead, &self.faults[0]
+        )
         if thread.n:
             return OK
         return MORE if self.faults[0].status == DONE else self.faults[0].status
@@ -69,8 +59,8 @@ cdef class Pool:
     cpdef int pass_on(self, int run, int64_t bound, int64_t g, int64_t p, uint32_t generation) noexcept nogil:
         """Write rows of a run's events from row ``n`` on, while they pass in bulk and are not later than ``bound``.
 
-        The factor is that of the last call of ``advance``. Like there, a row counts only when the event behind its
-        own is decoded.
+        A row counts only when the event behind its own is decoded. No row is written when the first event does not
+        pass in this context.
         """
         cdef RUN *thread = &self.runs[run]
         cdef DECODED *part = &self.pool[<int64_t> (run - self.first) * self.ahead]
@@ -78,9 +68,9 @@ cdef class Pool:
         cdef const SPEC *specs = &self.spec[0]
         cdef const SPEC *spec = &specs[event.type]
         cdef ORDERED *row
-        cdef int status = OK, i, n = self.n, room = self.room
+        cdef int status = OK, i, n = self.n, room = self.room, most = 1 if p == -1 else 2
         cdef int64_t last = self.last, m = thread.m, base = self.stream.base
-        while spec.bulk and event.time <= bound and n < room:
+        while <uint8_t> (spec.bulk - 1) < most and event.time <= bound and n < room:
             row = &self.rows[n]
             row.time = event.time if event.time > last else last + 1
             row.offset = base + event.start
@@ -98,7 +88,7 @@ cdef class Pool:
             memset(&row.stack2, 0, 16)
             thread.at += 1
             if thread.at == thread.n:
-                status = self.decode(thread, part)
+                status = self.decode(run)
                 if status < 0:
                     break
             last = row.time
@@ -107,8 +97,6 @@ cdef class Pool:
                 break
             event = &part[thread.at]
             spec = &specs[event.type]
-        if status == OK:
-            self.events[run] = event[0]
         self.n = n
         self.last = last
         return status

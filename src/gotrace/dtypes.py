@@ -469,7 +469,7 @@ SPEC = _aligned(  # what the ordering asks of an event type
     ("start", "u1"),  # type of the event that begins what this one ends or continues
     ("n_args", "u1"),
     ("creates", "u1"),  # 1: the state must have room
-    ("bulk", "u1"),  # 1: it needs a thread and changes nothing, so that many pass at once
+    ("bulk", "u1"),  # it changes nothing, so that many pass at once, and needs 1: a thread, 2: a thread and a P
     ("stack", "i1"),  # places of arguments: the context's stack; -1 none
     ("stack2", "i1"),  # another stack
     ("string", "i1"),
@@ -524,6 +524,10 @@ NAME = _aligned(
     ("at", "i8"),  # place of its bytes in letters
     ("length", "i4"),
     ("row", "i4"),  # of strings, where it was first seen
+)
+FRONT = _aligned(  # a thread in the frontier, or a CPU sample that waits
+    ("time", "i8"),  # ns: of its next event
+    ("run", "i4"),  # number of the run, or of the sample
 )
 SCHED = _aligned(  # what the machine knows beside its tables: one row
     ("initial", "i8"),  # number of the generation in which the first event was tried

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _pool, clock
-from gotrace.dtypes import DECODED, LEAST_AHEAD, ORDERED, SAMPLE
+from gotrace.dtypes import DECODED, FRONT, LEAST_AHEAD, ORDERED, SAMPLE
 from gotrace.errors import InternalError, OrderingError, Status, TraceError, new_fault
 from gotrace.experiments import Registry
 from gotrace.ordering.machine import Machine
@@ -35,7 +35,7 @@ class SlabInput:
 
     pool: Any
     runs: Any
-    events: Any  # the current one of each run
+    events: Any  # decoded ones, see ``Machine.place``
     base: int
     faults: Any
     data: npt.NDArray[np.uint8]
@@ -47,8 +47,7 @@ class SlabInput:
     samples: Any
     first_sample: npt.NDArray[np.int32]
     rows_of: npt.NDArray[np.int32]  # row of M_STATE by run
-    times: npt.NDArray[np.int64]  # ns: of each run's current event, then of each sample
-    front: npt.NDArray[np.int32]  # the frontier; behind the runs, the samples' numbers in ``times``
+    front: Any  # FRONT: the frontier; behind as many rows as there are runs, the samples
     string_at: npt.NDArray[np.int64]
     string_bits: npt.NDArray[np.int64]
     string_keys: npt.NDArray[np.int64]
@@ -124,23 +123,22 @@ class Order:
         n_runs, n_samples = len(runs.runs), len(tables.samples)
         factors = clock.factor(tables.clocks["frequency"])
         faults = new_fault().view(np.recarray)
-        times = np.zeros(n_runs + n_samples + 1, np.int64)
-        front = np.arange(n_runs + n_samples + 1, dtype=np.int32)
+        front = np.zeros(n_runs + n_samples + 1, FRONT)
         samples = _samples(part, self.stack_base)
-        times[n_runs:-1] = samples["time"]
+        front["time"][n_runs:-1] = samples["time"]
+        front["run"][n_runs:-1] = np.arange(n_samples)
         threads = _some(runs.runs)
-        events = rows(max(n_runs, 1), DECODED)
         most = int(np.diff(runs.first).max())
         if len(self._ahead) < most * LEAST_AHEAD:
             self._ahead = rows(most * LEAST_AHEAD, DECODED)
         pool = _pool.Pool(
-            *(slab.data, slab.base, slab.batches, _some(runs.order), self._n_args, self._spec, threads, events),
+            *(slab.data, slab.base, slab.batches, _some(runs.order), self._n_args, self._spec, threads),
             *(self._ahead, faults),
         )
         return SlabInput(
             pool=pool,
             runs=threads.view(np.recarray),
-            events=events,
+            events=self._ahead,
             base=slab.base,
             faults=faults,
             data=slab.data,
@@ -152,8 +150,7 @@ class Order:
             samples=_some(samples).view(np.recarray),
             first_sample=np.searchsorted(tables.samples["gen"], np.arange(slab.n_gens + 1)).astype(np.int32),
             rows_of=np.zeros(max(n_runs, 1), np.int32),
-            times=times,
-            front=front,
+            front=front.view(np.recarray),
             string_at=tables.string_index.at,
             string_bits=tables.string_index.bits.astype(np.int64),
             string_keys=_some(tables.string_index.keys).view(np.int64),
@@ -181,9 +178,9 @@ class Order:
     def _tell(self, error: OrderingError, slab: SlabInput) -> None:
         ids: dict[str, set[int]] = {"g": set(), "p": set(), "m": set()}
         specs = {event.id: event for event in self._registry.events}
-        front = sorted(slab.front[: self._machine.n_front].tolist(), key=lambda run: int(slab.times[run]))
-        for run in front:
-            event = slab.events[run]
+        front = np.sort(slab.front[: self._machine.n_front], order="time", kind="stable")
+        for run in front["run"].tolist():
+            event = slab.events[self._machine.place(run)]
             spec = specs[int(event.type)]
             m = int(slab.runs[run].m)
             ids["m"].add(m)

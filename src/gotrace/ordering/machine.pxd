@@ -6,7 +6,7 @@ from gotrace._generated cimport (
     DECODED,
     EVENT_LABEL, EVENT_STACK_SAMPLE, EVENT_SYNC, EV_CPU_SAMPLE, EV_GC_SWEEP_END, EV_GO_BLOCK,
     EV_GO_CREATE_BLOCKED, EV_GO_DESTROY, EV_GO_START, EV_GO_STOP, EV_GO_SWITCH, EV_PROC_STEAL, EV_STW_BEGIN,
-    EV_STW_END, EV_SYNC, FAULT, FULL, GC_NOT_RUNNING, GC_RUNNING, GC_UNDETERMINED, GOROUTINE_EXISTS, GO_FREE,
+    EV_STW_END, EV_SYNC, FAULT, FRONT, FULL, GC_NOT_RUNNING, GC_RUNNING, GC_UNDETERMINED, GOROUTINE_EXISTS, GO_FREE,
     GO_RUNNABLE, GO_RUNNING, GO_STATE_NOT_EXIST, GO_STATE_RUNNABLE, GO_STATE_RUNNING, GO_STATE_SYSCALL,
     GO_STATE_UNDETERMINED, GO_STATE_WAITING, GO_STATUS_DIFFERS, GO_STATUS_NUMBER, GO_SYSCALL, GO_WAITING,
     GROW_STATE, G_STATE, HAS_GOROUTINE, HAS_PROC, HAS_THREAD, KEY_G, KEY_M, KEY_NAME, KEY_P, KEY_TASK,
@@ -76,7 +76,7 @@ cdef class Machine:
     # The slab, see drive.py.
     cdef Pool pool
     cdef RUN[::1] runs
-    cdef DECODED[::1] events        # the current one of each run
+    cdef DECODED[::1] events
     cdef int64_t base
     cdef FAULT[::1] faults
     cdef const uint8_t[::1] data
@@ -88,8 +88,7 @@ cdef class Machine:
     cdef const SAMPLE[::1] samples
     cdef const int32_t[::1] first_sample
     cdef int32_t[::1] rows_of
-    cdef int64_t[::1] times
-    cdef int32_t[::1] front
+    cdef FRONT[::1] front
     cdef const int64_t[::1] string_at
     cdef const int64_t[::1] string_bits
     cdef const int64_t[::1] string_keys
@@ -105,7 +104,7 @@ cdef class Machine:
     # Where it stands.
     cdef ORDERED[::1] out
     cdef readonly int n_front
-    cdef int n, room, n_gens, gen, begun, search_at, sample, last_sample
+    cdef int n, room, n_gens, gen, begun, search_at, sample, last_sample, first, ahead
     cdef int64_t number
     # The event at hand and its thread's context before it.
     cdef int at, type, m_row
@@ -125,16 +124,21 @@ cdef class Machine:
     @cython.locals(first=int, i=int, n_runs=int, run=int, status=int)
     cdef int begin(self) noexcept nogil
 
-    @cython.locals(status=int)
-    cdef int next_event(self, int run) noexcept nogil
+    @cython.locals(run=int, status=int)
+    cdef int next_event(self, int i) noexcept nogil
 
-    @cython.locals(bound=int64_t, n=int, run=int, status=int)
+    cpdef int place(self, int run) noexcept nogil
+
+    @cython.locals(bound=int64_t, n=int, row=int, run=int, status=int)
     cdef int gallop(self) noexcept nogil
+
+    @cython.locals(status=int)
+    cdef int pass_on(self, int run, int row, int64_t bound) noexcept nogil
 
     @cython.locals(bound=int64_t)
     cdef int64_t bound(self) noexcept nogil
 
-    @cython.locals(n=int, run=int, status=int)
+    @cython.locals(n=int, status=int)
     cdef int search(self) noexcept nogil
 
     cdef int delivered(self, int n) noexcept nogil
@@ -143,13 +147,13 @@ cdef class Machine:
     @cython.locals(moved=int)
     cdef int sift_up(self, int i) noexcept nogil
 
-    @cython.locals(least=int)
+    @cython.locals(child=int, run=int, time=int64_t)
     cdef void sift_down(self, int i) noexcept nogil
 
     cdef void remove(self, int i) noexcept nogil
     cdef bint less(self, int i, int j) noexcept nogil
 
-    @cython.locals(k=int)
+    @cython.locals(run=int, time=int64_t)
     cdef void swap(self, int i, int j) noexcept nogil
 
     @cython.locals(limit=int, n=int)

@@ -139,7 +139,6 @@ class Machine:
         self.samples = slab.samples
         self.first_sample = slab.first_sample
         self.rows_of = slab.rows_of
-        self.times = slab.times
         self.front = slab.front
         self.string_at = slab.string_at
         self.string_bits = slab.string_bits
@@ -188,9 +187,7 @@ class Machine:
                 if self.room - self.n < 3:  # no event makes more rows
                     return FULL
                 if self.search_at == 0:
-                    if self.sample < self.last_sample and (
-                        self.n_front == 0 or self.times[self.front[self.sample]] < self.times[self.front[0]]
-                    ):
+                    if self.sample < self.last_sample and (self.n_front == 0 or self.less(self.sample, 0)):
                         self.put_sample()
                         continue
                     status = self.gallop()
@@ -213,18 +210,21 @@ class Machine:
             return FULL
         self.number = self.numbers[self.gen]
         self.n_front = 0
-        self.pool.begin(first, n_runs)
+        self.first = first
+        self.ahead = self.pool.begin(first, n_runs, self.factors[self.gen])
         for i in range(n_runs):
             run = first + i
             self.rows_of[run] = self.thread(self.runs[run].m)
-            status = self.next_event(run)
+            self.front[self.n_front].run = run
+            status = self.next_event(self.n_front)
             if status < 0:
                 return status
             if status == OK:
-                self.front[self.n_front] = run
                 self.n_front = self.n_front + 1
                 self.sift_up(self.n_front - 1)
-        # Samples have numbers behind those of the runs, and so has their part of ``front``.
+        if self.n_front > 0 and not self.sched[0].started:
+            self.sched[0].started = 1
+            self.sched[0].initial = self.number
         self.sample = self.first_run[self.n_gens] + self.first_sample[self.gen]
         self.last_sample = self.first_run[self.n_gens] + self.first_sample[self.gen + 1]
         self.sort(self.sample, self.last_sample)
@@ -232,57 +232,77 @@ class Machine:
         self.begun = 1
         return OK
 
-    def next_event(self, run):
-        """Make the next event of a run its current one: OK, MORE when there is none, or a fault."""
-        status = self.pool.advance(self.factors[self.gen], run)
-        self.times[run] = self.events[run].time
-        return status
+    def next_event(self, i):
+        """Make the next event of a run in the frontier its current one: OK, MORE when there is none, or a fault."""
+        run = self.front[i].run
+        self.runs[run].at += 1
+        if self.runs[run].at >= self.runs[run].n:
+            status = self.pool.decode(run)
+            if status != OK:
+                return status
+        self.front[i].time = self.events[self.place(run)].time
+        return OK
+
+    def place(self, run):
+        """Row of a run's current event."""
+        return (run - self.first) * self.ahead + self.runs[run].at
 
     def gallop(self):
         """Let the earliest thread go on as long as it stays the earliest.
 
         An untouched root stays the root while no child is strictly earlier, so the heap need not be looked at.
         """
-        run = self.front[0]
+        run = self.front[0].run
+        row = self.rows_of[run]
         bound = self.bound()
         while True:
             n = self.n
-            status = self.attempt(run)
-            if status != OK:
-                return status
-            status = self.next_event(run)
-            if status < 0:
-                self.n = n
-                return status
-            if self.bad != OK:
-                return self.delivered(n)
-            if status == OK and self.m_row != 0 and self.spec[self.events[run].type].bulk:
-                self.pool.n = self.n
-                self.pool.last = self.sched[0].last
-                status = self.pool.pass_on(run, bound, self.ms[self.m_row].g, self.ms[self.m_row].p, low32(self.number))
-                self.n = self.pool.n
-                self.sched[0].last = self.pool.last
-                self.times[run] = self.events[run].time
+            if row != 0 and self.spec[self.events[self.place(run)].type].bulk:
+                status = self.pass_on(run, row, bound)
                 if status < 0:
                     return status
+            else:
+                status = MORE
+            if self.n == n:
+                status = self.attempt(run)
+                if status != OK:
+                    return status
+                status = self.next_event(0)
+                if status < 0:
+                    self.n = n
+                    return status
+                if self.bad != OK:
+                    return self.delivered(n)
             if status == MORE:
                 self.remove(0)
                 return OK
-            if self.times[run] > bound:
+            if self.front[0].time > bound:
                 self.sift_down(0)
                 return OK
             if self.room - self.n < 3:
                 return FULL
 
+    def pass_on(self, run, row, bound):
+        """Let events of the earliest thread that change nothing pass in bulk, if its context allows."""
+        self.ms[row].known = 1
+        self.pool.n = self.n
+        self.pool.last = self.sched[0].last
+        status = self.pool.pass_on(run, bound, self.ms[row].g, self.ms[row].p, low32(self.number))
+        self.n = self.pool.n
+        self.sched[0].last = self.pool.last
+        if status == OK:
+            self.front[0].time = self.events[self.place(run)].time
+        return status
+
     def bound(self):
         """Up to which time the earliest thread stays the first: its children's in the heap, and the next sample's."""
         bound = self.forever
         if self.n_front > 1:
-            bound = self.times[self.front[1]]
-            if self.n_front > 2 and self.times[self.front[2]] < bound:
-                bound = self.times[self.front[2]]
-        if self.sample < self.last_sample and self.times[self.front[self.sample]] < bound:
-            bound = self.times[self.front[self.sample]]
+            bound = self.front[1].time
+            if self.n_front > 2 and self.front[2].time < bound:
+                bound = self.front[2].time
+        if self.sample < self.last_sample and self.front[self.sample].time < bound:
+            bound = self.front[self.sample].time
         return bound
 
     def search(self):
@@ -295,14 +315,13 @@ class Machine:
             self.search_at = 1
         while self.search_at < self.n_front:
             n = self.n
-            run = self.front[self.search_at]
-            status = self.attempt(run)
+            status = self.attempt(self.front[self.search_at].run)
             if status == WAIT:
                 self.search_at = self.search_at + 1
                 continue
             if status != OK:
                 return status
-            status = self.next_event(run)
+            status = self.next_event(self.search_at)
             if status < 0:
                 self.n = n
                 return status
@@ -313,7 +332,7 @@ class Machine:
             self.search_at = 0
             return self.delivered(n)
         self.search_at = 0
-        self.at = self.front[0]
+        self.at = self.place(self.front[0].run)
         return self.refuse(STUCK, 0, 0)
 
     def delivered(self, n):
@@ -346,16 +365,19 @@ class Machine:
         return moved
 
     def sift_down(self, i):
+        time = self.front[i].time
+        run = self.front[i].run
         while True:
-            least = i
-            if 2 * i + 1 < self.n_front and self.less(2 * i + 1, least):
-                least = 2 * i + 1
-            if 2 * i + 2 < self.n_front and self.less(2 * i + 2, least):
-                least = 2 * i + 2
-            if least == i:
-                return
-            self.swap(i, least)
-            i = least
+            child = 2 * i + 1
+            if child + 1 < self.n_front and self.less(child + 1, child):
+                child += 1
+            if child >= self.n_front or self.front[child].time >= time:
+                break
+            self.front[i].time = self.front[child].time
+            self.front[i].run = self.front[child].run
+            i = child
+        self.front[i].time = time
+        self.front[i].run = run
 
     def remove(self, i):
         while i > 0:
@@ -368,12 +390,15 @@ class Machine:
     # --- Go's unstable sort (FORMAT, Appendix A): which of two equal times comes first is part of the result ---
 
     def less(self, i, j):
-        return self.times[self.front[i]] < self.times[self.front[j]]
+        return self.front[i].time < self.front[j].time
 
     def swap(self, i, j):
-        k = self.front[i]
-        self.front[i] = self.front[j]
-        self.front[j] = k
+        time = self.front[i].time
+        run = self.front[i].run
+        self.front[i].time = self.front[j].time
+        self.front[i].run = self.front[j].run
+        self.front[j].time = time
+        self.front[j].run = run
 
     def sort(self, first, end):
         """Sort front[first:end] by time."""
@@ -874,7 +899,7 @@ class Machine:
         self.out[i].args[1] = self.gen + 1
 
     def put_sample(self):
-        sample = self.front[self.sample] - self.first_run[self.n_gens]
+        sample = self.front[self.sample].run
         self.sample = self.sample + 1
         time = self.samples[sample].time
         if time <= self.sched[0].last:
@@ -915,7 +940,7 @@ class Machine:
 
     def attempt(self, run):
         """Let a run's current event happen: OK when its rows are out, WAIT, a wish or a fault."""
-        self.at = run
+        self.at = self.place(run)
         self.bad = OK
         kind = self.events[self.at].type
         self.type = kind
@@ -923,9 +948,6 @@ class Machine:
         row = self.rows_of[run]
         if self.spec[kind].creates and not self.has_room(1):
             return self.refuse(GROW_STATE, 1, 0)
-        if not self.sched[0].started:
-            self.sched[0].started = 1
-            self.sched[0].initial = self.number
         self.m_row = row
         if row != 0:
             self.ms[row].known = 1

@@ -62,7 +62,8 @@ def specs(events: Iterable[EventSpec], needs: Mapping[int, str]) -> npt.NDArray[
                 places.reverse()  # the stack of the context is the last one
             for name, at in zip((what, f"{what}2"), places, strict=False):
                 row[name] = at
-        row["bulk"] = event.rule == Rule.EXPERIMENT and needs[event.experiment] == "R??"
+        context = {Rule.EXPERIMENT: needs.get(event.experiment), Rule.ON_PROC: "RR?"}.get(event.rule)
+        row["bulk"] = {"R??": 1, "RR?": 2}.get(context or "", 0)
         row["needs"] = ["?RN".index(letter) for letter in needs.get(event.experiment, "???")]
     return table
 
