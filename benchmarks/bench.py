@@ -23,23 +23,6 @@ import reference
 import gotrace
 
 
-def build_walk() -> Path:
-    """Build the Go program that walks a trace with Go's reader, once for each toolchain."""
-    goroot = reference.toolchain()
-    if goroot is None:
-        raise SystemExit("the reference is missing: pip install '.[test]'")
-    source = Path(__file__).parent / "reference" / "walk.go"
-    program = reference.CACHE / "walk"
-    reference.CACHE.mkdir(parents=True, exist_ok=True)
-    overlay = reference.CACHE / "overlay.json"
-    inside = goroot / "src" / "cmd" / "gotracewalk" / "main.go"
-    overlay.write_text(json.dumps({"Replace": {str(inside): str(source.resolve())}}))
-    command = [goroot / "bin" / "go", "build", "-overlay", overlay, "-o", program, "cmd/gotracewalk"]
-    env = {**reference.go_env(goroot), "GO111MODULE": ""}
-    subprocess.run(command, check=True, cwd=goroot / "src" / "cmd", env=env)
-    return program
-
-
 def walk(program: Path, trace: Path, mode: str, runs: int) -> list[float]:
     """Seconds of each walk but the first."""
     command = [program, trace, mode, str(runs + 1)]
@@ -148,7 +131,7 @@ def main() -> None:
     parser.add_argument("-n", "--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="one JSON object for each trace, one a line")
     args = parser.parse_args()
-    program, tool = build_walk(), reference.trace_tool()
+    program, tool = reference.inside(Path(__file__).parent / "reference" / "walk.go"), reference.trace_tool()
     for path in args.trace:
         result = measure(path, program, tool, args.runs)
         print(json.dumps(result) if args.json else table(result), flush=True)
