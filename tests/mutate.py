@@ -84,5 +84,5 @@ def mutated(trace: bytes, dice: random.Random) -> bytes:
             thread = re.findall(r" m=\d+", other.head)[0]
             one.head = re.sub(r" m=\d+", thread, one.head)
         elif change == 9:
-            one.head = re.sub(r" time=(\d+)", lambda m: f" time={int(m[1]) + dice.randrange(-500, 500)}", one.head)
+            one.head = re.sub(r" time=(\d+)", lambda m: f" time={abs(int(m[1]) + dice.randrange(-500, 500))}", one.head)
     return assemble("\n".join(map(str, whole)), version=int(trace[5:7]))

@@ -100,7 +100,15 @@ def inside(source: Path) -> Path:
     overlay = CACHE / f"{source.stem}.overlay.json"
     place = goroot / "src" / "cmd" / f"gotrace{source.stem}" / "main.go"
     overlay.write_text(json.dumps({"Replace": {str(place): str(source.resolve())}}))
-    command = [goroot / "bin" / "go", "build", "-overlay", overlay, "-o", program, f"cmd/gotrace{source.stem}"]
+    command: list[str | Path] = [
+        goroot / "bin" / "go",
+        "build",
+        "-overlay",
+        overlay,
+        "-o",
+        program,
+        f"cmd/gotrace{source.stem}",
+    ]
     subprocess.run(command, check=True, cwd=goroot / "src" / "cmd", env={**go_env(goroot), "GO111MODULE": ""})
     return program
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import json
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import mutate
 import pytest
 import reference
 from ours import parsed
+from schedules import Schedule
 
 import gotrace
 from gotrace.ordering import machine
@@ -97,6 +100,18 @@ def ordered(data: bytes, kind: type[machine.Machine]) -> Iterator[object]:
 
 @pytest.mark.parametrize("path", SMALL, ids=ids)
 def test_uncompiled_does_the_same(path: Path, plain: ModuleType) -> None:
-    data = reference.load(path)
+    agree(reference.load(path), plain)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_uncompiled_does_the_same_on_schedules(seed: int, plain: ModuleType) -> None:
+    whole = Schedule(seed).trace
+    agree(whole, plain)
+    dice = random.Random(seed)
+    for _ in range(3):
+        agree(mutate.mutated(whole, dice), plain)
+
+
+def agree(data: bytes, plain: ModuleType) -> None:
     compiled = list(ordered(data, machine.Machine))
     assert list(ordered(data, plain.Machine)) == compiled

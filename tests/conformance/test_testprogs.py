@@ -35,7 +35,7 @@ def built(program: Path, goroot: Path) -> Path:
     if not binary.exists():
         binary.parent.mkdir(parents=True, exist_ok=True)
         env = {**reference.go_env(goroot), "GO111MODULE": ""}
-        command = [goroot / "bin" / "go", "build", "-trimpath", "-o", binary, program.name]
+        command: list[str | Path] = [goroot / "bin" / "go", "build", "-trimpath", "-o", binary, program.name]
         subprocess.run(command, check=True, env=env, cwd=program.parent)
     return binary
 
@@ -54,7 +54,7 @@ def traced(binary: Path, debug: str, output: Path) -> bool:
 
 def go_s_text(path: Path) -> tuple[str, int, bool]:
     """Digest and length of the text of ``go tool trace -d=parsed``, and whether the trace is refused."""
-    command = [reference.trace_tool(), "-d=parsed", path]
+    command: list[str | Path] = [reference.trace_tool(), "-d=parsed", path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         assert run.stdout is not None
         digest, size = sha256(), 0
