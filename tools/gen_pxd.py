@@ -38,7 +38,7 @@ STRUCTS = [
     *("BATCH", "FAULT", "CLOCK", "RAW_STRING", "RAW_STACK", "RAW_FRAME", "RAW_SAMPLE", "RAW_TYPE"),
     *("GEN", "RUN", "DECODED", "CTX", "SPAN", "SPAN_REST", "COUNTS"),
     *("EVENT", "SAMPLE", "ORDERED", "SPEC", "PLACE", "G_STATE", "P_STATE", "M_STATE"),
-    *("OPEN_RANGE", "OPEN_REGION", "ACTIVE_TASK", "NAME", "SCHED", "FRONT"),
+    *("OPEN_RANGE", "OPEN_REGION", "ACTIVE_TASK", "NAME", "SCHED", "FRONT", "NOTE"),
 ]
 ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("", Status),
@@ -58,6 +58,7 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("PROC_STATE_", enums.ProcState),
     ("RESOURCE_", enums.Resource),
     ("GC_", enums.GCPhase),
+    ("ODDITY_", enums.Oddity),
 ]
 LIMITS = ["MAX_BATCH_SIZE", "MAX_STRING", "MAX_FRAMES", "HEAP_ADDRESS_BITS"]
 

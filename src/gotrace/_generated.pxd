@@ -259,6 +259,15 @@ cdef enum:
     GC_RUNNING = 2
 
 cdef enum:
+    ODDITY_PROC_TOLD_AGAIN = 0
+    ODDITY_GO_TOLD_AGAIN = 1
+    ODDITY_PROC_TWICE = 2
+    ODDITY_GO_TWICE = 3
+    ODDITY_PROC_MENDED = 4
+    ODDITY_UNKNOWN_STACK = 5
+    ODDITY_UNKNOWN_STRING = 6
+
+cdef enum:
     MAX_BATCH_SIZE = 65536
     MAX_STRING = 1024
     MAX_FRAMES = 128
@@ -548,3 +557,8 @@ cdef struct SCHED:
 cdef struct FRONT:
     int64_t time
     int32_t run
+
+cdef struct NOTE:
+    int64_t offset
+    int64_t id
+    uint8_t what

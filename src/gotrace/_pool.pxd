@@ -26,4 +26,5 @@ cdef class Pool:
 
     cpdef int begin(self, int first, int n_runs, double factor) noexcept nogil
     cpdef int decode(self, int run) noexcept nogil
+    cpdef int look_ahead(self, int run) noexcept nogil
     cpdef int pass_on(self, int run, int64_t bound, int64_t g, int64_t p, uint32_t generation) noexcept nogil

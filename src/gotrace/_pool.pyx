@@ -56,6 +56,16 @@ cdef class Pool:
             return OK
         return MORE if self.faults[0].status == DONE else self.faults[0].status
 
+    cpdef int look_ahead(self, int run) noexcept nogil:
+        """Type of the event behind a run's current one, 0 if there is none; the current one may change its place."""
+        cdef RUN *thread = &self.runs[run]
+        cdef DECODED *part = &self.pool[<int64_t> (run - self.first) * self.ahead]
+        if thread.at + 1 == thread.n:
+            part[0] = part[thread.at]
+            thread.at = 0
+            thread.n = 1 + refill(&self.stream, thread, part + 1, self.ahead - 1, &self.faults[0])
+        return part[thread.at + 1].type if thread.at + 1 < thread.n else 0
+
     cpdef int pass_on(self, int run, int64_t bound, int64_t g, int64_t p, uint32_t generation) noexcept nogil:
         """Write rows of a run's events from row ``n`` on, while they pass in bulk and are not later than ``bound``.
 

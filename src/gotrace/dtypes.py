@@ -525,6 +525,11 @@ NAME = _aligned(
     ("length", "i4"),
     ("row", "i4"),  # of strings, where it was first seen
 )
+NOTE = _aligned(  # something odd that the machine tolerated
+    ("offset", "i8"),  # absolute byte of the event
+    ("id", "i8"),  # of the goroutine or proc
+    ("what", "u1"),  # Oddity
+)
 FRONT = _aligned(  # a thread in the frontier, or a CPU sample that waits
     ("time", "i8"),  # ns: of its next event
     ("run", "i4"),  # number of the run, or of the sample

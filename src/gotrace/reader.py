@@ -20,6 +20,7 @@ from gotrace.dtypes import (
     EVENT,
     EXPERIMENTAL,
     FRAME,
+    FRONT,
     GEN,
     GENERATION,
     LABEL,
@@ -44,6 +45,7 @@ from gotrace.experiments import ExperimentData, Registry
 from gotrace.experiments.allocfree import DEFAULT_INFO, AllocFreeData, Info, TypeTable
 from gotrace.heap import LiveHeap
 from gotrace.ordering.drive import Order
+from gotrace.ordering.machine import Machine
 from gotrace.slabs import Rows, Runs, Slab, group_runs, read_slabs
 from gotrace.source import Source
 from gotrace.spec import tables as spec_tables
@@ -59,8 +61,9 @@ _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
 class Part:
     """A slab with its tables: what builders are fed."""
 
-    def __init__(self, slab: Slab, tables: Tables, registry: Registry) -> None:
+    def __init__(self, slab: Slab, tables: Tables, registry: Registry, *, torn: bool = False) -> None:
         self.slab = slab
+        self.torn = torn  # something before it was lost
         self.tables = tables
         self.registry = registry
         self._experiments: dict[tuple[int, int], ExperimentData] | None = None
@@ -118,6 +121,20 @@ class Part:
         gens["n_runs"] = np.diff(runs.first)
         return gens
 
+    def n_events(self, registry: Registry) -> int:
+        """How many events there are, up to the first that cannot be decoded."""
+        runs = self.runs()
+        counts = np.zeros((self.slab.n_gens, 256), np.int64)
+        ends = np.zeros(self.slab.n_gens, np.int64)
+        n_args = spec_tables.timed_args(registry.events)
+        if len(runs.runs):
+            slab = self.slab
+            _decode.count(
+                *(slab.data, slab.base, slab.batches, runs.order, n_args, self.gens(runs), runs.runs, counts, ends),
+                new_fault(),
+            )
+        return int(counts.sum())
+
     def place(self, gen: int) -> str:
         """Say where a generation is, for warnings."""
         offset = int(self.slab.batches["offset"][self.slab.starts[gen]])
@@ -133,14 +150,25 @@ class Part:
 
 
 def read_parts(
-    source: Source, version: Version, start: int, registry: Registry, warn: Callable[[str], None]
+    source: Source,
+    version: Version,
+    start: int,
+    registry: Registry,
+    warn: Callable[[str], None],
+    lose: Callable[[TraceError, str], None] | None = None,
 ) -> Iterator[Part]:
-    """Yield the parts of a trace; raises what ends it after the last one."""
+    """Yield the parts of a trace; raises what ends it after the last one, or tells ``lose`` and goes on."""
     last: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
-    for slab in read_slabs(source, version, start):
-        tables = read_tables(slab)
+    lost: TraceError | None = None
+    kept = start  # what comes before this byte was delivered
+    for slab in read_slabs(source, version, start, salvage=lose is not None):
+        tables = read_tables(slab, salvage=lose is not None)
         if slab.n_gens:
-            part = Part(slab, tables, registry)
+            part = Part(slab, tables, registry, torn=lost is not None)
+            first, final = slab.batches[[0, -1]]
+            if lost is not None and lose is not None:
+                lose(lost, f"{int(first['offset']) - kept:,} bytes are lost")
+            lost, kept = None, int(final["offset"]) + int(final["head"]) + int(final["size"])
             numbers = np.concatenate((last, slab.numbers))
             for leap in np.flatnonzero(numbers[1:] != numbers[:-1] + np.uint64(1)).tolist():
                 gen = leap + 1 - len(last)
@@ -148,15 +176,20 @@ def read_parts(
             last = slab.numbers[-1:]
             yield part
         if slab.fault is not None:
-            raise slab.fault
+            if lose is None:
+                raise slab.fault
+            lost = lost or slab.fault
+    if lost is not None and lose is not None:
+        lose(lost, f"all bytes from {kept:,} on are lost")
 
 
 class Pass:
     """What one pass over a trace keeps from slab to slab."""
 
-    def __init__(self, registry: Registry, warn: Callable[[str], None]) -> None:
+    def __init__(self, registry: Registry, warn: Callable[[str], None], lose: Callable[[str], None] | None) -> None:
         self.registry = registry
         self.warn = warn
+        self.lose = lose
         self.types = TypeTable()
         self.ordered: list[OrderedBuilder] = []
         self.refused = False  # the order broke, or its rows were not fetched to the end
@@ -164,7 +197,7 @@ class Pass:
     @cached_property
     def order(self) -> Order:
         """The state machine of this pass."""
-        return Order(self.registry)
+        return Order(self.registry, self.warn, lose=self.lose)
 
 
 class Threads:
@@ -204,6 +237,10 @@ class Builder:
     def feed(self, part: Part) -> Iterator[Rows]:
         """Yield the rows that a part completes."""
         raise NotImplementedError
+
+    def lose(self, part: Part) -> str:
+        """Take notice that a part could not be fed to its end and the next one comes; say how much was lost."""
+        return ""
 
     def flush(self) -> Iterator[Rows]:
         """Yield the rows still held back."""
@@ -406,6 +443,11 @@ class OrderedBuilder(Builder):
                 yield from self.ready()
             self.shared.refused = False
         yield from self.ready()
+
+    def lose(self, part: Part) -> str:
+        """Let the machine forget what a broken part made it believe."""
+        self.shared.refused = False
+        return self.shared.order.lose(part)
 
     def flush(self) -> Iterator[Rows]:
         """Yield what is left; the Sync that ends the trace stands only where its events got that far."""
@@ -706,12 +748,13 @@ class FrameBuilder(Builder):
 
 
 class SampleBuilder(Builder):
-    """Rows of SAMPLE: CPU samples of each generation by time."""
+    """Rows of SAMPLE: CPU samples of each generation by time, those of one time in Go's order."""
 
     dtype = SAMPLE
 
     def __init__(self, shared: Pass, length: int) -> None:
         self._n_stacks = 1
+        self._sorter = Machine(MULTIPLIER, False)
 
     def feed(self, part: Part) -> Iterator[Rows]:
         """Yield a part's samples."""
@@ -728,7 +771,11 @@ class SampleBuilder(Builder):
         table["stack"] = np.where(rows < 0, 0, rows + self._n_stacks)
         table["generation"] = part.slab.numbers[samples["gen"]]
         self._n_stacks += len(tables.stacks)
-        yield table[np.lexsort((table["time"], samples["gen"]))]
+        front = np.zeros(len(table) + 1, FRONT)
+        front["time"][:-1], front["run"][:-1] = table["time"], np.arange(len(table))
+        firsts = np.searchsorted(samples["gen"], np.arange(part.slab.n_gens + 1)).astype(np.int32)
+        self._sorter.sort_parts(front.view(np.recarray), firsts)
+        yield table[front["run"][:-1]]
 
 
 class TypeBuilder(Builder):

@@ -17,9 +17,12 @@ from gotrace import _batch
 from gotrace.dtypes import BATCH, RUN, BatchKind
 from gotrace.errors import Status, TraceError, from_fault, new_fault
 from gotrace.source import Bytes, Source, Window
+from gotrace.spec.limits import MAX_BATCH_SIZE
 from gotrace.spec.versions import Version
 
 TARGET = 1 << 20  # bytes a slab should have at least
+BATCH_BYTE, EXPERIMENT_BYTE = 1, 49  # with which batches begin
+_ENOUGH = 3  # batches that follow each other by no accident
 I8 = npt.NDArray[np.int64]
 I4 = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.void]
@@ -108,34 +111,65 @@ def around(data: Bytes, base: int, offset: int) -> dict[str, Any]:
     return {"around": data[first : first + 48].tobytes(), "around_offset": base + first}
 
 
-def read_slabs(source: Source, version: Version, start: int) -> Iterator[Slab]:
-    """Yield all slabs from absolute offset ``start`` on; the last one may carry the fault that ends the trace."""
+def read_slabs(source: Source, version: Version, start: int, *, salvage: bool = False) -> Iterator[Slab]:
+    """Yield all slabs from absolute offset ``start`` on; the last one may carry the fault that ends the trace.
+
+    To ``salvage``, each generation is a slab of its own, what there is of an unfinished one is kept, and reading goes
+    on behind a fault where batches follow each other again.
+    """
     window = source.window()
     rows = np.empty(1024, BATCH)
     at = start
     first = True
     while True:
-        n, at, fault, rows, following = _scan(window, version, at, rows)
+        n, at, fault, rows, following = _scan(window, version, at, rows, 0 if salvage else TARGET)
         slab = Slab(source.name, version, window.data, window.base, rows[:n], np.zeros(1, np.int64), _none(), end=at)
         _cut_generations(slab)
-        _judge(slab, fault[0], first, following)
+        _judge(slab, fault[0], first, following, salvage)
         first = False
         yield slab
-        if slab.fault is not None or following is None:
+        if following is None and (not salvage or slab.fault is None or (at := _resume(window, version, at)) < 0):
+            return
+        if slab.fault is not None and not salvage:
             return
         window.release(at)
+
+
+def _resume(window: Window, version: Version, at: int) -> int:
+    """Find the first place behind ``at`` where batches follow each other, -1 if there is none near enough.
+
+    Only one batch, which is no longer than its limit, needs to be passed over.
+    """
+    first = at + 1 - window.base
+    reach = 2 * MAX_BATCH_SIZE
+    while len(window.data) < first + 2 * reach and not window.last:
+        window.more()
+    rows = np.empty(_ENOUGH + 1, BATCH)
+    starts = np.flatnonzero(np.isin(window.data[first : first + reach], (BATCH_BYTE, EXPERIMENT_BYTE)))
+    for place in (starts + first).tolist():
+        fault = new_fault()
+        n, end = _batch.scan(
+            *(window.data, window.base, place, len(window.data), window.last, version.sync_batches, version.end_marks),
+            *(rows, 0, fault),
+        )
+        whole = end == len(window.data) and fault[0]["status"] == Status.OK
+        if n and (n >= _ENOUGH or whole) and np.ptp(rows["generation"][:n][rows["kind"][:n] != BatchKind.END]) <= 1:
+            return window.base + place
+    return -1
 
 
 def _none() -> npt.NDArray[np.uint64]:
     return np.empty(0, np.uint64)
 
 
-def _scan(window: Window, version: Version, start: int, rows: Rows) -> tuple[int, int, Rows, Rows, np.void | None]:
+def _scan(
+    window: Window, version: Version, start: int, rows: Rows, target: int
+) -> tuple[int, int, Rows, Rows, np.void | None]:
     """Scan one slab: number of batches, absolute end, fault, their rows, the batch that follows if any."""
     fault = new_fault()
     n = 0
     at = start - window.base
-    stop = at + TARGET
+    stop = at + target
     while True:
         n, at = _batch.scan(
             *(window.data, window.base, at, stop, window.last, version.sync_batches, version.end_marks),
@@ -171,8 +205,8 @@ def _marks(batches: Rows) -> npt.NDArray[np.bool_]:
     return marks
 
 
-def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None) -> None:
-    """Apply the rules about generations; what is not whole is dropped, and its fault noted."""
+def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None, salvage: bool) -> None:
+    """Apply the rules about generations; what is not whole is dropped unless to salvage, and its fault noted."""
     status = int(fault["status"])
     gen, row, why = _first_wrong(slab, following)
     if why is not None:
@@ -185,7 +219,7 @@ def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None) -
             generation=int(slab.numbers[-1]) if slab.n_gens else None,
             **around(slab.data, slab.base, int(fault["offset"])),
         )
-        if slab.version.end_marks:
+        if slab.version.end_marks and not salvage:
             slab.doom(_whole(slab), len(slab.batches), error)
         else:
             slab.fault = error
@@ -193,7 +227,10 @@ def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None) -
     elif following is None and slab.version.end_marks and _whole(slab) < slab.n_gens:
         number = int(slab.numbers[-1])
         error = from_fault(_at(slab.end, Status.NO_END_MARK, number), path=slab.path, generation=number)
-        slab.doom(slab.n_gens - 1, len(slab.batches), error)
+        if salvage:
+            slab.fault, slab.cut = error, True
+        else:
+            slab.doom(slab.n_gens - 1, len(slab.batches), error)
     elif first and not slab.n_gens and not slab.version.end_marks:
         slab.fault = from_fault(_at(slab.end, Status.NO_BATCHES), path=slab.path)
 

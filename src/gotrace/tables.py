@@ -132,8 +132,11 @@ class Tables:
         self.clocks = self.clocks[:n_gens]
 
 
-def read_tables(slab: Slab) -> Tables:
-    """Read the tables of a slab. Generations from the first faulty one on are dropped from the slab."""
+def read_tables(slab: Slab, *, salvage: bool = False) -> Tables:
+    """Read the tables of a slab. Generations from the first faulty one on are dropped from the slab.
+
+    To ``salvage``, a generation stays although its stacks name what it does not have: that is nothing then.
+    """
     fault = new_fault()
     sizes = {
         kind: int(slab.batches["size"][slab.batches["kind"] == kind].sum())
@@ -163,9 +166,13 @@ def read_tables(slab: Slab) -> Tables:
         found = slab.n_whole, slab.fault
     if found is not None:
         _drop(slab, tables, *found)
-    found = _finish_faults(slab, tables)
-    if found is not None:
-        _drop(slab, tables, *found)
+    clock, loose = _clock_fault(slab, tables), _loose_end(slab, tables)
+    if salvage and loose is not None:
+        slab.fault = slab.fault or loose[1]
+        loose = None
+    finish = [found for found in (clock, loose) if found is not None]
+    if finish:
+        _drop(slab, tables, *min(finish, key=lambda found: found[0]))
     return tables
 
 
@@ -203,37 +210,40 @@ def _structure_faults(slab: Slab, tables: Tables, fault: np.void) -> tuple[int, 
     return gen, error
 
 
-def _finish_faults(slab: Slab, tables: Tables) -> tuple[int, TraceError] | None:
-    """Find the first generation that cannot be finished, and why (FORMAT 3.7)."""
+def _clock_fault(slab: Slab, tables: Tables) -> tuple[int, TraceError] | None:
+    """Find the first generation without a clock (FORMAT 3.7), and say so."""
     clocks = tables.clocks
     bad = clocks["n_frequencies"] == 0
     if slab.version.sync_batches:
         bad |= clocks["n_snapshots"] == 0
-    gens = [int(np.argmax(bad))] if bad.any() else []
+    if not bad.any():
+        return None
+    gen = int(np.argmax(bad))
+    status = Status.NO_CLOCK if clocks[gen]["n_frequencies"] else Status.NO_FREQUENCY
+    return gen, slab.blame(status, int(slab.starts[gen]))
+
+
+def _loose_end(slab: Slab, tables: Tables) -> tuple[int, TraceError] | None:
+    """Find the first generation whose frames or samples name a string or a stack that it has not (FORMAT 3.7)."""
     none = np.zeros(len(tables.frames), bool)
     for ids, rows in ((tables.frames["function"], tables.functions), (tables.frames["file"], tables.files)):
         none |= (ids[tables.frame_first[: len(none)]] != 0) & (rows[: len(none)] < 0)
-    frame = int(np.argmax(none)) if none.any() else -1
-    if frame >= 0:
-        gens.append(int(tables.frames[frame]["gen"]))
     stack_of_sample = tables.stack_index.find(tables.samples["args"][:, 4], tables.samples["gen"])
     loose = np.flatnonzero((tables.samples["args"][:, 4] != 0) & (stack_of_sample < 0))
-    if len(loose):
-        gens.append(int(tables.samples[loose[0]]["gen"]))
-    if not gens:
-        return None
-    gen = min(gens)
-    if bad[gen]:
-        first = int(slab.starts[gen])
-        status = Status.NO_CLOCK if clocks[gen]["n_frequencies"] else Status.NO_FREQUENCY
-        return gen, slab.blame(status, first)
-    if frame >= 0 and int(tables.frames[frame]["gen"]) == gen:
+    frame_gens = tables.frames["gen"][none]
+    sample_gens = tables.samples["gen"][loose]
+    if len(frame_gens) and not (len(sample_gens) and sample_gens[0] < frame_gens[0]):
+        frame = int(np.argmax(none))
         defining = tables.frames[tables.frame_first[frame]]
         name = "function" if int(defining["function"]) and tables.functions[frame] < 0 else "file"
         offset = int(tables.stacks[tables.frames[frame]["stack"]]["offset"])
+        gen = int(frame_gens[0])
         return gen, _fault_at(slab, gen, offset, Status.UNKNOWN_STRING, int(defining[name]))
-    row = tables.samples[loose[0]]
-    return gen, _fault_at(slab, gen, int(row["offset"]), Status.UNKNOWN_STACK, int(row["args"][4]))
+    if len(sample_gens):
+        row = tables.samples[loose[0]]
+        gen = int(sample_gens[0])
+        return gen, _fault_at(slab, gen, int(row["offset"]), Status.UNKNOWN_STACK, int(row["args"][4]))
+    return None
 
 
 def min_times(slab: Slab) -> npt.NDArray[np.uint64]:

@@ -33,15 +33,16 @@ from gotrace.wire import wire_text
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "b": 1}
 
 
-def open(source: Any, *, errors: Literal["raise"] = "raise", jobs: int = 1) -> Trace:
+def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: int = 1) -> Trace:
     """Open a Go execution trace.
 
     Parameters
     ----------
     source : path, buffer, binary file object or "-"
         A path is mapped; ``"-"`` is standard input. A stream can be read only once.
-    errors : {"raise"}
-        What a damaged trace does: all rows before the fault, then a :class:`TraceError`.
+    errors : {"raise", "salvage"}
+        What a damaged trace does: all rows before the fault, then a :class:`TraceError`; or whatever can be read, and
+        what was lost is in :attr:`Trace.losses`.
     jobs : int
         Threads in all. Rows and their order never depend on it.
 
@@ -57,11 +58,11 @@ def open(source: Any, *, errors: Literal["raise"] = "raise", jobs: int = 1) -> T
     OSError
         The path cannot be opened.
     """
-    if errors != "raise":
-        raise ValueError(f"errors={errors!r}: only 'raise' is known")
+    if errors not in ("raise", "salvage"):
+        raise ValueError(f"errors={errors!r}: raise or salvage")
     if jobs < 1:
         raise ValueError(f"jobs={jobs}: at least 1")
-    return Trace(source)
+    return Trace(source, salvage=errors == "salvage")
 
 
 class Trace:
@@ -81,7 +82,9 @@ class Trace:
         The experiments that this trace is read with, by number or name.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, *, salvage: bool = False) -> None:
+        self._salvage = salvage
+        self._lost: dict[str, None] = {}
         self._source = open_source(source)
         self.path = self._source.name
         self.experiments: Registry = registry()
@@ -130,17 +133,35 @@ class Trace:
     # --- one pass -------------------------------------------------------------------------------------------
 
     def _parts(self, progress: Callable[[int], None] | None = None) -> Iterator[Part]:
-        """Yield the parts of one pass; after a fault the trace is closed."""
+        """Yield the parts of one pass; after a fault the trace is closed, unless to salvage."""
         if self._closed:
             raise ValueError(f"the trace cannot be read: {self._closed}")
         try:
-            for part in read_parts(self._source, self._version, header.SIZE, self.experiments, self._warn):
+            lose = self._lose if self._salvage else None
+            for part in read_parts(self._source, self._version, header.SIZE, self.experiments, self._warn, lose):
                 yield part
                 if progress is not None:
                     progress(part.slab.end)
         except TraceError as error:
             self._fail(error)
             raise
+
+    def _fed(self, builder: Builder, part: Part) -> Iterator[Rows]:
+        """Feed a builder; to salvage, what it cannot take is noted as lost."""
+        try:
+            yield from builder.feed(part)
+        except TraceError as error:
+            if not self._salvage:
+                raise
+            self._lose(error, builder.lose(part))
+
+    def _lose(self, error: TraceError, how_much: str = "") -> None:
+        """Note a loss; the same one may show in several tables."""
+        place = f"generation {error.generation}: " if error.generation is not None else ""
+        self._note_loss(f"{place}{how_much}{': ' * bool(how_much)}{error.detail} (byte {error.offset})")
+
+    def _note_loss(self, words: str) -> None:
+        self._lost.setdefault(words)
 
     def _fail(self, error: TraceError) -> None:
         self._closed = f"it is damaged ({error})"
@@ -156,7 +177,7 @@ class Trace:
 
     def _ordered(self, lines: Lines) -> Iterator[tuple[Scene, Rows]]:
         """Yield all events as rows of ORDERED, each lot valid until the next one."""
-        order = Order(self.experiments)
+        order = Order(self.experiments, self._warn, lose=self._note_loss if self._salvage else None)
         scene = Scene(None, order, lines.of(None, order), self.experiments)
         fault: TraceError | None = None
         ordered = True  # a fault in what comes next stands behind a Sync, one among the events does not
@@ -166,8 +187,13 @@ class Trace:
                     part.tables.data = part.tables.data.copy()
                 scene = Scene(part, order, lines.of(part, order), self.experiments)
                 ordered = False
-                for rows in order.run(part):
-                    yield scene, rows
+                try:
+                    for rows in order.run(part):
+                        yield scene, rows
+                except TraceError as error:
+                    if not self._salvage:
+                        raise
+                    self._lose(error, order.lose(part))
                 ordered = True
         except TraceError as error:
             self._fail(error)
@@ -188,7 +214,7 @@ class Trace:
             yield from scene.lines.write(chosen)
 
     def _new_pass(self) -> Pass:
-        return Pass(self.experiments, self._warn)
+        return Pass(self.experiments, self._warn, self._note_loss if self._salvage else None)
 
     def _warn(self, note: str) -> None:
         self._notes.setdefault(note)
@@ -278,7 +304,7 @@ class Trace:
         try:
             for part in self._parts(progress):
                 for name, builder in builders.items():
-                    for rows in builder.feed(part):
+                    for rows in self._fed(builder, part):
                         yield from ready(name, rows)
                 part.drop()
         except TraceError as error:
@@ -330,8 +356,8 @@ class Trace:
 
     @property
     def losses(self) -> list[str]:
-        """What was lost; empty, since damage raises."""
-        return []
+        """What was lost as far as the trace was read; empty unless it was opened to salvage, since damage raises."""
+        return list(self._lost)
 
     def wall(self, time: npt.ArrayLike) -> npt.NDArray[np.datetime64]:
         """Turn trace times in ns into wall-clock times.
@@ -506,7 +532,7 @@ class Trace:
         fault: TraceError | None = None
         try:
             for part in self._parts(progress):
-                for _ in builder.feed(part):
+                for _ in self._fed(builder, part):
                     pass
                 part.drop()
         except TraceError as error:

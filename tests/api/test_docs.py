@@ -22,6 +22,12 @@ def test_readme_python() -> None:
     assert "main.Order" in run.stdout
 
 
+def test_order_python() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "order.md").read_text(), re.DOTALL)
+    run = subprocess.run([sys.executable, "-c", block], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert run.stdout.endswith("events, lost: nothing\n")
+
+
 def test_readme_first_screen() -> None:
     block = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)[0]
     command = shlex.split(block[0].split("&& gotrace ")[1])

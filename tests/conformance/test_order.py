@@ -77,13 +77,15 @@ def plain() -> ModuleType:
 def ordered(data: bytes, kind: type[machine.Machine]) -> Iterator[object]:
     """Everything that comes out: rows, and the refusal."""
     with gotrace.open(data) as trace:
-        order = Order(trace.experiments, kind)
+        order = Order(trace.experiments, trace._warn, kind)
         try:
             for part in trace._parts():
                 for rows in order.run(part):
                     yield rows.tobytes()
         except gotrace.OrderingError as error:
             yield str(error), error.frontier, error.state
+        except gotrace.TableError as error:
+            yield str(error)
         state = order.state
         for table in (
             state.sched,

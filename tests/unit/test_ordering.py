@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,18 @@ def test_experimental_events_know_their_generation_s_data() -> None:
                     assert view.data.batches == known.batches
                 seen += 1
         assert seen
+
+
+def test_samples_of_one_time_stand_in_go_s_order() -> None:
+    """Table samples has them as the events have them (FORMAT, Appendix A)."""
+    dice = random.Random(1)
+    rows = [(100 + dice.randrange(4), 1, 0, 1 + i, 0) for i in range(200)]
+    trace = Writer(26).frequency(1, 100).batch(1, 1, 100, PROC + GO).samples(1, rows).end_of_generation().getvalue()
+    with gotrace.open(trace) as opened:
+        samples = opened.samples.to_numpy()
+        events = opened.events.to_numpy()
+    goroutines = events["g"][events["type"] == 7].tolist()
+    assert samples["g"].tolist() == goroutines
+    stable = [row[3] for row in sorted(rows, key=lambda row: row[0])]
+    assert goroutines != stable
+    assert sorted(goroutines) == sorted(stable)

@@ -86,7 +86,7 @@ def inspect(trace: Trace, progress: Callable[[int], None] | None = None) -> Info
                 info.experiments[name] = (batches + len(data.batches), nbytes + size)
             info.has_info |= any(data.info is not None for _, data in part.alloc_free())
             threads.update(part.runs().runs["m"].tolist())
-            rows.extend(builder.feed(part))
+            rows.extend(trace._fed(builder, part))
             info.nbytes = part.slab.end
     except TraceError as error:
         info.error = error

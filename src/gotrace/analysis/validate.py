@@ -46,7 +46,7 @@ def validate(trace: Trace, progress: Callable[[int], None] | None = None) -> Ver
     try:
         for part in trace._parts(progress):
             for name, builder in builders.items():
-                for rows in builder.feed(part):
+                for rows in trace._fed(builder, part):
                     note(name, rows)
             part.drop()
     except TraceError as error:

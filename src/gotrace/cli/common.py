@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from gotrace.errors import OrderingError, TraceError
 from gotrace.selection import Bounds
+from gotrace.trace import Trace
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""
@@ -85,6 +86,18 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no warnings")
 
 
+def add_salvage(parser: argparse.ArgumentParser) -> None:
+    """Add ``--salvage``."""
+    parser.add_argument(
+        "--salvage",
+        dest="errors",
+        action="store_const",
+        const="salvage",
+        default="raise",
+        help="of a damaged trace, read what can be read and say what was lost; the exit code is still 3",
+    )
+
+
 @contextmanager
 def progress(path: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None]:
     """Show how far a long read is, on a terminal's stderr and with rich; the value takes the bytes read."""
@@ -139,6 +152,13 @@ def exit_code(codes: list[int]) -> Iterator[None]:
         raise
     except OSError as error:
         say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        codes.append(UNREADABLE)
+
+
+def tell_losses(trace: Trace, codes: list[int]) -> None:
+    """Say what was lost of a trace that was opened to salvage; the code is that of an unreadable one."""
+    for loss in trace.losses:
+        say(f"lost: {loss}")
         codes.append(UNREADABLE)
 
 

@@ -23,6 +23,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     common.add_traces(parser, many=False)
     parser.add_argument("--mode", choices=("parsed", "wire"), default="parsed", help="which text (default: parsed)")
+    common.add_salvage(parser)
     filters = parser.add_argument_group("filters", "Of events in order; they join with and.")
     filters.add_argument(
         "--time", type=common.time_range, metavar="A:B", help="from A to before B after the trace's start: 1.5s:2s"
@@ -44,6 +45,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Write the text of the trace."""
     selection = EVERYTHING
+    if args.mode == "wire" and args.errors != "raise":
+        args.fail("--salvage is for --mode parsed")
     if any(value is not None for value in (args.time, args.generations, args.kind, args.goroutine)):
         if args.mode == "wire":
             args.fail("filters are for --mode parsed")
@@ -55,10 +58,13 @@ def run(args: argparse.Namespace) -> int:
         )
     codes: list[int] = []
     out = common.binary_stdout()
-    with common.exit_code(codes), gotrace.open(args.trace) as trace:
+    with common.exit_code(codes), gotrace.open(args.trace, errors=args.errors) as trace:
         try:
             for text in trace._wire() if args.mode == "wire" else trace._parsed(selection):
                 out.write(text)
         finally:
             out.flush()
+        for warning in trace.warnings:
+            common.say(warning)
+        common.tell_losses(trace, codes)
     return common.worst(codes)

@@ -40,6 +40,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--format", choices=FORMATS, help="default: OUT's suffix; folders need it")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite files")
     common.add_quiet(parser)
+    common.add_salvage(parser)
     parser.set_defaults(run=run, usage=parser.error)
 
 
@@ -111,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     for path, targets in zip(args.traces, files, strict=True):
         with (
             common.exit_code(codes),
-            gotrace.open(path) as trace,
+            gotrace.open(path, errors=args.errors) as trace,
             common.progress(path, quiet=args.quiet) as progress,
             ExitStack() as stack,
         ):
@@ -134,6 +135,7 @@ def run(args: argparse.Namespace) -> int:
             if not args.quiet:
                 for warning in trace.warnings:
                     common.say(warning)
+            common.tell_losses(trace, codes)
             if error is not None:
                 for table, target in targets.items():
                     common.say(f"{target}: {writers[table].n:,} rows from before the fault")

@@ -30,6 +30,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     common.add_json(parser)
     common.add_quiet(parser)
+    common.add_salvage(parser)
     parser.set_defaults(run=run)
 
 
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     codes: list[int] = []
     with (
         common.exit_code(codes),
-        gotrace.open(args.trace) as trace,
+        gotrace.open(args.trace, errors=args.errors) as trace,
         common.progress(args.trace, quiet=args.quiet) as progress,
     ):
         error: TraceError | None = None
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
                 raise
             heap = fault.partial
         if args.json:
-            print_heap_json(sys.stdout, trace.path, heap, trace.warnings, error)
+            print_heap_json(sys.stdout, trace.path, heap, trace.warnings, trace.losses, error)
         else:
             if heap.seen or error is None:
                 print_heap(sys.stdout, heap, top=args.top)
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
                 for warning in trace.warnings:
                     common.say(warning)
         sys.stdout.flush()
+        common.tell_losses(trace, codes)
         if error is not None:
             raise error
     return common.worst(codes)

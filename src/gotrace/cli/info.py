@@ -21,6 +21,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     common.add_traces(parser, many=True)
     common.add_json(parser)
     common.add_quiet(parser)
+    common.add_salvage(parser)
     parser.set_defaults(run=run)
 
 
@@ -30,12 +31,12 @@ def run(args: argparse.Namespace) -> int:
     for number, path in enumerate(args.traces):
         with (
             common.exit_code(codes),
-            gotrace.open(path) as trace,
+            gotrace.open(path, errors=args.errors) as trace,
             common.progress(path, quiet=args.quiet) as progress,
         ):
             info = inspect(trace, progress)
             if args.json:
-                print_info_json(sys.stdout, trace.path, info, trace.warnings)
+                print_info_json(sys.stdout, trace.path, info, trace.warnings, trace.losses)
             else:
                 if number:
                     print()
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
                     for warning in trace.warnings:
                         common.say(warning)
             sys.stdout.flush()
+            common.tell_losses(trace, codes)
             if info.error is not None:
                 raise info.error
     return common.worst(codes)

@@ -5,7 +5,7 @@ Never here: a rule of the order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,21 @@ from gotrace.ordering.machine import Machine
 from gotrace.ordering.state import SchedState, rows
 from gotrace.slabs import Rows
 from gotrace.spec import tables as spec_tables
-from gotrace.spec.enums import EventKind, EventType, GoStatus, ProcStatus
+from gotrace.spec.enums import EventKind, EventType, GoStatus, Oddity, ProcStatus
 from gotrace.tables import MULTIPLIER, Tables, min_times, sample_times
 
 if TYPE_CHECKING:
     from gotrace.reader import Part
 
+_ODD = {
+    Oddity.PROC_TOLD_AGAIN: "the status of P {} is told again",
+    Oddity.GO_TOLD_AGAIN: "the status of G {} is told again",
+    Oddity.PROC_TWICE: "P {} is on two threads",
+    Oddity.GO_TWICE: "G {} is on two threads",
+    Oddity.PROC_MENDED: "P {} is told to run, but is idle: mended",
+    Oddity.UNKNOWN_STACK: "unknown stack id {}: left out",
+    Oddity.UNKNOWN_STRING: "unknown string id {}: left out",
+}
 _ROOM = 4096  # rows handed on at a time: they stay in the cache
 
 
@@ -65,12 +74,23 @@ class SlabInput:
 class Order:
     """The order of a trace's events, part by part."""
 
-    def __init__(self, registry: Registry, machine: type[Machine] = Machine) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        warn: Callable[[str], None],
+        machine: type[Machine] = Machine,
+        *,
+        lose: Callable[[str], None] | None = None,
+    ) -> None:
         self._registry = registry
+        self._warn = warn
+        self._told: set[tuple[int, Oddity]] = set()
+        self._lose = lose
+        self._delivered = 0
         self._n_args = spec_tables.timed_args(registry.events)
         self._spec = spec_tables.specs(registry.events, {e.id: e.needs for e in registry.values()}).view(np.recarray)
         self.state = SchedState()
-        self._machine = machine(MULTIPLIER)
+        self._machine = machine(MULTIPLIER, lose is not None)
         self._machine.bind(self.state)
         self._rows = rows(_ROOM, ORDERED)
         self._ahead = rows(_ROOM, DECODED)
@@ -85,15 +105,23 @@ class Order:
         TraceError
             After the events before the fault.
         """
+        if part.torn:
+            self._forget()
         slab = self._input(part)
         self._generation = int(part.slab.numbers[-1])
         self._machine.open(slab)
+        self._delivered = 0
         fault = slab.faults
         while True:
             n = self._machine.order(self._rows)
             status = Status(int(fault[0].status))
             if n:
-                yield self._rows[:n].view(np.ndarray)
+                rows = self._rows[:n].view(np.ndarray)
+                if self._lose is not None:
+                    made = np.isin(rows["type"], (EventType.CPU_SAMPLE, EventType.SYNC)) | (rows["part"] > 0)
+                    self._delivered += n - int(np.count_nonzero(made))
+                yield rows
+            self._tell_odd(part)
             if status == Status.OK:
                 break
             if status == Status.GROW_STATE:
@@ -104,6 +132,30 @@ class Order:
                 raise InternalError(f"the state machine stopped with {status!r}")
         self.string_base += len(part.tables.strings)
         self.stack_base += len(part.tables.stacks)
+
+    def lose(self, part: Part) -> str:
+        """Pass over the rest of a part whose order is broken, and forget the scheduler; how many events are lost."""
+        self.string_base += len(part.tables.strings)
+        self.stack_base += len(part.tables.stacks)
+        self._forget()
+        total = part.n_events(self._registry)
+        return f"{total - self._delivered:,} of {total:,} events are lost"
+
+    def _forget(self) -> None:
+        self.state.forget(self._machine)
+
+    def _tell_odd(self, part: Part) -> None:
+        """Put what the machine tolerated into words: the first of each kind in a generation."""
+        for row in self.state.odd[: self._machine.n_odd]:
+            batch = int(np.searchsorted(part.slab.batches["offset"], int(row.offset), side="right")) - 1
+            number = int(part.slab.numbers[part.slab.batches["gen"][batch]])
+            what = Oddity(int(row.what))
+            if (number, what) not in self._told:
+                self._told.add((number, what))
+                lost = what in (Oddity.UNKNOWN_STACK, Oddity.UNKNOWN_STRING)
+                tell = self._lose if lost and self._lose is not None else self._warn
+                tell(f"generation {number} (byte {int(row.offset)}): {_ODD[what].format(int(row.id))}")
+        self._machine.n_odd = 0
 
     def finish(self) -> Rows:
         """Return the Sync that ends the trace, or stands before a fault in what comes next."""

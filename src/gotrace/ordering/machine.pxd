@@ -12,7 +12,9 @@ from gotrace._generated cimport (
     GROW_STATE, G_STATE, HAS_GOROUTINE, HAS_PROC, HAS_THREAD, KEY_G, KEY_M, KEY_NAME, KEY_P, KEY_TASK,
     LATE_GOROUTINE, MARK_KNOWN, MARK_RUNS, MARK_RUNS_NOT, MAX_STRING, MORE, M_STATE, NAME, NEEDS_GOROUTINE,
     NEEDS_PROC, NEEDS_THREAD, NO_RULE, OK, ORDERED, OTHER_GOROUTINE, OTHER_PROC, OTHER_REGION, PLACE, PROC_IDLE,
-    PROC_RUNNING, PROC_SEQ, PROC_STATE_IDLE, PROC_STATE_NOT_EXIST, PROC_STATE_RUNNING, PROC_STATE_UNDETERMINED,
+    NOTE, ODDITY_GO_TOLD_AGAIN, ODDITY_GO_TWICE, ODDITY_PROC_MENDED, ODDITY_PROC_TOLD_AGAIN,
+    ODDITY_PROC_TWICE, ODDITY_UNKNOWN_STACK, ODDITY_UNKNOWN_STRING, PROC_RUNNING, PROC_SEQ,
+    PROC_STATE_IDLE, PROC_STATE_NOT_EXIST, PROC_STATE_RUNNING, PROC_STATE_UNDETERMINED,
     PROC_STATUS_DIFFERS, PROC_STATUS_NUMBER, PROC_SYSCALL, PROC_SYSCALL_ABANDONED, PROC_WITHOUT_THREAD, P_STATE,
     OPEN_RANGE, RANGE_NOT_OPEN, RANGE_OPEN, RAW_STRING, OPEN_REGION, RESOURCE_GOROUTINE, RESOURCE_NONE, RESOURCE_PROC,
     RULE_EXPERIMENT, RULE_GC_ACTIVE, RULE_GC_BEGIN, RULE_GC_END, RULE_GO_CREATE, RULE_GO_CREATE_SYSCALL,
@@ -73,6 +75,7 @@ cdef class Machine:
     cdef ACTIVE_TASK[::1] tasks
     cdef NAME[::1] names
     cdef uint8_t[::1] letters
+    cdef NOTE[::1] odd
     # The slab, see drive.py.
     cdef Pool pool
     cdef RUN[::1] runs
@@ -104,10 +107,12 @@ cdef class Machine:
     # Where it stands.
     cdef ORDERED[::1] out
     cdef readonly int n_front
+    cdef public int n_odd
+    cdef bint mends
     cdef int n, room, n_gens, gen, begun, search_at, sample, last_sample, first, ahead
     cdef int64_t number
     # The event at hand and its thread's context before it.
-    cdef int at, type, m_row
+    cdef int at, type, m_row, run
     cdef int64_t m, g, p
     cdef int bad, ended_name
     cdef int64_t bad_id, bad_offset
@@ -117,6 +122,9 @@ cdef class Machine:
     @cython.locals(i=int)
     cpdef object enter_all(self, int kind, const int64_t[::1] keys, const int32_t[::1] rows)
     cpdef int order(self, ORDERED[::1] out)
+
+    @cython.locals(i=int)
+    cpdef object sort_parts(self, FRONT[::1] front, const int32_t[::1] firsts)
 
     @cython.locals(status=int)
     cdef int go_on(self) noexcept nogil
@@ -286,6 +294,18 @@ cdef class Machine:
 
     @cython.locals(old=int, owner=int, pid=int64_t, row=int, said=int, shown=int, status=int)
     cdef int proc_status(self) noexcept nogil
+
+    @cython.locals(following=int)
+    cdef bint flushes(self) noexcept nogil
+
+    @cython.locals(i=int)
+    cdef void note(self, int what, int64_t rid) noexcept nogil
+
+    @cython.locals(row=int)
+    cdef bint other_owner(self, int64_t pid) noexcept nogil
+
+    @cython.locals(row=int)
+    cdef bint other_runner(self, int64_t gid, int bound) noexcept nogil
 
     @cython.locals(row=int)
     cdef int owner(self, int64_t pid) noexcept nogil

@@ -104,8 +104,10 @@ class Machine:
     its status is 0, after each wish with the wish fulfilled.
     """
 
-    def __init__(self, multiplier):
+    def __init__(self, multiplier, mends):
         self.multiplier = multiplier
+        self.mends = mends
+        self.n_odd = 0
         self.forever = (1 << 63) - 1
 
     def bind(self, state):
@@ -120,6 +122,7 @@ class Machine:
         self.tasks = state.tasks
         self.names = state.names
         self.letters = state.letters
+        self.odd = state.odd
         self.shift = 65 - len(state.places).bit_length()
         self.mask = len(state.places) - 1
 
@@ -399,6 +402,12 @@ class Machine:
         self.front[i].run = self.front[j].run
         self.front[j].time = time
         self.front[j].run = run
+
+    def sort_parts(self, front, firsts):
+        """Sort rows firsts[i] to firsts[i + 1] of ``front`` by time, for every i; no slab is needed."""
+        self.front = front
+        for i in range(len(firsts) - 1):
+            self.sort(firsts[i], firsts[i + 1])
 
     def sort(self, first, end):
         """Sort front[first:end] by time."""
@@ -857,7 +866,9 @@ class Machine:
 
     def unknown(self, status, place):
         """Note an unknown id: it is told when the thread's next event is decoded and the row would go out."""
-        if self.bad == OK:
+        if self.mends:
+            self.note(ODDITY_UNKNOWN_STACK if status == UNKNOWN_STACK_ARG else ODDITY_UNKNOWN_STRING, self.arg(place))
+        elif self.bad == OK:
             self.bad = status
             self.bad_id = self.arg(place)
             self.bad_offset = self.base + self.events[self.at].start
@@ -940,6 +951,7 @@ class Machine:
 
     def attempt(self, run):
         """Let a run's current event happen: OK when its rows are out, WAIT, a wish or a fault."""
+        self.run = run
         self.at = self.place(run)
         self.bad = OK
         kind = self.events[self.at].type
@@ -1105,8 +1117,17 @@ class Machine:
                 owner = self.owner(pid)
                 if owner == 0:
                     return self.refuse(PROC_WITHOUT_THREAD, pid, 0)
+            elif said == PROC_RUNNING and status == PROC_IDLE and self.mends and self.flushes():
+                said = PROC_IDLE
+                shown = PROC_IDLE
+                old = proc_state(PROC_IDLE)
+                self.note(ODDITY_PROC_MENDED, pid)
             elif said != status:
                 return self.refuse(PROC_STATUS_DIFFERS, pid, said)
+            if self.ps[row].generation == self.number:
+                self.note(ODDITY_PROC_TOLD_AGAIN, pid)
+                if self.other_owner(pid):
+                    self.note(ODDITY_PROC_TWICE, pid)
             self.ps[row].generation = self.number
             self.ps[row].seq = 0
         else:
@@ -1129,6 +1150,40 @@ class Machine:
         if said == PROC_RUNNING or said == PROC_SYSCALL:
             self.bind_p(pid)
         return OK
+
+    def flushes(self):
+        """Whether the thread's next event is about the heap.
+
+        A thread that takes a P sweeps before it says so, and the tracer then takes the P for a running one.
+        """
+        following = self.pool.look_ahead(self.run)
+        self.at = self.place(self.run)
+        return self.spec[following].rule == RULE_EXPERIMENT
+
+    def note(self, what, rid):
+        """Remember something odd; of many in a row, the first ones."""
+        i = self.n_odd
+        if i < self.odd.shape[0]:
+            self.n_odd = i + 1
+            self.odd[i].what = what
+            self.odd[i].id = rid
+            self.odd[i].offset = self.base + self.events[self.at].start
+
+    def other_owner(self, pid):
+        """Whether another thread than the one at hand has a P, as far as there is room to say so."""
+        if self.n_odd < self.odd.shape[0]:
+            for row in range(1, self.sched[0].n_ms):
+                if row != self.m_row and self.ms[row].p == pid:
+                    return 1
+        return 0
+
+    def other_runner(self, gid, bound):
+        """The same for a goroutine, and the row of the thread that a status binds."""
+        if self.n_odd < self.odd.shape[0]:
+            for row in range(1, self.sched[0].n_ms):
+                if row != bound and self.ms[row].g == gid:
+                    return 1
+        return 0
 
     def owner(self, pid):
         """Row of the first thread that has a P, 0 if none has."""
@@ -1259,6 +1314,10 @@ class Machine:
         if row == 0:
             self.new_goroutine(gid, said)
         else:
+            if self.gs[row].generation == self.number:
+                self.note(ODDITY_GO_TOLD_AGAIN, gid)
+                if self.other_runner(gid, self.m_row if m == self.m else self.find(KEY_M, m)):
+                    self.note(ODDITY_GO_TWICE, gid)
             self.gs[row].generation = self.number
             self.gs[row].seq = 0
         self.put(self.type, 0, m, g, self.p)

@@ -11,8 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import ACTIVE_TASK, G_STATE, M_STATE, NAME, OPEN_RANGE, OPEN_REGION, P_STATE, PLACE, SCHED, Key
-from gotrace.spec.enums import GoStatus
+from gotrace.dtypes import (
+    ACTIVE_TASK,
+    G_STATE,
+    M_STATE,
+    NAME,
+    NOTE,
+    OPEN_RANGE,
+    OPEN_REGION,
+    P_STATE,
+    PLACE,
+    SCHED,
+    Key,
+)
+from gotrace.spec.enums import GCPhase, GoStatus
 from gotrace.spec.limits import MAX_STRING
 
 if TYPE_CHECKING:
@@ -36,18 +48,32 @@ class SchedState:
 
     def __init__(self) -> None:
         self.sched = rows(1, SCHED)
+        self.names = rows(_FIRST, NAME)
+        self.letters: npt.NDArray[np.uint8] = np.zeros(4 * MAX_STRING, np.uint8)
+        self.places = rows(16 * _FIRST, PLACE)
+        self.odd = rows(_FIRST, NOTE)
+        self.sched[0].n_names = 1
+        self._begin()
+
+    def _begin(self) -> None:
         self.gs = rows(0, G_STATE)
         self.ps = rows(_FIRST, P_STATE)
         self.ms = rows(_FIRST, M_STATE)
         self.ranges = rows(0, OPEN_RANGE)
         self.regions = rows(0, OPEN_REGION)
         self.tasks = rows(0, ACTIVE_TASK)
-        self.names = rows(_FIRST, NAME)
-        self.letters: npt.NDArray[np.uint8] = np.zeros(4 * MAX_STRING, np.uint8)
-        self.places = rows(16 * _FIRST, PLACE)
         self.ms[0].id = self.ms[0].g = self.ms[0].p = -1
-        self.sched[0].n_ps = self.sched[0].n_ms = self.sched[0].n_names = 1
+        sched = self.sched[0]
+        sched.n_ps = sched.n_ms = 1
+        sched.free_g = sched.free_task = sched.free_range = sched.free_region = 0
+        sched.started, sched.gc, sched.gc_seq = 0, GCPhase.UNDETERMINED, 0
         self._make_room(1)
+
+    def forget(self, machine: Machine) -> None:
+        """Know no more of the scheduler than at the start of a trace; names and the time stay."""
+        self._begin()
+        self._enter_all(machine, len(self.places))
+        machine.bind(self)
 
     def grow(self, machine: Machine, need: int) -> None:
         """Make room for ``need`` threads, and for what one event may add to any other table."""
@@ -55,12 +81,15 @@ class SchedState:
         sched = self.sched[0]
         keys = int(sched.n_places) + need + 4
         if keys * 3 >= len(self.places) * 2:
-            self.places = rows(1 << (2 * keys).bit_length(), PLACE)
-            sched.n_places = 0
-            machine.bind(self)
-            for kind, ids, used in self._keys():
-                machine.enter_all(kind, np.ascontiguousarray(ids), np.ascontiguousarray(used, np.int32))
+            self._enter_all(machine, 1 << (2 * keys).bit_length())
         machine.bind(self)
+
+    def _enter_all(self, machine: Machine, n_places: int) -> None:
+        self.places = rows(n_places, PLACE)
+        self.sched[0].n_places = 0
+        machine.bind(self)
+        for kind, ids, used in self._keys():
+            machine.enter_all(kind, np.ascontiguousarray(ids), np.ascontiguousarray(used, np.int32))
 
     def _make_room(self, need: int) -> None:
         sched = self.sched[0]

@@ -53,7 +53,9 @@ def print_heap(out: TextIO, heap: Heap, *, top: int) -> None:
         print(f"odd     {n:,} {name}", file=out)
 
 
-def print_heap_json(out: TextIO, path: str, heap: Heap, warnings: list[str], error: TraceError | None) -> None:
+def print_heap_json(
+    out: TextIO, path: str, heap: Heap, warnings: list[str], losses: list[str], error: TraceError | None
+) -> None:
     """Write a heap as one JSON object, rows as in table HEAP."""
     print_json(
         out,
@@ -65,5 +67,6 @@ def print_heap_json(out: TextIO, path: str, heap: Heap, warnings: list[str], err
         memory=heap.memory,
         anomalies=heap.anomalies,
         warnings=warnings,
+        losses=losses,
         error=error_json(error),
     )

@@ -58,7 +58,7 @@ def print_info(out: TextIO, path: str, info: Info) -> None:
             print(f"next     gotrace {command.split()[0]} {path} {' '.join(command.split()[1:])}".rstrip(), file=out)
 
 
-def print_info_json(out: TextIO, path: str, info: Info, warnings: list[str]) -> None:
+def print_info_json(out: TextIO, path: str, info: Info, warnings: list[str], losses: list[str]) -> None:
     """Write the same as one JSON object; rows as in table GENERATION."""
     print_json(
         out,
@@ -72,5 +72,6 @@ def print_info_json(out: TextIO, path: str, info: Info, warnings: list[str]) -> 
         experiments={name: {"batches": n, "nbytes": size} for name, (n, size) in info.experiments.items()},
         missing=info.missing if info.error is None else [],
         warnings=warnings,
+        losses=losses,
         error=error_json(info.error),
     )

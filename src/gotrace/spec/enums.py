@@ -73,6 +73,18 @@ class Resource(IntEnum):
     THREAD = 3
 
 
+class Oddity(IntEnum):
+    """What the ordering tolerates and warns of (FORMAT 11.2), or mends when asked to (FORMAT 9.9.4)."""
+
+    PROC_TOLD_AGAIN = 0
+    GO_TOLD_AGAIN = 1
+    PROC_TWICE = 2
+    GO_TWICE = 3
+    PROC_MENDED = 4
+    UNKNOWN_STACK = 5
+    UNKNOWN_STRING = 6
+
+
 class GCPhase(IntEnum):
     """What the ordering knows of the concurrent mark phase."""
 
