@@ -27,6 +27,7 @@ from gotrace.dtypes import (
     LEAST_AHEAD,
     LOG,
     METRIC,
+    ORDERED,
     RANGE,
     REGION,
     SAMPLE,
@@ -497,20 +498,21 @@ class EventBuilder(OrderedBuilder):
     def __init__(self, shared: Pass, length: int) -> None:
         super().__init__(shared, length)
         self._chunks = _Chunks(EVENT, length)
+        self._left: Rows = np.empty(0, ORDERED)
 
     def take(self, rows: Rows) -> None:
-        """Copy the rows, and put full chunks by."""
-        while len(rows):
-            n = min(len(room := self._chunks.room()), len(rows))
-            _pool.take_events(rows[:n], room)
-            self._chunks.add(n)
-            self._waiting += self._chunks.full()
-            rows = rows[n:]
+        """Take rows of ORDERED, which ``ready`` copies before there are others."""
+        self._left = rows
 
     def ready(self) -> Iterator[Rows]:
-        """Yield the chunks that are full."""
-        yield from self._waiting
-        self._waiting = []
+        """Copy the rows and yield chunks that are full; the next one begins when that one is out of hands."""
+        rows, self._left = self._left, self._left[:0]
+        while len(rows):
+            n = min(len(self._chunks.room()), len(rows))
+            _pool.take_events(rows[:n], self._chunks.room())
+            self._chunks.add(n)
+            rows = rows[n:]
+            yield from self._chunks.full()
 
     def flush(self) -> Iterator[Rows]:
         """Yield the last, partly filled chunk, too."""

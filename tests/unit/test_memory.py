@@ -73,10 +73,11 @@ def test_peak_does_not_grow_with_the_trace(long_trace: tuple[Path, int]) -> None
     assert path.stat().st_size > limit
     peaks = {
         **{
-            " ".join(args): peak(COMMAND, *args, str(path)) for args in (["heap"], ["info"], ["dump", "--mode", "wire"])
+            " ".join(args): peak(COMMAND, *args, str(path))
+            for args in (["heap"], ["info"], ["dump"], ["dump", "--mode", "wire"])
         },
         "heap -": peak(COMMAND, "heap", "-", stdin=path),
-        **{table: peak(ITERATE.format(table=table), str(path)) for table in ("allocs", "experimental")},
+        **{table: peak(ITERATE.format(table=table), str(path)) for table in ("allocs", "experimental", "events")},
         "allocs of a stream": peak(ITERATE.format(table="allocs"), "-", stdin=path),
     }
     assert {name: size // MB for name, size in peaks.items() if size >= limit} == {}, limit // MB

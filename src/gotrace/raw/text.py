@@ -6,6 +6,7 @@ Reads what ``gotrace dump --mode wire`` and Go's raw text writer print. Never he
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 from gotrace.experiments import registry
 from gotrace.raw.writer import header, uvarint
@@ -17,6 +18,9 @@ _SIMPLE = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92,
 _ESCAPE = re.compile(
     r"""\\(?:([abfnrtv\\'"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|([^\\])""", re.DOTALL
 )
+
+
+_PIECE = 1 << 20  # bytes
 
 
 class TextError(ValueError):
@@ -94,26 +98,39 @@ def assemble(text: str | bytes, *, version: int | None = None) -> bytes:
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
+    return b"".join(assemble_lines(text.split("\n"), version=version))
+
+
+def assemble_lines(lines: Iterable[str], *, version: int | None = None) -> Iterator[bytes]:
+    """Do the same for lines as they come, and yield the trace in pieces.
+
+    Raises
+    ------
+    TextError
+        With the number of the line.
+    """
     specs = {spec.name: spec for spec in registry().events}
-    lines = [
-        (number, line)
-        for number, line in enumerate(text.split("\n"), 1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if lines and (first := _HEADER.fullmatch(lines[0][1])):
+    records = (
+        (number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")
+    )
+    record = next(records, None)
+    if record and (first := _HEADER.fullmatch(record[1])):
         version = int(first[1])
-        lines = lines[1:]
+        record = next(records, None)
     if version is None:
         raise TextError(1, "expected 'Trace Go1.NN', or say which version it is")
     out = bytearray(header(version))
-    lines.reverse()  # the next line is the last one
-    while lines:
-        number, line = lines.pop()
+    while record:
+        if len(out) >= _PIECE:
+            yield bytes(out)
+            out.clear()
+        number, line = record
         name, *words = line.split()
         spec = specs.get(name)
         if spec is None:
-            raise TextError(number, f"no event is called {name}")
+            raise TextError(number, f"no event is called {name:.60}")
         values = _arguments(number, words, spec.args)
+        record = next(records, None)
         out.append(spec.id)
         if name == "ExperimentalBatch":
             if values[0] > 255:
@@ -123,18 +140,20 @@ def assemble(text: str | bytes, *, version: int | None = None) -> bytes:
         out += b"".join(map(uvarint, values))
         if spec.frames:
             for _ in range(values[1]):
-                at, frame = lines.pop() if lines else (number, "")
+                at, frame = record or (number, "")
                 out += b"".join(map(uvarint, _arguments(at, frame.split(), _FRAME)))
+                record = next(records, None)
         if spec.data:
             content = b""  # Go's writer leaves out the line of empty data
-            if lines and lines[-1][1].split("=")[0].strip() == "data":
-                at, quoted = lines.pop()
+            if record and record[1].split("=")[0].strip() == "data":
+                at, quoted = record
                 try:
                     content = unquote(quoted.partition("=")[2].strip())
                 except ValueError as error:
                     raise TextError(at, str(error)) from None
+                record = next(records, None)
             out += uvarint(len(content)) + content
-    return bytes(out)
+    yield bytes(out)
 
 
 def _arguments(line: int, words: list[str], names: tuple[str, ...]) -> list[int]:

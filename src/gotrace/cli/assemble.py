@@ -1,0 +1,60 @@
+"""The command ``gotrace assemble``. Never here: what the text means."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from gotrace.cli import common
+from gotrace.export import replacing
+from gotrace.raw import TextError, assemble_lines
+from gotrace.spec.versions import VERSIONS
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "assemble",
+        help="text turned into a trace",
+        description="Write the trace that a text describes, one record a line: what gotrace dump --mode wire prints, "
+        "or Go's raw text, which begins with a line such as Trace Go1.26. Numbers take their shortest form.",
+    )
+    parser.add_argument("text", metavar="TEXT", help="text to read, - for standard input")
+    parser.add_argument("-o", "--output", required=True, metavar="TRACE", help="file to write, - for standard output")
+    parser.add_argument(
+        "--header",
+        choices=[version.name for version in VERSIONS.values()],
+        help="version in the header, where the text does not begin with it; gotrace info tells that of a trace",
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite the file")
+    parser.set_defaults(run=run, usage=parser.error)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the trace; nothing is written of a text that is none."""
+    out = Path(args.output)
+    if args.output != "-" and out.exists() and not args.force:
+        args.usage(f"{out} exists; --force overwrites it")
+    version = args.header and int(args.header.partition(".")[2])
+    try:
+        with ExitStack() as stack:
+            source = sys.stdin.buffer if args.text == "-" else stack.enter_context(Path(args.text).open("rb"))
+            lines = io.TextIOWrapper(source, "utf-8", "surrogateescape", newline="\n")
+            stack.callback(lines.detach)
+            file = common.binary_stdout() if args.output == "-" else stack.enter_context(replacing(out))
+            for piece in assemble_lines(lines, version=version):
+                file.write(piece)
+            file.flush()
+    except TextError as error:
+        words = error.detail.replace("say which version it is", "say --header 1.NN")
+        common.say(f"{args.text}: line {error.line}: {words}")
+        return common.UNREADABLE
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        common.say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        return common.UNREADABLE
+    return common.OK
