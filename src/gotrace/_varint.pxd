@@ -52,6 +52,20 @@ cdef extern from *:
         return (w & (((uint64_t)1 << (b & 63)) - 1)) >> (a & 63);
     }
 
+    /* The shortest form of a number below 2**56; eight bytes are written. Its length. */
+    static inline int gt_put_short(uint8_t *p, uint64_t x) {
+        int n = (70 - __builtin_clzll(x | 1)) / 7;
+        x = (x & 0x000000000fffffffu) | (x & 0x00fffffff0000000u) << 4;
+        x = (x & 0x00003fff00003fffu) | (x & 0x0fffc0000fffc000u) << 2;
+        x = (x & 0x007f007f007f007fu) | (x & 0x3f803f803f803f80u) << 1;
+        x |= 0x8080808080808080u & (((uint64_t)1 << (8 * n - 8)) - 1);
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        x = __builtin_bswap64(x);
+    #endif
+        memcpy(p, &x, 8);
+        return n;
+    }
+
     static inline int gt_unlikely(int x) { return __builtin_expect(x, 0); }
     static inline void gt_prefetch(const void *p) { __builtin_prefetch(p); }
     """
@@ -60,6 +74,7 @@ cdef extern from *:
     uint32_t lowest "gt_lowest"(uint64_t bits) noexcept nogil
     uint64_t sevens "gt_sevens"(uint64_t w) noexcept nogil
     uint64_t bits_of "gt_bits"(uint64_t w, uint32_t a, uint32_t b) noexcept nogil
+    int put_short "gt_put_short"(uint8_t *p, uint64_t x) noexcept nogil
     bint unlikely "gt_unlikely"(bint x) noexcept nogil
     void prefetch "gt_prefetch"(const void *p) noexcept nogil
 
@@ -92,8 +107,10 @@ cdef inline uint32_t sevens_in(uint32_t bit) noexcept nogil:
 
 
 cdef inline int write_uvarint(uint8_t *p, uint64_t value) noexcept nogil:
-    """Write the shortest form (at most 10 bytes); its length."""
+    """Write the shortest form; its length. There must be room for 10 bytes."""
     cdef int n = 0
+    if value < <uint64_t> 1 << 56:
+        return put_short(p, value)
     while value >= 0x80:
         p[n] = <uint8_t> (value | 0x80)
         value >>= 7

@@ -1,16 +1,23 @@
 """A plain writer of the wire format, one batch at a time; it writes what it is told, also what no reader accepts.
 
-Never here: checks, speed.
+Only bulk events are checked, since an array says less than a call. Never here: loops over events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
+from gotrace import _encode
 from gotrace.experiments import registry
 from gotrace.spec.events import EventSpec
+from gotrace.spec.limits import MAX_BATCH_SIZE
+from gotrace.spec.tables import timed_args
 
 NO_THREAD = -1
+_HEAD = 41  # bytes of the longest header: a batch and its header fit into 64 KiB
 
 
 def uvarint(value: int, width: int = 0) -> bytes:
@@ -105,6 +112,44 @@ class Writer:
         head = b"\x01" if experiment is None else bytes([0x31, experiment])
         length = uvarint(len(content) if size is None else size, 10 if padded else 0)
         return self.raw(head + uvarint(gen) + uvarint(m) + uvarint(time) + length + content)
+
+    def events(self, gen: int, m: int, types: npt.ArrayLike, times: npt.ArrayLike, args: npt.ArrayLike) -> Writer:
+        """Add events of one thread in bulk, in batches of at most 64 KiB that cut no event, as the runtime does.
+
+        Parameters
+        ----------
+        gen, m : int
+            Number of the generation, and the thread.
+        types : array_like of uint8, shape (n,)
+            Wire types of timed events.
+        times : array_like of uint64, shape (n,)
+            Clock units, never falling. A batch begins at the time of its first event.
+        args : array_like of uint64, shape (n, 4)
+            Arguments behind dt; those that a type does not have are left out. -1 is 2**64 - 1.
+
+        Raises
+        ------
+        ValueError
+            A type that is no timed event, a time that falls, or shapes that do not fit.
+        """
+        kinds = np.ascontiguousarray(types, np.uint8)
+        units = np.ascontiguousarray(times, np.uint64)
+        numbers = np.ascontiguousarray(args, np.uint64)
+        if units.shape != kinds.shape or numbers.shape != (*kinds.shape, 4) or kinds.ndim != 1:
+            raise ValueError(f"types {kinds.shape}, times {units.shape}, args {numbers.shape}: want (n,), (n,), (n, 4)")
+        n_args = timed_args(registry().events)
+        if (wrong := n_args[kinds] == 0).any():
+            raise ValueError(f"row {np.argmax(wrong)}: type {kinds[np.argmax(wrong)]} is no timed event")
+        if (wrong := units[1:] < units[:-1]).any():
+            raise ValueError(f"row {np.argmax(wrong) + 1}: its time is before the one of the row before")
+        data = np.empty(MAX_BATCH_SIZE - _HEAD, np.uint8)
+        at = 0
+        while at < len(kinds):
+            time = int(units[at])
+            n, size = _encode.events(kinds, units, numbers, n_args, at, time, data)
+            self.batch(gen, m, time, data[:size].tobytes())
+            at += n
+        return self
 
     def frequency(self, gen: int, time: int, frequency: int = 15_625_000) -> Writer:
         """Add what names the clock: a frequency batch, or from 1.25 on a sync batch with a snapshot."""
