@@ -22,6 +22,15 @@ def test_readme_python() -> None:
     assert "main.Order" in run.stdout
 
 
+def test_writing_python() -> None:
+    said = []
+    for block in re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "writing.md").read_text(), re.DOTALL):
+        run = subprocess.run([sys.executable, "-c", block], cwd=PROJECT, capture_output=True, text=True, check=True)
+        said.append(run.stdout)
+    assert "Metric" in said[0]
+    assert said[1].endswith("bytes, 100000 objects\n")
+
+
 def test_order_python() -> None:
     (block,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "order.md").read_text(), re.DOTALL)
     run = subprocess.run([sys.executable, "-c", block], cwd=PROJECT, capture_output=True, text=True, check=True)
