@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+import numpy as np
 import reference
 
 import gotrace
+from gotrace.raw import Writer
 
 
 def walk(program: Path, trace: Path, mode: str, runs: int) -> list[float]:
@@ -63,8 +65,19 @@ def peak(*args: str | Path) -> float:
     return int(said) * 1024 / 1e6
 
 
-def measure(path: Path, program: Path, tool: Path, runs: int) -> dict[str, Any]:
-    """Everything about one trace."""
+def encoding(trace: gotrace.Trace, runs: int) -> dict[str, list[float]]:
+    """Encode the experimental events of a trace anew, as if one thread had written them all."""
+    rows = trace.experimental.to_numpy()
+    if not len(rows):
+        return {}
+    times = np.maximum.accumulate(rows["time"]).astype(np.uint64)
+    types, args = rows["type"].copy(), rows["args"].copy()
+    seconds = timed(lambda: Writer(26).events(1, 1, types, times, args), runs)
+    return {f"{len(rows):,} experimental events encoded": seconds}
+
+
+def measure(path: Path, program: Path, tool: Path | None, runs: int) -> dict[str, Any]:
+    """Everything about one trace; its text only with Go's tool to compare with."""
     gotrace_command = Path(sys.executable).with_name("gotrace")
     with gotrace.open(path) as trace:
         generations = trace.generations.to_numpy()
@@ -78,12 +91,18 @@ def measure(path: Path, program: Path, tool: Path, runs: int) -> dict[str, Any]:
             ),
             "heap by type": timed(lambda: trace.heap(), runs),
             "events in order": timed(lambda: sum(map(len, trace.iterate("events"))), runs),
+            "events in order in 1 MB chunks": timed(
+                lambda: sum(map(len, trace.iterate("events", step_size="1 MB"))), runs
+            ),
+            **encoding(trace, runs),
             "gotrace heap, whole process": process([gotrace_command, "heap", path], runs),
-            "gotrace dump --mode wire, whole process": process([gotrace_command, "dump", "--mode", "wire", path], runs),
-            "go tool trace -d=wire": process([tool, "-d=wire", path], 1),
-            "gotrace dump, whole process": process([gotrace_command, "dump", path], runs),
-            "go tool trace -d=parsed": process([tool, "-d=parsed", path], 1),
         }
+        if tool is not None:
+            wire = [gotrace_command, "dump", "--mode", "wire", path]
+            tasks["gotrace dump --mode wire, whole process"] = process(wire, runs)
+            tasks["go tool trace -d=wire"] = process([tool, "-d=wire", path], 1)
+            tasks["gotrace dump, whole process"] = process([gotrace_command, "dump", path], runs)
+            tasks["go tool trace -d=parsed"] = process([tool, "-d=parsed", path], 1)
     events = int(generations["events"].sum())
     bare = statistics.median(tasks["Go's reader, bare"])
     return {
@@ -129,9 +148,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trace", type=Path, nargs="+")
     parser.add_argument("-n", "--runs", type=int, default=5)
+    parser.add_argument(
+        "--no-text", action="store_true", help="without the text, which takes Go minutes on large files"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object for each trace, one a line")
     args = parser.parse_args()
-    program, tool = reference.inside(Path(__file__).parent / "reference" / "walk.go"), reference.trace_tool()
+    program = reference.inside(Path(__file__).parent / "reference" / "walk.go")
+    tool = None if args.no_text else reference.trace_tool()
     for path in args.trace:
         result = measure(path, program, tool, args.runs)
         print(json.dumps(result) if args.json else table(result), flush=True)

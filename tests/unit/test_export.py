@@ -204,7 +204,11 @@ def test_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(FORMATS["csv"], "write", interrupt)
-    assert main(["export", str(EXAMPLE), "-o", str(tmp_path / "out.csv")]) == 130
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # processes in the background ignore it
+    try:
+        assert main(["export", str(EXAMPLE), "-o", str(tmp_path / "out.csv")]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not list(tmp_path.iterdir())
 
 
