@@ -72,6 +72,40 @@ cdef int header(const uint8_t *p, const uint8_t *end, bint sync_batches, BATCH *
     return OK
 
 
+cdef bint batches_at(const uint8_t *p, const uint8_t *end, bint last, int enough) noexcept nogil:
+    """Whether ``enough`` batches follow each other from p on, or fewer up to the ``last`` byte of the input."""
+    cdef uint64_t number = 0
+    cdef int n = 0
+    cdef BATCH row
+    cdef FAULT fault
+    while n < enough and p < end:
+        if header(p, end, False, &row, &fault) != OK:
+            return False
+        if p[0] != 52:
+            if row.generation == 0 or (number and row.generation - number > 1):
+                return False
+            number = row.generation
+        n += 1
+        p += row.head + row.size
+    return n == enough or last
+
+
+def resume(const uint8_t[::1] data, Py_ssize_t at, Py_ssize_t stop, bint last, int enough):
+    """First place from data[at] on, before data[stop], where ``enough`` batches follow each other; -1 if none does.
+
+    Fewer do if the ``last`` byte of the input ends them. Their generations rise by one at most.
+    """
+    cdef Py_ssize_t place, found = -1
+    cdef const uint8_t *p
+    with nogil:
+        p = &data[0]
+        for place in range(at, stop):
+            if (p[place] == 1 or p[place] == 49) and batches_at(p + place, p + data.shape[0], last, enough):
+                found = place
+                break
+    return found
+
+
 def scan(const uint8_t[::1] data, int64_t base, Py_ssize_t at, Py_ssize_t stop, bint last, bint sync_batches,
          bint end_marks, BATCH[::1] rows, Py_ssize_t n, FAULT[::1] faults):
     """Add a row for each batch from data[at] on; ``(n, at)``, and why it stopped in faults[0].

@@ -18,6 +18,15 @@ def count(
     ends: _I8,
     faults: _Rows,
 ) -> None: ...
+def trim(
+    data: _U1,
+    base: int,
+    batches: _Rows,
+    order: _I4,
+    n_args: _U1,
+    runs: _Rows,
+    faults: _Rows,
+) -> tuple[int, int]: ...
 def experimental(
     data: _U1,
     base: int,

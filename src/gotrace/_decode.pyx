@@ -3,7 +3,7 @@
 Lives here: bulk walks over all timed events. Never here: what an experiment's events mean, the order of the
 scheduler.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from gotrace._generated cimport AHEAD, BATCH, CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, OK, RUN, WIDE_PROC
@@ -57,6 +57,43 @@ def count(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const
                 counts[g, i] = tally[0][i] + tally[1][i] + tally[2][i] + tally[3][i]
             if fault.status < 0:
                 break
+
+
+def trim(const uint8_t[::1] data, int64_t base, BATCH[::1] batches, const int32_t[::1] order,
+         const uint8_t[::1] n_args, RUN[::1] runs, FAULT[::1] faults):
+    """End each batch before its first event that cannot be decoded; ``(how many batches, bytes cut off)``.
+
+    faults[i] says why the i-th one ends, as far as there is room; its ``limit`` is how many bytes it lost.
+    """
+    cdef Py_ssize_t r
+    cdef int64_t n = 0, nbytes = 0, lost
+    cdef Stream s
+    cdef DECODED[AHEAD] events
+    cdef FAULT fault
+    s.data = &data[0]
+    s.size = data.shape[0]
+    s.base = base
+    s.batches = &batches[0]
+    s.order = &order[0]
+    s.n_args = &n_args[0]
+    s.factor = 1.0
+    with nogil:
+        for r in range(runs.shape[0]):
+            while True:
+                fault.status = OK
+                if refill(&s, &runs[r], events, AHEAD, &fault):
+                    continue
+                if fault.status == DONE:
+                    break
+                lost = runs[r].end - runs[r].next
+                batches[order[runs[r].batch]].size -= <int32_t> lost
+                runs[r].next = runs[r].end
+                if n < faults.shape[0]:
+                    faults[n] = fault
+                    faults[n].limit = <uint64_t> lost
+                n += 1
+                nbytes += lost
+    return n, nbytes
 
 
 def experimental(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,

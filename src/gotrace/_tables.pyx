@@ -27,11 +27,10 @@ cdef inline int numbers(const uint8_t **p, const uint8_t *end, uint64_t *out, in
 cdef int strings_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, int64_t base, const BATCH *batch,
                     RAW_STRING *rows, int64_t *n, FAULT *fault) noexcept nogil:
     cdef uint64_t field[2]
-    cdef const uint8_t *record
     cdef int status
     while p < end:
-        record = p
         fault.offset = p - start + base
+        rows[n[0]].offset = fault.offset
         if p[0] != 5:
             fault.detail = p[0]
             return WRONG_RECORD
@@ -51,7 +50,6 @@ cdef int strings_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, 
             fault.detail = 0
             return DUPLICATE_STRING
         rows[n[0]].id = field[0]
-        rows[n[0]].offset = record - start + base
         rows[n[0]].at = p - start
         rows[n[0]].length = <int32_t> field[1]
         rows[n[0]].gen = batch.gen
@@ -69,6 +67,7 @@ cdef int stacks_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, i
     while p < end:
         fault.offset = p - start + base
         row.offset = fault.offset
+        rows[n[0]].offset = fault.offset
         if p[0] != 3:
             fault.detail = p[0]
             return WRONG_RECORD
@@ -110,6 +109,7 @@ cdef int samples_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, 
     cdef int status
     while p < end:
         fault.offset = p - start + base
+        rows[n[0]].offset = fault.offset
         if p[0] != 7:
             fault.detail = p[0]
             return WRONG_RECORD
@@ -118,7 +118,6 @@ cdef int samples_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, 
         if status < 0:
             fault.offset = p - start + base
             return status
-        rows[n[0]].offset = fault.offset
         rows[n[0]].gen = batch.gen
         n[0] += 1
     return OK
@@ -166,7 +165,8 @@ def parse(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, bint 
     """Read all structural batches in file order; ``(n_strings, n_stacks, n_frames, n_samples)``.
 
     The outputs must have room for all that their batches can hold: a string for each 3 bytes of strings
-    batches, a stack for each 3 bytes, a frame for each 4, a sample for each 6. faults[0] says where it stopped.
+    batches, a stack for each 3 bytes, a frame for each 4, a sample for each 6. faults[0] says where it stopped;
+    the row behind the last one then has the offset of the record at fault.
     """
     cdef Py_ssize_t i
     cdef int64_t at, n_strings = 0, n_stacks = 0, n_frames = 0, n_samples = 0

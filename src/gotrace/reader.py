@@ -20,7 +20,6 @@ from gotrace.dtypes import (
     EVENT,
     EXPERIMENTAL,
     FRAME,
-    FRONT,
     GEN,
     GENERATION,
     LABEL,
@@ -45,8 +44,8 @@ from gotrace.errors import ExperimentError, InternalError, Status, TraceError, n
 from gotrace.experiments import ExperimentData, Registry
 from gotrace.experiments.allocfree import DEFAULT_INFO, AllocFreeData, Info, TypeTable
 from gotrace.heap import LiveHeap
-from gotrace.ordering.drive import Order
-from gotrace.ordering.machine import Machine
+from gotrace.losses import Losses
+from gotrace.ordering.drive import Order, time_order
 from gotrace.slabs import Rows, Runs, Slab, group_runs, read_slabs
 from gotrace.source import Source
 from gotrace.spec import tables as spec_tables
@@ -57,13 +56,17 @@ from gotrace.spec.versions import Version
 from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
+_TOLD = 64  # damaged batches of a part that are told one by one
 
 
 class Part:
     """A slab with its tables: what builders are fed."""
 
-    def __init__(self, slab: Slab, tables: Tables, registry: Registry, *, torn: bool = False) -> None:
+    def __init__(
+        self, slab: Slab, tables: Tables, registry: Registry, losses: Losses | None = None, *, torn: bool = False
+    ) -> None:
         self.slab = slab
+        self.losses = losses
         self.torn = torn  # something before it was lost
         self.tables = tables
         self.registry = registry
@@ -96,13 +99,17 @@ class Part:
             except ExperimentError as error:
                 batches = self.slab.batches
                 row = batches[(batches["gen"] == gen) & (batches["experiment"] == number)][0]
-                raise ExperimentError(
+                placed = ExperimentError(
                     error.detail,
                     path=self.slab.path,
                     offset=int(row["offset"]),
                     generation=data.generation,
                     m=int(row["m"]),
-                ) from None
+                )
+                if self.losses is None:
+                    raise placed from None
+                self.losses.add(placed, "the experiment's tables are lost")
+                continue
             if not isinstance(parsed, AllocFreeData):
                 raise InternalError("AllocFree was registered with another parser")
             yield gen, parsed
@@ -122,8 +129,34 @@ class Part:
         gens["n_runs"] = np.diff(runs.first)
         return gens
 
+    def trim(self) -> int:
+        """Leave out events that cannot be decoded, and what stands behind them; from how many batches."""
+        runs = self.runs()
+        if not len(runs.runs) or self.losses is None:
+            return 0
+        faults = np.repeat(new_fault(), _TOLD)
+        slab = self.slab
+        n, nbytes = _decode.trim(
+            *(slab.data, slab.base, slab.batches, runs.order, spec_tables.timed_args(self.registry.events)),
+            *(runs.runs, faults),
+        )
+        for fault in faults[:n]:
+            self.losses.add(self.error(fault), f"{int(fault['limit']):,} bytes of a batch are lost")
+        if n > _TOLD:
+            more = nbytes - int(faults["limit"].sum())
+            self.losses.note(f"{self.place(0)}: {more:,} bytes of {n - _TOLD:,} more batches are lost")
+        return n
+
+    def pass_over(self, fault: np.void, decoded: Rows) -> bool:
+        """To salvage, make an event that makes no sense one without effect; whether that was done."""
+        if self.losses is None:
+            return False
+        self.losses.add(self.error(fault), "an event is left out")
+        decoded["type"][decoded["start"] == int(fault["offset"]) - self.slab.base] = 0
+        return True
+
     def n_events(self, registry: Registry) -> int:
-        """How many events there are, up to the first that cannot be decoded."""
+        """How many events there are."""
         runs = self.runs()
         counts = np.zeros((self.slab.n_gens, 256), np.int64)
         ends = np.zeros(self.slab.n_gens, np.int64)
@@ -156,41 +189,41 @@ def read_parts(
     start: int,
     registry: Registry,
     warn: Callable[[str], None],
-    lose: Callable[[TraceError, str], None] | None = None,
+    losses: Losses | None = None,
 ) -> Iterator[Part]:
-    """Yield the parts of a trace; raises what ends it after the last one, or tells ``lose`` and goes on."""
+    """Yield the parts of a trace; raises what ends it after the last one, or notes ``losses`` and goes on."""
     last: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
-    lost: TraceError | None = None
-    kept = start  # what comes before this byte was delivered
-    for slab in read_slabs(source, version, start, salvage=lose is not None):
-        tables = read_tables(slab, salvage=lose is not None)
+    frequency = 0
+    torn = False
+    for slab in read_slabs(source, version, start, losses):
+        tables = read_tables(slab, losses, frequency)
         if slab.n_gens:
-            part = Part(slab, tables, registry, torn=lost is not None)
-            first, final = slab.batches[[0, -1]]
-            if lost is not None and lose is not None:
-                lose(lost, f"{int(first['offset']) - kept:,} bytes are lost")
-            lost, kept = None, int(final["offset"]) + int(final["head"]) + int(final["size"])
             numbers = np.concatenate((last, slab.numbers))
-            for leap in np.flatnonzero(numbers[1:] != numbers[:-1] + np.uint64(1)).tolist():
+            leaps = np.flatnonzero(numbers[1:] != numbers[:-1] + np.uint64(1))
+            torn |= bool(len(leaps)) and not version.end_marks
+            part = Part(slab, tables, registry, losses, torn=torn)
+            for leap in leaps.tolist():
                 gen = leap + 1 - len(last)
-                warn(f"{part.place(gen)}: follows generation {int(numbers[leap])}")
+                note = losses.note if losses is not None and torn else warn
+                note(f"{part.place(gen)}: follows generation {int(numbers[leap])}")
             last = slab.numbers[-1:]
+            frequency = int(tables.clocks["frequency"][-1])
+            torn = part.trim() + slab.gaps > 0
             yield part
         if slab.fault is not None:
-            if lose is None:
+            if losses is None:
                 raise slab.fault
-            lost = lost or slab.fault
-    if lost is not None and lose is not None:
-        lose(lost, f"all bytes from {kept:,} on are lost")
+            losses.add(slab.fault, "what comes next is lost")
+            torn = True
 
 
 class Pass:
     """What one pass over a trace keeps from slab to slab."""
 
-    def __init__(self, registry: Registry, warn: Callable[[str], None], lose: Callable[[str], None] | None) -> None:
+    def __init__(self, registry: Registry, warn: Callable[[str], None], *, mends: bool) -> None:
         self.registry = registry
         self.warn = warn
-        self.lose = lose
+        self._mends = mends
         self.types = TypeTable()
         self.ordered: list[OrderedBuilder] = []
         self.refused = False  # the order broke, or its rows were not fetched to the end
@@ -198,7 +231,7 @@ class Pass:
     @cached_property
     def order(self) -> Order:
         """The state machine of this pass."""
-        return Order(self.registry, self.warn, lose=self.lose)
+        return Order(self.registry, self.warn, mends=self._mends)
 
 
 class Threads:
@@ -286,19 +319,19 @@ class _Walk:
 
     def __init__(self, registry: Registry) -> None:
         self._n_args = spec_tables.timed_args(registry.events)
-        self._pool = np.zeros(4096, DECODED)
+        self.decoded = np.zeros(4096, DECODED)
         self._threads = Threads()
 
     def begin(self, part: Part, runs: Runs, gens: Rows) -> tuple[Any, ...]:
         """Return what the kernel takes first; the parts of the pool hold at least a few events."""
         self._threads.enter(runs.runs)
         need = LEAST_AHEAD * int(gens["n_runs"].max())
-        if len(self._pool) < need:
-            self._pool = np.zeros(need, DECODED)
+        if len(self.decoded) < need:
+            self.decoded = np.zeros(need, DECODED)
         slab = part.slab
         return (
             *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs),
-            *(np.empty(len(runs.runs), np.int32), self._pool, np.array([0, -1], np.int64)),
+            *(np.empty(len(runs.runs), np.int32), self.decoded, np.array([0, -1], np.int64)),
             self._threads.rows,
         )
 
@@ -336,11 +369,12 @@ class AllocBuilder(Builder):
             self._chunks.add(n)
             yield from self._chunks.full()
             status = Status(int(fault[0]["status"]))
-            if status < 0:
-                raise part.error(fault[0])
             if status == Status.OK:
                 break
-            if status != Status.FULL:
+            if status < 0:
+                if not part.pass_over(fault[0], self._walk.decoded):
+                    raise part.error(fault[0])
+            elif status != Status.FULL:
                 self.heap.grow(status)
 
     def flush(self) -> Iterator[Rows]:
@@ -403,10 +437,10 @@ class ExperimentalBuilder(Builder):
             n = _decode.experimental(*(*walk, self._experiments, self._chunks.room(), fault))
             self._chunks.add(n)
             yield from self._chunks.full()
-            if fault[0]["status"] < 0:
-                raise part.error(fault[0])
             if fault[0]["status"] == Status.OK:
                 break
+            if fault[0]["status"] < 0 and not part.pass_over(fault[0], self._walk.decoded):
+                raise part.error(fault[0])
 
     def flush(self) -> Iterator[Rows]:
         """Yield the last, partly filled chunk."""
@@ -756,7 +790,6 @@ class SampleBuilder(Builder):
 
     def __init__(self, shared: Pass, length: int) -> None:
         self._n_stacks = 1
-        self._sorter = Machine(MULTIPLIER, False)
 
     def feed(self, part: Part) -> Iterator[Rows]:
         """Yield a part's samples."""
@@ -773,11 +806,8 @@ class SampleBuilder(Builder):
         table["stack"] = np.where(rows < 0, 0, rows + self._n_stacks)
         table["generation"] = part.slab.numbers[samples["gen"]]
         self._n_stacks += len(tables.stacks)
-        front = np.zeros(len(table) + 1, FRONT)
-        front["time"][:-1], front["run"][:-1] = table["time"], np.arange(len(table))
-        firsts = np.searchsorted(samples["gen"], np.arange(part.slab.n_gens + 1)).astype(np.int32)
-        self._sorter.sort_parts(front.view(np.recarray), firsts)
-        yield table[front["run"][:-1]]
+        firsts = np.searchsorted(samples["gen"], np.arange(part.slab.n_gens + 1))
+        yield table[time_order(table["time"], firsts)]
 
 
 class TypeBuilder(Builder):

@@ -16,13 +16,14 @@ import numpy.typing as npt
 from gotrace import _batch
 from gotrace.dtypes import BATCH, RUN, BatchKind
 from gotrace.errors import Status, TraceError, from_fault, new_fault
+from gotrace.losses import Losses
 from gotrace.source import Bytes, Source, Window
 from gotrace.spec.limits import MAX_BATCH_SIZE
 from gotrace.spec.versions import Version
 
 TARGET = 1 << 20  # bytes a slab should have at least
-BATCH_BYTE, EXPERIMENT_BYTE = 1, 49  # with which batches begin
 _ENOUGH = 3  # batches that follow each other by no accident
+_REACH = 1 << 26  # bytes that are passed over at most
 I8 = npt.NDArray[np.int64]
 I4 = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.void]
@@ -48,6 +49,8 @@ class Slab:
         Generations from this one on must not be delivered; only their tables are read, for an earlier fault.
     fault : TraceError or None
         What to raise after everything in the slab was delivered.
+    gaps : int
+        Places where something was passed over to salvage the rest.
     end : int
         Absolute offset behind the last batch.
     """
@@ -63,6 +66,7 @@ class Slab:
     n_whole: int | None = None
     fault: TraceError | None = None
     end: int = 0
+    gaps: int = 0
 
     @property
     def n_gens(self) -> int:
@@ -111,10 +115,10 @@ def around(data: Bytes, base: int, offset: int) -> dict[str, Any]:
     return {"around": data[first : first + 48].tobytes(), "around_offset": base + first}
 
 
-def read_slabs(source: Source, version: Version, start: int, *, salvage: bool = False) -> Iterator[Slab]:
+def read_slabs(source: Source, version: Version, start: int, losses: Losses | None = None) -> Iterator[Slab]:
     """Yield all slabs from absolute offset ``start`` on; the last one may carry the fault that ends the trace.
 
-    To ``salvage``, each generation is a slab of its own, what there is of an unfinished one is kept, and reading goes
+    With ``losses``, each generation is a slab of its own, what there is of an unfinished one is kept, and reading goes
     on behind a fault where batches follow each other again.
     """
     window = source.window()
@@ -122,39 +126,65 @@ def read_slabs(source: Source, version: Version, start: int, *, salvage: bool = 
     at = start
     first = True
     while True:
-        n, at, fault, rows, following = _scan(window, version, at, rows, 0 if salvage else TARGET)
+        gaps: list[tuple[int, int, np.void]] = []
+        n, at, fault, rows, following = _scan(window, version, at, rows, None if losses is None else gaps)
         slab = Slab(source.name, version, window.data, window.base, rows[:n], np.zeros(1, np.int64), _none(), end=at)
-        _cut_generations(slab)
-        _judge(slab, fault[0], first, following, salvage)
+        if losses is not None:
+            _tell_gaps(slab, gaps, losses)
+            _drop_strays(slab, losses)
+        _cut_generations(slab, salvage=losses is not None)
+        _judge(slab, fault[0], first, following, losses is not None)
         first = False
         yield slab
-        if following is None and (not salvage or slab.fault is None or (at := _resume(window, version, at)) < 0):
-            return
-        if slab.fault is not None and not salvage:
+        if slab.fault is not None or following is None:
             return
         window.release(at)
 
 
-def _resume(window: Window, version: Version, at: int) -> int:
-    """Find the first place behind ``at`` where batches follow each other, -1 if there is none near enough.
+def _tell_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losses) -> None:
+    """Note the bytes that were passed over."""
+    for row, size, fault in gaps:
+        number = int(slab.batches[max(row - 1, 0)]["generation"]) if len(slab.batches) else None
+        near = around(slab.data, slab.base, int(fault["offset"]))
+        losses.add(from_fault(fault, path=slab.path, generation=number, **near), f"{size:,} bytes are lost")
+    slab.gaps = len(gaps)
 
-    Only one batch, which is no longer than its limit, needs to be passed over.
-    """
-    first = at + 1 - window.base
-    reach = 2 * MAX_BATCH_SIZE
-    while len(window.data) < first + 2 * reach and not window.last:
-        window.more()
-    rows = np.empty(_ENOUGH + 1, BATCH)
-    starts = np.flatnonzero(np.isin(window.data[first : first + reach], (BATCH_BYTE, EXPERIMENT_BYTE)))
-    for place in (starts + first).tolist():
-        fault = new_fault()
-        n, end = _batch.scan(
-            *(window.data, window.base, place, len(window.data), window.last, version.sync_batches, version.end_marks),
-            *(rows, 0, fault),
-        )
-        whole = end == len(window.data) and fault[0]["status"] == Status.OK
-        if n and (n >= _ENOUGH or whole) and np.ptp(rows["generation"][:n][rows["kind"][:n] != BatchKind.END]) <= 1:
-            return window.base + place
+
+def _drop_strays(slab: Slab, losses: Losses) -> None:
+    """Take out batches whose generation number is damaged: those around them agree on another one."""
+    batches = slab.batches
+    marks = _marks(batches)
+    inside = (batches["kind"] == BatchKind.END) & ~marks
+    rows = np.flatnonzero(~marks & ~inside)
+    numbers = batches["generation"][rows]
+    stray = numbers == 0
+    if len(rows) > 2:
+        stray[1:-1] |= (numbers[:-2] == numbers[2:]) & (numbers[1:-1] != numbers[2:])
+        stray[0] |= numbers[1] == numbers[2] and numbers[0] not in (numbers[1], numbers[1] - np.uint64(1))
+        stray[-1] |= numbers[-3] == numbers[-2] and numbers[-1] not in (numbers[-2], numbers[-2] + np.uint64(1))
+    drop = inside.copy()
+    drop[rows[stray]] = True
+    for row in np.flatnonzero(drop).tolist():
+        number, other = int(batches["generation"][row]), int(batches["generation"][max(row - 1, 0)])
+        status = Status.GENERATION_MIXED if number else Status.GENERATION_ZERO
+        error = slab.blame(Status.END_MARK_IN_BATCH if inside[row] else status, row, number, other)
+        losses.add(error, f"{int(batches['head'][row]) + int(batches['size'][row]):,} bytes are lost")
+    slab.gaps += int(np.count_nonzero(drop))
+    slab.batches = batches[~drop]
+
+
+def _resume(window: Window, at: int) -> int:
+    """Find the first place from index ``at`` on where batches follow each other, -1 if there is none near enough."""
+    end = at + _REACH
+    while at < end:
+        stop = at + TARGET
+        while len(window.data) < stop + 2 * _ENOUGH * MAX_BATCH_SIZE and not window.last:
+            window.more()
+        stop = min(stop, len(window.data))
+        place = _batch.resume(window.data, at, stop, window.last, _ENOUGH)
+        if place >= 0 or stop == len(window.data):
+            return place
+        at = stop
     return -1
 
 
@@ -163,13 +193,16 @@ def _none() -> npt.NDArray[np.uint64]:
 
 
 def _scan(
-    window: Window, version: Version, start: int, rows: Rows, target: int
+    window: Window, version: Version, start: int, rows: Rows, gaps: list[tuple[int, int, np.void]] | None
 ) -> tuple[int, int, Rows, Rows, np.void | None]:
-    """Scan one slab: number of batches, absolute end, fault, their rows, the batch that follows if any."""
+    """Scan one slab: number of batches, absolute end, fault, their rows, the batch that follows if any.
+
+    With ``gaps``, what is no batch is passed over and noted there: before which row, how many bytes, and the fault.
+    """
     fault = new_fault()
     n = 0
     at = start - window.base
-    stop = at + target
+    stop = at + (TARGET if gaps is None else 0)
     while True:
         n, at = _batch.scan(
             *(window.data, window.base, at, stop, window.last, version.sync_batches, version.end_marks),
@@ -180,19 +213,51 @@ def _scan(
             rows = np.concatenate((rows, np.empty(len(rows), BATCH)))
         elif status == Status.MORE:
             window.more()
+        elif gaps is not None and status < 0 and (place := _resume(window, at + 1)) >= 0:
+            gaps.append((n, place - at, fault[0].copy()))
+            at = place
+        elif (
+            gaps is not None
+            and status == Status.OK
+            and fault[0]["batch"] == n
+            and _goes_on(window, version, at, rows, n)
+        ):
+            stop = at + 1
         else:
             more = status == Status.OK and fault[0]["batch"] == n
             return n, window.base + at, fault, rows, rows[n].copy() if more else None
 
 
-def _cut_generations(slab: Slab) -> None:
-    """Number the generations of a slab by its batches alone."""
+def _goes_on(window: Window, version: Version, at: int, rows: Rows, n: int) -> bool:
+    """Whether the batch at index ``at``, of another number than the last one, is none of a new generation."""
+    if version.end_marks:
+        return False
+    while len(window.data) < at + 3 * MAX_BATCH_SIZE and not window.last:
+        window.more()
+    two = np.empty(2, BATCH)
+    n_two, _ = _batch.scan(
+        *(window.data, window.base, at, len(window.data), window.last, version.sync_batches, False, two, 0, new_fault())
+    )
+    numbers = two["generation"][:n_two].tolist()
+    number = int(rows["generation"][0])
+    if numbers[0] - number == 1:
+        return number in numbers
+    agree = n_two == 2 and numbers[0] == numbers[1]
+    return number in numbers or n_two == 1 or (n == 1 and agree)
+
+
+def _cut_generations(slab: Slab, *, salvage: bool) -> None:
+    """Number the generations of a slab by its batches alone; to salvage, a mark may be missing."""
     batches = slab.batches
     if not len(batches):
         return
     if slab.version.end_marks:
-        new = np.flatnonzero(_marks(batches)) + 1
+        marks = _marks(batches)
+        new = np.flatnonzero(marks) + 1
         new = new[new < len(batches)]
+        if salvage:
+            changes = (batches["generation"][1:] != batches["generation"][:-1]) & ~marks[1:] & ~marks[:-1]
+            new = np.union1d(new, np.flatnonzero(changes) + 1)
     else:
         new = np.flatnonzero(batches["generation"][1:] != batches["generation"][:-1]) + 1
     slab.starts = np.concatenate(([0], new, [len(batches)])).astype(np.int64)
@@ -208,7 +273,7 @@ def _marks(batches: Rows) -> npt.NDArray[np.bool_]:
 def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None, salvage: bool) -> None:
     """Apply the rules about generations; what is not whole is dropped unless to salvage, and its fault noted."""
     status = int(fault["status"])
-    gen, row, why = _first_wrong(slab, following)
+    gen, row, why = (0, 0, None) if salvage else _first_wrong(slab, following)
     if why is not None:
         slab.doom(gen, row, why)
         return

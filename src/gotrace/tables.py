@@ -16,6 +16,7 @@ import numpy.typing as npt
 from gotrace import _tables, clock
 from gotrace.dtypes import CLOCK, RAW_FRAME, RAW_SAMPLE, RAW_STACK, RAW_STRING, BatchKind
 from gotrace.errors import Status, TraceError, new_fault
+from gotrace.losses import Losses
 from gotrace.slabs import I4, I8, Rows, Slab
 from gotrace.source import Bytes
 
@@ -40,6 +41,8 @@ def _draw() -> int:
     return multiplier
 
 
+_STRUCTURAL = (BatchKind.STRINGS, BatchKind.STACKS, BatchKind.SAMPLES, BatchKind.SYNC)
+_MOST_TRIES = 64  # to read damaged tables of a slab
 _TERMS, _LARGEST_TERM = 16, 8  # about one number in 20 is fit: too many to guess
 MULTIPLIER: int = _draw()
 """Of all hash tables of this process: nobody can write a trace whose ids collide."""
@@ -132,10 +135,10 @@ class Tables:
         self.clocks = self.clocks[:n_gens]
 
 
-def read_tables(slab: Slab, *, salvage: bool = False) -> Tables:
+def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) -> Tables:
     """Read the tables of a slab. Generations from the first faulty one on are dropped from the slab.
 
-    To ``salvage``, a generation stays although its stacks name what it does not have: that is nothing then.
+    With ``losses``, only records are lost; a generation without a clock gets the ``frequency`` of the one before.
     """
     fault = new_fault()
     sizes = {
@@ -146,11 +149,24 @@ def read_tables(slab: Slab, *, salvage: bool = False) -> Tables:
     stacks = np.empty(sizes[BatchKind.STACKS] // 3 + 1, RAW_STACK)
     frames = np.empty(sizes[BatchKind.STACKS] // 4 + 1, RAW_FRAME)
     samples = np.empty(sizes[BatchKind.SAMPLES] // 6 + 1, RAW_SAMPLE)
-    clocks = np.zeros(slab.n_gens, CLOCK)
-    n_strings, n_stacks, n_frames, n_samples = _tables.parse(
-        *(slab.data, slab.base, slab.batches, slab.version.sync_batches),
-        *(strings, stacks, frames, samples, clocks if slab.n_gens else np.zeros(1, CLOCK), fault),
-    )
+    clocks = np.zeros(max(slab.n_gens, 1), CLOCK)
+    tries = 0
+    while True:
+        n_strings, n_stacks, n_frames, n_samples = _tables.parse(
+            *(slab.data, slab.base, slab.batches, slab.version.sync_batches),
+            *(strings, stacks, frames, samples, clocks, fault),
+        )
+        if losses is None or fault[0]["status"] == Status.OK:
+            break
+        tries += 1
+        record = {
+            BatchKind.STRINGS: strings[n_strings : n_strings + 1],
+            BatchKind.STACKS: stacks[n_stacks : n_stacks + 1],
+            BatchKind.SAMPLES: samples[n_samples : n_samples + 1],
+        }.get(slab.batches["kind"][fault[0]["batch"]], fault)
+        _cut_off(slab, fault[0], int(record[0]["offset"]), losses, rest=tries == _MOST_TRIES)
+        clocks[:] = 0
+    clocks = clocks[: slab.n_gens]
     strings, stacks, frames, samples = strings[:n_strings], stacks[:n_stacks], frames[:n_frames], samples[:n_samples]
     string_index = make_index(strings["id"], strings["gen"], slab.n_gens)
     stack_index = make_index(stacks["id"], stacks["gen"], slab.n_gens)
@@ -162,18 +178,53 @@ def read_tables(slab: Slab, *, salvage: bool = False) -> Tables:
         *(pc_index.first, functions, files),
     )
     found = _structure_faults(slab, tables, fault[0])
+    if losses is not None:
+        _make_do(slab, tables, found, losses, frequency)
+        found = None
     if found is None and slab.n_whole is not None and slab.fault is not None:
         found = slab.n_whole, slab.fault
     if found is not None:
         _drop(slab, tables, *found)
-    clock, loose = _clock_fault(slab, tables), _loose_end(slab, tables)
-    if salvage and loose is not None:
-        slab.fault = slab.fault or loose[1]
-        loose = None
-    finish = [found for found in (clock, loose) if found is not None]
+    ends = [_clock_fault(slab, tables, snapshots=losses is None)]
+    if losses is None:
+        ends.append(_loose_end(slab, tables))
+    finish = [found for found in ends if found is not None]
     if finish:
         _drop(slab, tables, *min(finish, key=lambda found: found[0]))
     return tables
+
+
+def _cut_off(slab: Slab, fault: np.void, record: int, losses: Losses, *, rest: bool) -> None:
+    """End a structural batch before the record at fault; after too many tries, all batches from it on."""
+    row = int(fault["batch"])
+    batch = slab.batches[row]
+    error = slab.error(fault)
+    size = max(record - int(batch["offset"]) - int(batch["head"]), 0)
+    if size >= batch["size"]:
+        size = 0
+    losses.add(error, f"{int(batch['size']) - size:,} bytes of a table are lost")
+    batch["size"] = size
+    if rest:
+        others = slab.batches[row:]
+        others["size"][np.isin(others["kind"], _STRUCTURAL)] = 0
+        losses.add(error, "all tables behind it are lost")
+
+
+def _make_do(slab: Slab, tables: Tables, twice: tuple[int, TraceError] | None, losses: Losses, frequency: int) -> None:
+    """Note what is odd or missing in the tables, and fill in what can be known."""
+    if twice is not None:
+        losses.add(twice[1], "the first one counts")
+    loose = _loose_end(slab, tables)
+    if loose is not None:
+        losses.add(loose[1], "such names and stacks are left out")
+    without = _clock_fault(slab, tables, snapshots=True)
+    known = tables.clocks["frequency"][tables.clocks["frequency"] != 0]
+    frequency = frequency or int(known[0] if len(known) else 0)
+    if without is not None and frequency:
+        losses.add(without[1], "its clock is lost")
+        blank = tables.clocks["n_frequencies"] == 0
+        tables.clocks["frequency"][blank] = frequency
+        tables.clocks["n_frequencies"] = 1
 
 
 def _drop(slab: Slab, tables: Tables, gen: int, error: TraceError) -> None:
@@ -210,11 +261,11 @@ def _structure_faults(slab: Slab, tables: Tables, fault: np.void) -> tuple[int, 
     return gen, error
 
 
-def _clock_fault(slab: Slab, tables: Tables) -> tuple[int, TraceError] | None:
-    """Find the first generation without a clock (FORMAT 3.7), and say so."""
+def _clock_fault(slab: Slab, tables: Tables, *, snapshots: bool) -> tuple[int, TraceError] | None:
+    """Find the first generation without a clock (FORMAT 3.7), and say so; ``snapshots`` are asked for, too."""
     clocks = tables.clocks
     bad = clocks["n_frequencies"] == 0
-    if slab.version.sync_batches:
+    if slab.version.sync_batches and snapshots:
         bad |= clocks["n_snapshots"] == 0
     if not bad.any():
         return None

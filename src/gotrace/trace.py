@@ -21,7 +21,8 @@ from gotrace.errors import TraceError
 from gotrace.events import Event, Scene
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.heap import Heap, summarize
-from gotrace.ordering.drive import Order
+from gotrace.losses import Losses
+from gotrace.ordering.drive import Order, time_order
 from gotrace.parsed import Lines
 from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, Part, Pass, read_parts
 from gotrace.selection import EVERYTHING, Selection, start_of
@@ -83,8 +84,7 @@ class Trace:
     """
 
     def __init__(self, source: Any, *, salvage: bool = False) -> None:
-        self._salvage = salvage
-        self._lost: dict[str, None] = {}
+        self._losses = Losses() if salvage else None
         self._source = open_source(source)
         self.path = self._source.name
         self.experiments: Registry = registry()
@@ -137,8 +137,9 @@ class Trace:
         if self._closed:
             raise ValueError(f"the trace cannot be read: {self._closed}")
         try:
-            lose = self._lose if self._salvage else None
-            for part in read_parts(self._source, self._version, header.SIZE, self.experiments, self._warn, lose):
+            for part in read_parts(
+                self._source, self._version, header.SIZE, self.experiments, self._warn, self._losses
+            ):
                 yield part
                 if progress is not None:
                     progress(part.slab.end)
@@ -151,17 +152,9 @@ class Trace:
         try:
             yield from builder.feed(part)
         except TraceError as error:
-            if not self._salvage:
+            if self._losses is None:
                 raise
-            self._lose(error, builder.lose(part))
-
-    def _lose(self, error: TraceError, how_much: str = "") -> None:
-        """Note a loss; the same one may show in several tables."""
-        place = f"generation {error.generation}: " if error.generation is not None else ""
-        self._note_loss(f"{place}{how_much}{': ' * bool(how_much)}{error.detail} (byte {error.offset})")
-
-    def _note_loss(self, words: str) -> None:
-        self._lost.setdefault(words)
+            self._losses.add(error, builder.lose(part))
 
     def _fail(self, error: TraceError) -> None:
         self._closed = f"it is damaged ({error})"
@@ -177,7 +170,7 @@ class Trace:
 
     def _ordered(self, lines: Lines) -> Iterator[tuple[Scene, Rows]]:
         """Yield all events as rows of ORDERED, each lot valid until the next one."""
-        order = Order(self.experiments, self._warn, lose=self._note_loss if self._salvage else None)
+        order = Order(self.experiments, self._warn, mends=self._losses is not None)
         scene = Scene(None, order, lines.of(None, order), self.experiments)
         fault: TraceError | None = None
         ordered = True  # a fault in what comes next stands behind a Sync, one among the events does not
@@ -191,9 +184,9 @@ class Trace:
                     for rows in order.run(part):
                         yield scene, rows
                 except TraceError as error:
-                    if not self._salvage:
+                    if self._losses is None:
                         raise
-                    self._lose(error, order.lose(part))
+                    self._losses.add(error, order.lose(part))
                 ordered = True
         except TraceError as error:
             self._fail(error)
@@ -214,7 +207,7 @@ class Trace:
             yield from scene.lines.write(chosen)
 
     def _new_pass(self) -> Pass:
-        return Pass(self.experiments, self._warn, self._note_loss if self._salvage else None)
+        return Pass(self.experiments, self._warn, mends=self._losses is not None)
 
     def _warn(self, note: str) -> None:
         self._notes.setdefault(note)
@@ -357,7 +350,7 @@ class Trace:
     @property
     def losses(self) -> list[str]:
         """What was lost as far as the trace was read; empty unless it was opened to salvage, since damage raises."""
-        return list(self._lost)
+        return self._losses.lines() if self._losses is not None else []
 
     def wall(self, time: npt.ArrayLike) -> npt.NDArray[np.datetime64]:
         """Turn trace times in ns into wall-clock times.
@@ -682,14 +675,14 @@ class Generation:
 
     @property
     def samples(self) -> list[tuple[int, int, int, int, int]]:
-        """CPU samples by time: time in ns, m, p, g and stack id; -1 for none."""
+        """CPU samples by time, as in table ``samples``: time in ns, m, p, g and stack id; -1 for none."""
         args = self._tables.samples["args"][slice(*map(int, self._samples))]
         times = to_ns(args[:, 0], self._factor)
         signed = args.astype(np.int64)
         signed[:, 3][signed[:, 3] == 0] = -1
         return [
             (int(times[i]), int(signed[i, 1]), int(signed[i, 2]), int(signed[i, 3]), int(args[i, 4]))
-            for i in np.argsort(times, kind="stable")
+            for i in time_order(times, np.array([0, len(times)]))
         ]
 
 

@@ -80,17 +80,16 @@ class Order:
         warn: Callable[[str], None],
         machine: type[Machine] = Machine,
         *,
-        lose: Callable[[str], None] | None = None,
+        mends: bool = False,
     ) -> None:
         self._registry = registry
         self._warn = warn
         self._told: set[tuple[int, Oddity]] = set()
-        self._lose = lose
         self._delivered = 0
         self._n_args = spec_tables.timed_args(registry.events)
         self._spec = spec_tables.specs(registry.events, {e.id: e.needs for e in registry.values()}).view(np.recarray)
         self.state = SchedState()
-        self._machine = machine(MULTIPLIER, lose is not None)
+        self._machine = machine(MULTIPLIER, mends)
         self._machine.bind(self.state)
         self._rows = rows(_ROOM, ORDERED)
         self._ahead = rows(_ROOM, DECODED)
@@ -117,7 +116,7 @@ class Order:
             status = Status(int(fault[0].status))
             if n:
                 rows = self._rows[:n].view(np.ndarray)
-                if self._lose is not None:
+                if part.losses is not None:
                     made = np.isin(rows["type"], (EventType.CPU_SAMPLE, EventType.SYNC)) | (rows["part"] > 0)
                     self._delivered += n - int(np.count_nonzero(made))
                 yield rows
@@ -153,7 +152,7 @@ class Order:
             if (number, what) not in self._told:
                 self._told.add((number, what))
                 lost = what in (Oddity.UNKNOWN_STACK, Oddity.UNKNOWN_STRING)
-                tell = self._lose if lost and self._lose is not None else self._warn
+                tell = part.losses.note if lost and part.losses is not None else self._warn
                 tell(f"generation {number} (byte {int(row.offset)}): {_ODD[what].format(int(row.id))}")
         self._machine.n_odd = 0
 
@@ -254,6 +253,14 @@ class Order:
         for g in state.gs[1:]:
             if int(g.id) in ids["g"] and g.status != GoStatus.FREE:
                 error.state.append(f"G {int(g.id)}: {_told(GoStatus, g)}")
+
+
+def time_order(times: npt.NDArray[np.int64], firsts: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """Row numbers by time as Go's unstable sort leaves them; each part, from ``firsts[i]`` on, for itself."""
+    front = np.zeros(len(times) + 1, FRONT)
+    front["time"][:-1], front["run"][:-1] = times, np.arange(len(times))
+    Machine(MULTIPLIER, False).sort_parts(front.view(np.recarray), firsts.astype(np.int32))
+    return front["run"][:-1]
 
 
 def _told(statuses: type[GoStatus] | type[ProcStatus], row: Any) -> str:

@@ -305,7 +305,7 @@ cdef class Machine:
     cdef bint other_owner(self, int64_t pid) noexcept nogil
 
     @cython.locals(row=int)
-    cdef bint other_runner(self, int64_t gid, int bound) noexcept nogil
+    cdef bint other_runner(self, int64_t gid) noexcept nogil
 
     @cython.locals(row=int)
     cdef int owner(self, int64_t pid) noexcept nogil

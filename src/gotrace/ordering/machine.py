@@ -1126,8 +1126,8 @@ class Machine:
                 return self.refuse(PROC_STATUS_DIFFERS, pid, said)
             if self.ps[row].generation == self.number:
                 self.note(ODDITY_PROC_TOLD_AGAIN, pid)
-                if self.other_owner(pid):
-                    self.note(ODDITY_PROC_TWICE, pid)
+            if (said == PROC_RUNNING or said == PROC_SYSCALL) and self.p != pid and self.other_owner(pid):
+                self.note(ODDITY_PROC_TWICE, pid)
             self.ps[row].generation = self.number
             self.ps[row].seq = 0
         else:
@@ -1177,11 +1177,11 @@ class Machine:
                     return 1
         return 0
 
-    def other_runner(self, gid, bound):
-        """The same for a goroutine, and the row of the thread that a status binds."""
+    def other_runner(self, gid):
+        """The same for a goroutine."""
         if self.n_odd < self.odd.shape[0]:
             for row in range(1, self.sched[0].n_ms):
-                if row != bound and self.ms[row].g == gid:
+                if row != self.m_row and self.ms[row].g == gid:
                     return 1
         return 0
 
@@ -1316,8 +1316,8 @@ class Machine:
         else:
             if self.gs[row].generation == self.number:
                 self.note(ODDITY_GO_TOLD_AGAIN, gid)
-                if self.other_runner(gid, self.m_row if m == self.m else self.find(KEY_M, m)):
-                    self.note(ODDITY_GO_TWICE, gid)
+            if bound == gid and self.g != gid and self.other_runner(gid):
+                self.note(ODDITY_GO_TWICE, gid)
             self.gs[row].generation = self.number
             self.gs[row].seq = 0
         self.put(self.type, 0, m, g, self.p)
