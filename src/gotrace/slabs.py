@@ -151,26 +151,41 @@ def _tell_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losses)
 
 
 def _drop_strays(slab: Slab, losses: Losses) -> None:
-    """Take out batches whose generation number is damaged: those around them agree on another one."""
+    """Take out batches that stand in a generation of another number, where more batches around them agree on it."""
     batches = slab.batches
     marks = _marks(batches)
     inside = (batches["kind"] == BatchKind.END) & ~marks
-    rows = np.flatnonzero(~marks & ~inside)
+    zero = (batches["generation"] == 0) & ~marks
+    strays = [(row, Status.END_MARK_IN_BATCH, [row], 0) for row in np.flatnonzero(inside).tolist()]
+    strays += [(row, Status.GENERATION_ZERO, [row], 0) for row in np.flatnonzero(zero & ~inside).tolist()]
+    rows = np.flatnonzero(~marks & ~inside & ~zero)
     numbers = batches["generation"][rows]
-    stray = numbers == 0
-    if len(rows) > 2:
-        stray[1:-1] |= (numbers[:-2] == numbers[2:]) & (numbers[1:-1] != numbers[2:])
-        stray[0] |= numbers[1] == numbers[2] and numbers[0] not in (numbers[1], numbers[1] - np.uint64(1))
-        stray[-1] |= numbers[-3] == numbers[-2] and numbers[-1] not in (numbers[-2], numbers[-2] + np.uint64(1))
-    drop = inside.copy()
-    drop[rows[stray]] = True
-    for row in np.flatnonzero(drop).tolist():
-        number, other = int(batches["generation"][row]), int(batches["generation"][max(row - 1, 0)])
-        status = Status.GENERATION_MIXED if number else Status.GENERATION_ZERO
-        error = slab.blame(Status.END_MARK_IN_BATCH if inside[row] else status, row, number, other)
-        losses.add(error, f"{int(batches['head'][row]) + int(batches['size'][row]):,} bytes are lost")
-    slab.gaps += int(np.count_nonzero(drop))
-    slab.batches = batches[~drop]
+    parts = np.split(rows, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)
+    number_of = [int(batches["generation"][part[0]]) if len(part) else 0 for part in parts]
+    here, size = 0, 0
+    for i, (part, number) in enumerate(zip(parts, number_of, strict=True)):
+        final = i + 1 == len(parts)
+        following, more = (0, 0) if final else (number_of[i + 1], len(parts[i + 1]))
+        if number == here:
+            size += len(part)
+            continue
+        if i == 0:
+            stray = not final and following != number + 1 and len(part) < more
+        elif final:
+            stray = number != here + 1 and len(part) < size
+        else:
+            stray = following == here and len(part) <= size + more
+        if stray:
+            strays.append((int(part[0]), Status.GENERATION_MIXED, part.tolist(), here or following))
+        else:
+            here, size = number, len(part)
+    kept = np.ones(len(batches), bool)
+    for row, status, lost, other in sorted(strays):
+        kept[lost] = False
+        nbytes = int(batches["head"][lost].sum(dtype=np.int64) + batches["size"][lost].sum(dtype=np.int64))
+        losses.add(slab.blame(status, row, int(batches["generation"][row]), other), f"{nbytes:,} bytes are lost")
+    slab.gaps += len(strays)
+    slab.batches = batches[kept]
 
 
 def _resume(window: Window, at: int) -> int:

@@ -15,7 +15,7 @@ ROOT = Path(gotrace.__file__).parent
 PROJECT = Path(__file__).parent.parent.parent
 MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
-    {"spec", "dtypes", "errors", "_varint", "_batch", "_tables", "_fast_pext", "_runs", "_decode", "_pool"}
+    {"spec", "dtypes", "errors", "losses", "_varint", "_batch", "_tables", "_fast_pext", "_runs", "_decode", "_pool"}
     | {"_allocfree", "_text", "_encode"},
     {"source", "header", "clock", "slabs", "tables", "experiments", "heap", "ordering", "selection", "reader"}
     | {"wire", "parsed", "events", "varint", "raw"},
