@@ -9,8 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from gotrace.raw import Writer, event
-from gotrace.raw.writer import uvarint
+from gotrace.raw import Writer, event, uvarint
 
 RUNNABLE, RUNNING, SYSCALL, WAITING = 1, 2, 3, 4
 PROC_RUNNING, PROC_IDLE = 1, 2

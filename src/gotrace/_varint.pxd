@@ -1,4 +1,4 @@
-# Unsigned LEB128: checked readers, one byte at a time and a whole event at a time.
+# Unsigned LEB128: checked readers, one byte at a time and a whole event at a time, and a writer.
 # Never here: what the numbers mean, Python objects.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -52,17 +52,26 @@ cdef extern from *:
         return (w & (((uint64_t)1 << (b & 63)) - 1)) >> (a & 63);
     }
 
-    /* The shortest form of a number below 2**56; eight bytes are written. Its length. */
-    static inline int gt_put_short(uint8_t *p, uint64_t x) {
-        int n = (70 - __builtin_clzll(x | 1)) / 7;
-        x = (x & 0x000000000fffffffu) | (x & 0x00fffffff0000000u) << 4;
-        x = (x & 0x00003fff00003fffu) | (x & 0x0fffc0000fffc000u) << 2;
-        x = (x & 0x007f007f007f007fu) | (x & 0x3f803f803f803f80u) << 1;
-        x |= 0x8080808080808080u & (((uint64_t)1 << (8 * n - 8)) - 1);
+    /* Writes the shortest form of v, and up to 10 bytes in all; its length. No branch for what has up to 56 bits. */
+    static inline uint32_t gt_put_uvarint(uint8_t *p, uint64_t v) {
+        uint32_t n = 0;
+        if (__builtin_expect(v >> 56 != 0, 0)) {
+            while (v >= 0x80) {
+                p[n++] = (uint8_t)(v | 0x80);
+                v >>= 7;
+            }
+            p[n++] = (uint8_t)v;
+            return n;
+        }
+        n = (uint32_t)((63 - __builtin_clzll(v | 1)) * 9 + 73) >> 6;
+        v = (v & 0x0fffffffu) | (v & 0x00fffffff0000000u) << 4;
+        v = (v & 0x00003fff00003fffu) | (v & 0x0fffc0000fffc000u) << 2;
+        v = (v & 0x007f007f007f007fu) | (v & 0x3f803f803f803f80u) << 1;
+        v |= 0x8080808080808080u & (((uint64_t)1 << (8 * (n - 1))) - 1);
     #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        x = __builtin_bswap64(x);
+        v = __builtin_bswap64(v);
     #endif
-        memcpy(p, &x, 8);
+        memcpy(p, &v, 8);
         return n;
     }
 
@@ -74,7 +83,7 @@ cdef extern from *:
     uint32_t lowest "gt_lowest"(uint64_t bits) noexcept nogil
     uint64_t sevens "gt_sevens"(uint64_t w) noexcept nogil
     uint64_t bits_of "gt_bits"(uint64_t w, uint32_t a, uint32_t b) noexcept nogil
-    int put_short "gt_put_short"(uint8_t *p, uint64_t x) noexcept nogil
+    uint32_t put_uvarint "gt_put_uvarint"(uint8_t *p, uint64_t v) noexcept nogil
     bint unlikely "gt_unlikely"(bint x) noexcept nogil
     void prefetch "gt_prefetch"(const void *p) noexcept nogil
 
@@ -104,16 +113,3 @@ cdef inline int read_uvarint(const uint8_t *p, const uint8_t *end, uint64_t *val
 cdef inline uint32_t sevens_in(uint32_t bit) noexcept nogil:
     """Seven for each byte up to the one whose highest bit this is."""
     return bit - (bit >> 3)
-
-
-cdef inline int write_uvarint(uint8_t *p, uint64_t value) noexcept nogil:
-    """Write the shortest form; its length. There must be room for 10 bytes."""
-    cdef int n = 0
-    if value < <uint64_t> 1 << 56:
-        return put_short(p, value)
-    while value >= 0x80:
-        p[n] = <uint8_t> (value | 0x80)
-        value >>= 7
-        n += 1
-    p[n] = <uint8_t> value
-    return n + 1

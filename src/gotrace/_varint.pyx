@@ -4,7 +4,7 @@ Lives here: the kernels under ``gotrace.varint``. Never here: knowledge of trace
 """
 from libc.stdint cimport uint8_t, uint64_t
 
-from gotrace._varint cimport bits_of, load64, lowest, read_uvarint, sevens, sevens_in, write_uvarint
+from gotrace._varint cimport bits_of, load64, lowest, put_uvarint, read_uvarint, sevens, sevens_in
 
 
 def count(const uint8_t[::1] data):
@@ -57,5 +57,5 @@ def encode(const uint64_t[::1] values, uint8_t[::1] out):
         return 0
     with nogil:
         for i in range(values.shape[0]):
-            at += write_uvarint(&out[at], values[i])
+            at += put_uvarint(&out[at], values[i])
     return at

@@ -28,7 +28,8 @@ def test_writing_python() -> None:
         run = subprocess.run([sys.executable, "-c", block], cwd=PROJECT, capture_output=True, text=True, check=True)
         said.append(run.stdout)
     assert "Metric" in said[0]
-    assert said[1].endswith("bytes, 100000 objects\n")
+    assert said[1] == "True\n"
+    assert said[2].endswith("bytes, 100000 objects\n")
 
 
 def test_order_python() -> None:

@@ -1,4 +1,4 @@
-"""Bulk encoding: arrays become the bytes of the plain writer, event by event; whole files come back the same."""
+"""Bulk encoding: arrays become the bytes of the plain writer, event by event."""
 
 from __future__ import annotations
 
@@ -70,21 +70,3 @@ def test_mistakes() -> None:
         Writer(26).events(1, 1, [37, 37], [2, 1], args)
     with pytest.raises(ValueError, match=r"want \(n,\)"):
         Writer(26).events(1, 1, [37], [2], args)
-
-
-@pytest.mark.parametrize("path", reference.fixtures(), ids=lambda path: path.name[:-9])
-def test_a_file_batch_by_batch_is_the_same_file(path: Path) -> None:
-    data = reference.load(path)
-    writer = Writer(int(data[5:7]))
-    with gotrace.open(data) as trace:
-        for part in trace._parts():
-            for row in part.slab.batches:
-                begin = int(row["offset"]) + int(row["head"])
-                content = data[begin : begin + int(row["size"])]
-                if row["kind"] == BatchKind.END:
-                    writer.end_of_generation()
-                    continue
-                experiment = int(row["experiment"]) if data[int(row["offset"])] == 0x31 else None
-                head = (int(row["generation"]), int(row["m"]), int(row["time"]))
-                writer.batch(*head, content, experiment=experiment)
-    assert writer.getvalue() == data

@@ -158,6 +158,7 @@ def test_go_s_own_test_cases(tmp_path: Path) -> None:
     for case in cases:
         text = case.read_text().split("-- trace --\n")[1]
         data = assemble(text)
+        assert assemble(case.read_bytes()) == data
         path = tmp_path / "case.trace"
         path.write_bytes(data)
         expected, error, code = reference.text("wire", path)

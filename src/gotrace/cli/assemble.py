@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import io
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 from gotrace.cli import common
 from gotrace.export import replacing
-from gotrace.raw import TextError, assemble_lines
+from gotrace.raw import TextError, assemble_stream
 from gotrace.spec.versions import VERSIONS
 
 
@@ -34,18 +32,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the trace; nothing is written of a text that is none."""
+    """Write the trace; no file is written of a text that is none."""
     out = Path(args.output)
     if args.output != "-" and out.exists() and not args.force:
         args.usage(f"{out} exists; --force overwrites it")
     version = args.header and int(args.header.partition(".")[2])
     try:
         with ExitStack() as stack:
-            source = sys.stdin.buffer if args.text == "-" else stack.enter_context(Path(args.text).open("rb"))
-            lines = io.TextIOWrapper(source, "utf-8", "surrogateescape", newline="\n")
-            stack.callback(lines.detach)
             file = common.binary_stdout() if args.output == "-" else stack.enter_context(replacing(out))
-            for piece in assemble_lines(lines, version=version):
+            for piece in assemble_stream(args.text, version=version):
                 file.write(piece)
             file.flush()
     except TextError as error:

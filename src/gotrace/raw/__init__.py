@@ -1,15 +1,21 @@
-"""Traces written plainly: :class:`Writer` batch by batch, :func:`assemble` from the text form. Never here: reading."""
+"""Traces written: :class:`Writer` from records and arrays, :func:`assemble` from text, :class:`Reader` for copies.
 
-from gotrace.raw.text import TextError, assemble, assemble_lines
-from gotrace.raw.writer import Writer, allocfree_info, allocfree_types, event, string, uvarint
+Never here: what events mean.
+"""
+
+from gotrace.raw.batches import Batch, Reader, uvarint
+from gotrace.raw.text import TextError, assemble, assemble_stream
+from gotrace.raw.writer import Writer, allocfree_info, allocfree_types, event, string
 
 __all__ = [
+    "Batch",
+    "Reader",
     "TextError",
     "Writer",
     "allocfree_info",
     "allocfree_types",
     "assemble",
-    "assemble_lines",
+    "assemble_stream",
     "event",
     "string",
     "uvarint",

@@ -1,26 +1,38 @@
 """The text form of traces (FORMAT 10.3) turned into bytes.
 
-Reads what ``gotrace dump --mode wire`` and Go's raw text writer print. Never here: checks of what the events say.
+Reads what ``gotrace dump --mode wire``, ``go tool trace -d=wire`` and Go's raw text writer print, and the test cases
+of ``internal/trace``. The kernel takes plain lines; any other line, with or without a fault, is read here. Never here:
+checks of what the events say.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
+
+from gotrace import _encode
+from gotrace.errors import Status
 from gotrace.experiments import registry
-from gotrace.raw.writer import header, uvarint
+from gotrace.raw.batches import uvarint
+from gotrace.raw.writer import header
+from gotrace.source import Source, open_source
+from gotrace.spec import tables
 
 _HEADER = re.compile(r"\s*Trace\s+Go1\.([0-9]{1,2})\s*")
 _NUMBER = re.compile(r"0*([0-9]{1,20})")
 _FRAME = ("pc", "func", "file", "line")
+_FRAME_PIECES = b"pc= func= file= line="
+_FRAME_BOUNDS = np.array([0, 3, 9, 15, 21], np.int32)
+_LONGEST = 1 << 20  # bytes of a line: data of 64 KiB take 256 KiB at most
+_CHUNK = 1 << 20  # bytes of a trace written at a time
+_N_LINES, _N_FRAMES = 0, 1  # places in the kernel's state
 _SIMPLE = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, "'": 39, '"': 34}
 _ESCAPE = re.compile(
     r"""\\(?:([abfnrtv\\'"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|([^\\])""", re.DOTALL
 )
-
-
-_PIECE = 1 << 20  # bytes
 
 
 class TextError(ValueError):
@@ -48,6 +60,8 @@ def unquote(text: str) -> bytes:
         if "`" in body:
             raise ValueError(f"not a quoted string: {text}")
         return body.replace("\r", "").encode("utf-8", "surrogateescape")
+    if quote == '"' and "\\" not in body and '"' not in body and "\n" not in body:
+        return body.encode("utf-8", "surrogateescape")
     out = bytearray()
     at = characters = 0
     while at < len(body):
@@ -82,7 +96,8 @@ def assemble(text: str | bytes, *, version: int | None = None) -> bytes:
     Parameters
     ----------
     text : str or bytes
-        One record a line. The first one may be ``Trace Go1.NN``, as Go's raw text begins.
+        One record a line. The first one may be ``Trace Go1.NN``, as Go's raw text begins, or ``-- expect --`` of a test
+        case of Go.
     version : int, optional
         Number of the header version, needed where that line is missing. Every event is allowed in every version.
 
@@ -96,64 +111,164 @@ def assemble(text: str | bytes, *, version: int | None = None) -> bytes:
     TextError
         With the number of the line.
     """
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "surrogateescape")
-    return b"".join(assemble_lines(text.split("\n"), version=version))
+    if isinstance(text, str):
+        text = text.encode("utf-8", "surrogateescape")
+    return b"".join(assemble_stream(text, version=version))
 
 
-def assemble_lines(lines: Iterable[str], *, version: int | None = None) -> Iterator[bytes]:
-    """Do the same for lines as they come, and yield the trace in pieces.
+def assemble_stream(source: Any, *, version: int | None = None) -> Iterator[bytes]:
+    """Do the same for text as it is read, and yield the trace in pieces: memory is bounded.
+
+    Parameters
+    ----------
+    source : path, buffer, binary file object or "-"
+        The text.
+    version : int, optional
+        See :func:`assemble`.
 
     Raises
     ------
     TextError
-        With the number of the line.
+        With the number of the line, after all records before it.
+    OSError
+        The source cannot be read.
     """
-    specs = {spec.name: spec for spec in registry().events}
-    records = (
-        (number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")
-    )
-    record = next(records, None)
-    if record and (first := _HEADER.fullmatch(record[1])):
-        version = int(first[1])
-        record = next(records, None)
-    if version is None:
-        raise TextError(1, "expected 'Trace Go1.NN', or say which version it is")
-    out = bytearray(header(version))
-    while record:
-        if len(out) >= _PIECE:
-            yield bytes(out)
-            out.clear()
-        number, line = record
+    text = open_source(source)
+    try:
+        yield from _Assembler(text).run(version)
+    finally:
+        text.close()
+
+
+class _Assembler:
+    def __init__(self, source: Source) -> None:
+        events = registry().events
+        self._window = source.window()
+        self._at = self._released = 0  # absolute
+        self._out = bytearray()
+        self._specs = {spec.name: spec for spec in events}
+        self._state = np.zeros(2, np.int64)
+        names = sorted(events, key=lambda spec: spec.name.encode())
+        self._tables = (
+            np.frombuffer("".join(spec.name for spec in names).encode(), np.uint8),
+            np.cumsum([0] + [len(spec.name) for spec in names], dtype=np.int32),
+            np.array([spec.id for spec in names], np.uint8),
+            tables.wire_args(events),
+            *tables.line_pieces(events),
+            np.frombuffer(_FRAME_PIECES, np.uint8),
+            _FRAME_BOUNDS,
+        )
+
+    def run(self, version: int | None) -> Iterator[bytes]:
+        said = self._version()
+        version = version if said is None else said
+        if version is None:
+            raise TextError(1, "expected 'Trace Go1.NN', or say which version it is")
+        self._out += header(version)
+        buffer = np.empty(_CHUNK, np.uint8)
+        status = int(Status.FULL)
+        while status == Status.FULL or (status == Status.MORE and not self._window.last) or self._record():
+            if status == Status.MORE and not self._window.last:
+                self._more()
+            base = self._window.base
+            at, n, status = _encode.lines(self._window.data, self._at - base, *self._tables, self._state, buffer)
+            self._at = base + at
+            self._out += buffer[:n].data
+            if len(self._out) >= _CHUNK:
+                yield bytes(self._out)
+                self._out.clear()
+            if self._at - self._released >= _CHUNK:
+                self._window.release(self._at)
+                self._released = self._at
+        yield bytes(self._out)
+
+    def _more(self) -> None:
+        if self._window.base + len(self._window.data) - self._at > _LONGEST:
+            raise TextError(int(self._state[_N_LINES]) + 1, f"a line of more than {_LONGEST} bytes")
+        self._window.more()
+
+    def _line(self) -> tuple[int, str]:
+        """Take the next line that says something: its number and text, an empty one at the end."""
+        while True:
+            raw = self._raw()
+            line = raw.decode("utf-8", "surrogateescape")
+            if not raw or (line.strip() and not line.lstrip().startswith("#")):
+                return int(self._state[_N_LINES]), line.removesuffix("\n")
+
+    def _raw(self) -> bytes:
+        """Take the next line with its end, empty at the end of the text."""
+        while True:
+            data = self._window.data[self._at - self._window.base :]
+            for size in (512, _LONGEST):  # nearly all are short
+                line, end, _ = data[:size].tobytes().partition(b"\n")
+                if end or (self._window.last and len(data) <= size):
+                    self._at += len(line) + len(end)
+                    self._state[_N_LINES] += bool(line or end)
+                    return line + end
+            if self._window.last:
+                raise TextError(int(self._state[_N_LINES]) + 1, f"a line of more than {_LONGEST} bytes")
+            self._more()
+
+    def _version(self) -> int | None:
+        """Read what may stand before the first record; the version, if it is said."""
+        mark = self._at, self._state.copy()
+        number, line = self._line()
+        if line.startswith("-- ") and line.rstrip().endswith(" --"):
+            while line.rstrip() != "-- trace --":
+                last = number
+                number, line = self._line()
+                if not line:
+                    raise TextError(last, "expected a part '-- trace --' of a test case behind this line")
+            mark = self._at, self._state.copy()
+            _, line = self._line()
+        if first := _HEADER.fullmatch(line):
+            return int(first[1])
+        self._at, self._state = mark
+        return None
+
+    def _record(self) -> bool:
+        """Read one record that is not plain, or its next frame; whether there was one."""
+        number, line = self._line()
+        if self._state[_N_FRAMES]:
+            self._put(_arguments(number, line.split(), _FRAME))
+            self._state[_N_FRAMES] -= 1
+            return True
+        if not line:
+            return False
         name, *words = line.split()
-        spec = specs.get(name)
+        spec = self._specs.get(name)
         if spec is None:
             raise TextError(number, f"no event is called {name:.60}")
         values = _arguments(number, words, spec.args)
-        record = next(records, None)
-        out.append(spec.id)
+        self._out += bytes([spec.id])
         if name == "ExperimentalBatch":
             if values[0] > 255:
                 raise TextError(number, f"experiment {values[0]} does not fit into its byte")
-            out.append(values[0])
+            self._out += bytes(values[:1])
             values = values[1:]
-        out += b"".join(map(uvarint, values))
+        self._put(values)
         if spec.frames:
-            for _ in range(values[1]):
-                at, frame = record or (number, "")
-                out += b"".join(map(uvarint, _arguments(at, frame.split(), _FRAME)))
-                record = next(records, None)
+            self._state[_N_FRAMES] = min(values[1], np.iinfo(np.int64).max)
         if spec.data:
-            content = b""  # Go's writer leaves out the line of empty data
-            if record and record[1].split("=")[0].strip() == "data":
-                at, quoted = record
-                try:
-                    content = unquote(quoted.partition("=")[2].strip())
-                except ValueError as error:
-                    raise TextError(at, str(error)) from None
-                record = next(records, None)
-            out += uvarint(len(content)) + content
-    yield bytes(out)
+            content = self._content()
+            self._out += uvarint(len(content)) + content
+        return True
+
+    def _put(self, values: list[int]) -> None:
+        self._out += b"".join(map(uvarint, values))
+
+    def _content(self) -> bytes:
+        """Take the line of a record's data, if there is one: Go's writer leaves out that of empty data."""
+        mark = self._at, self._state.copy()
+        number, line = self._line()
+        key, _, quoted = line.partition("=")
+        if key.strip() != "data":
+            self._at, self._state = mark
+            return b""
+        try:
+            return unquote(quoted.strip())
+        except ValueError as error:
+            raise TextError(number, str(error)) from None
 
 
 def _arguments(line: int, words: list[str], names: tuple[str, ...]) -> list[int]:

@@ -5,33 +5,21 @@ Only bulk events are checked, since an array says less than a call. Never here: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from gotrace import _encode
 from gotrace.experiments import registry
-from gotrace.spec.events import EventSpec
-from gotrace.spec.limits import MAX_BATCH_SIZE
+from gotrace.raw.batches import END_MARK, LENGTH, Batch, uvarint
+from gotrace.spec.events import ALLOC_FREE, EventSpec
 from gotrace.spec.tables import timed_args
 
 NO_THREAD = -1
-_HEAD = 41  # bytes of the longest header: a batch and its header fit into 64 KiB
-
-
-def uvarint(value: int, width: int = 0) -> bytes:
-    """Encode a number, modulo 2**64, padded to ``width`` bytes if that is more than it needs."""
-    value %= 1 << 64
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    while len(out) < width:
-        out[-1] |= 0x80
-        out.append(0)
-    return bytes(out)
+_BUFFER = 65504  # bytes of the runtime's buffers, the batch's header included
 
 
 def header(version: int) -> bytes:
@@ -71,11 +59,12 @@ def allocfree_types(types: Iterable[tuple[int, int, int, int, bytes]], *, layout
     """
     if layout not in ("release", "original"):
         raise ValueError(f"layout={layout!r}: release or original")
-    records = b"".join(
-        b"".join(map(uvarint, (number, address, size, ptr_bytes, len(name)))) + name
-        for number, address, size, ptr_bytes, name in types
-    )
-    return (b"\0" if layout == "release" else b"") + records
+    return (b"\0" if layout == "release" else b"") + b"".join(map(_type, types))
+
+
+def _type(row: tuple[int, int, int, int, bytes]) -> bytes:
+    *numbers, name = row
+    return b"".join(map(uvarint, (*numbers, len(name)))) + name
 
 
 class Writer:
@@ -85,15 +74,19 @@ class Writer:
     ----------
     version : int
         Number of the header version, such as 26.
+    out : binary file object, optional
+        Where the trace is written; memory, for :meth:`getvalue`, if none is given.
     """
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int, out: BinaryIO | None = None) -> None:
         self.version = version
-        self._out = bytearray(header(version))
+        self._out = io.BytesIO() if out is None else out
+        self._room = np.empty(_BUFFER, np.uint8)
+        self.raw(header(version))
 
     def raw(self, data: bytes) -> Writer:
         """Add bytes as they are."""
-        self._out += data
+        self._out.write(data)
         return self
 
     def batch(
@@ -109,47 +102,77 @@ class Writer:
     ) -> Writer:
         """Add a batch; ``size`` overrides its length, ``padded`` writes it in 10 bytes as the runtime does."""
         content = data if isinstance(data, bytes) else b"".join(data)
-        head = b"\x01" if experiment is None else bytes([0x31, experiment])
-        length = uvarint(len(content) if size is None else size, 10 if padded else 0)
-        return self.raw(head + uvarint(gen) + uvarint(m) + uvarint(time) + length + content)
+        widths = (1, 1, 1, LENGTH if padded else 1)
+        return self.raw(Batch(gen, m, time, content, experiment, widths).encode(size))
 
-    def events(self, gen: int, m: int, types: npt.ArrayLike, times: npt.ArrayLike, args: npt.ArrayLike) -> Writer:
-        """Add events of one thread in bulk, in batches of at most 64 KiB that cut no event, as the runtime does.
+    def copy(self, batch: Batch | None) -> Writer:
+        """Add a batch, or the mark, that a :class:`Reader` gave, as it was to the byte."""
+        return self.raw(END_MARK if batch is None else batch.encode())
+
+    def events(
+        self, gen: int, m: int, types: npt.ArrayLike, times: npt.ArrayLike, args: npt.ArrayLike | None = None
+    ) -> Writer:
+        """Add events of one thread in bulk, in batches that end where the runtime would end them.
+
+        That is where its buffer, of 65504 bytes with the batch's header, might not hold the next event, however long
+        its numbers are. No event crosses batches. Each call begins a batch.
 
         Parameters
         ----------
         gen, m : int
-            Number of the generation, and the thread.
+            Number of the generation; the thread, -1 for none.
         types : array_like of uint8, shape (n,)
             Wire types of timed events.
         times : array_like of uint64, shape (n,)
             Clock units, never falling. A batch begins at the time of its first event.
-        args : array_like of uint64, shape (n, 4)
-            Arguments behind dt; those that a type does not have are left out. -1 is 2**64 - 1.
+        args : array_like of uint64, shape (n, k), optional
+            Arguments behind dt; those that a type does not have are left out, and k is at least the most that one has.
+            -1 is 2**64 - 1. Not needed if no type has any.
 
         Raises
         ------
         ValueError
-            A type that is no timed event, a time that falls, or shapes that do not fit.
+            A type that is no timed event or has more than k arguments, a time that falls, or shapes that do not fit.
+            Nothing is written then.
+        TypeError
+            Numbers that are no integers.
         """
-        kinds = np.ascontiguousarray(types, np.uint8)
-        units = np.ascontiguousarray(times, np.uint64)
-        numbers = np.ascontiguousarray(args, np.uint64)
-        if units.shape != kinds.shape or numbers.shape != (*kinds.shape, 4) or kinds.ndim != 1:
-            raise ValueError(f"types {kinds.shape}, times {units.shape}, args {numbers.shape}: want (n,), (n,), (n, 4)")
+        kinds, units = _integers(types, np.uint8), _integers(times, np.uint64)
+        numbers = np.empty((*kinds.shape, 0), np.uint64) if args is None else _integers(args, np.uint64)
+        if units.shape != kinds.shape or numbers.shape[:1] != kinds.shape or kinds.ndim != 1 or numbers.ndim != 2:
+            raise ValueError(f"types {kinds.shape}, times {units.shape}, args {numbers.shape}: want (n,), (n,), (n, k)")
         n_args = timed_args(registry().events)
-        if (wrong := n_args[kinds] == 0).any():
-            raise ValueError(f"row {np.argmax(wrong)}: type {kinds[np.argmax(wrong)]} is no timed event")
-        if (wrong := units[1:] < units[:-1]).any():
-            raise ValueError(f"row {np.argmax(wrong) + 1}: its time is before the one of the row before")
-        data = np.empty(MAX_BATCH_SIZE - _HEAD, np.uint8)
+        if (row := _encode.wrong(kinds, units, n_args, numbers.shape[1])) >= 0:
+            kind = int(kinds[row])
+            if n_args[kind] == 0:
+                raise ValueError(f"row {row}: type {kind} is no timed event")
+            if n_args[kind] - 1 > numbers.shape[1]:
+                raise ValueError(f"row {row}: type {kind} has {n_args[kind] - 1} arguments, args {numbers.shape}")
+            raise ValueError(f"row {row}: its time is before the one of the row before")
         at = 0
         while at < len(kinds):
             time = int(units[at])
+            empty = Batch(gen, m, time, b"")
+            data = self._room[len(empty.encode()) :]
             n, size = _encode.events(kinds, units, numbers, n_args, at, time, data)
-            self.batch(gen, m, time, data[:size].tobytes())
+            self.raw(empty.encode(size))
+            self._out.write(data[:size].data)
             at += n
         return self
+
+    def records(self, gen: int, head: bytes, records: Iterable[bytes], *, experiment: int | None = None) -> Writer:
+        """Add batches of no thread that each begin with ``head`` and hold whole records, as many as they need.
+
+        A record that no buffer of the runtime holds has a batch of its own. Without records, one batch is ``head``.
+        """
+        room = _BUFFER - len(Batch(gen, NO_THREAD, 0, b"", experiment).encode())
+        data = bytearray(head)
+        for record in records:
+            if len(data) + len(record) > room and len(data) > len(head):
+                self.batch(gen, NO_THREAD, 0, bytes(data), experiment=experiment)
+                data = bytearray(head)
+            data += record
+        return self.batch(gen, NO_THREAD, 0, bytes(data), experiment=experiment)
 
     def frequency(self, gen: int, time: int, frequency: int = 15_625_000) -> Writer:
         """Add what names the clock: a frequency batch, or from 1.25 on a sync batch with a snapshot."""
@@ -159,27 +182,47 @@ class Writer:
         snapshot = b"\x33" + b"".join(map(uvarint, (1, 64 * (time + 1), 1_700_000_000, 5)))
         return self.batch(gen, NO_THREAD, time, event("Sync") + record + snapshot)
 
-    def strings(self, gen: int, table: dict[int, bytes]) -> Writer:
-        """Add a batch of strings by id."""
-        records = b"".join(string(number, text) for number, text in table.items())
-        return self.batch(gen, NO_THREAD, 0, event("Strings") + records)
+    def strings(self, gen: int, table: Mapping[int, bytes]) -> Writer:
+        """Add strings by id."""
+        return self.records(gen, event("Strings"), (string(number, text) for number, text in table.items()))
 
-    def stacks(self, gen: int, table: dict[int, Sequence[tuple[int, int, int, int]]]) -> Writer:
-        """Add a batch of stacks by id, frames as (pc, function, file, line)."""
-        records = b"".join(
+    def stacks(self, gen: int, table: Mapping[int, Sequence[tuple[int, int, int, int]]]) -> Writer:
+        """Add stacks by id, frames as (pc, function, file, line)."""
+        records = (
             event("Stack", number, len(frames)) + b"".join(uvarint(value) for frame in frames for value in frame)
             for number, frames in table.items()
         )
-        return self.batch(gen, NO_THREAD, 0, event("Stacks") + records)
+        return self.records(gen, event("Stacks"), records)
 
-    def samples(self, gen: int, rows: Sequence[tuple[int, int, int, int, int]]) -> Writer:
-        """Add a batch of CPU samples as (time, m, p, g, stack)."""
-        return self.batch(gen, NO_THREAD, 0, event("CPUSamples") + b"".join(event("CPUSample", *row) for row in rows))
+    def samples(self, gen: int, rows: Iterable[tuple[int, int, int, int, int]]) -> Writer:
+        """Add CPU samples as (time, m, p, g, stack)."""
+        return self.records(gen, event("CPUSamples"), (event("CPUSample", *row) for row in rows))
+
+    def types(self, gen: int, rows: Iterable[tuple[int, int, int, int, bytes]]) -> Writer:
+        """Add AllocFree's table of types, rows as of :func:`allocfree_types`."""
+        return self.records(gen, allocfree_types(()), map(_type, rows), experiment=ALLOC_FREE)
 
     def end_of_generation(self) -> Writer:
         """Add the mark that closes a generation from 1.26 on; before, nothing."""
-        return self.raw(b"\x34") if self.version >= 26 else self
+        return self.raw(END_MARK) if self.version >= 26 else self
 
     def getvalue(self) -> bytes:
-        """Return the trace."""
-        return bytes(self._out)
+        """Return the trace.
+
+        Raises
+        ------
+        ValueError
+            It was written to a file.
+        """
+        if not isinstance(self._out, io.BytesIO):
+            raise ValueError("the trace was written to a file")
+        return self._out.getvalue()
+
+
+def _integers(values: npt.ArrayLike, dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"expected integers, found {array.dtype}")
+    if dtype is np.uint8 and array.dtype != dtype and array.size and not 0 <= array.min() <= array.max() <= 255:
+        raise ValueError("types are 0 to 255")
+    return np.ascontiguousarray(array, dtype)
