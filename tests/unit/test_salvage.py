@@ -68,7 +68,7 @@ def test_a_broken_generation_is_passed_over() -> None:
     text, trace = salvaged(STUCK)
     assert text.encode().startswith(before)
     assert len(trace.losses) == 1
-    assert trace.losses[0].startswith("generation 57: 7,134 of 8,221 events are lost: broken trace")
+    assert trace.losses[0].startswith("generation 57: 7,134 of 8,221 events (32,554 bytes) are lost: broken trace")
     with gotrace.open(STUCK, errors="salvage") as again:
         assert text.count(" Sync ") == len(again.generations) + 1
 
@@ -89,7 +89,7 @@ def test_a_break_in_the_middle() -> None:
         assert metrics["value"].tolist() == [5, 10, 15]
         assert trace.transitions.to_numpy()["generation"].tolist().count(3) == 2
         assert len(trace.losses) == 1
-        assert "generation 2: 2 of 5 events are lost" in trace.losses[0]
+        assert "generation 2: 2 of 5 events (8 bytes) are lost" in trace.losses[0]
 
 
 def salvage_not(data: bytes) -> None:

@@ -93,6 +93,7 @@ class Order:
         self._machine.bind(self.state)
         self._rows = rows(_ROOM, ORDERED)
         self._ahead = rows(_ROOM, DECODED)
+        self._threads: Any = ()
         self._generation = 0
         self.string_base = self.stack_base = 1
 
@@ -109,6 +110,7 @@ class Order:
         slab = self._input(part)
         self._generation = int(part.slab.numbers[-1])
         self._machine.open(slab)
+        self._threads = slab.runs
         self._delivered = 0
         fault = slab.faults
         while True:
@@ -133,12 +135,27 @@ class Order:
         self.stack_base += len(part.tables.stacks)
 
     def lose(self, part: Part) -> str:
-        """Pass over the rest of a part whose order is broken, and forget the scheduler; how many events are lost."""
+        """Pass over the rest of a part whose order is broken, and forget the scheduler; say how much is lost."""
         self.string_base += len(part.tables.strings)
         self.stack_base += len(part.tables.stacks)
+        nbytes = self._rest(part)
         self._forget()
         total = part.n_events(self._registry)
-        return f"{total - self._delivered:,} of {total:,} events are lost"
+        return f"{total - self._delivered:,} of {total:,} events ({nbytes:,} bytes) are lost"
+
+    def _rest(self, part: Part) -> int:
+        """How many bytes of events the machine did not come to, each thread's current event included."""
+        batches = part.slab.batches[part.runs().order]
+        starts = batches["offset"] + batches["head"]
+        ends = starts + batches["size"]
+        rest = np.zeros(len(batches), np.int64)
+        first = 0
+        for run, last in enumerate(part.runs().runs["last_batch"].tolist()):
+            if self._threads[run].n:
+                at = part.slab.base + int(self._ahead[self._machine.place(run)].start)
+                rest[first:last] = np.maximum(ends[first:last] - np.maximum(starts[first:last], at), 0)
+            first = last
+        return int(rest.sum())
 
     def _forget(self) -> None:
         self.state.forget(self._machine)
