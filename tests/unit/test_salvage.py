@@ -92,6 +92,21 @@ def test_a_break_in_the_middle() -> None:
         assert "generation 2: 2 of 5 events (8 bytes) are lost" in trace.losses[0]
 
 
+def test_an_unknown_name_is_left_out() -> None:
+    """Tasks and regions go on without it; the first one of a generation is told."""
+    writer = Writer(26)
+    writer.frequency(1, 100)
+    events = [PROC, GO, event("UserTaskBegin", 1, 7, 0, 99, 0), event("UserRegionBegin", 1, 7, 98, 0)]
+    events += [event("UserRegionEnd", 1, 7, 98, 0), event("UserTaskEnd", 1, 7, 0)]
+    writer.batch(1, 1, 100, b"".join(events)).end_of_generation()
+    with pytest.raises(gotrace.OrderingError):
+        salvage_not(writer.getvalue())
+    with gotrace.open(writer.getvalue(), errors="salvage") as trace:
+        tables = {name: getattr(trace, name).to_numpy() for name in ("tasks", "regions")}
+        assert tables["tasks"]["task"].tolist() == tables["regions"]["task"].tolist() == [7, 7]
+        assert [loss.split(": ")[1] for loss in trace.losses] == ["unknown string id 99"]
+
+
 def salvage_not(data: bytes) -> None:
     with gotrace.open(data) as trace:
         len(trace.events)

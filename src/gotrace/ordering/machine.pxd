@@ -252,6 +252,9 @@ cdef class Machine:
     @cython.locals(row=int)
     cdef int stack_of(self, int place) noexcept nogil
 
+    @cython.locals(string=int)
+    cdef int name_in(self, int place) noexcept nogil
+
     @cython.locals(row=int)
     cdef int string_of(self, int place) noexcept nogil
 

@@ -858,6 +858,11 @@ class Machine:
             return self.unknown(UNKNOWN_STACK_ARG, place)
         return 0 if row < 0 else self.stack_base + row
 
+    def name_in(self, place):
+        """String of a name that an argument is, as ``string``; to salvage, an unknown one is the empty one."""
+        string = self.string(self.arg(place))
+        return -1 if string == -2 and self.mends else string
+
     def string_of(self, place):
         row = self.string(self.arg(place))
         if row == -2:
@@ -1706,7 +1711,7 @@ class Machine:
         row = self.find(KEY_TASK, key)
         if row != 0:
             return self.refuse(TASK_ACTIVE, key, 0)
-        string = self.string(self.arg(2))
+        string = self.name_in(2)
         if string == -2:
             return self.refuse(UNKNOWN_NAME, self.arg(2), 0)
         status = self.require(1, 1, 1)
@@ -1752,7 +1757,7 @@ class Machine:
         status = self.require(1, 1, 1)
         if status != OK:
             return status
-        string = self.string(self.arg(1))
+        string = self.name_in(1)
         if string == -2:
             return self.refuse(UNKNOWN_NAME, self.arg(1), 0)
         row = self.goroutine(self.g)
@@ -1773,7 +1778,7 @@ class Machine:
         status = self.require(1, 1, 1)
         if status != OK:
             return status
-        string = self.string(self.arg(1))
+        string = self.name_in(1)
         if string == -2:
             return self.refuse(UNKNOWN_NAME, self.arg(1), 0)
         row = self.goroutine(self.g)
