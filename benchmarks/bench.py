@@ -1,7 +1,7 @@
 """Times gotrace beside Go's own reader on the same files, in one run: median, spread, events a second, the ratio.
 
-Everything is warm: the first of each series is not counted. The table goes to RESULTS.md as it is. Never here:
-assertions; no test measures time.
+Everything is warm but what says cold: the first of each series is not counted. The table goes to RESULTS.md as it is.
+Never here: assertions; no test measures time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ import gotrace
 from gotrace.raw import Writer
 
 
+def build_walk() -> Path:
+    """Build the program that walks a trace with Go's own reader."""
+    return reference.inside(Path(__file__).parent / "reference" / "walk.go")
+
+
 def walk(program: Path, trace: Path, mode: str, runs: int) -> list[float]:
     """Seconds of each walk but the first."""
     command = [program, trace, mode, str(runs + 1)]
@@ -34,18 +39,36 @@ def walk(program: Path, trace: Path, mode: str, runs: int) -> list[float]:
 
 def timed(task: Callable[[], object], runs: int) -> list[float]:
     """Seconds of each run but the first."""
-    seconds = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        task()
-        seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+    return [once(task) for _ in range(runs + 1)][1:]
+
+
+def once(task: Callable[[], object]) -> float:
+    """Seconds of one run."""
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
 
 
 def process(command: Sequence[str | Path], runs: int) -> list[float]:
     """Seconds that a whole process takes, its start included; modules are compiled, as pip leaves them."""
+    return timed(lambda: run(command), runs)
+
+
+def run(command: Sequence[str | Path]) -> None:
+    """Run a process, without what it says."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=env), runs)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=env)
+
+
+def cold(command: Sequence[str | Path], trace: Path, runs: int) -> list[float]:
+    """Seconds that a whole process takes when the system let go of the trace's bytes."""
+    seconds = []
+    for _ in range(runs):
+        with trace.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        seconds.append(once(lambda: run(command)))
+    return seconds
 
 
 PEAK = """
@@ -96,6 +119,8 @@ def measure(path: Path, program: Path, tool: Path | None, runs: int) -> dict[str
             ),
             **encoding(trace, runs),
             "gotrace heap, whole process": process([gotrace_command, "heap", path], runs),
+            "gotrace heap, whole process, cold": cold([gotrace_command, "heap", path], path, runs),
+            "Go's reader, bare, whole process, cold": cold([program, path, "bare", "1"], path, runs),
         }
         if tool is not None:
             wire = [gotrace_command, "dump", "--mode", "wire", path]
@@ -153,7 +178,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object for each trace, one a line")
     args = parser.parse_args()
-    program = reference.inside(Path(__file__).parent / "reference" / "walk.go")
+    program = build_walk()
     tool = None if args.no_text else reference.trace_tool()
     for path in args.trace:
         result = measure(path, program, tool, args.runs)
