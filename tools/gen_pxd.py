@@ -39,6 +39,7 @@ STRUCTS = [
     *("GEN", "RUN", "DECODED", "CTX", "SPAN", "SPAN_REST", "COUNTS"),
     *("EVENT", "SAMPLE", "ORDERED", "SPEC", "PLACE", "G_STATE", "P_STATE", "M_STATE"),
     *("OPEN_RANGE", "OPEN_REGION", "ACTIVE_TASK", "NAME", "SCHED", "FRONT", "NOTE"),
+    *("SIM_M", "SIM_P", "SIM_G", "SIM_SPAN"),
 ]
 ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("", Status),
@@ -59,6 +60,12 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("RESOURCE_", enums.Resource),
     ("GC_", enums.GCPhase),
     ("ODDITY_", enums.Oddity),
+    ("ACT_", dtypes.Act),
+    ("REASON_", dtypes.Reason),
+    ("QUIRK_", dtypes.Quirk),
+    ("KNOB_", dtypes.Knob),
+    ("READ_", dtypes.Reading),
+    ("TOLD_", dtypes.Told),
 ]
 LIMITS = ["MAX_BATCH_SIZE", "MAX_STRING", "MAX_FRAMES", "HEAP_ADDRESS_BITS"]
 

@@ -1,6 +1,6 @@
 """Go execution traces (Go 1.22 and later) as numpy structured arrays. The public names; never logic."""
 
-from gotrace import raw, varint
+from gotrace import raw, simulation, varint
 from gotrace.clock import Clock
 from gotrace.dtypes import (
     ALLOC,
@@ -39,6 +39,7 @@ from gotrace.errors import (
 from gotrace.events import Event
 from gotrace.experiments import Experiment, ExperimentData, register
 from gotrace.heap import Heap
+from gotrace.simulation import simulate
 from gotrace.spec.enums import EventKind as Kind
 from gotrace.spec.enums import GoState, ProcState, Resource
 from gotrace.spec.events import EventSpec
@@ -95,5 +96,7 @@ __all__ = [
     "open",
     "raw",
     "register",
+    "simulate",
+    "simulation",
     "varint",
 ]

@@ -205,17 +205,45 @@ cdef enum:
 
 cdef enum:
     EV_CPU_SAMPLE = 7
+    EV_PROCS_CHANGE = 9
+    EV_PROC_START = 10
+    EV_PROC_STOP = 11
     EV_PROC_STEAL = 12
+    EV_PROC_STATUS = 13
     EV_GO_CREATE = 14
     EV_GO_START = 16
     EV_GO_DESTROY = 17
     EV_GO_STOP = 19
     EV_GO_BLOCK = 20
+    EV_GO_UNBLOCK = 21
+    EV_GO_SYSCALL_BEGIN = 22
+    EV_GO_SYSCALL_END = 23
+    EV_GO_SYSCALL_END_BLOCKED = 24
+    EV_GO_STATUS = 25
     EV_STW_BEGIN = 26
     EV_STW_END = 27
+    EV_GC_ACTIVE = 28
+    EV_GC_BEGIN = 29
+    EV_GC_END = 30
+    EV_GC_SWEEP_BEGIN = 32
     EV_GC_SWEEP_END = 33
+    EV_GC_MARK_ASSIST_BEGIN = 35
+    EV_GC_MARK_ASSIST_END = 36
+    EV_HEAP_ALLOC = 37
+    EV_HEAP_GOAL = 38
+    EV_GO_LABEL = 39
     EV_GO_SWITCH = 45
     EV_GO_CREATE_BLOCKED = 47
+    EV_GO_STATUS_STACK = 48
+    EV_SPAN = 128
+    EV_SPAN_ALLOC = 129
+    EV_SPAN_FREE = 130
+    EV_HEAP_OBJECT = 131
+    EV_HEAP_OBJECT_ALLOC = 132
+    EV_HEAP_OBJECT_FREE = 133
+    EV_GOROUTINE_STACK = 134
+    EV_GOROUTINE_STACK_ALLOC = 135
+    EV_GOROUTINE_STACK_FREE = 136
     EV_SYNC = 255
 
 cdef enum:
@@ -266,6 +294,90 @@ cdef enum:
     ODDITY_PROC_MENDED = 4
     ODDITY_UNKNOWN_STACK = 5
     ODDITY_UNKNOWN_STRING = 6
+
+cdef enum:
+    ACT_BLOCK = 0
+    ACT_UNBLOCK = 1
+    ACT_STOP = 2
+    ACT_CREATE = 3
+    ACT_DESTROY = 4
+    ACT_SYSCALL = 5
+    ACT_LONG_SYSCALL = 6
+    ACT_SWITCH = 7
+    ACT_GROW_STACK = 8
+    ACT_ASSIST = 9
+    ACT_LIVE_HEAP = 10
+
+cdef enum:
+    REASON_PREEMPTED = 1
+    REASON_GOSCHED = 2
+    REASON_CHAN_RECEIVE = 3
+    REASON_SELECT = 4
+    REASON_SYNC = 5
+    REASON_SLEEP = 6
+    REASON_WORKER_IDLE = 7
+    REASON_START_TRACE = 8
+    REASON_SWEEP_TERMINATION = 9
+    REASON_MARK_TERMINATION = 10
+    REASON_DEDICATED = 11
+    REASON_OTHERS = 12
+
+cdef enum:
+    QUIRK_TIMES_AHEAD = 1
+    QUIRK_SNAPSHOT_INTERLEAVED = 2
+    QUIRK_OUTSIDE_PROC = 4
+    QUIRK_WRONG_STATUS = 8
+    QUIRK_DROPPED = 16
+    QUIRK_NEXT_GENERATION = 32
+    QUIRK_UNDER_WAY = 64
+    QUIRK_IMPLICIT_FREE = 128
+
+cdef enum:
+    KNOB_SEED = 0
+    KNOB_PROCS = 1
+    KNOB_THREADS = 2
+    KNOB_GOROUTINES = 3
+    KNOB_LIVE_BYTES = 4
+    KNOB_LEAST_HEAP = 5
+    KNOB_GOGC = 6
+    KNOB_BUSY = 7
+    KNOB_SHORT_RUN = 8
+    KNOB_LONG_RUN = 9
+    KNOB_LONG_SHARE = 10
+    KNOB_PACE = 11
+    KNOB_MARK_EVENTS = 12
+    KNOB_OLD_SURVIVE = 13
+    KNOB_RELEASE = 14
+    KNOB_QUIRKS = 15
+    KNOB_N_STACKS = 16
+    KNOB_HEAP_BASE = 17
+    KNOB_FIRST_PAGE = 18
+    KNOB_GENERATION_UNITS = 19
+    KNOB_GENERATION_EVENTS = 20
+
+cdef enum:
+    READ_NOW = 0
+    READ_EVENTS = 1
+    READ_GEN = 2
+    READ_OUT = 3
+    READ_N_SPANS = 4
+    READ_N_PAGES = 5
+    READ_N_CELLS = 6
+    READ_N_GOROUTINES = 7
+    READ_N_TYPE_IDS = 8
+    READ_CYCLES = 9
+    READ_STARTED = 10
+    READ_LIVE_BYTES = 11
+    READ_LIVE_OBJECTS = 12
+    READ_LATE = 13
+
+cdef enum:
+    TOLD_ALLOCS = 0
+    TOLD_ALLOC_BYTES = 1
+    TOLD_FREES = 2
+    TOLD_FREE_BYTES = 3
+    TOLD_START = 4
+    TOLD_START_BYTES = 5
 
 cdef enum:
     MAX_BATCH_SIZE = 65536
@@ -562,3 +674,47 @@ cdef struct NOTE:
     int64_t offset
     int64_t id
     uint8_t what
+
+cdef struct SIM_M:
+    int64_t id
+    uint64_t base
+    uint64_t last
+    int32_t g
+    int32_t p
+    int32_t at
+    int32_t next
+
+cdef struct SIM_P:
+    int64_t seq
+    int64_t told
+    uint64_t tiny
+    int32_t tiny_at
+    int32_t m
+    int32_t place
+    int32_t cycle
+    int32_t state
+
+cdef struct SIM_G:
+    int64_t id
+    int64_t seq
+    int64_t told
+    int32_t m
+    int32_t span
+    int32_t slot
+    int32_t order
+    int32_t next
+    int32_t state
+
+cdef struct SIM_SPAN:
+    uint64_t live[16]
+    uint64_t old[16]
+    int64_t page
+    int64_t pages
+    int64_t elem
+    int64_t cells
+    int32_t slots
+    int32_t taken
+    int32_t look
+    int32_t spanclass
+    int32_t cycle
+    int32_t next

@@ -1,0 +1,155 @@
+"""What a simulated program really did. Never here: reading of traces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace.dtypes import HEAP, TYPE, Told
+from gotrace.heap import class_name
+from gotrace.slabs import Rows
+
+if TYPE_CHECKING:
+    from gotrace.simulation.program import Program
+
+LIVE = np.dtype([("address", "u8"), ("size", "i8"), ("time", "i8"), ("type", "i4"), ("spanclass", "i4")], align=True)
+"""A live object: address of its slot, bytes of the slot, ns of its allocation (-1: before the session), type as a row
+of ``Truth.types``, span class as ALLOC has it."""
+
+SPAN_CLASSES = 136
+
+_MANUAL = 254
+_LARGE = 1
+_HEADER_FROM = 512
+_PAGE = 8192
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The truth beside a simulated trace.
+
+    Types are as the trace tells them: a snapshot knows that of objects with a header and of large ones with pointers,
+    all others have none. Row 0 of ``types`` are those.
+
+    Attributes
+    ----------
+    events : int
+        Timed events of the trace.
+    generations : int
+        Generations of the trace.
+    cycles : int
+        Collections that ended since the process began.
+    least : int
+        The heap's lowest address as this session has it.
+    start, end : int
+        When the session began and ended, in ns of the trace's clock.
+    types : ndarray of TYPE
+        All types of the program; row 0 is none.
+    told : ndarray of int64, shape (types + 136, 6)
+        Allocations, their bytes, frees, their bytes, objects of the snapshot, their bytes: by type, then, of objects
+        without a type, by span class.
+    """
+
+    events: int
+    generations: int
+    cycles: int
+    least: int
+    start: int
+    end: int
+    types: Rows
+    told: npt.NDArray[np.int64]
+    _live: Rows = field(repr=False)
+    _again: Callable[[int], Program] = field(repr=False)
+
+    def live(self, time: int | None = None) -> Rows:
+        """Objects that live at the end, or just after what happened up to a time, by address.
+
+        The program runs again for that, and nothing is kept of it: this takes as long, and no more memory, as the
+        simulation did. Where threads run ahead of the clock, time is the program's own.
+
+        Parameters
+        ----------
+        time : int, optional
+            In ns of the trace's clock.
+
+        Returns
+        -------
+        ndarray of LIVE
+        """
+        if time is None:
+            return self._live.copy()
+        again = self._again(time)
+        rows = np.concatenate((live(again), again.freed_late()))
+        return np.sort(rows[rows["time"] <= time], order="address")
+
+    @property
+    def table(self) -> Rows:
+        """Rows of HEAP, as ``Trace.heap().table`` has them."""
+        untyped = [f"{self.types['name'][0]} {class_name(spanclass)}" for spanclass in range(SPAN_CLASSES)]
+        table = np.zeros(len(self.told), HEAP)
+        table["name"] = [*self.types["name"], *untyped]
+        for name, what in (("alloc", Told.ALLOCS), ("free", Told.FREES), ("start", Told.START)):
+            table[f"{name}_objects"], table[f"{name}_bytes"] = self.told[:, what], self.told[:, what + 1]
+        row = np.where(self._live["type"] > 0, self._live["type"], len(self.types) + self._live["spanclass"])
+        np.add.at(table["inuse_objects"], row, 1)
+        np.add.at(table["inuse_bytes"], row, self._live["size"])
+        seen = table[(table["alloc_objects"] > 0) | (table["start_objects"] > 0)]
+        return seen[np.lexsort((seen["name"].astype(str), -seen["inuse_objects"], -seen["inuse_bytes"]))]
+
+    def asdict(self) -> dict[str, Any]:
+        """Numbers and the table, as JSON takes them."""
+        rows = [{name: row[name] if name == "name" else int(row[name]) for name in HEAP.names or ()} for row in self.table]
+        return {
+            "events": self.events,
+            "generations": self.generations,
+            "cycles": self.cycles,
+            "start": self.start,
+            "end": self.end,
+            "inuse_objects": len(self._live),
+            "inuse_bytes": int(self._live["size"].sum()),
+            "rows": rows,
+        }
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return ``live``, ``told`` and the types without their names' objects, as npz takes them."""
+        return {
+            "live": self._live,
+            "told": self.told,
+            "type_names": self.types["name"].astype(np.str_),
+            "type_addresses": self.types["address"],
+        }
+
+
+def live(program: Program) -> Rows:
+    """Rows of LIVE of what lives in a program now."""
+    tables = program._tables
+    spans = tables.spans[: tables.n_spans]
+    spans = spans[(spans["spanclass"] >= 0) & (spans["spanclass"] != _MANUAL)]
+    words = np.ascontiguousarray(spans["live"], "<u8")
+    bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
+    place, slot = np.nonzero(bits)
+    owner = spans[place]
+    cells = owner["cells"] + slot
+    rows = np.empty(len(owner), LIVE)
+    rows["address"] = np.uint64(program.heap_base) + (owner["page"] * _PAGE + slot * owner["elem"]).astype(np.uint64)
+    rows["size"], rows["spanclass"] = owner["elem"], owner["spanclass"]
+    births = tables.births[cells].astype(np.int64)
+    inside = births >= program._started
+    rows["time"] = np.where(inside, births * program._unit_ns, -1)
+    headed = (owner["spanclass"] & 1 == 0) & ((owner["spanclass"] <= _LARGE) | (owner["elem"] > _HEADER_FROM))
+    rows["type"] = np.where(inside | headed, tables.types[cells], 0)
+    return np.sort(rows, order="address")
+
+
+def types(names: list[str], sizes: npt.NDArray[np.int64], first: int) -> Rows:
+    """Rows of TYPE; row 0 is none, descriptors lie one behind the other from ``first`` on."""
+    rows = np.zeros(len(names) + 1, TYPE)
+    rows["name"] = ["(untyped)", *names]
+    rows["address"][1:] = first + 64 * np.arange(len(names), dtype=np.uint64)
+    rows["size"][1:] = sizes
+    rows["ptr_bytes"][1:] = sizes // 2
+    return rows
