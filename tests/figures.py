@@ -1,4 +1,4 @@
-"""What a trace looks like from afar: the figures in which simulated and recorded ones must agree. Never here: bounds."""
+"""What a trace looks like from afar: figures in which simulated and recorded ones must agree. Never here: bounds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def figures(source: Any) -> dict[str, Any]:
     share of objects' frees that no proc's thread wrote.
     """
     types = np.zeros(256, np.int64)
-    runs = []
+    runs: list[Any] = []
     held, thread = 0, None
     with gotrace.open(source) as trace:
         for rows in trace.iterate("events", columns=["type", "m", "part"]):

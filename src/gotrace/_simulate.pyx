@@ -17,17 +17,17 @@ from gotrace._generated cimport (
     EV_GO_UNBLOCK, EV_HEAP_ALLOC, EV_HEAP_GOAL, EV_HEAP_OBJECT, EV_HEAP_OBJECT_ALLOC, EV_HEAP_OBJECT_FREE,
     EV_PROCS_CHANGE, EV_PROC_START, EV_PROC_STATUS, EV_PROC_STEAL, EV_PROC_STOP, EV_SPAN, EV_SPAN_ALLOC,
     EV_SPAN_FREE, EV_STW_BEGIN, EV_STW_END, FULL, GO_FREE, GO_RUNNABLE, GO_RUNNING, GO_SYSCALL, GO_WAITING,
-    GROW_CELLS, GROW_PAGES, GROW_SPANS, GROW_STATE, KNOB_BUSY, KNOB_FIRST_PAGE, KNOB_GENERATION_EVENTS,
+    GROW_CELLS, GROW_PAGES, GROW_SPANS, GROW_STATE, KNOB_BUSY, KNOB_CLUSTERED, KNOB_FIRST_PAGE, KNOB_GENERATION_EVENTS,
     KNOB_GENERATION_UNITS, KNOB_GOGC, KNOB_GOROUTINES, KNOB_HEAP_BASE, KNOB_LEAST_HEAP, KNOB_LIVE_BYTES,
     KNOB_LONG_RUN, KNOB_LONG_SHARE, KNOB_MARK_EVENTS, KNOB_N_STACKS, KNOB_OLD_SURVIVE, KNOB_PACE, KNOB_PROCS,
-    KNOB_QUIRKS, KNOB_RELEASE, KNOB_SEED, KNOB_SHORT_RUN, KNOB_THREADS, OK, PROC_IDLE, PROC_RUNNING, PROC_SYSCALL,
+    KNOB_QUIRKS, KNOB_RELEASE, KNOB_SEED, KNOB_SHORT_RUN, OK, PROC_IDLE, PROC_RUNNING, PROC_SYSCALL,
     PROC_SYSCALL_ABANDONED, QUIRK_DROPPED, QUIRK_IMPLICIT_FREE, QUIRK_NEXT_GENERATION, QUIRK_OUTSIDE_PROC,
     QUIRK_SNAPSHOT_INTERLEAVED, QUIRK_TIMES_AHEAD, QUIRK_UNDER_WAY, QUIRK_WRONG_STATUS, READ_CYCLES, READ_EVENTS,
     READ_GEN, READ_LATE, READ_LIVE_BYTES, READ_LIVE_OBJECTS, READ_NOW, READ_N_CELLS, READ_N_GOROUTINES, READ_N_PAGES,
     READ_N_SPANS, READ_N_TYPE_IDS, READ_OUT, READ_STARTED, REASON_CHAN_RECEIVE, REASON_DEDICATED, REASON_GOSCHED,
     REASON_MARK_TERMINATION, REASON_PREEMPTED, REASON_SLEEP, REASON_START_TRACE, REASON_SWEEP_TERMINATION,
-    REASON_WORKER_IDLE, SIM_G, SIM_M, SIM_P, SIM_SPAN, TOLD_ALLOCS, TOLD_ALLOC_BYTES, TOLD_FREES, TOLD_FREE_BYTES,
-    TOLD_START, TOLD_START_BYTES,
+    REASON_WORKER_IDLE, SIM_G, SIM_M, SIM_P, SIM_SPAN, TOLD_ALLOCS, TOLD_FREES,
+    TOLD_START,
 )
 from gotrace._varint cimport lowest, put_uvarint, unlikely
 
@@ -53,7 +53,7 @@ cdef enum:
     LARGE = 1
     SWEEP_TRIES = 100       # spans that one allocation sweeps at most
     SWEEP_BATCH = 10        # spans that the background sweeper takes at once
-    ROOM_OUT = 1 << 20      # what one step needs at most
+    ROOM_OUT = 1 << 20      # what one step needs at most, besides what lies in buffers
     ROOM_SPANS = 64
     ROOM_PAGES = 1 << 13
     ROOM_CELLS = 1 << 12
@@ -130,7 +130,7 @@ cdef class Runtime:
     cdef int cycle, phase
     cdef bint wanted
     cdef int64_t gc_seq, budget, allocated, marked, goal, mark_until, old_bytes, target, least_heap, gogc, mark_events
-    cdef int old_survive, new_share, old_share
+    cdef int old_survive, new_share, old_share, clustered, lost_share
     # The scheduler.
     cdef int procs, n_busy, n_idle, busy_target
     cdef int32_t[256] busy, idle
@@ -160,6 +160,7 @@ cdef class Runtime:
         self.long_share = <int> knobs[KNOB_LONG_SHARE]
         self.mark_events = knobs[KNOB_MARK_EVENTS]
         self.old_survive = <int> knobs[KNOB_OLD_SURVIVE] >> (16 - BITS)
+        self.clustered = <int> knobs[KNOB_CLUSTERED]
         self.release = <int> knobs[KNOB_RELEASE]
         self.quirks = <int> knobs[KNOB_QUIRKS]
         self.n_stacks = <int> knobs[KNOB_N_STACKS]
@@ -204,12 +205,12 @@ cdef class Runtime:
         """Make threads, procs and the first goroutines."""
         cdef int i
         with nogil:
-            for i in range(<int> self._ms.shape[0]):
+            for i in range(<int> self._ms.shape[0] - 1, -1, -1):
                 self.ms[i].g = self.ms[i].p = -1
                 self.ms[i].at = 0
                 self.ms[i].id = -1 if i == LATE else 1000 + 3 * i
                 if i > SYSMON:
-                    self.push_m(&self.parked, i)
+                    self.park(i)
             for i in range(self.procs - 1, -1, -1):
                 self.ps[i].m = -1
                 self.ps[i].state = PROC_IDLE
@@ -272,7 +273,7 @@ cdef class Runtime:
         self.readings[READ_OUT] = 0
 
     def forget_types(self):
-        """The table of this generation's parity was written; return nothing, keep nothing of it."""
+        """The type table of this generation's parity was written: it is empty again."""
         cdef int parity = self.gen & 1
         cdef int32_t i
         for i in range(self._id_order[parity, 0]):
@@ -423,6 +424,12 @@ cdef class Runtime:
             self.ms[q.tail].next = row
         q.tail = row
         q.n += 1
+
+    cdef inline void park(self, int32_t row) noexcept nogil:
+        """A thread has nothing to do; the last one to park is the first to go on."""
+        self.ms[row].next = self.parked.head
+        self.parked.head = row
+        self.parked.n += 1
 
     cdef inline int32_t pop_m(self, Queue *q) noexcept nogil:
         cdef int32_t row = q.head
@@ -674,13 +681,13 @@ cdef class Runtime:
         """Free a span's dead objects in order of address, and the span if none is left; bytes that were freed."""
         cdef SIM_SPAN *s = &self.spans[place]
         cdef uint64_t lost
-        cdef int w, freed = 0
+        cdef int w, freed = 0, fresh = 0 if self.chance(self.lost_share) else self.new_share
         cdef int64_t bytes
         self.hurried = self.quirks & QUIRK_TIMES_AHEAD
         for w in range((s.slots + 63) >> 6):
             if s.live[w] == 0:
                 continue
-            lost = s.live[w] & ~((s.old[w] & self.mask(self.old_share)) | (~s.old[w] & self.mask(self.new_share)))
+            lost = s.live[w] & ~((s.old[w] & self.mask(self.old_share)) | (~s.old[w] & self.mask(fresh)))
             s.live[w] &= ~lost
             s.old[w] = s.live[w]
             while lost:
@@ -981,7 +988,7 @@ cdef class Runtime:
         self.leave_busy(p)
         self.make_idle(p)
         self.ms[row].p = -1
-        self.push_m(&self.parked, row)
+        self.park(row)
 
     cdef void steal_proc(self, int row, int victim) noexcept nogil:
         """Take the proc of a thread that is in a system call."""
@@ -1139,7 +1146,7 @@ cdef class Runtime:
             self.start_goroutine(row, g)
         else:
             self.make_runnable(g)
-            self.push_m(&self.parked, row)
+            self.park(row)
 
     cdef void end_call(self) noexcept nogil:
         """The longest system call loses its proc, or ends."""
@@ -1160,11 +1167,10 @@ cdef class Runtime:
 
     cdef void stop_world(self, int row, int reason) noexcept nogil:
         """All other procs stop: their goroutines are preempted, those in system calls are taken."""
-        cdef int i, n, p
+        cdef int i = 0, _n
         cdef int32_t other
         self.acquire(row)
         self.emit2(row, EV_STW_BEGIN, reason, self.stack())
-        i = 0
         while i < self.n_busy:
             other = self.ps[self.busy[i]].m
             if other == row:
@@ -1174,11 +1180,16 @@ cdef class Runtime:
             if self.ms[other].g >= 0:
                 self.leave(other, EV_GO_STOP, REASON_PREEMPTED)
             self.stop_proc(other)
-        for n in range(self.calls.n):
+        for _n in range(self.calls.n):
             other = self.pop_m(&self.calls)
             if self.ms[other].p >= 0:
                 self.steal_proc(row, other)
             self.push_m(&self.calls, other)
+
+    cdef void start_world(self, int row) noexcept nogil:
+        """Procs are counted anew, then anybody may go on."""
+        self.emit2(row, EV_PROCS_CHANGE, self.procs, self.stack())
+        self.emit0(row, EV_STW_END)
 
     cdef void begin_cycle(self, int row) noexcept nogil:
         """Sweep what is left; then marking begins with the world stopped."""
@@ -1189,7 +1200,7 @@ cdef class Runtime:
         self.gc_seq += 1
         self.emit2(row, EV_GC_BEGIN, self.gc_seq, self.stack())
         self.phase = 1
-        self.emit0(row, EV_STW_END)
+        self.start_world(row)
         self.mark_until = self.n_events + self.mark_events
         if self.gs[self.worker].state == GO_WAITING:
             self.unblock(row, self.worker)
@@ -1207,12 +1218,16 @@ cdef class Runtime:
         self.emit1(row, EV_HEAP_GOAL, self.goal)
         self.flush_cache(row, self.ms[row].p)
         self.release_dead_stacks(row)
-        self.emit0(row, EV_STW_END)
+        self.release_stack_spans(row)
+        self.start_world(row)
         if self.gs[self.sweeper].state == GO_WAITING:
             self.unblock(row, self.sweeper)
 
     cdef void choose_survivors(self) noexcept nogil:
-        """Shares of old and new objects that survive, so that the live heap tends to its size."""
+        """Shares of old and new objects that survive, so that the live heap tends to its size.
+
+        New objects that lie together often die together; where they do not, more of them survive.
+        """
         cdef int64_t old = self.old_bytes * self.old_survive >> BITS
         cdef int64_t fresh = self.live_bytes - self.old_bytes
         cdef int64_t room = self.target - old
@@ -1220,10 +1235,14 @@ cdef class Runtime:
         if room < 0:
             room = 0
             self.old_share = <int> ((self.target << BITS) // (self.old_bytes + 1))
-        self.new_share = 1 << BITS
+        self.new_share, self.lost_share = 1 << BITS, 0
         if room < fresh:
             self.new_share = <int> ((room << BITS) // fresh)
+            self.lost_share = ((1 << BITS) - self.new_share) << (16 - BITS)
+            if self.lost_share > self.clustered:
+                self.lost_share = self.clustered
         self.marked = (self.old_bytes * self.old_share + fresh * self.new_share) >> BITS
+        self.new_share = <int> ((<int64_t> self.new_share << 16) // (65536 - self.lost_share))
         self.goal = self.marked + self.marked * self.gogc // 100
         if self.goal < self.least_heap:
             self.goal = self.least_heap
@@ -1264,6 +1283,20 @@ cdef class Runtime:
                 break
             place = self.gs[place].next
             n += 1
+
+    cdef void release_stack_spans(self, int row) noexcept nogil:
+        """Spans whose stacks all went while the collector marked."""
+        cdef int order, n = 0
+        cdef int32_t place, after
+        for order in range(LEAST_ORDER, LARGE_ORDER):
+            place = self.stack_spans[order]
+            while place >= 0 and n < ROOM_SPANS:
+                after = self.spans[place].next
+                if self.spans[place].taken == 0:
+                    self.unlink_stacks(order, place)
+                    self.span_free(row, place)
+                    n += 1
+                place = after
 
     # --- what a running goroutine does ---------------------------------------------------------------------------
 
@@ -1363,7 +1396,7 @@ cdef class Runtime:
                 self.allocate(row, p)
             if unlikely(self.wanted and self.phase == 0):
                 return
-            if unlikely(self.wish() != OK):
+            if unlikely(self.wish() != OK or self.now > self.horizon):
                 return
 
     cdef void step(self) noexcept nogil:
@@ -1387,7 +1420,7 @@ cdef class Runtime:
 
     cdef int wish(self) noexcept nogil:
         """What the tables lack for another step."""
-        if self._out.shape[0] - self.out_at < ROOM_OUT:
+        if self._out.shape[0] - self.out_at < ROOM_OUT + self._buffers.shape[0]:
             return FULL
         if self._spans.shape[0] - self.n_spans < ROOM_SPANS:
             return GROW_SPANS
@@ -1453,9 +1486,10 @@ cdef class Runtime:
         """The setting counts as it is now. Who joins a session gets neither a stopped world nor a snapshot."""
         cdef int status, i, row
         if self.starter < 0:
-            for i in range(1000):
-                if self.n_busy:
-                    break
+            while self.n_busy == 0:
+                status = self.wish()
+                if status != OK:
+                    return status
                 self.wake()
             self.starter = row = self.ps[self.busy[0]].m
             self.gen += 1
@@ -1489,7 +1523,7 @@ cdef class Runtime:
         self.emit1(row, EV_HEAP_GOAL, self.goal)
         if self.release < 26:
             self.tell_idle(row)
-        self.emit0(row, EV_STW_END)
+        self.start_world(row)
         if allocfree and self.quirks & QUIRK_UNDER_WAY and self.last_span >= 0:
             self.finish_allocation(row)
         self.starter = -1
@@ -1500,7 +1534,9 @@ cdef class Runtime:
         cdef SIM_SPAN *s = &self.spans[self.last_span]
         if s.spanclass != TINY_CLASS and s.live[self.last_slot >> 6] >> (self.last_slot & 63) & 1:
             self.count(s, self.told_type(s, self.last_slot), TOLD_FREES)
-            self.tell_alloc(row, s, self.last_slot, self.types[s.cells + self.last_slot], 8 if self.has_header(s) else 0)
+            self.tell_alloc(
+                row, s, self.last_slot, self.types[s.cells + self.last_slot], 8 if self.has_header(s) else 0
+            )
 
     cdef void tell_idle(self, int row) noexcept nogil:
         cdef int i
@@ -1512,6 +1548,8 @@ cdef class Runtime:
         cdef int i
         cdef SIM_G *g
         if self.status_at == 0:
+            if self.wish() == FULL:
+                return FULL
             for i in range(self.n_busy):
                 self.acquire(self.ps[self.busy[i]].m)
             if self.release >= 26:

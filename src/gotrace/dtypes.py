@@ -562,6 +562,7 @@ class Key(IntEnum):
     TASK = 3
     NAME = 4
 
+
 # --- the simulated runtime ------------------------------------------------------------------------------------
 
 SIM_M = _aligned(
@@ -661,18 +662,18 @@ class Knob(IntEnum):
 
     SEED = 0
     PROCS = 1
-    THREADS = 2
-    GOROUTINES = 3
-    LIVE_BYTES = 4
-    LEAST_HEAP = 5
-    GOGC = 6
-    BUSY = 7
-    SHORT_RUN = 8
-    LONG_RUN = 9
-    LONG_SHARE = 10
-    PACE = 11  # clock units between events, on average
-    MARK_EVENTS = 12
-    OLD_SURVIVE = 13
+    GOROUTINES = 2
+    LIVE_BYTES = 3
+    LEAST_HEAP = 4
+    GOGC = 5
+    BUSY = 6
+    SHORT_RUN = 7
+    LONG_RUN = 8
+    LONG_SHARE = 9
+    PACE = 10  # clock units between events, on average
+    MARK_EVENTS = 11
+    OLD_SURVIVE = 12
+    CLUSTERED = 13
     RELEASE = 14
     QUIRKS = 15
     N_STACKS = 16

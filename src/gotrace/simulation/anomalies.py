@@ -12,7 +12,7 @@ from gotrace.dtypes import Quirk
 
 
 class _Anomaly(NamedTuple):
-    quirk: Quirk
+    quirk: int
     releases: range
     about: str
 

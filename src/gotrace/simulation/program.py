@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from gotrace._simulate import Runtime
 from gotrace.dtypes import SIM_G, SIM_M, SIM_P, SIM_SPAN, Knob, Reading, Reason
@@ -39,10 +41,16 @@ _HEADERS = {22: 22, 23: 23, 24: 23, 25: 25, 26: 26, 27: 26}
 """Header version by minor release of Go."""
 
 _WORDS = {
-    **{Reason.PREEMPTED: "preempted", Reason.GOSCHED: "runtime.Gosched", Reason.CHAN_RECEIVE: "chan receive"},
-    **{Reason.SELECT: "select", Reason.SYNC: "sync", Reason.SLEEP: "sleep"},
-    **{Reason.WORKER_IDLE: "system goroutine wait", Reason.START_TRACE: "start trace"},
-    **{Reason.SWEEP_TERMINATION: "GC sweep termination", Reason.MARK_TERMINATION: "GC mark termination"},
+    Reason.PREEMPTED: "preempted",
+    Reason.GOSCHED: "runtime.Gosched",
+    Reason.CHAN_RECEIVE: "chan receive",
+    Reason.SELECT: "select",
+    Reason.SYNC: "sync",
+    Reason.SLEEP: "sleep",
+    Reason.WORKER_IDLE: "system goroutine wait",
+    Reason.START_TRACE: "start trace",
+    Reason.SWEEP_TERMINATION: "GC sweep termination",
+    Reason.MARK_TERMINATION: "GC mark termination",
     Reason.DEDICATED: "GC (dedicated)",
 }
 _N_STACKS = 64
@@ -58,7 +66,7 @@ _BLOCK_OF_CELLS = 1 << 13
 _PAGES_AHEAD = 1 << 14
 _STACKS_IN_A_SPAN = 16
 _MOST_PROCS = 256
-_MOST_LATE = 1 << 19
+_MOST_LATE = 1 << 18
 _FOREVER = (1 << 62) - 1
 
 
@@ -69,22 +77,22 @@ class _Tables:
         threads = 2 * program.procs + 16
         goroutines = program.shape.goroutines + 64
         pages = program._first_page + 4 * goroutines + _PAGES_AHEAD
-        self.ms = np.zeros(threads, SIM_M)
-        self.ps = np.zeros(program.procs, SIM_P)
-        self.gs = np.zeros(goroutines, SIM_G)
-        self.spans = np.zeros(goroutines // _STACKS_IN_A_SPAN + 256, SIM_SPAN)
+        self.ms: npt.NDArray[Any] = np.zeros(threads, SIM_M)
+        self.ps: npt.NDArray[Any] = np.zeros(program.procs, SIM_P)
+        self.gs: npt.NDArray[Any] = np.zeros(goroutines, SIM_G)
+        self.spans: npt.NDArray[Any] = np.zeros(goroutines // _STACKS_IN_A_SPAN + 256, SIM_SPAN)
         self.pages = np.zeros((3, pages), np.int32)
-        self.borders = np.zeros(pages, np.uint8)
-        self.births = np.zeros(_BLOCK_OF_CELLS, np.uint64)
-        self.types = np.zeros(_BLOCK_OF_CELLS, np.int32)
-        self.buffers = np.zeros(threads * _BUFFER, np.uint8)
-        self.out = np.zeros(_OUT, np.uint8)
+        self.borders: npt.NDArray[Any] = np.zeros(pages, np.uint8)
+        self.births: npt.NDArray[Any] = np.zeros(_BLOCK_OF_CELLS, np.uint64)
+        self.types: npt.NDArray[Any] = np.zeros(_BLOCK_OF_CELLS, np.int32)
+        self.buffers: npt.NDArray[Any] = np.zeros(threads * _BUFFER, np.uint8)
+        self.out: npt.NDArray[Any] = np.zeros(_OUT + threads * _BUFFER, np.uint8)
         self.caches = np.full((program.procs, SPAN_CLASSES), -1, np.int32)
         self.sites = program.shape.sites(np.random.default_rng(program.seed))
-        self.ids = np.zeros((2, len(program.types)), np.int32)
-        self.id_order = np.zeros((2, len(program.types) + 1), np.int32)
-        self.told = np.zeros((len(program.types) + SPAN_CLASSES, 6), np.int64)
-        self.readings = np.zeros(len(Reading), np.int64)
+        self.ids: npt.NDArray[Any] = np.zeros((2, len(program.types)), np.int32)
+        self.id_order: npt.NDArray[Any] = np.zeros((2, len(program.types) + 1), np.int32)
+        self.told: npt.NDArray[Any] = np.zeros((len(program.types) + SPAN_CLASSES, 6), np.int64)
+        self.readings: npt.NDArray[Any] = np.zeros(len(Reading), np.int64)
 
     def arrays(self) -> tuple[Any, ...]:
         """All of them in the order in which the kernel takes them."""
@@ -111,7 +119,7 @@ class _Tables:
         return int(self.readings[Reading.N_SPANS])
 
 
-def _doubled(old: Rows) -> Rows:
+def _doubled(old: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.concatenate((old, np.zeros_like(old)))
 
 
@@ -133,8 +141,8 @@ class Program:
         Of all chance.
     version : str
         The Go release, ``"1.22"`` to ``"1.27"``: header, statuses, tiny objects and the heap's base go by it.
-    procs : int
-        GOMAXPROCS, 1 to 256.
+    procs : int, optional
+        GOMAXPROCS, 1 to 256, instead of the shape's.
     layout : {"current", "original"}
         Batches of the alloc/free experiment as the releases write them, or as the change that introduced it did: no
         kind byte, no info batch.
@@ -165,7 +173,7 @@ class Program:
         *,
         seed: int = 0,
         version: str = "1.26",
-        procs: int = 4,
+        procs: int | None = None,
         layout: Literal["current", "original"] = "current",
         generation: float = 1.0,
         generation_events: int | None = None,
@@ -181,6 +189,7 @@ class Program:
             raise ValueError(f"version={version!r}: {', '.join(names)}")
         if layout not in ("current", "original"):
             raise ValueError(f"layout={layout!r}: current or original")
+        procs = shape.procs if procs is None else procs
         if not 1 <= procs <= _MOST_PROCS:
             raise ValueError(f"procs={procs}: 1 to {_MOST_PROCS}")
         if not 0 <= seed < 1 << 62:
@@ -192,8 +201,14 @@ class Program:
         self.layout = layout
         anomalies = tuple(anomalies)
         self._arguments: dict[str, Any] = {
-            **{"shape": shape, "seed": seed, "version": version, "procs": procs, "layout": layout},
-            **{"generation": generation, "generation_events": generation_events, "anomalies": anomalies},
+            "shape": shape,
+            "seed": seed,
+            "version": version,
+            "procs": procs,
+            "layout": layout,
+            "generation": generation,
+            "generation_events": generation_events,
+            "anomalies": anomalies,
             "type_names": type_names,
         }
         self._log: list[tuple[str, Any]] = []
@@ -213,16 +228,25 @@ class Program:
         self._stack_rows = _stacks(random)
         self._tables = _Tables(self)
         knobs = np.zeros(len(Knob), np.int64)
-        knobs[Knob.SEED], knobs[Knob.PROCS], knobs[Knob.THREADS] = seed, procs, len(self._tables.ms)
+        knobs[Knob.SEED], knobs[Knob.PROCS] = seed, procs
         knobs[Knob.GOROUTINES] = shape.goroutines + 2
-        knobs[Knob.LIVE_BYTES], knobs[Knob.LEAST_HEAP], knobs[Knob.GOGC] = shape.live_bytes, shape.least_heap, shape.gogc
+        knobs[Knob.LIVE_BYTES], knobs[Knob.LEAST_HEAP], knobs[Knob.GOGC] = (
+            shape.live_bytes,
+            shape.least_heap,
+            shape.gogc,
+        )
         knobs[Knob.BUSY] = int(shape.busy * 65536)
         knobs[Knob.SHORT_RUN], knobs[Knob.LONG_RUN] = shape.short_run, shape.long_run
         knobs[Knob.LONG_SHARE] = int(shape.long_share * 65536)
         knobs[Knob.PACE], knobs[Knob.MARK_EVENTS] = shape.pace, shape.mark_events
+        knobs[Knob.CLUSTERED] = int(shape.clustered * 65536)
         knobs[Knob.OLD_SURVIVE] = int(shape.survive * 65536)
         knobs[Knob.RELEASE], knobs[Knob.QUIRKS] = self.release, quirks(anomalies, self.release)
-        knobs[Knob.N_STACKS], knobs[Knob.HEAP_BASE], knobs[Knob.FIRST_PAGE] = _N_STACKS, self.heap_base, self._first_page
+        knobs[Knob.N_STACKS], knobs[Knob.HEAP_BASE], knobs[Knob.FIRST_PAGE] = (
+            _N_STACKS,
+            self.heap_base,
+            self._first_page,
+        )
         knobs[Knob.GENERATION_UNITS] = max(1, min(_FOREVER, int(generation * FREQUENCY)))
         knobs[Knob.GENERATION_EVENTS] = generation_events or _FOREVER
         self._runtime = Runtime(
@@ -354,7 +378,7 @@ class Program:
         self._sessions += 1
         out: Any = _Nowhere() if output is None else output
         if isinstance(output, str | os.PathLike):
-            out = self._files.enter_context(open(output, "wb"))
+            out = self._files.enter_context(Path(output).open("wb"))  # noqa: SIM115 - closed with the session
         self._writer = Writer(_HEADERS[self.release], out)
         self._least = least = self.heap_base - _ARENA * (self._sessions - 1)
         self._traced = allocfree
@@ -446,9 +470,10 @@ def _type_names(n: int) -> list[str]:
 def _stacks(random: np.random.Generator) -> dict[int, list[tuple[int, int, int, int]]]:
     """Stacks by id, frames as (pc, function, file, line); a frame's address says all else."""
     stacks = {}
+    file = int(Reason.OTHERS)
     for number in range(1, _N_STACKS + 1):
         places = random.integers(0, _N_STACKS, int(random.integers(1, _DEEPEST + 1))).tolist()
-        stacks[number] = [(0x480000 + 32 * at, Reason.OTHERS + 1 + at, Reason.OTHERS, 10 + at) for at in places]
+        stacks[number] = [(0x480000 + 32 * at, file + 1 + at, file, 10 + at) for at in places]
     return stacks
 
 

@@ -32,6 +32,8 @@ class Shape:
 
     Attributes
     ----------
+    procs : int
+        GOMAXPROCS, 1 to 256.
     live_bytes : int
         What survives a collection, once there is as much.
     sizes : mapping of (int, bool) to float
@@ -54,6 +56,8 @@ class Shape:
         Clock units (64 ns) from event to event of the whole program, on average.
     survive : float
         Share of objects that survived a collection which survive the next one.
+    clustered : float
+        Share of spans, below 1, whose new objects die together.
     gogc : int
         The heap grows by so many percent of what survived before the next collection begins.
     least_heap : int
@@ -62,13 +66,30 @@ class Shape:
         How many events marking takes.
     """
 
+    procs: int = 4
     live_bytes: int = 4 << 20
     sizes: Mapping[tuple[int, bool], float] = field(
         default_factory=lambda: {
-            **{(8, False): 8, (12, False): 5, (16, False): 12, (32, False): 6, (64, False): 3, (1024, False): 1},
-            **{(8, True): 8, (16, True): 12, (32, True): 10, (48, True): 12, (80, True): 8, (112, True): 6},
-            **{(208, True): 3, (512, True): 1, (640, True): 1, (2048, True): 0.5, (9472, True): 0.05},
-            **{(4096, False): 0.3, (40960, False): 0.05, (100_000, True): 0.01},
+            (8, False): 8,
+            (12, False): 5,
+            (16, False): 12,
+            (32, False): 6,
+            (64, False): 3,
+            (1024, False): 1,
+            (8, True): 8,
+            (16, True): 12,
+            (32, True): 10,
+            (48, True): 12,
+            (80, True): 8,
+            (112, True): 6,
+            (208, True): 3,
+            (512, True): 1,
+            (640, True): 1,
+            (2048, True): 0.5,
+            (9472, True): 0.05,
+            (4096, False): 0.3,
+            (40960, False): 0.05,
+            (100_000, True): 0.01,
         }
     )
     untyped: float = 0.4
@@ -76,8 +97,16 @@ class Shape:
     goroutines: int = 50
     acts: Mapping[str, float] = field(
         default_factory=lambda: {
-            **{"block": 4000, "unblock": 4000, "stop": 3000, "create": 300, "destroy": 300, "syscall": 2000},
-            **{"long_syscall": 200, "switch": 200, "grow_stack": 100, "assist": 500},
+            "block": 4000,
+            "unblock": 4000,
+            "stop": 3000,
+            "create": 300,
+            "destroy": 300,
+            "syscall": 2000,
+            "long_syscall": 200,
+            "switch": 200,
+            "grow_stack": 100,
+            "assist": 500,
         }
     )
     busy: float = 0.75
@@ -86,6 +115,7 @@ class Shape:
     long_share: float = 0.1
     pace: int = 1
     survive: float = 0.95
+    clustered: float = 0.2
     gogc: int = 100
     least_heap: int = 4 << 20
     mark_events: int = 2000
@@ -131,7 +161,159 @@ def _site(length: int, pointers: bool) -> tuple[int, int, int, int]:
     return 2 * sizeclass + (not pointers), 0, length, _SMALL
 
 
+def _halves(both: Mapping[int, tuple[float, float]]) -> dict[tuple[int, bool], float]:
+    """Weights by size: with pointers, without."""
+    return {(size, bool(1 - k)): pair[k] for size, pair in both.items() for k in (0, 1) if pair[k]}
+
+
 SHAPES: dict[str, Shape] = {
     "plain": Shape(),
+    "compiler": Shape(
+        procs=2,
+        live_bytes=75 << 20,
+        sizes=_halves(
+            {
+                8: (77.3, 92.4),
+                16: (139.9, 42.9),
+                24: (64.3, 27.6),
+                32: (50.3, 26.0),
+                48: (167.3, 10.7),
+                64: (76.3, 18.7),
+                80: (49.5, 2.5),
+                96: (40.9, 2.8),
+                112: (15.5, 2.9),
+                128: (24.4, 9.1),
+                144: (10.1, 2.6),
+                160: (16.1, 0),
+                192: (2.9, 0),
+                208: (10.1, 0),
+                256: (3.4, 0),
+                288: (3.7, 0),
+                320: (3.5, 0),
+                352: (4.1, 0),
+                416: (2.2, 0),
+            }
+        ),
+        untyped=0.62,
+        types=795,
+        goroutines=10,
+        acts={
+            "block": 93,
+            "unblock": 92,
+            "stop": 565,
+            "create": 18,
+            "destroy": 17,
+            "syscall": 720,
+            "long_syscall": 5,
+            "grow_stack": 59,
+            "assist": 72,
+        },
+        busy=1.0,
+        short_run=2,
+        long_run=1500,
+        long_share=0.0015,
+        pace=3,
+        clustered=0.4,
+    ),
+    "json": Shape(
+        procs=2,
+        live_bytes=6 << 20,
+        sizes=_halves(
+            {
+                8: (20.1, 428.5),
+                16: (125.8, 88.4),
+                24: (0, 62.0),
+                32: (0, 63.8),
+                48: (0, 28.4),
+                64: (0, 106.1),
+                80: (35.7, 0),
+                384: (0, 36.7),
+                6144: (0, 4.6),
+            }
+        ),
+        untyped=0.64,
+        types=168,
+        goroutines=6,
+        acts={
+            "block": 284,
+            "unblock": 283,
+            "stop": 123673,
+            "create": 18,
+            "destroy": 17,
+            "syscall": 161,
+            "long_syscall": 3,
+            "grow_stack": 51,
+            "assist": 77,
+        },
+        busy=0.5,
+        short_run=2,
+        long_run=1500,
+        long_share=0.035,
+        pace=4,
+        clustered=0.9,
+        survive=0.98,
+    ),
+    "collector": Shape(
+        procs=2,
+        live_bytes=4 << 20,
+        sizes={(8192, False): 1.0, (10240, True): 1.0},
+        types=4,
+        goroutines=6,
+        acts={
+            "block": 13000,
+            "unblock": 13000,
+            "stop": 140000,
+            "create": 7,
+            "destroy": 5,
+            "syscall": 116,
+            "long_syscall": 25,
+            "assist": 420000,
+        },
+        busy=1.0,
+        short_run=1,
+        long_run=2000,
+        long_share=0.004,
+        pace=28,
+        mark_events=200,
+        clustered=0.3,
+    ),
+    "orders": Shape(
+        procs=2,
+        live_bytes=2500 << 10,
+        sizes=_halves(
+            {
+                8: (5.0, 0),
+                16: (5.0, 500.9),
+                32: (153.2, 0),
+                48: (9.4, 0),
+                64: (107.3, 0),
+                128: (71.6, 0),
+                288: (4.6, 0),
+                568: (143.0, 0),
+            }
+        ),
+        untyped=1.0,
+        types=42,
+        goroutines=20,
+        acts={
+            "block": 2149,
+            "unblock": 1938,
+            "stop": 115000,
+            "create": 716,
+            "destroy": 506,
+            "syscall": 211,
+            "grow_stack": 300,
+        },
+        busy=1.0,
+        short_run=2,
+        long_run=200,
+        long_share=0.003,
+        pace=2,
+        gogc=25,
+        clustered=0.98,
+        least_heap=1 << 20,
+        survive=1.0,
+    ),
 }
-"""Programs by name."""
+"""Programs by name. The compiler type-checks packages, ``json`` decodes and encodes, the collector runs almost all the
+time, and its trace has no alloc/free events; orders is the order service of ``examples/heap.trace``."""

@@ -28,7 +28,7 @@ _HEADER_FROM = 512
 _PAGE = 8192
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Truth:
     """The truth beside a simulated trace.
 
@@ -102,7 +102,9 @@ class Truth:
 
     def asdict(self) -> dict[str, Any]:
         """Numbers and the table, as JSON takes them."""
-        rows = [{name: row[name] if name == "name" else int(row[name]) for name in HEAP.names or ()} for row in self.table]
+        rows = [
+            {name: row[name] if name == "name" else int(row[name]) for name in HEAP.names or ()} for row in self.table
+        ]
         return {
             "events": self.events,
             "generations": self.generations,

@@ -1,0 +1,110 @@
+"""The command ``gotrace simulate``. Never here: the runtime that it asks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from gotrace.cli import common
+from gotrace.export import replacing
+from gotrace.simulation import ANOMALIES, SHAPES, Truth, simulate
+
+_SUFFIXES = (".npz", ".json")
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "simulate",
+        help="a trace of a simulated program",
+        description="Write the trace of a simulated Go program, and say what it really did. The same flags write the "
+        "same bytes.",
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="TRACE", help="file to write, - for standard output")
+    parser.add_argument("--shape", choices=list(SHAPES), default="plain", help="what the program does (default plain)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all chance (default 0)")
+    parser.add_argument("--events", type=int, metavar="N", help="events to write (default 100000)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="or the length on the trace's clock")
+    parser.add_argument("--release", default="1.26", metavar="1.NN", help="Go release to be like (default 1.26)")
+    parser.add_argument("--procs", type=int, metavar="N", help="GOMAXPROCS, instead of the shape's")
+    parser.add_argument("--layout", choices=["current", "original"], default="current", help="of alloc/free batches")
+    parser.add_argument(
+        "--anomaly",
+        action="append",
+        choices=list(ANOMALIES),
+        default=[],
+        metavar="NAME",
+        help=f"may be repeated: {', '.join(ANOMALIES)}",
+    )
+    parser.add_argument("--generation", type=float, default=1.0, metavar="S", help="seconds of each (default 1)")
+    parser.add_argument("--warmup", type=int, default=10_000, metavar="N", help="events before (default 10000)")
+    parser.add_argument("--session", type=int, default=1, metavar="N", help="which one of the process (default 1)")
+    parser.add_argument("--joined", action="store_true", help="join a session: no info batch, no snapshot")
+    parser.add_argument("--plain", action="store_true", help="without alloc/free events")
+    parser.add_argument("--truth", metavar="FILE", help="write what happened to an .npz or .json file")
+    parser.add_argument("--json", action="store_true", help="say what happened as JSON")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite files")
+    parser.set_defaults(run=run, usage=parser.error)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the trace; files appear when they are whole."""
+    if args.output == "-" and args.json:
+        args.usage("standard output takes the trace or JSON")
+    if args.truth and not args.truth.endswith(_SUFFIXES):
+        args.usage(f"{args.truth}: the truth is an .npz or a .json file")
+    for path in filter(None, (args.output if args.output != "-" else None, args.truth)):
+        if Path(path).exists() and not args.force:
+            args.usage(f"{path} exists; --force overwrites it")
+    try:
+        with ExitStack() as stack:
+            file = (
+                common.binary_stdout() if args.output == "-" else stack.enter_context(replacing(Path(args.output)))
+            )
+            truth = simulate(
+                file,
+                args.shape,
+                events=args.events,
+                seconds=args.seconds,
+                warmup=args.warmup,
+                session=args.session,
+                joined=args.joined,
+                allocfree=not args.plain,
+                seed=args.seed,
+                version=args.release,
+                procs=args.procs,
+                layout=args.layout,
+                generation=args.generation,
+                anomalies=args.anomaly,
+            )
+            file.flush()
+        if args.truth:
+            _write_truth(truth, Path(args.truth))
+    except ValueError as error:
+        args.usage(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        common.say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        return common.UNREADABLE
+    said = truth.asdict()
+    if args.json:
+        print(json.dumps({"schema": "simulate/1", "trace": args.output, **said}))
+    else:
+        common.say(
+            f"{said['events']} events, {said['generations']} generations, {said['cycles']} collections; "
+            f"{said['inuse_objects']} objects live at the end, {said['inuse_bytes']} bytes"
+        )
+    return common.OK
+
+
+def _write_truth(truth: Truth, path: Path) -> None:
+    with replacing(path) as file:
+        if path.suffix == ".npz":
+            np.savez_compressed(file, **truth.arrays())
+        else:
+            file.write(json.dumps({"schema": "simulate/1", **truth.asdict()}).encode() + b"\n")
