@@ -370,6 +370,7 @@ cdef enum:
     READ_LIVE_BYTES = 11
     READ_LIVE_OBJECTS = 12
     READ_LATE = 13
+    READ_TOLD_EVENTS = 14
 
 cdef enum:
     TOLD_ALLOCS = 0

@@ -24,10 +24,9 @@ from gotrace._generated cimport (
     PROC_SYSCALL_ABANDONED, QUIRK_DROPPED, QUIRK_IMPLICIT_FREE, QUIRK_NEXT_GENERATION, QUIRK_OUTSIDE_PROC,
     QUIRK_SNAPSHOT_INTERLEAVED, QUIRK_TIMES_AHEAD, QUIRK_UNDER_WAY, QUIRK_WRONG_STATUS, READ_CYCLES, READ_EVENTS,
     READ_GEN, READ_LATE, READ_LIVE_BYTES, READ_LIVE_OBJECTS, READ_NOW, READ_N_CELLS, READ_N_GOROUTINES, READ_N_PAGES,
-    READ_N_SPANS, READ_N_TYPE_IDS, READ_OUT, READ_STARTED, REASON_CHAN_RECEIVE, REASON_DEDICATED, REASON_GOSCHED,
-    REASON_MARK_TERMINATION, REASON_PREEMPTED, REASON_SLEEP, REASON_START_TRACE, REASON_SWEEP_TERMINATION,
-    REASON_WORKER_IDLE, SIM_G, SIM_M, SIM_P, SIM_SPAN, TOLD_ALLOCS, TOLD_FREES,
-    TOLD_START,
+    READ_N_SPANS, READ_N_TYPE_IDS, READ_OUT, READ_STARTED, READ_TOLD_EVENTS, REASON_CHAN_RECEIVE, REASON_DEDICATED,
+    REASON_GOSCHED, REASON_MARK_TERMINATION, REASON_PREEMPTED, REASON_SLEEP, REASON_START_TRACE, REASON_SWEEP_TERMINATION,
+    REASON_WORKER_IDLE, SIM_G, SIM_M, SIM_P, SIM_SPAN, TOLD_ALLOCS, TOLD_FREES, TOLD_START,
 )
 from gotrace._varint cimport lowest, put_uvarint, unlikely
 
@@ -110,7 +109,7 @@ cdef class Runtime:
 
     # The clock, events.
     cdef uint64_t seed, now, pace, horizon
-    cdef int64_t n_late
+    cdef int64_t n_late, first_event
     cdef int64_t n_events, gen, out_at, generation_began, generation_start, started, units, per_generation
     cdef bint tracing, allocfree, hurried
     cdef uint64_t least
@@ -1445,6 +1444,7 @@ cdef class Runtime:
         r[READ_N_SPANS], r[READ_N_PAGES], r[READ_N_CELLS] = self.n_spans, self.n_pages, self.n_cells
         r[READ_N_GOROUTINES], r[READ_CYCLES], r[READ_STARTED] = self.n_gs, self.cycle, self.started
         r[READ_LIVE_BYTES], r[READ_LIVE_OBJECTS], r[READ_LATE] = self.live_bytes, self.live_objects, self.n_late
+        r[READ_TOLD_EVENTS] = self.n_events - self.first_event
         r[READ_N_TYPE_IDS] = self._id_order[self.gen & 1, 0]
 
     cdef void tell_span(self, int row, SIM_SPAN *s) noexcept nogil:
@@ -1498,6 +1498,7 @@ cdef class Runtime:
             self.least = least
             self.started = <int64_t> self.now + 1
             self.tracing, self.allocfree = True, allocfree
+            self.first_event = self.n_events
             self.snapshot_at = 0
             memset(self.told, 0, self._told.shape[0] * 6 * sizeof(int64_t))
             self.generation_start, self.generation_began = <int64_t> self.now, self.n_events

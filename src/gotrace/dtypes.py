@@ -700,6 +700,7 @@ class Reading(IntEnum):
     LIVE_BYTES = 11
     LIVE_OBJECTS = 12
     LATE = 13  # rows of what was freed after the time that is asked for
+    TOLD_EVENTS = 14  # in this session
 
 
 class Told(IntEnum):

