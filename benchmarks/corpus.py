@@ -1,4 +1,5 @@
-"""Makes large traces with Go itself, to time gotrace on: GODEBUG, commands and programs that give each of them.
+"""Makes large traces, to time gotrace on, with Go itself: GODEBUG, commands and programs that give each of them; and a
+simulated one.
 
 What they hold depends on the machine, so compare times on the same files only. Never here: timing, or an input
 that a test needs.
@@ -65,8 +66,15 @@ PLANS: dict[str, tuple[str, Callable[[Path, Path], Run]]] = {
 }
 
 
+NAMES = (*PLANS, "simulated")
+SIMULATED = 50_000_000  # events of the input that needs no Go
+
+
 def make(name: str, target: Path) -> None:
     """Make an input that Go's own reader takes; nothing stands at the target before."""
+    if name == "simulated":
+        gotrace.simulate(target, "compiler", events=SIMULATED, anomalies=["frees outside a proc"])
+        return
     goroot = reference.toolchain()
     if goroot is None:
         raise SystemExit("the reference is missing: pip install '.[test]'")
@@ -93,14 +101,14 @@ def refusal(trace: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"inputs to make: {', '.join(PLANS)} (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"inputs to make: {', '.join(NAMES)} (default: all)")
     parser.add_argument("-o", "--output", type=Path, default=reference.CACHE / "corpus", metavar="FOLDER")
     args = parser.parse_args()
     for name in args.names:
-        if name not in PLANS:
-            parser.error(f"no input {name!r}; there are {', '.join(PLANS)}")
+        if name not in NAMES:
+            parser.error(f"no input {name!r}; there are {', '.join(NAMES)}")
     args.output.mkdir(parents=True, exist_ok=True)
-    for name in args.names or PLANS:
+    for name in args.names or NAMES:
         target = args.output.resolve() / f"{name}.trace"
         if not target.exists():
             make(name, target)

@@ -38,6 +38,20 @@ def test_order_python() -> None:
     assert run.stdout.endswith("events, lost: nothing\n")
 
 
+def test_simulate_python() -> None:
+    said = []
+    for block in re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "simulate.md").read_text(), re.DOTALL):
+        run = subprocess.run([sys.executable, "-c", block], cwd=PROJECT, capture_output=True, text=True, check=True)
+        said.append(run.stdout)
+    assert said[0].startswith("True\n")
+    assert said[1] == "True [1]\nFalse [2]\n"
+
+
+def test_every_simulated_anomaly_is_explained() -> None:
+    text = (PROJECT / "docs" / "simulate.md").read_text()
+    assert all(f"| `{name}` |" in text for name in gotrace.simulation.ANOMALIES)
+
+
 def test_readme_first_screen() -> None:
     block = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)[0]
     command = shlex.split(block[0].split("&& gotrace ")[1])

@@ -62,9 +62,7 @@ def run(args: argparse.Namespace) -> int:
             args.usage(f"{path} exists; --force overwrites it")
     try:
         with ExitStack() as stack:
-            file = (
-                common.binary_stdout() if args.output == "-" else stack.enter_context(replacing(Path(args.output)))
-            )
+            file = common.binary_stdout() if args.output == "-" else stack.enter_context(replacing(Path(args.output)))
             truth = simulate(
                 file,
                 args.shape,
