@@ -38,6 +38,11 @@ def idle_proc(parsed: bytes, error: str) -> bool:
     return "inconsistent status for proc" in error
 
 
+def sampled(parsed: bytes, error: str) -> bool:
+    """Go's reader takes it, and it has CPU samples enough for statistics."""
+    return not error and parsed.count(b" StackSample ") >= 180
+
+
 PLANS: tuple[tuple[str, int, int, str, Callable[[bytes, str], bool]], ...] = (
     # name, first and last minor release, what GODEBUG holds, which traces will do
     ("sched-go1.{}", 22, 27, "", accepted),
@@ -51,6 +56,7 @@ PLANS: tuple[tuple[str, int, int, str, Callable[[bytes, str], bool]], ...] = (
     ("frees-idle-proc-go1.{}-allocfree", 26, 26, SHORT_GENERATIONS, idle_proc),
     ("session-go1.{}-allocfree", 23, 27, ALLOC_FREE, accepted),
     ("joined-go1.{}-allocfree", 25, 27, ALLOC_FREE, accepted),
+    ("sites-go1.{}-allocfree", 27, 27, ALLOC_FREE, sampled),
 )
 LARGEST = 110_000
 TRIES = 100

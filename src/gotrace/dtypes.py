@@ -116,6 +116,15 @@ SAMPLE = _aligned(
     ("p", "i4"),  # proc; -1 none
     ("generation", "u4"),  # low 32 bits of its number
 )
+SITE = _aligned(
+    ("type", "i4"),  # row of types
+    ("stack", "i4"),  # row of stacks; 0 where no sample tells
+    ("samples", "i8"),
+    ("objects", "i8"),  # share of the type's objects, estimated; exact without a sample
+    ("bytes", "i8"),
+    ("objects_error", "f8"),  # one standard error of objects; 0 without a sample
+    ("bytes_error", "f8"),
+)
 EVENT = _aligned(
     ("time", "i8"),  # ns, strictly rising
     ("offset", "i8"),  # byte in the file; -1 Sync
