@@ -1,6 +1,7 @@
 """Go execution traces (Go 1.22 and later) as numpy structured arrays. The public names; never logic."""
 
 from gotrace import raw, simulation, varint
+from gotrace.analysis.sites import Sites, sites
 from gotrace.clock import Clock
 from gotrace.dtypes import (
     ALLOC,
@@ -15,6 +16,7 @@ from gotrace.dtypes import (
     RANGE,
     REGION,
     SAMPLE,
+    SITE,
     STACK,
     STRING,
     TASK,
@@ -61,6 +63,7 @@ __all__ = [
     "RANGE",
     "REGION",
     "SAMPLE",
+    "SITE",
     "STACK",
     "STRING",
     "TASK",
@@ -85,6 +88,7 @@ __all__ = [
     "OrderingError",
     "ProcState",
     "Resource",
+    "Sites",
     "State",
     "Table",
     "TableError",
@@ -98,5 +102,6 @@ __all__ = [
     "register",
     "simulate",
     "simulation",
+    "sites",
     "varint",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import reference
 
 import gotrace
 
@@ -52,6 +54,25 @@ def test_every_simulated_anomaly_is_explained() -> None:
     assert all(f"| `{name}` |" in text for name in gotrace.simulation.ANOMALIES)
 
 
+def test_sites(tmp_path: Path) -> None:
+    """The Python block and each command of sites.md say what is printed there."""
+    (tmp_path / "app.trace").write_bytes(reference.load(reference.DATA / "sites-go1.27-allocfree.trace.gz"))
+    env = {**os.environ, "PYTHONPATH": str(Path(gotrace.__file__).parent.parent)}
+    text = (PROJECT / "docs" / "sites.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (printed,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+        return done.stdout + done.stderr
+
+    assert run("-c", block) == printed
+    (shown,) = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    for command, want in re.findall(r"\$ gotrace (.*?)\n((?:[^$].*\n)*)", shown):
+        assert run("-m", "gotrace", *shlex.split(command)) == want, command
+
+
 def test_readme_first_screen() -> None:
     block = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)[0]
     command = shlex.split(block[0].split("&& gotrace ")[1])
@@ -60,7 +81,7 @@ def test_readme_first_screen() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ALLOC", "EXPERIMENTAL", "GENERATION", "TYPE", "HEAP", "STRING", "STACK", "FRAME", "SAMPLE"]
+    "name", ["ALLOC", "EXPERIMENTAL", "GENERATION", "TYPE", "HEAP", "STRING", "STACK", "FRAME", "SAMPLE", "SITE"]
 )
 def test_surface_names_every_field(name: str) -> None:
     text = (PROJECT / "docs" / "surface.md").read_text()

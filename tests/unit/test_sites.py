@@ -17,6 +17,7 @@ from gotrace.raw import Writer, allocfree_info, allocfree_types, event
 
 FIXTURE = reference.DATA / "sites-go1.27-allocfree.trace.gz"
 TICK = 64  # ns
+UNEQUAL = 0.2  # of the truth: what one allocation costs is not the same at all sites
 FUNCTIONS = ["runtime.memclr", "runtime.mallocgc", "runtime.newobject", "main.a", "main.b", "main.main"]
 STACKS = {1: [1, 2, 3, 4, 6], 2: [2, 3, 5, 6], 3: [4, 6], 4: [2, 3]}
 """Stacks by id, functions counted from 1: a allocates, b allocates, a does not, nobody is left to name."""
@@ -195,6 +196,19 @@ def test_shares_and_errors() -> None:
     np.testing.assert_allclose(found.table["bytes_error"], 16 * deviation)
 
 
+def test_sites_over_all_types() -> None:
+    events = [*START, new(0, 1, dt=100), new(2, 2, dt=100), new(4, 2, dt=100)]  # at 203, 303, 403
+    found = of(made(list(rows((150, 1), (250, 1), (350, 2))), events))
+    whole = found.by_site()
+    assert [(found.label(int(row["stack"])), int(row["samples"]), int(row["objects"])) for row in whole] == [
+        ("main.a (runtime.memclr:4)", 2, 2),
+        ("main.b (runtime.memclr:5)", 1, 1),
+    ]
+    assert set(whole["type"]) == {-1}
+    of_a = found.table[found.table["stack"] == whole["stack"][0]]
+    np.testing.assert_allclose(whole["bytes_error"][0] ** 2, (of_a["bytes_error"] ** 2).sum())
+
+
 def test_without_samples_all_is_exact() -> None:
     found = of(made([], [*START, new(0, 1), new(2, 2), new(4, 2)]))
     assert cells(found) == {("main.T", ""): (0, 1, 16), ("main.U", ""): (0, 2, 32)}
@@ -243,7 +257,7 @@ def check_known(found: Sites, truth: dict[str, int], *, least: int) -> None:
             right += int(row["samples"])
             samples[site] = int(row["samples"])
             if name == "main.Shared":
-                assert abs(row["objects"] - truth[site]) < 4 * row["objects_error"], (site, row)
+                assert abs(row["objects"] - truth[site]) < 4 * row["objects_error"] + UNEQUAL * truth[site], (site, row)
         else:
             wrong += int(row["samples"])
     for name, of_type in true.items():
@@ -254,7 +268,7 @@ def check_known(found: Sites, truth: dict[str, int], *, least: int) -> None:
     assert wrong <= max(3, 0.03 * right), (wrong, right)
     n = sum(samples[site] for site in shared)
     for site, share in zip(shared, (0.6, 0.3, 0.1), strict=True):
-        assert abs(samples[site] - n * share) < 4 * np.sqrt(n * share * (1 - share)), samples
+        assert abs(samples[site] - n * share) < 4 * np.sqrt(n * share * (1 - share)) + UNEQUAL * n * share, samples
     assert found.samples >= found.allocating == found.unclear + found.matched + found.unmatched
 
 

@@ -80,6 +80,14 @@ class Sites:
         """Samples in the allocator whose allocation was not found."""
         return self.allocating - self.unclear - self.matched
 
+    def by_site(self) -> Rows:
+        """Rows of SITE added up over all types, whose row is -1 here; most bytes first."""
+        parts = self.table.copy()
+        parts["type"] = -1
+        for name in ("objects_error", "bytes_error"):
+            parts[name] **= 2
+        return _merged(parts)
+
     def label(self, stack: int) -> str:
         """Name the site of a stack of the table: ``"main.load (load.go:12)"``."""
         if not self.stacks[stack]:
@@ -291,7 +299,7 @@ def _spread(matches: Rows, counts: Rows) -> Rows:
 
 
 def _merged(parts: Rows) -> Rows:
-    """Add up the size classes of each type and stack."""
+    """Add up rows of equal type and stack; their errors are variances before."""
     keys, of = np.unique(parts[["type", "stack"]], return_inverse=True)
     table = np.zeros(len(keys), SITE)
     for name in ("type", "stack"):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from typing import cast
 
 import gotrace
+from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
 from gotrace.errors import TraceError
-from gotrace.export import FORMATS, replacing
+from gotrace.export import FORMATS, PROFILES, format_of, replacing, suffix_of
+from gotrace.export.profile import profile_of
 from gotrace.reader import DTYPES
 from gotrace.trace import narrow, parse_size
 
@@ -20,16 +23,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command."""
     parser = commands.add_parser(
         "export",
-        help="tables as files",
+        help="tables and profiles as files",
         description="Write tables of traces to files, row by row as gotrace reads them, in one pass and little memory. "
         "OUT is a file for one table of one trace, else a folder of files STEM.TABLE.FORMAT, STEM being the trace's "
-        "name without its suffix. A file appears when it is whole; of a damaged trace, it holds all rows before the "
-        "fault.",
+        "name without its suffix. The formats pprof, collapsed and speedscope hold no table but a profile: who "
+        "allocated what, inferred from the CPU samples of the trace, or the heap by type if it has none; such files "
+        "are named STEM and a suffix. A file appears when it is whole; of a damaged trace, it holds all rows before "
+        "the fault.",
         epilog=f"tables: {', '.join(DTYPES)}",
     )
     common.add_traces(parser, many=True)
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="file or folder to write, - for csv on standard output"
+        "-o", "--output", required=True, metavar="OUT", help="file or folder to write, - for standard output"
     )
     parser.add_argument(
         "--table", action="append", choices=DTYPES, metavar="NAME", help="table, may be repeated (default: allocs)"
@@ -37,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--columns", type=lambda text: text.split(","), metavar="A,B,...", help="columns, in this order (default: all)"
     )
-    parser.add_argument("--format", choices=FORMATS, help="default: OUT's suffix; folders need it")
+    parser.add_argument("--format", choices=(*FORMATS, *PROFILES), help="default: OUT's suffix; folders need it")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite files")
     common.add_quiet(parser)
     common.add_salvage(parser)
@@ -67,20 +72,23 @@ def _plan_files(args: argparse.Namespace, tables: list[str]) -> tuple[str, list[
     out = Path(args.output)
     one = len(args.traces) == len(tables) == 1
     if args.output == "-":
-        if not one or args.format not in (None, "csv"):
-            args.usage("-o - takes one table of one trace, as csv")
-        return "csv", [{}]
+        if not one or args.format not in (None, "csv", *PROFILES):
+            args.usage("-o - takes one table of one trace, as csv, or one profile")
+        return args.format or "csv", [{}]
     one = one and not out.is_dir() and not args.output.endswith("/")
-    format = args.format or (out.suffix[1:] if one else "")
-    if format not in FORMATS:
-        args.usage(f"which format? Say --format {' or '.join(FORMATS)}" + (", or give OUT that suffix" if one else ""))
+    format = args.format or (format_of(out.name) if one else "")
+    if not format:
+        known = ", ".join((*FORMATS, *PROFILES))
+        args.usage(f"which format? Say --format, one of {known}" + (", or give OUT such a suffix" if one else ""))
     if one:
         files = [{tables[0]: out}]
         if not out.parent.is_dir():
             args.usage(f"no folder {out.parent} to write to")
     else:
         stems = ["stdin" if trace == "-" else Path(trace).stem for trace in args.traces]
-        files = [{table: out / f"{stem}.{table}.{format}" for table in tables} for stem in stems]
+        end = suffix_of(format)
+        middle = {table: "" if format in PROFILES else f".{table}" for table in tables}
+        files = [{table: out / f"{stem}{middle[table]}{end}" for table in tables} for stem in stems]
         if out.exists() and not out.is_dir():
             args.usage(f"{out} is a file, but several need a folder")
         if len(set(stems)) < len(stems):
@@ -102,10 +110,42 @@ def _check_text(args: argparse.Namespace, keep: dict[str, list[str]]) -> None:
             args.usage(f"npy holds no text, and table {table} has some: say --format csv{rest}")
 
 
+def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, Path]]) -> int:
+    """Write the profile of each trace."""
+    if args.table or args.columns:
+        args.usage(f"{format} holds a profile, no table: --table and --columns say nothing")
+    codes: list[int] = []
+    for path, targets in zip(args.traces, files, strict=True):
+        with (
+            common.exit_code(codes),
+            gotrace.open(path, errors=args.errors) as trace,
+            common.progress(path, quiet=args.quiet) as progress,
+        ):
+            error: TraceError | None = None
+            try:
+                found = sites(trace, progress)
+            except TraceError as fault:
+                error, found = fault, cast(Sites, fault.partial)
+            profile = profile_of(found)
+            for target in targets.values():
+                target.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(*targets.values()) if targets else nullcontext(common.binary_stdout()) as out:
+                PROFILES[format](profile, out)
+            if not args.quiet:
+                for line in (*trace.warnings, profile.title, *profile.comments):
+                    common.say(line)
+            common.tell_losses(trace, codes)
+            if error is not None:
+                raise error
+    return common.worst(codes)
+
+
 def run(args: argparse.Namespace) -> int:
     """Write the tables of each trace."""
     keep = _plan_columns(args)
     format, files = _plan_files(args, list(keep))
+    if format in PROFILES:
+        return _run_profiles(args, format, files)
     if format == "npy":
         _check_text(args, keep)
     codes: list[int] = []

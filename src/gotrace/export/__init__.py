@@ -1,6 +1,7 @@
-"""Rows of a table written to a file, one format a file. Never here: decoding.
+"""Tables and profiles written to files, one format a file. Never here: decoding.
 
-A writer takes rows as they come, and never holds more than it is given.
+A writer of tables takes rows as they come, and never holds more than it is given. Profiles are small and written at
+once.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 
+from gotrace.export.collapsed import write_collapsed
 from gotrace.export.csv import CsvWriter
 from gotrace.export.npy import NpyWriter
+from gotrace.export.pprof import write_pprof
+from gotrace.export.profile import ProfileWriter
+from gotrace.export.speedscope import write_speedscope
 from gotrace.slabs import Rows
 
 
@@ -36,6 +41,29 @@ class _Format(Protocol):
 
 
 FORMATS: dict[str, _Format] = {"npy": NpyWriter, "csv": CsvWriter}
+PROFILES: dict[str, ProfileWriter] = {
+    "pprof": write_pprof,
+    "collapsed": write_collapsed,
+    "speedscope": write_speedscope,
+}
+SUFFIXES = {
+    **{f".{name}": name for name in FORMATS},
+    ".pb.gz": "pprof",
+    ".collapsed": "collapsed",
+    ".folded": "collapsed",
+    ".speedscope.json": "speedscope",
+}
+"""Format by the end of a file's name; the first one of a format is what files in folders get."""
+
+
+def format_of(name: str) -> str:
+    """Format of a file by its name, empty if that says nothing."""
+    return next((format for suffix, format in SUFFIXES.items() if name.endswith(suffix)), "")
+
+
+def suffix_of(format: str) -> str:
+    """End of a file's name for a format."""
+    return next(suffix for suffix, of in SUFFIXES.items() if of == format)
 
 
 @contextmanager

@@ -1,0 +1,22 @@
+"""The format ``.collapsed`` or ``.folded``: a line for each stack, for flame graphs. Never here: other formats."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from gotrace.export.profile import Profile
+
+_NOT_IN_NAMES = str.maketrans({";": ",", "\n": " ", "\r": " "})
+
+
+def write_collapsed(profile: Profile, out: BinaryIO) -> None:
+    """Write root, frames and type, separated by semicolons, and the value of the last measure.
+
+    The format has no place for remarks, so the root frame says what the profile is.
+    """
+    lines: dict[str, int] = {}
+    for stack, values in zip(profile.with_types(), profile.values.tolist(), strict=True):
+        names = [profile.title, *(place.function for place in reversed(stack))]
+        line = ";".join(name.translate(_NOT_IN_NAMES) for name in names)
+        lines[line] = lines.get(line, 0) + values[-1]
+    out.writelines(f"{line} {value}\n".encode() for line, value in lines.items() if value > 0)

@@ -1,0 +1,47 @@
+"""The format ``.speedscope.json``, for https://www.speedscope.app. Never here: other formats."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, BinaryIO
+
+from gotrace.export.profile import Place, Profile
+
+_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
+
+
+def write_speedscope(profile: Profile, out: BinaryIO) -> None:
+    """Write a profile for each measure, the last one shown first; leaves are the types of objects."""
+    frames: dict[Place, int] = {}
+    stacks = [[frames.setdefault(place, len(frames)) for place in reversed(stack)] for stack in profile.with_types()]
+    profiles = []
+    for i, (measure, unit) in enumerate(profile.measures):
+        weights = profile.values[:, i].tolist()
+        some = [row for row, weight in enumerate(weights) if weight > 0]
+        profiles.append(
+            {
+                "type": "sampled",
+                "name": f"{measure}: {profile.title}",
+                "unit": "bytes" if unit == "bytes" else "none",
+                "startValue": 0,
+                "endValue": sum(weights[row] for row in some),
+                "samples": [stacks[row] for row in some],
+                "weights": [weights[row] for row in some],
+            }
+        )
+    whole = {
+        "$schema": _SCHEMA,
+        "exporter": "gotrace",
+        "name": " ".join((profile.title + ".", *profile.comments)),
+        "activeProfileIndex": len(profiles) - 1,
+        "shared": {"frames": [_frame(place) for place in frames]},
+        "profiles": profiles,
+    }
+    out.write(json.dumps(whole, separators=(",", ":")).encode())
+
+
+def _frame(place: Place) -> dict[str, Any]:
+    frame: dict[str, Any] = {"name": place.function}
+    if place.file:
+        frame |= {"file": place.file, "line": place.line}
+    return frame
