@@ -26,7 +26,8 @@ def match(const ALLOC[::1] rows, uint64_t[::1] keys, int32_t[::1] vals, int bits
     """
     cdef Py_ssize_t i, n = 0
     cdef int64_t m = 0
-    cdef int64_t at, *thread = NULL
+    cdef int64_t at
+    cdef int64_t *thread = NULL
     cdef int32_t row = 0
     cdef bint begun = False
     cdef IdMap index

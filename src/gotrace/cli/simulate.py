@@ -6,6 +6,7 @@ import argparse
 import json
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -103,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
 def _write_truth(truth: Truth, path: Path) -> None:
     with replacing(path) as file:
         if path.suffix == ".npz":
-            np.savez_compressed(file, **truth.arrays())
+            arrays: dict[str, Any] = {**truth.arrays()}
+            np.savez_compressed(file, **arrays)
         else:
             file.write(json.dumps({"schema": "simulate/1", **truth.asdict()}).encode() + b"\n")
