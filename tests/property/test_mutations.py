@@ -40,7 +40,7 @@ def read_all(data: bytes) -> tuple[list[str], gotrace.TraceError | None]:
 def survive(data: bytes) -> None:
     """Every way to read it ends well or with a TraceError."""
     read_all(data)
-    for read in (lambda t: t.heap(), lambda t: list(t.generations), lambda t: b"".join(t._wire())):
+    for read in (lambda t: t.heap(), lambda t: list(t.generations), lambda t: b"".join(t._wire()), gotrace.sites):
         try:
             with gotrace.open(data) as trace:
                 read(trace)

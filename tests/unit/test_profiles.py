@@ -164,15 +164,10 @@ def test_speedscope(with_samples: bool, sampled: Path, tmp_path: Path) -> None:
 
 
 def test_odd_names() -> None:
-    """Separators, lines and bytes that are no UTF-8 break no format."""
-    profile = Profile(
-        *(
-            "odd; title",
-            [("alloc_space", "bytes")],
-            [[Place("a;b\nc", "/x", 1)], [Place("a;b\nc", "/x", 2)], [Place("z")]],
-        ),
-        *(["struct { a; b }", "struct { a; b }", ""], np.array([[5], [6], [-3]]), []),
-    )
+    """Separators and ends of lines break no format."""
+    stacks = [[Place("a;b\nc", "/x", 1)], [Place("a;b\nc", "/x", 2)], [Place("z")]]
+    types = ["struct { a; b }", "struct { a; b }", ""]
+    profile = Profile("odd; title", [("alloc_space", "bytes")], stacks, types, np.array([[5], [6], [-3]]), [])
     outs = {name: io.BytesIO() for name in PROFILES}
     for name, write in PROFILES.items():
         write(profile, outs[name])

@@ -237,6 +237,44 @@ def test_damage_leaves_what_was_before() -> None:
     assert cells(caught.value.partial) == {("main.T", "main.a"): (1, 1, 16)}
 
 
+def test_damage_anywhere_keeps_the_sums() -> None:
+    data = reference.load(FIXTURE)
+    for cut in range(40_000, len(data), 20_000):
+        with gotrace.open(data[:cut]) as trace, pytest.raises(gotrace.TraceError) as caught:
+            sites(trace)
+        found = caught.value.partial
+        assert isinstance(found, Sites)
+        assert found.table["samples"].sum() == found.matched
+        for unit in ("objects", "bytes"):
+            assert found.table[unit].sum() == found.counts[f"alloc_{unit}"].sum()
+
+
+def test_matches_by_brute_force() -> None:
+    """For each sample, a look at every event of its thread."""
+    with gotrace.open(reference.load(FIXTURE)) as trace:
+        found = sites(trace)
+        samples = [row for row in trace.samples.to_numpy() if caller(trace.stack(int(row["stack"])))[1]]
+        events = trace.objects.to_numpy()
+        want: dict[tuple[str, str], int] = {}
+        for sample in samples:
+            of_thread = events[events["m"] == sample["m"]]
+            after = of_thread[of_thread["time"] > sample["time"]]
+            before = of_thread[of_thread["time"] <= sample["time"]]
+            new = after[after["op"] == gotrace.Op.ALLOC]
+            if not len(new) or new[0]["g"] != sample["g"] or new[0]["time"] - sample["time"] > WITHIN:
+                continue
+            if len(before) and after[0]["time"] - before[-1]["time"] <= SIGNAL:
+                continue
+            site = caller(trace.stack(int(sample["stack"])))[2][0].function
+            key = (found.names[new[0]["type"]], site)
+            want[key] = want.get(key, 0) + 1
+    got: dict[tuple[str, str], int] = {}
+    for row in found.table[found.table["samples"] > 0]:
+        key = (found.names[row["type"]], found.stacks[int(row["stack"])][0].function)
+        got[key] = got.get(key, 0) + int(row["samples"])
+    assert got == want
+
+
 def test_known_program() -> None:
     """Every type's objects add up exactly, samples fall on its true site, and the shares of three sites are 6:3:1."""
     truth = json.loads(FIXTURE.with_name("sites-go1.27-allocfree.json").read_text())
