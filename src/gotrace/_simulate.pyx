@@ -1,3 +1,4 @@
+# cython: nonecheck=False
 """A runtime like Go's, told as Go's tracer tells it: events go to threads' buffers, full buffers become batches.
 
 Mechanism by mechanism: the clock and threads' buffers; pages; spans; slots; sweeping; the allocator; stacks; statuses;
