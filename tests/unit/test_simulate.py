@@ -225,6 +225,7 @@ def test_spans_are_as_long_as_recorded_ones() -> None:
         {"events": -1},
         {"shape": Shape(acts={"sing": 1})},
         {"shape": Shape(acts={"block": 2e6})},
+        {"shape": Shape(acts={"block": -1})},
         {"shape": Shape(sizes={(0, True): 1})},
     ],
     ids=str,
@@ -232,6 +233,31 @@ def test_spans_are_as_long_as_recorded_ones() -> None:
 def test_wrong_arguments(arguments: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"."):
         made(**arguments)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"pace": 0},
+        {"types": 0},
+        {"clustered": 1.0},
+        {"busy": 1.5},
+        {"live_bytes": -1},
+        {"sizes": {}},
+        {"gogc": 1 << 60},
+    ],
+    ids=str,
+)
+def test_wrong_shapes(numbers: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        dataclasses.replace(SMALL, **numbers)  # type: ignore[arg-type]
+
+
+def test_a_file_that_takes_no_more_is_closed(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with pytest.raises(OSError, match="space"):
+        simulate("/dev/full", SMALL, events=3_000_000)
 
 
 def test_sessions_come_one_after_the_other() -> None:

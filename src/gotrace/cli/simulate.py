@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
 def _write_truth(truth: Truth, path: Path) -> None:
     with replacing(path) as file:
         if path.suffix == ".npz":
-            arrays: dict[str, Any] = {**truth.arrays()}
+            arrays: dict[str, Any] = truth.arrays()
             np.savez_compressed(file, **arrays)
         else:
             file.write(json.dumps({"schema": "simulate/1", **truth.asdict()}).encode() + b"\n")

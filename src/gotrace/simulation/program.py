@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -257,6 +258,15 @@ class Program:
         self._writer: Writer | None = None
         self._files = ExitStack()
         self._until = _FOREVER
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file that a session writes to; the trace in it ends there."""
+        self._files.close()
 
     # --- what a user does ----------------------------------------------------------------------------------------
 
@@ -535,6 +545,7 @@ def simulate(
         process.run(warmup)
         process.stop()
         process.run(warmup)
-    process.start(output, joined=joined)
-    process.run(100_000 if events is None and seconds is None else events, seconds=seconds)
-    return process.stop()
+    with process:
+        process.start(output, joined=joined)
+        process.run(100_000 if events is None and seconds is None else events, seconds=seconds)
+        return process.stop()

@@ -19,6 +19,12 @@ SITES = 4096
 
 ACT_SCALE = 1 << 20
 
+_LEAST = {
+    **dict.fromkeys(("live_bytes", "least_heap", "gogc", "mark_events"), 0),
+    **dict.fromkeys(("procs", "types", "goroutines", "short_run", "long_run", "pace"), 1),
+}
+_MOST = 1 << 40
+
 _SMALL, _LARGE, _TINY = range(3)
 _TINY_BYTES = 16
 _TINY_CLASS = 5  # of spans: 16 bytes without pointers
@@ -64,6 +70,11 @@ class Shape:
         Bytes at which the first collection begins; later ones not below it.
     mark_events : int
         How many events marking takes.
+
+    Raises
+    ------
+    ValueError
+        A number out of its range.
     """
 
     procs: int = 4
@@ -119,6 +130,17 @@ class Shape:
     gogc: int = 100
     least_heap: int = 4 << 20
     mark_events: int = 2000
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of its range."""
+        for name, least in _LEAST.items():
+            if not least <= getattr(self, name) < _MOST:
+                raise ValueError(f"{name}={getattr(self, name)}: at least {least}")
+        for name in ("untyped", "busy", "long_share", "survive", "clustered"):
+            if not 0 <= getattr(self, name) <= 1 or (name == "clustered" and self.clustered == 1):
+                raise ValueError(f"{name}={getattr(self, name)}: a share")
+        if not self.sizes or min(self.sizes.values()) < 0 or sum(self.sizes.values()) <= 0:
+            raise ValueError("sizes need weights")
 
     def act_ends(self) -> npt.NDArray[np.int32]:
         """Ends of each act's part of 2**20, for the kernel."""

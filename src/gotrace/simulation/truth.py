@@ -134,17 +134,18 @@ def live(program: Program) -> Rows:
     words = np.ascontiguousarray(spans["live"], "<u8")
     bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
     place, slot = np.nonzero(bits)
-    owner = spans[place]
-    cells = owner["cells"] + slot
-    rows = np.empty(len(owner), LIVE)
-    rows["address"] = np.uint64(program.heap_base) + (owner["page"] * _PAGE + slot * owner["elem"]).astype(np.uint64)
-    rows["size"], rows["spanclass"] = owner["elem"], owner["spanclass"]
+    del bits
+    elem, spanclass = spans["elem"][place], spans["spanclass"][place]
+    cells = spans["cells"][place] + slot
+    rows = np.empty(len(place), LIVE)
+    rows["address"] = np.uint64(program.heap_base) + (spans["page"][place] * _PAGE + slot * elem).astype(np.uint64)
+    rows["size"], rows["spanclass"] = elem, spanclass
     births = tables.births[cells].astype(np.int64)
     inside = births >= program._started
     rows["time"] = np.where(inside, births * program._unit_ns, -1)
-    headed = (owner["spanclass"] & 1 == 0) & ((owner["spanclass"] <= _LARGE) | (owner["elem"] > _HEADER_FROM))
+    headed = (spanclass & 1 == 0) & ((spanclass <= _LARGE) | (elem > _HEADER_FROM))
     rows["type"] = np.where(inside | headed, tables.types[cells], 0)
-    return np.sort(rows, order="address")
+    return rows[np.argsort(rows["address"])]
 
 
 def types(names: list[str], sizes: npt.NDArray[np.int64], first: int) -> Rows:
