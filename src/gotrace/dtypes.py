@@ -371,6 +371,8 @@ class Layout(IntEnum):
     GROUP = 32  # cells a group holds
     GROUPS = 32  # groups a span can have
     REPLAY = 8  # flag of the kernel beside 1 << What: replay objects
+    GRID = 128  # rows of the map of addresses
+    AGES = 64  # ages in GC cycles that are told apart; the last one has all above
 
 
 SPAN = _aligned(  # what every event needs, two to a cache line; the same row of SPAN_REST has the rest
@@ -447,6 +449,97 @@ COUNTS = _aligned(
     ("start_objects", "i8"),
     ("start_bytes", "i8"),
 )
+
+# --- the heap over time -------------------------------------------------------------------------------------
+
+LIVE = _aligned(  # an object or goroutine stack that lives now, in a hash table by address
+    ("address", "u8"),
+    ("key", "i4"),  # row of HISTORY + 1, with flags of Fate; 0: this place is empty
+    ("born", "i4"),  # cycle; -1 before the trace. Of a stack: log2 of its bytes
+)
+EXTENT = _aligned(  # a span that is held now
+    ("base", "u8"),  # byte address
+    ("bytes", "i8"),
+    ("late", "i8"),  # ns: last allocation in a live slot, whose old object's free is still to come
+    ("late_m", "i8"),  # and the thread that made it
+    ("born", "i8"),  # ns: the span's allocation, if it lay over a live span
+    ("born_m", "i8"),
+    ("inuse_bytes", "i8"),
+    ("inuse_objects", "i4"),
+    ("n_pages", "i4"),  # entries in the page map
+    ("next_free", "i4"),
+    ("spanclass", "u1"),
+    ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
+    ("held", "u1"),  # 0: this row is free
+)
+HISTORY = _aligned(  # what became of the objects of one type and size class
+    ("type", "i4"),
+    ("spanclass", "u1"),
+    ("alloc_objects", "i8"),
+    ("alloc_bytes", "i8"),
+    ("free_objects", "i8"),
+    ("free_bytes", "i8"),
+    ("start_objects", "i8"),
+    ("start_bytes", "i8"),
+    ("young_objects", "i8"),  # of those freed: allocated in the same GC cycle or the one before
+    ("peak_objects", "i8"),  # in use when the heap was largest, if epoch is that of the peak
+    ("peak_bytes", "i8"),
+    ("epoch", "i8"),
+)
+MOMENT = _aligned(  # one bin of time
+    ("alloc_objects", "i8"),
+    ("alloc_bytes", "i8"),
+    ("free_objects", "i8"),
+    ("free_bytes", "i8"),
+    ("inuse_objects", "i8"),  # at the end of the bin; so are the next four
+    ("inuse_bytes", "i8"),
+    ("span_bytes", "i8"),  # held by spans of objects
+    ("manual_bytes", "i8"),  # held by spans managed by hand
+    ("stack_bytes", "i8"),
+    ("most_bytes", "i8"),  # largest inuse_bytes within the bin
+)
+CYCLE = _aligned(  # from the begin of a GC cycle to the begin of the next
+    ("alloc_objects", "i8"),
+    ("alloc_bytes", "i8"),
+    ("free_objects", "i8"),
+    ("free_bytes", "i8"),
+)
+
+
+class Fate(IntEnum):
+    """Flags of a live object, above all keys."""
+
+    OWED = 1 << 30  # the free of what lived here before is still to come
+    FRESH = 1 << 29  # allocated while the snapshot was being read
+    GONE = 1 << 28  # no object: freed while the snapshot was being read, before its own event came
+    KEY = (1 << 28) - 1  # the key alone
+
+
+class Tally(IntEnum):
+    """Places in the array ``sizes`` of the kernel that keeps the heap over time."""
+
+    N_EXTENTS = 0
+    FREE_EXTENT = 1  # head of the list of free rows, row + 1
+    N_PAGES = 2  # entries of the page map
+    N_LIVE = 3
+    N_KEYS = 4
+    BIN = 5
+    CYCLE = 6
+    INUSE_OBJECTS = 7
+    INUSE_BYTES = 8
+    SPAN_BYTES = 9
+    MANUAL_BYTES = 10
+    STACK_BYTES = 11
+    PEAK_BYTES = 12
+    PEAK_TIME = 13  # ns
+    EPOCH = 14  # how often the heap reached a new maximum
+    SNAPSHOT = 15  # 1: events of the snapshot came in this part
+    LATE_STACK = 16  # ns: last allocation of a live stack, whose free is still to come
+    LATE_STACK_M = 17
+    GRID_BASE = 18  # byte address of the first row of the grid
+    GRID_SHIFT = 19  # log2 of the bytes of a row
+    ORPHANS = 20  # objects whose span's own event is still to come
+
 
 # --- the ordering -------------------------------------------------------------------------------------------
 # Ids are signed here, as Go has them: the state machine compares them and never computes with them.

@@ -176,15 +176,15 @@ def class_name(spanclass: int) -> str:
     return f"{size} noscan" if spanclass & 1 else size
 
 
-def summarize(counts: Rows, types: TypeTable, by: str) -> Rows:
-    """Add rows of COUNTS up to rows of HEAP, by ``"type"`` or by ``"class"``.
+def group_keys(keys: Rows, types: TypeTable, by: str) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Put pairs of type and size class into groups, by ``"type"`` or by ``"class"``: names, and each pair's group.
 
     Objects without a type stand under their size class, so that nothing hides behind one large line.
     """
     names: list[str] = []
-    group = np.empty(len(counts), np.int64)
+    group = np.empty(len(keys), np.int64)
     seen: dict[tuple[int, int], int] = {}
-    for i, (kind, spanclass) in enumerate(zip(counts["type"].tolist(), counts["spanclass"].tolist(), strict=True)):
+    for i, (kind, spanclass) in enumerate(zip(keys["type"].tolist(), keys["spanclass"].tolist(), strict=True)):
         whole = by == "class" or kind in (UNTYPED, UNRESOLVED)
         key = (kind if by == "type" else -1, spanclass if whole else -1)
         if key not in seen:
@@ -192,6 +192,12 @@ def summarize(counts: Rows, types: TypeTable, by: str) -> Rows:
             name = types.label(kind) if by == "type" else class_name(spanclass)
             names.append(f"{name} {class_name(spanclass)}" if by == "type" and whole else name)
         group[i] = seen[key]
+    return names, group
+
+
+def summarize(counts: Rows, types: TypeTable, by: str) -> Rows:
+    """Add rows of COUNTS up to rows of HEAP, by ``"type"`` or by ``"class"``."""
+    names, group = group_keys(counts, types, by)
     table = np.zeros(len(names), HEAP)
     table["name"] = names
     for column in counts.dtype.names or ():

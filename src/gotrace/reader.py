@@ -5,7 +5,7 @@ Never here: a decision that a stage could take, or what a user holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -377,6 +377,11 @@ class AllocBuilder(Builder):
             elif status != Status.FULL:
                 self.heap.grow(status)
 
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page, as the info batch says."""
+        return (self._info or DEFAULT_INFO).page_size
+
     def flush(self) -> Iterator[Rows]:
         """Yield the last, partly filled chunk."""
         rows = self._chunks.take()
@@ -417,14 +422,17 @@ class AllocBuilder(Builder):
 
 
 class ExperimentalBuilder(Builder):
-    """Rows of EXPERIMENTAL: the events of every experiment, raw."""
+    """Rows of EXPERIMENTAL: the events of every experiment, raw; or those of the wire types asked for."""
 
     dtype = EXPERIMENTAL
 
-    def __init__(self, shared: Pass, length: int) -> None:
+    def __init__(self, shared: Pass, length: int, types: Sequence[int] = ()) -> None:
         self._chunks = _Chunks(EXPERIMENTAL, length)
         self._walk = _Walk(shared.registry)
         self._experiments = spec_tables.experiments(shared.registry.events)
+        if types:
+            self._experiments[:] = 0
+            self._experiments[list(types)] = 1
 
     def feed(self, part: Part) -> Iterator[Rows]:
         """Merge a part's events and yield full chunks of rows."""

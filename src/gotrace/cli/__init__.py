@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from gotrace.cli import assemble, common, dump, export, heap, info, simulate, validate
+from gotrace.cli import assemble, common, dump, export, heap, info, report, simulate, validate
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,61 @@
+"""The command ``gotrace report``. Never here: analysis."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from contextlib import ExitStack
+from pathlib import Path
+
+import gotrace
+from gotrace.analysis.history import collect
+from gotrace.cli import common
+from gotrace.export import replacing
+from gotrace.report.page import write_page
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "report",
+        help="the heap over time as one HTML page",
+        description="Write a page that shows the heap of a trace taken with GODEBUG=traceallocfree=1: live bytes by "
+        "type over time, rates, GC cycles, ages, size classes, spans. It is one file, of bounded size, and loads "
+        "nothing. The trace is read twice.",
+    )
+    common.add_traces(parser, many=False)
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE.html", help="file to write, - for standard output"
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite the file")
+    common.add_quiet(parser)
+    common.add_salvage(parser)
+    parser.set_defaults(run=run, usage=parser.error)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the page; a damaged trace gives that of what came before the fault."""
+    out = Path(args.output)
+    if args.trace == "-":
+        args.usage("the trace is read twice, which standard input cannot: save it to a file first")
+    if args.output != "-" and out.exists() and not args.force:
+        args.usage(f"{out} exists; --force overwrites it")
+    codes: list[int] = []
+    with common.exit_code(codes):
+        with common.progress(args.trace, quiet=args.quiet) as progress:
+            history = collect(args.trace, errors=args.errors, progress=progress)
+        page = io.StringIO()
+        write_page(page, history, gotrace=gotrace.__version__)
+        with ExitStack() as stack:
+            file = common.binary_stdout() if args.output == "-" else stack.enter_context(replacing(out))
+            file.write(page.getvalue().encode())
+            file.flush()
+        if not args.quiet:
+            for warning in history.warnings:
+                common.say(warning)
+        for loss in history.losses:
+            common.say(f"lost: {loss}")
+            codes.append(common.UNREADABLE)
+        if history.error is not None:
+            raise history.error
+    return common.worst(codes)

@@ -1,0 +1,504 @@
+"""The report of a trace as one HTML page, of bounded size. Never here: replay.
+
+The page carries everything in it and loads nothing. Whatever comes out of a trace is escaped here: as HTML in the
+tables, as JSON without ``<`` in the data of the charts.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib import resources
+from typing import Any, TextIO
+
+import numpy as np
+
+from gotrace.analysis.history import History, package_of
+from gotrace.report.common import human_bytes, human_time
+from gotrace.report.heap import NOTHING
+
+LINES = 10
+"""Types with a colour of their own over time; the others are one."""
+
+ROWS = 500
+"""Rows of a table."""
+
+BOXES = 300
+"""Types in the flame graph."""
+
+MARKS = 1000
+"""GC mark phases drawn."""
+
+NAME = 300
+"""Characters of a name."""
+
+_OTHER = "(other)"
+_LABELS = {
+    "live_label": "Area chart: bytes of live objects over time, by type",
+    "rate_label": "Line chart: bytes allocated and freed a second, over time",
+    "held_label": "Line chart: bytes of spans, objects and stacks over time",
+    "ages_label": "Line chart: share of bytes and objects that outlive a number of GC cycles",
+    "map_label": "Heat map: how full the spans are, by address and time",
+}
+
+
+def write_page(out: TextIO, history: History, *, gotrace: str) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    out : text stream
+    history : History
+    gotrace : str
+        Version of gotrace, for the footer.
+    """
+    style = _asset("uPlot.min.css") + _asset("page.css")
+    library, script = _asset("uPlot.iife.min.js"), _asset("page.js")
+    name = _short(history.path.rsplit("/", 1)[-1])
+    seconds = human_time(history.end - history.start) if history.start >= 0 else "nothing"
+    slots = {
+        "policy": f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
+        f"script-src {_hash(library)} {_hash(script)}; base-uri 'none'; form-action 'none'",
+        "gotrace": escape(gotrace),
+        "title": escape(f"{name} – heap report"),
+        "heading": escape(f"Heap of {name}"),
+        "subtitle": escape(
+            f"{history.writers}, {seconds}, {history.events:,} events in {_n(history.generations, 'generation')}"
+        ),
+        "style": style,
+        "alerts": "".join(f'<p class="alert" role="alert">{escape(text)}</p>\n' for text in _alerts(history)),
+        "tiles": "\n".join(_tile(*tile) for tile in _tiles(history)),
+        "insights": _list(_insights(history), "insights"),
+        "hidden": "" if history.seen else " hidden",
+        "charts": _fill(_asset("charts.html"), _captions(history)),
+        "tables": _tables(history),
+        "notes": _list(_notes(history)),
+        "licence": _asset("uPlot.LICENSE"),
+        "data": _json(_data(history)),
+        "library": library,
+        "script": script,
+    }
+    out.write(_fill(_asset("page.html"), slots).encode("utf-8", "replace").decode())
+
+
+def _asset(name: str) -> str:
+    return resources.files("gotrace.report").joinpath("web", name).read_text(encoding="utf-8")
+
+
+def _fill(template: str, slots: dict[str, str]) -> str:
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: slots[match[1]], template)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _json(data: Any) -> str:
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME else f"{name[: NAME - 1]}…"
+
+
+def _n(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def _share(part: float, whole: float) -> str:
+    percent = 100 * part / whole if whole else 0.0
+    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"
+
+
+def _list(lines: Sequence[str], kind: str = "") -> str:
+    if not lines:
+        return ""
+    items = "\n".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<ul class="{kind}">\n{items}\n</ul>' if kind else f"<ul>\n{items}\n</ul>"
+
+
+# --- what is said in words ----------------------------------------------------------------------------------
+
+
+def _alerts(history: History) -> list[str]:
+    found = []
+    if history.error is not None:
+        found.append(f"The trace is damaged; this page shows what came before the fault. {history.error}")
+    found += [f"Lost: {loss}" for loss in history.losses[:5]]
+    if len(history.losses) > 5:
+        found.append(f"and {len(history.losses) - 5:,} more losses: gotrace info --salvage lists them")
+    if not history.seen:
+        found.append(NOTHING[0].upper() + NOTHING[1:] + ".")
+    return found
+
+
+def _tile(what: str, number: str, words: str) -> str:
+    what, number, words = map(escape, (what, number, words))
+    return f'<div class="tile"><span class="what">{what}</span><b>{number}</b><span>{words}</span></div>'
+
+
+def _total(history: History, name: str) -> int:
+    return int(history.types[name].sum()) if history.types else 0
+
+
+def _tiles(history: History) -> list[tuple[str, str, str]]:
+    inuse, alloc, free = (_total(history, f"{name}_bytes") for name in ("inuse", "alloc", "free"))
+    seconds = max(history.end - history.start, 1) / 1e9
+    marked = [end - begin for begin, end in history.marks if begin >= 0 and end >= 0]
+    return [
+        (
+            *("Peak", human_bytes(history.peak_bytes)),
+            f"at {human_time(history.peak_time - history.start)}" if history.peak_bytes else "nothing seen",
+        ),
+        ("Live at the end", human_bytes(inuse), _n(_total(history, "inuse_objects"), "object")),
+        (
+            *("Allocated", human_bytes(alloc)),
+            f"{_n(_total(history, 'alloc_objects'), 'object')}, {human_bytes(round(alloc / seconds))}/s",
+        ),
+        ("Freed", human_bytes(free), f"{_n(_total(history, 'free_objects'), 'object')}"),
+        ("GC cycles", f"{len(history.begins):,}", f"marking {_share(sum(marked) / 1e9, seconds)} of the time"),
+        (
+            *("Untyped", _share(history.untyped.get("inuse", 0), inuse)),
+            f"of live bytes; {_share(history.untyped.get('alloc', 0), alloc)} of allocated ones",
+        ),
+    ]  # fmt: skip
+
+
+def _first(history: History, what: str) -> tuple[str, str, str]:
+    """Name the type with the most bytes; its bytes and objects in words."""
+    row = int(np.argmax(history.types[f"{what}_bytes"]))
+    size, n = (int(history.types[f"{what}_{unit}"][row]) for unit in ("bytes", "objects"))
+    return _short(history.names[row]), human_bytes(size), _n(n, "object")
+
+
+def _top_share(history: History, what: str) -> str:
+    sizes = history.types[f"{what}_bytes"]
+    return _share(int(sizes.max()), int(sizes.sum()))
+
+
+def _insights(history: History) -> list[str]:
+    """Say what stands out, with the numbers that it rests on."""
+    if not history.types or not len(history.names):
+        return []
+    found = []
+    inuse, old, alloc = (_total(history, f"{name}_bytes") for name in ("inuse", "old", "alloc"))
+    if inuse:
+        name, size, objects = _first(history, "inuse")
+        found.append(
+            f"Largest at the end: {name}, {size} in {objects}, {_top_share(history, 'inuse')} of the live heap."
+        )
+    if len(history.begins) >= 2 and old:
+        name, size, _ = _first(history, "old")
+        found.append(
+            f"{human_bytes(old)} allocated in the trace outlived two GC cycles or more and are still alive: the place "
+            f"to look for leaks. Most of it: {name} ({size})."
+        )
+    young, dead = _total(history, "young_objects"), int(history.ages[:, 0].sum())
+    if dead and len(history.begins):
+        found.append(
+            f"{_share(young, dead)} of the objects that came and went in the trace lived at most one GC cycle."
+        )
+    if alloc:
+        name, size, objects = _first(history, "alloc")
+        found.append(f"Most allocated: {name}, {size} in {objects}, {_top_share(history, 'alloc')} of all bytes.")
+    held = int(history.moments["span_bytes"][-1])
+    if held:
+        free = held - inuse
+        single = sum(row["single_spans"] for row in history.classes)
+        found.append(
+            f"Spans of objects hold {human_bytes(held)}, of which {human_bytes(free)} ({_share(free, held)}) are free; "
+            f"{_n(single, 'span')} of a size class {'is' if single == 1 else 'are'} kept by a single object."
+        )
+    return found
+
+
+def _notes(history: History) -> list[str]:
+    found = [
+        "Sizes are those of slots: the allocator rounds up, and the trace does not hold what was asked for.",
+        "An object without a type stands under its size class. Tiny ones (below 16 bytes, no pointers) that share a "
+        "slot count once.",
+        f"Time is cut into {len(history.bins)} bins; colours go to the {LINES} types that were largest in any of them, "
+        f"tables have {ROWS} rows, the flame graph {BOXES} types; what is left out is added up as {_OTHER}.",
+        "An age is a number of GC cycles: how many mark phases began since the allocation. What was there before the "
+        "trace has no known age.",
+    ]
+    if history.seen and not history.has_snapshot:
+        found.append("There is no heap snapshot: what was allocated before the trace began is unknown.")
+    if history.crowded:
+        found.append(
+            "There are more types than have a line over time; those that appeared last stand under (other) there."
+        )
+    if len(history.marks) > MARKS:
+        found.append(
+            f"Of {len(history.marks):,} mark phases {MARKS:,} are drawn, each for several that are close together."
+        )
+    found += [f"Odd: {n:,} {name}. docs/allocfree.md says what that means." for name, n in history.anomalies.items()]
+    found += [f"Warning: {text}" for text in history.warnings[:20]]
+    if len(history.warnings) > 20:
+        found.append(f"and {len(history.warnings) - 20:,} more warnings")
+    return found
+
+
+def _captions(history: History) -> dict[str, str]:
+    tall = human_bytes(history.grid_step)
+    wide = human_time(round((history.end - history.start) / max(len(history.bins), 1)))
+    shown = _largest(history)
+    left = len(history.names) - len(shown)
+    deaths, left_alive = int(history.ages[:, 0].sum()), int(history.left[:, 0].sum())
+    return {
+        **_LABELS,
+        "bins": str(len(history.bins)),
+        "live_note": escape(f"{_n(left, 'other type')} stand as {_OTHER}." if left > 0 else ""),
+        "ages_note": escape(f"{_n(deaths, 'object')} died, {left_alive:,} are still alive."),
+        "map_note": escape(
+            f"Each row is {tall} of addresses, each column {wide}. "
+            "Colour: how full the spans there are; pale: spans hold only part of the row; blank: none."
+        ),
+    }
+
+
+# --- what is drawn ------------------------------------------------------------------------------------------
+
+
+def _largest(history: History) -> list[int]:
+    """Types that were largest in any bin, largest first."""
+    if not len(history.names):
+        return []
+    most = history.series[:-1].max(axis=1)
+    order = np.argsort(-most, kind="stable")[:LINES]
+    return [int(i) for i in order if most[i] > 0]
+
+
+def _data(history: History) -> dict[str, Any]:
+    """Return what the charts need; its size depends on the bounds above alone."""
+    start, n = history.start, len(history.bins)
+    shown = _largest(history)
+    rest = (
+        history.series.sum(axis=0) - history.series[shown].sum(axis=0) if len(history.names) else np.zeros(n, np.int64)
+    )
+    other = bool((rest > 0).any())
+    lines = ([rest] if other else []) + [history.series[i] for i in reversed(shown)]
+    names = ([_OTHER] if other else []) + [_short(history.names[i]) for i in reversed(shown)]
+    width = max(history.end - start, 1) / max(n, 1) / 1e9
+    rates = [np.round(history.moments[f"{name}_bytes"] / width) for name in ("alloc", "free")]
+    return {
+        "seen": history.seen,
+        "time": [round((int(bin) - start) / 1e9, 9) for bin in history.bins],
+        "duration": (history.end - start) / 1e9,
+        "names": names,
+        "other": other,
+        "series": [line.tolist() for line in lines],
+        "alloc_rate": rates[0].tolist(),
+        "free_rate": rates[1].tolist(),
+        **{name: history.moments[name].tolist() for name in ("span_bytes", "inuse_bytes", "stack_bytes")},
+        "go_heap": [None if np.isnan(value) else value for value in history.go_heap.tolist()],
+        "go_goal": [None if np.isnan(value) else value for value in history.go_goal.tolist()],
+        "marks": _marks(history),
+        "survival": survival(history),
+        "flame": _flame(history),
+        "sizes": _sizes(history),
+        "map": _map(history),
+    }
+
+
+def _marks(history: History) -> list[list[float]]:
+    marks = [
+        ((begin if begin >= 0 else history.start) - history.start, (end if end >= 0 else history.end) - history.start)
+        for begin, end in history.marks
+    ]
+    step = -(-len(marks) // MARKS) if marks else 1
+    grouped = [marks[i : i + step] for i in range(0, len(marks), step)]
+    return [[group[0][0] / 1e9, group[-1][1] / 1e9] for group in grouped]
+
+
+def survival(history: History) -> list[list[float]]:
+    """Kaplan and Meier's estimate of the share that outlives each age, of bytes and of objects.
+
+    Returns
+    -------
+    list of two lists of float
+        Place i is the share that lives for more than i GC cycles; up to the largest age that was seen.
+    """
+    gone, left = history.ages, history.left
+    ages = np.flatnonzero(gone[:, 0] + left[:, 0])
+    n = int(ages[-1]) + 1 if len(ages) else 1
+    curves = []
+    for unit in (1, 0):
+        at_risk = np.cumsum((gone[:n, unit] + left[:n, unit])[::-1])[::-1]
+        stay = np.where(at_risk > 0, 1 - gone[:n, unit] / np.maximum(at_risk, 1), 1.0)
+        curves.append([round(float(share), 6) for share in np.cumprod(stay)])
+    return curves
+
+
+def _flame(history: History) -> dict[str, Any]:
+    """Packages, their types and the size classes of these: name, bytes at the end, at the peak and allocated, parts."""
+    totals: dict[int, list[int]] = {}
+    classes: dict[int, dict[str, list[int]]] = {}
+    for of, name, *values in history.keys:
+        _add(totals.setdefault(of, [0, 0, 0]), values)
+        _add(classes.setdefault(of, {}).setdefault(name, [0, 0, 0]), values)
+    whole = [max(sum(values[i] for values in totals.values()), 1) for i in range(3)]
+    order = sorted(totals, key=lambda of: -max(totals[of][i] / whole[i] for i in range(3)))
+    root: dict[str, Any] = {"n": "all objects", "v": [0, 0, 0], "c": []}
+    packages: dict[str, dict[str, Any]] = {}
+    for rank, of in enumerate(order):
+        _add(root["v"], totals[of])
+        package = _short(package_of(history.names[of])) if rank < BOXES else _OTHER
+        if package not in packages:
+            packages[package] = {"n": package, "v": [0, 0, 0], "c": []}
+            root["c"].append(packages[package])
+        _add(packages[package]["v"], totals[of])
+        if rank < BOXES:
+            parts = [{"n": name, "v": values} for name, values in classes[of].items()]
+            packages[package]["c"].append({"n": _short(history.names[of]), "v": totals[of], "c": parts})
+    return root
+
+
+def _add(total: list[int], values: Iterable[int]) -> None:
+    for i, value in enumerate(values):
+        total[i] += value
+
+
+def _sizes(history: History) -> list[dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    for row in history.classes:
+        size = row["size"] if row["name"] != "size unknown" else -1
+        entry = found.setdefault(
+            size, {"name": row["name"].removesuffix(" noscan"), "label": "", "scan": [0, 0, 0], "noscan": [0, 0, 0]}
+        )
+        entry["label"] = {0: "large", -1: "?"}.get(size, f"{size / 1024:g}k" if size >= 1024 else str(size))
+        entry["noscan" if row["noscan"] else "scan"] = [row["alloc_objects"], row["alloc_bytes"], row["inuse_bytes"]]
+    return [found[size] for size in sorted(found, key=lambda size: size if size > 0 else 1 << 40)]
+
+
+def _map(history: History) -> dict[str, Any]:
+    """How full spans are, and how much of each cell they hold, 255 for all; rows without spans at the edges are cut."""
+    occupied, held = history.grid[:, 0], history.grid[:, 1]
+    used = np.flatnonzero(held.any(axis=0))
+    first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+    occupied, held = occupied[:, first:last], held[:, first:last]
+    full = np.where(held > 0, np.clip(occupied / np.maximum(held, 1), 0, 1), 0)
+    there = np.clip(held / max(history.grid_step, 1), 0, 1)
+    return {
+        "base": str(history.grid_base + first * history.grid_step),
+        "step": history.grid_step,
+        "rows": last - first,
+        "bins": len(held),
+        "occupied": base64.b64encode(np.round(full * 255).astype(np.uint8).tobytes()).decode(),
+        "held": base64.b64encode(np.ceil(there * 255).astype(np.uint8).tobytes()).decode(),
+    }
+
+
+# --- tables -------------------------------------------------------------------------------------------------
+
+
+def _tables(history: History) -> str:
+    return f'<div class="tables">\n{_type_table(history)}\n{_class_table(history)}\n{_span_table(history)}\n</div>'
+
+
+def _type_table(history: History) -> str:
+    types = history.types
+    columns = (
+        *("inuse_bytes", "inuse_objects", "peak_bytes", "alloc_bytes", "alloc_objects"),
+        *("free_objects", "young_objects", "old_bytes"),
+    )
+    heads = ("type", "live", "objects", "at the peak", "allocated", "objects", "freed", "young", "old")
+    if not types:
+        return _table("types", "Types", heads, [], "")
+    whole = {name: max(int(types[name].sum()), 1) for name in ("inuse_bytes", "peak_bytes", "alloc_bytes")}
+    rank = np.max([types[name] / total for name, total in whole.items()], axis=0)
+    order = np.argsort(-rank, kind="stable")
+    order, rest = order[:ROWS], order[ROWS:]
+    order = order[np.argsort(-types["inuse_bytes"][order], kind="stable")]
+    cells = [(history.names[i], [int(types[name][i]) for name in columns]) for i in order.tolist()]
+    if len(rest):
+        cells.append((f"{_OTHER}: {_n(len(rest), 'type')}", [int(types[name][rest].sum()) for name in columns]))
+    shown = [human_bytes if "bytes" in name else "{:,}".format for name in columns]
+    rows = [(name, [(n, say(n)) for say, n in zip(shown, values, strict=True)]) for name, values in cells]
+    words = (
+        "Young: freed in the GC cycle of their allocation or the next. Old: alive at the end, allocated in the trace, "
+        "two or more cycles ago."
+    )
+    return _table("types", "Types", heads, rows, words)
+
+
+def _class_table(history: History) -> str:
+    heads = (
+        "size class",
+        "allocated",
+        "objects",
+        "live",
+        "objects",
+        "spans",
+        "held",
+        "full",
+        "free but held",
+        "held by one",
+    )
+    rows = []
+    for row in sorted(history.classes, key=lambda row: -row["span_bytes"]):
+        full = row["inuse_bytes"] / row["span_bytes"] if row["span_bytes"] else 0.0
+        values: list[tuple[float, str]] = [
+            (row["alloc_bytes"], human_bytes(row["alloc_bytes"])),
+            (row["alloc_objects"], f"{row['alloc_objects']:,}"),
+            (row["inuse_bytes"], human_bytes(row["inuse_bytes"])),
+            (row["inuse_objects"], f"{row['inuse_objects']:,}"),
+            (row["spans"], f"{row['spans']:,}"),
+            (row["span_bytes"], human_bytes(row["span_bytes"])),
+            (round(full, 6), _share(full, 1)),
+            (row["free_bytes_held"], human_bytes(row["free_bytes_held"])),
+            (row["single_spans"], f"{row['single_spans']:,}"),
+        ]
+        rows.append((row["name"], values))
+    words = (
+        "At the end of the trace. Free but held: bytes of spans in which no object lives. "
+        "Held by one: spans that a single object keeps."
+    )
+    return _table("classes", "Size classes and their spans", heads, rows, words)
+
+
+def _span_table(history: History) -> str:
+    found = sorted(history.spans, key=lambda row: -row["free_bytes_held"])[:ROWS]
+    rows: list[tuple[str, list[tuple[float, str]]]] = [
+        (
+            f"{row['name']}, {row['class']}",
+            [(row["spans"], f"{row['spans']:,}"), (row["free_bytes_held"], human_bytes(row["free_bytes_held"]))],
+        )
+        for row in found
+    ]
+    heads = ("type and class of the one object", "spans", "free but held")
+    return _table(
+        "spans",
+        "Spans held by a single object",
+        heads,
+        rows,
+        "What keeps memory from going back, at the end of the trace.",
+    )
+
+
+def _table(
+    name: str, title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[float, str]]]], words: str
+) -> str:
+    head = "".join(f'<th scope="col"><button type="button">{escape(text)}</button></th>' for text in heads)
+    body = "\n".join(
+        f"<tr><td>{escape(_short(first))}</td>"
+        + "".join(f'<td data-v="{value}">{escape(text)}</td>' for value, text in cells)
+        + "</tr>"
+        for first, cells in rows
+    )
+    search = (
+        f'<input type="search" id="filter-{name}" placeholder="Filter by name" '
+        f'aria-label="Filter {escape(title.lower())}">'
+    )
+    return (
+        f'<section class="card"><div class="bar"><h2>{escape(title)}</h2>'
+        f'<div class="tools"><span id="told-{name}"></span>{search}</div></div>\n'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title)}"><table class="rows" id="{name}">'
+        f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>\n"
+        f'<p class="hint">{escape(words)}</p></section>'
+    )

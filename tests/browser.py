@@ -1,0 +1,153 @@
+"""A headless Chromium, driven through its DevTools over a pipe. Never here: assertions."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 60  # seconds
+
+
+def executable() -> str | None:
+    """Chromium, where it is installed."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+class Page:
+    """One page; what goes wrong in it gathers in ``complaints``."""
+
+    def __init__(self, to: int, come: int) -> None:
+        self._to, self._from = to, come
+        self._waiting = b""
+        self._number = 0
+        self._session: str | None = None
+        self._loaded = False
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+
+    def attach(self) -> None:
+        """Take the page over."""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Call the browser."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']}")
+                return answer["result"]
+
+    def _next(self) -> Any:
+        end = time.monotonic() + PATIENCE
+        while b"\0" not in self._waiting:
+            if not select.select([self._from], [], [], max(end - time.monotonic(), 0))[0]:
+                raise TimeoutError("the browser does not answer")
+            piece = os.read(self._from, 1 << 16)
+            if not piece:
+                raise EOFError("the browser ended")
+            self._waiting += piece
+        text, _, self._waiting = self._waiting.partition(b"\0")
+        message = json.loads(text)
+        params = message.get("params", {})
+        if message.get("method") == "Page.loadEventFired":
+            self._loaded = True
+        elif message.get("method") == "Runtime.exceptionThrown":
+            self.complaints.append(json.dumps(params["exceptionDetails"]))
+        elif message.get("method") == "Runtime.consoleAPICalled":
+            self.complaints.append(json.dumps(params["args"]))
+        elif message.get("method") == "Log.entryAdded":
+            self.complaints.append(params["entry"]["text"])
+        elif message.get("method") == "Network.requestWillBeSent":
+            self.requests.append(params["request"]["url"])
+        return message
+
+    def resize(self, width: int, height: int, *, dark: bool = False, scale: float = 1) -> None:
+        """Set the size of the window in CSS pixels, and what the system prefers."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=False
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def open(self, path: Path) -> None:
+        """Load a file and wait until it is there."""
+        self._loaded = False
+        self.call("Page.navigate", url=path.resolve().as_uri())
+        while not self._loaded:
+            self._next()
+
+    def ask(self, expression: str) -> Any:
+        """Value of a JavaScript expression."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(json.dumps(answer["exceptionDetails"]))
+        return answer["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        text = "\r" if key == "Enter" else ""
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text, windowsVirtualKeyCode=13)
+
+    def picture(self, *, whole: bool = True) -> bytes:
+        """PNG of the page."""
+        return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
+
+    def printed(self) -> bytes:
+        """PDF of the page."""
+        return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])
+
+
+@contextmanager
+def browser(folder: Path) -> Iterator[Page]:
+    """Start a browser whose files lie in a folder; yield its one page."""
+    program = executable()
+    assert program is not None
+    come_theirs, to = os.pipe()
+    come, to_theirs = os.pipe()
+
+    def place() -> None:
+        first, second = os.dup(come_theirs), os.dup(to_theirs)
+        os.dup2(first, 3)
+        os.dup2(second, 4)
+
+    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
+    process = subprocess.Popen(
+        [program, *flags, "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={folder}"],
+        preexec_fn=place,
+        close_fds=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(come_theirs)
+    os.close(to_theirs)
+    try:
+        page = Page(to, come)
+        page.attach()
+        yield page
+    finally:
+        os.close(to)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        process.wait()
+        os.close(come)
