@@ -131,10 +131,12 @@ def browser(folder: Path) -> Iterator[Page]:
         os.dup2(second, 4)
 
     flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
+    env = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # a sanitizer's, not its own
     process = subprocess.Popen(
         [program, *flags, "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={folder}"],
         preexec_fn=place,
         close_fds=False,
+        env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

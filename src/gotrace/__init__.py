@@ -1,6 +1,8 @@
 """Go execution traces (Go 1.22 and later) as numpy structured arrays. The public names; never logic."""
 
 from gotrace import raw, simulation, varint
+from gotrace.analysis.history import History
+from gotrace.analysis.history import collect as history
 from gotrace.analysis.sites import Sites, sites
 from gotrace.clock import Clock
 from gotrace.dtypes import (
@@ -81,6 +83,7 @@ __all__ = [
     "GoState",
     "HeaderError",
     "Heap",
+    "History",
     "InternalError",
     "Kind",
     "MalformedError",
@@ -97,6 +100,7 @@ __all__ = [
     "TruncatedError",
     "UnsupportedVersionError",
     "What",
+    "history",
     "open",
     "raw",
     "register",

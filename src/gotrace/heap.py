@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _allocfree
+from gotrace import _allocfree, plots
 from gotrace.dtypes import COUNTS, HEAP, SPAN, SPAN_REST, HeapSize, Layout
 from gotrace.errors import Status
 from gotrace.experiments.allocfree import ANOMALIES, UNRESOLVED, UNTYPED, TypeTable
@@ -166,6 +166,28 @@ class Heap:
             for row in self.table
         )
         return f"<table><thead><tr><th>{escape(self.by)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def plot(self, *, top: int = 10, ax: Any = None) -> Any:
+        """Draw the largest rows as bars, with matplotlib (extra ``plot``).
+
+        Parameters
+        ----------
+        top : int
+            Bars; what is left is one more.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure if there is none.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        ImportError
+            There is no matplotlib.
+        """
+        used = self.table[self.table["inuse_bytes"] > 0]
+        return plots.bars(ax, used["name"].tolist(), used["inuse_bytes"], top=top, title="in use")
 
 
 def class_name(spanclass: int) -> str:

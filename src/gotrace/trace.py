@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from html import escape
 from types import TracebackType
 from typing import Any, Literal, overload
 from weakref import WeakValueDictionary
@@ -31,6 +32,7 @@ from gotrace.source import open_source
 from gotrace.tables import Frame, StackTable, StringTable
 from gotrace.wire import wire_text
 
+_SHOWN = 10  # rows of a table in a notebook
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "b": 1}
 
 
@@ -555,6 +557,19 @@ class Table:
 
     def __repr__(self) -> str:
         return f"<gotrace.Table {self.name!r} of {self._trace.path!r}>"
+
+    def _repr_html_(self) -> str | None:
+        """First rows, for notebooks; of a stream nothing, since looking would use it up."""
+        if self._trace._source.once:
+            return None
+        names = self.dtype.names or ()
+        rows = next(iter(self._trace.iterate(self.name, step_size=_SHOWN * self.dtype.itemsize)), ())[:_SHOWN]
+        head = "".join(f"<th>{name}</th>" for name in names)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(str(row[name]))}</td>" for name in names) + "</tr>" for row in rows
+        )
+        caption = f"<caption>{escape(self.name)}: first rows</caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     @property
     def dtype(self) -> np.dtype[np.void]:

@@ -18,7 +18,7 @@ FLOORS = [
     {"spec", "dtypes", "errors", "losses", "_varint", "_batch", "_tables", "_fast_pext", "_runs", "_decode", "_pool"}
     | {"_allocfree", "_text", "_encode", "_simulate", "_sites", "_history"},
     {"source", "header", "clock", "slabs", "tables", "experiments", "heap", "ordering", "selection", "reader"}
-    | {"wire", "parsed", "events", "varint", "raw", "simulation"},
+    | {"wire", "parsed", "events", "varint", "raw", "simulation", "plots"},
     {"trace"},
     {"analysis"},
     {"report", "export"},
@@ -88,7 +88,7 @@ def test_public_names() -> None:
 def test_import_needs_numpy_alone() -> None:
     program = (
         "import sys, gotrace\n"
-        "print(sorted({name.split('.')[0] for name in sys.modules} & {'rich', 'pandas', 'pyarrow', 'hypothesis'}))"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'rich', 'matplotlib', 'pyarrow', 'hypothesis'}))"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"

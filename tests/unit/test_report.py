@@ -298,7 +298,8 @@ def test_contrast_of_words(page: browser.Page, tmp_path: Path) -> None:
         for selector in ("h1", ".sub", ".tile b", ".tile span", "figcaption", ".rows td", ".hint", "#theme"):
             pair = page.ask(
                 f"(() => {{ const e = document.querySelector('{selector}'); let p = e, ground;"
-                "do { ground = getComputedStyle(p).backgroundColor; p = p.parentElement; } while (ground.endsWith(', 0)'));"
+                "do { ground = getComputedStyle(p).backgroundColor; p = p.parentElement; }"
+                "while (ground.endsWith(', 0)'));"
                 "return [getComputedStyle(e).color, ground]; })()"
             )
             lightness = []

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _allocfree, _history
+from gotrace import _allocfree, _history, plots
 from gotrace.dtypes import CYCLE, EXTENT, HISTORY, LIVE, MOMENT, Anomaly, Fate, Layout, Op, Tally
 from gotrace.errors import InternalError, Status, TraceError, new_fault
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
@@ -31,6 +31,9 @@ BINS = 300
 MOST_SERIES = 8192
 """Pairs of type and size class that have a line of their own over time; those that appear later share one."""
 
+OTHER = "(other)"
+"""What has no line of its own over time."""
+
 _STEP = 1 << 15  # rows at a time
 _GC_ACTIVE, _GC_BEGIN, _GC_END, _HEAP_ALLOC, _HEAP_GOAL = 28, 29, 30, 37, 38
 _MANUAL = 254
@@ -39,46 +42,67 @@ _LAST = np.iinfo(np.int64).max
 I8 = npt.NDArray[np.int64]
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """What the heap was over a trace.
 
     Attributes
     ----------
+    path, version, writers : str
+        As of :class:`gotrace.Trace`.
     start, end : int
-        ns, the extent of the trace.
+        ns, the extent of the trace; -1 when there is none.
+    seen, has_snapshot : bool
+        Whether there was any alloc/free event, and whether any told of objects from before the trace.
+    events, generations : int
+        How many there are.
     bins : ndarray of int64
-        ns, end of each bin; the first begins at ``start``.
+        ns, end of each bin of time; the first begins at ``start``.
     moments : ndarray of MOMENT
-        A row for each bin.
+        A row for each bin: objects and bytes that were allocated and freed in it; at its end ``inuse_objects``,
+        ``inuse_bytes``, ``span_bytes`` (held by spans of objects), ``manual_bytes`` (by other spans), ``stack_bytes``
+        (of goroutines); ``most_bytes``, the largest ``inuse_bytes`` in it.
     names : list of str
-        Types, those without one by size class; what a row of ``types`` and of ``series`` stands for.
+        Types, those without one by size class: what a row of ``types`` and of ``series`` stands for.
     types : dict of str to ndarray of int64
-        By type: ``alloc_objects``, ``alloc_bytes``, the same for ``free``, ``start``, ``inuse`` and ``peak``;
-        ``young_objects`` of those freed, in the GC cycle of their allocation or the next; ``old_objects`` and
-        ``old_bytes`` in use at the end that are two or more cycles old.
-    series : ndarray of int64, shape (n_types, n_bins)
+        By type: ``alloc_objects``, ``alloc_bytes``, the same for ``free``, ``start`` (the snapshot), ``inuse`` (at the
+        end), ``peak`` and ``old`` (in use at the end, allocated in the trace, two or more GC cycles ago);
+        ``young_objects``, of those freed, in the cycle of their allocation or the next.
+    series : ndarray of int64, shape (len(names) + 1, n_bins)
         Bytes in use at the end of each bin; the last row are the types behind the first :data:`MOST_SERIES`.
+    crowded : bool
+        Whether there are such types.
     classes : list of dict
-        By size class: the same counts, and the spans held at the end.
+        By size class: counts of objects, and at the end ``spans``, ``span_bytes``, ``slots``, ``free_bytes_held``,
+        ``empty_spans`` and ``single_spans`` (held by one object).
+    spans : list of dict
+        By type and size class of the one object that holds a span: ``spans`` and ``free_bytes_held``.
     keys : list of tuple
-        (row of ``names``, size class, bytes in use at the end, at the peak, allocated), for the flame graph.
+        (row of ``names``, size class, bytes in use at the end, at the peak, allocated).
     marks : list of tuple of int
         ns, begin and end of each mark phase of the collector; -1 one that lies outside the trace.
     begins : ndarray of int64
         ns, where GC cycles begin.
     cycles : ndarray of CYCLE
-        A row for the time before the first cycle, then one for each.
+        Objects and bytes allocated and freed before the first of them, then in each.
     ages : ndarray of int64, shape (64, 2)
         Objects and bytes freed by age in GC cycles, of those allocated in the trace; the last row has all above.
     left : ndarray of int64, shape (64, 2)
         The same for those in use at the end.
     grid : ndarray of int64, shape (n_bins, 2, 128)
-        Bytes of objects and of spans by bin and address.
+        Bytes of objects and of spans at the end of each bin, by address.
     grid_base, grid_step : int
         Address of the first row of the grid, and bytes of each.
+    peak_bytes, peak_time : int
+        Largest ``inuse_bytes`` of all, and when it was, in ns; -1 never.
+    untyped : dict of str to int
+        Bytes without a type: ``inuse``, ``peak``, ``alloc``.
     go_heap, go_goal : ndarray of float64
         What Go itself said at the end of each bin: bytes of the heap, and its goal; NaN before it said anything.
+    anomalies, warnings, losses
+        As of :class:`gotrace.Trace`.
+    error : TraceError or None
+        What ended the trace before its time.
     """
 
     path: str
@@ -94,7 +118,7 @@ class History:
     moments: Rows = field(default_factory=lambda: np.empty(0, MOMENT))
     names: list[str] = field(default_factory=list)
     types: dict[str, I8] = field(default_factory=dict)
-    series: I8 = field(default_factory=lambda: np.empty((0, 0), np.int64))
+    series: I8 = field(default_factory=lambda: np.zeros((1, BINS), np.int64))
     crowded: bool = False
     classes: list[dict[str, Any]] = field(default_factory=list)
     keys: list[tuple[int, str, int, int, int]] = field(default_factory=list)
@@ -116,6 +140,59 @@ class History:
     warnings: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     error: TraceError | None = None
+
+    @property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """End of each bin in s since the start."""
+        return (self.bins - self.start) / 1e9
+
+    def largest(self, n: int) -> tuple[list[str], I8]:
+        """Return the ``n`` types that were largest in any bin, and a line for all others.
+
+        Returns
+        -------
+        names : list of str
+            Smallest first; before them :data:`OTHER`, if there are others.
+        series : ndarray of int64, shape (len(names), n_bins)
+            Bytes in use at the end of each bin.
+        """
+        most = self.series[:-1].max(axis=1, initial=0)
+        chosen = [i for i in np.argsort(-most, kind="stable")[:n].tolist() if most[i] > 0][::-1]
+        others = self.series.sum(axis=0) - self.series[chosen].sum(axis=0)
+        names = [self.names[i] for i in chosen]
+        if not others.any():
+            return names, self.series[chosen]
+        return [OTHER, *names], np.concatenate((others[np.newaxis], self.series[chosen]))
+
+    def __repr__(self) -> str:
+        peak, cycles = self.peak_bytes, len(self.begins)
+        return f"<gotrace.History of {self.path!r}: peak {peak:,} bytes, {cycles:,} GC cycles>"
+
+    def plot(self, *, top: int = 8, ax: Any = None) -> Any:
+        """Draw the live heap over time by type, with matplotlib (extra ``plot``); GC's mark phases are shaded.
+
+        Parameters
+        ----------
+        top : int
+            Types with a colour of their own.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure if there is none.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        ImportError
+            There is no matplotlib.
+        """
+        marks = [
+            ((begin if begin >= 0 else self.start) - self.start, (end if end >= 0 else self.end) - self.start)
+            for begin, end in self.marks
+        ]
+        names, series = self.largest(top)
+        return plots.areas(ax, self.seconds, names, series, [(begin / 1e9, end / 1e9) for begin, end in marks])
 
 
 class _Replay:
@@ -258,6 +335,16 @@ def collect(
     -------
     History
         Of a damaged trace, up to the fault, which stands in ``error``.
+
+    Raises
+    ------
+    HeaderError, UnsupportedVersionError, OSError
+        As of :func:`gotrace.open`.
+
+    Notes
+    -----
+    Objects follow the rules of docs/allocfree.md, and are at the end those of :meth:`gotrace.Trace.heap`. Only tiny
+    ones that come and go in a shared slot while the snapshot is being read may be counted apart here.
     """
     with open(source, errors=errors) as trace:
         history = History(trace.path, trace.version, trace.writers)

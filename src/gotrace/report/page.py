@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from gotrace.analysis.history import History, package_of
+from gotrace.analysis.history import OTHER, History, package_of
 from gotrace.report.common import human_bytes, human_time
 from gotrace.report.heap import NOTHING
 
@@ -36,7 +36,6 @@ MARKS = 1000
 NAME = 300
 """Characters of a name."""
 
-_OTHER = "(other)"
 _LABELS = {
     "live_label": "Area chart: bytes of live objects over time, by type",
     "rate_label": "Line chart: bytes allocated and freed a second, over time",
@@ -112,6 +111,8 @@ def _n(n: int, what: str) -> str:
 
 def _share(part: float, whole: float) -> str:
     percent = 100 * part / whole if whole else 0.0
+    if 99.5 <= percent < 100:
+        return "over 99 %"
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"
 
 
@@ -223,7 +224,7 @@ def _notes(history: History) -> list[str]:
         "An object without a type stands under its size class. Tiny ones (below 16 bytes, no pointers) that share a "
         "slot count once.",
         f"Time is cut into {len(history.bins)} bins; colours go to the {LINES} types that were largest in any of them, "
-        f"tables have {ROWS} rows, the flame graph {BOXES} types; what is left out is added up as {_OTHER}.",
+        f"tables have {ROWS} rows, the flame graph {BOXES} types; what is left out is added up as {OTHER}.",
         "An age is a number of GC cycles: how many mark phases began since the allocation. What was there before the "
         "trace has no known age.",
     ]
@@ -247,13 +248,12 @@ def _notes(history: History) -> list[str]:
 def _captions(history: History) -> dict[str, str]:
     tall = human_bytes(history.grid_step)
     wide = human_time(round((history.end - history.start) / max(len(history.bins), 1)))
-    shown = _largest(history)
-    left = len(history.names) - len(shown)
+    left = len(history.names) - LINES
     deaths, left_alive = int(history.ages[:, 0].sum()), int(history.left[:, 0].sum())
     return {
         **_LABELS,
         "bins": str(len(history.bins)),
-        "live_note": escape(f"{_n(left, 'other type')} stand as {_OTHER}." if left > 0 else ""),
+        "live_note": escape(f"{_n(left, 'other type')} stand as {OTHER}." if left > 0 else ""),
         "ages_note": escape(f"{_n(deaths, 'object')} died, {left_alive:,} are still alive."),
         "map_note": escape(
             f"Each row is {tall} of addresses, each column {wide}. "
@@ -265,34 +265,19 @@ def _captions(history: History) -> dict[str, str]:
 # --- what is drawn ------------------------------------------------------------------------------------------
 
 
-def _largest(history: History) -> list[int]:
-    """Types that were largest in any bin, largest first."""
-    if not len(history.names):
-        return []
-    most = history.series[:-1].max(axis=1)
-    order = np.argsort(-most, kind="stable")[:LINES]
-    return [int(i) for i in order if most[i] > 0]
-
-
 def _data(history: History) -> dict[str, Any]:
     """Return what the charts need; its size depends on the bounds above alone."""
     start, n = history.start, len(history.bins)
-    shown = _largest(history)
-    rest = (
-        history.series.sum(axis=0) - history.series[shown].sum(axis=0) if len(history.names) else np.zeros(n, np.int64)
-    )
-    other = bool((rest > 0).any())
-    lines = ([rest] if other else []) + [history.series[i] for i in reversed(shown)]
-    names = ([_OTHER] if other else []) + [_short(history.names[i]) for i in reversed(shown)]
+    names, series = history.largest(LINES)
     width = max(history.end - start, 1) / max(n, 1) / 1e9
     rates = [np.round(history.moments[f"{name}_bytes"] / width) for name in ("alloc", "free")]
     return {
         "seen": history.seen,
-        "time": [round((int(bin) - start) / 1e9, 9) for bin in history.bins],
+        "time": history.seconds.round(9).tolist(),
         "duration": (history.end - start) / 1e9,
-        "names": names,
-        "other": other,
-        "series": [line.tolist() for line in lines],
+        "names": [_short(name) for name in names],
+        "other": names[:1] == [OTHER],
+        "series": series.tolist(),
         "alloc_rate": rates[0].tolist(),
         "free_rate": rates[1].tolist(),
         **{name: history.moments[name].tolist() for name in ("span_bytes", "inuse_bytes", "stack_bytes")},
@@ -348,7 +333,7 @@ def _flame(history: History) -> dict[str, Any]:
     packages: dict[str, dict[str, Any]] = {}
     for rank, of in enumerate(order):
         _add(root["v"], totals[of])
-        package = _short(package_of(history.names[of])) if rank < BOXES else _OTHER
+        package = _short(package_of(history.names[of])) if rank < BOXES else OTHER
         if package not in packages:
             packages[package] = {"n": package, "v": [0, 0, 0], "c": []}
             root["c"].append(packages[package])
@@ -417,7 +402,7 @@ def _type_table(history: History) -> str:
     order = order[np.argsort(-types["inuse_bytes"][order], kind="stable")]
     cells = [(history.names[i], [int(types[name][i]) for name in columns]) for i in order.tolist()]
     if len(rest):
-        cells.append((f"{_OTHER}: {_n(len(rest), 'type')}", [int(types[name][rest].sum()) for name in columns]))
+        cells.append((f"{OTHER}: {_n(len(rest), 'type')}", [int(types[name][rest].sum()) for name in columns]))
     shown = [human_bytes if "bytes" in name else "{:,}".format for name in columns]
     rows = [(name, [(n, say(n)) for say, n in zip(shown, values, strict=True)]) for name, values in cells]
     words = (

@@ -1,0 +1,93 @@
+"""Drawings with matplotlib, for papers and notebooks.
+
+Never here: replay; an import of matplotlib before it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_COLOURS = (
+    *("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#8a7fd1"),
+)
+_OTHER = "#aab2bd"
+_LONGEST = 48  # characters of a name
+
+
+def axes(ax: Any, width: float, height: float) -> Any:
+    """Return the axes given, or those of a new figure.
+
+    Raises
+    ------
+    ImportError
+        There is no matplotlib.
+    """
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError("plots need matplotlib: python -m pip install 'gotrace[plot]'") from error
+    return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def unit_of(largest: float) -> tuple[str, float]:
+    """Choose the unit for numbers of bytes up to the largest one: its name, and its bytes."""
+    power = 0
+    while largest >= 1024 ** (power + 1) and power < len(_UNITS) - 1:
+        power += 1
+    return _UNITS[power], float(1024**power)
+
+
+def bars(ax: Any, names: Sequence[str], sizes: npt.NDArray[np.int64], *, top: int, title: str) -> Any:
+    """Draw bytes as horizontal bars, the first one uppermost; what is behind the first ``top`` is one more."""
+    shown = [_short(name) for name in names[:top]]
+    values = sizes[:top].astype(float)
+    colours = [_COLOURS[0]] * len(shown)
+    if len(names) > top:
+        shown.append(f"{len(names) - top} others")
+        values = np.append(values, float(sizes[top:].sum()))
+        colours.append(_OTHER)
+    unit, scale = unit_of(float(values.max(initial=0)))
+    ax = axes(ax, 7, 0.6 + 0.28 * max(len(shown), 1))
+    places = np.arange(len(shown))
+    ax.barh(places, values / scale, color=colours)
+    ax.set_yticks(places, shown)
+    ax.invert_yaxis()
+    ax.set_xlabel(f"{title}, {unit}")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def areas(
+    ax: Any,
+    seconds: npt.NDArray[np.float64],
+    names: Sequence[str],
+    series: npt.NDArray[np.int64],
+    marks: Sequence[tuple[float, float]],
+) -> Any:
+    """Draw bytes over time as stacked areas, the last row uppermost; marks are shaded."""
+    ax = axes(ax, 9, 4)
+    unit, scale = unit_of(float(series.sum(axis=0).max(initial=0)))
+    colours = [_OTHER if name == "(other)" else _COLOURS[i % len(_COLOURS)] for i, name in enumerate(reversed(names))]
+    for begin, end in marks:
+        ax.axvspan(begin, end, color="#0b6bcb", alpha=0.12, linewidth=0)
+    ax.stackplot(seconds, series / scale, labels=[_short(name) for name in names], colors=colours[::-1])
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
+    ax.set_xlabel("time, s")
+    ax.set_ylabel(f"live objects, {unit}")
+    ax.margins(x=0)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _short(name: str) -> str:
+    # matplotlib takes what stands between dollar signs for mathematics
+    name = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    return name.replace("$", r"\$")
