@@ -69,13 +69,13 @@ def areas(
     seconds: npt.NDArray[np.float64],
     names: Sequence[str],
     series: npt.NDArray[np.int64],
-    marks: Sequence[tuple[float, float]],
+    marks: npt.NDArray[np.float64],
 ) -> Any:
     """Draw bytes over time as stacked areas, the last row uppermost; marks are shaded."""
     ax = axes(ax, 9, 4)
     unit, scale = unit_of(float(series.sum(axis=0).max(initial=0)))
     colours = [_OTHER if name == "(other)" else _COLOURS[i % len(_COLOURS)] for i, name in enumerate(reversed(names))]
-    for begin, end in marks:
+    for begin, end in marks.tolist():
         ax.axvspan(begin, end, color="#0b6bcb", alpha=0.12, linewidth=0)
     ax.stackplot(seconds, series / scale, labels=[_short(name) for name in names], colors=colours[::-1])
     handles, labels = ax.get_legend_handles_labels()

@@ -201,3 +201,29 @@ def test_the_account_agrees_on_live_bytes() -> None:
     truth = account.Replay(data)
     inuse = sum(c["start_bytes"] + c["alloc_bytes"] - c["free_bytes"] for c in truth.counts.values())
     assert int(collect(data).types["inuse_bytes"].sum()) == inuse
+
+
+@pytest.mark.parametrize("path", FIXTURES[::6], ids=lambda path: path.name.split(".trace")[0])
+def test_damage_ends_in_an_error_and_sums_hold(path: Path) -> None:
+    data = bytearray(reference.load(path))
+    draw = random.Random(path.name)
+    for _ in range(25):
+        damaged = bytearray(data)
+        for _ in range(draw.randrange(1, 4)):
+            damaged[draw.randrange(16, len(damaged))] = draw.randrange(256)
+        for errors in ("raise", "salvage"):
+            history = collect(bytes(damaged), errors=errors)
+            types = history.types
+            if history.names:
+                assert int(types["inuse_bytes"].sum()) == int(history.moments["inuse_bytes"][-1])
+                inuse = types["start_objects"] + types["alloc_objects"] - types["free_objects"]
+                assert (inuse == types["inuse_objects"]).all()
+
+
+def test_cycles_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heap_history, "MOST_CYCLES", 10)
+    pairs = [event(name, 1, i, *([0] * (name == "GCBegin"))) for i in range(50) for name in ("GCBegin", "GCEnd")]
+    history = collect(made.alloc_trace([made.PROC, *pairs]))
+    assert len(history.begins) == 10
+    assert len(history.cycles) == 11
+    assert len(history.marks) == 10

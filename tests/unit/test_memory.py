@@ -74,7 +74,7 @@ def test_peak_does_not_grow_with_the_trace(long_trace: tuple[Path, int]) -> None
     peaks = {
         **{
             " ".join(args): peak(COMMAND, *args, str(path))
-            for args in (["heap"], ["info"], ["dump"], ["dump", "--mode", "wire"])
+            for args in (["heap"], ["info"], ["report", "-o", "-"], ["dump"], ["dump", "--mode", "wire"])
         },
         "heap -": peak(COMMAND, "heap", "-", stdin=path),
         **{table: peak(ITERATE.format(table=table), str(path)) for table in ("allocs", "experimental", "events")},

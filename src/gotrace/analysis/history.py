@@ -6,6 +6,7 @@ Two passes: one for the trace's extent and its GC cycles, one to replay. Never h
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -31,11 +32,14 @@ BINS = 300
 MOST_SERIES = 8192
 """Pairs of type and size class that have a line of their own over time; those that appear later share one."""
 
+MOST_CYCLES = 1 << 20
+"""GC cycles that are counted: more of them than this a program runs in days, and a trace may claim in seconds."""
+
 OTHER = "(other)"
 """What has no line of its own over time."""
 
 _STEP = 1 << 15  # rows at a time
-_GC_ACTIVE, _GC_BEGIN, _GC_END, _HEAP_ALLOC, _HEAP_GOAL = 28, 29, 30, 37, 38
+_GC_BEGIN, _GC_END, _HEAP_ALLOC, _HEAP_GOAL = 29, 30, 37, 38
 _MANUAL = 254
 _LAST = np.iinfo(np.int64).max
 
@@ -79,10 +83,10 @@ class History:
         By type and size class of the one object that holds a span: ``spans`` and ``free_bytes_held``.
     keys : list of tuple
         (row of ``names``, size class, bytes in use at the end, at the peak, allocated).
-    marks : list of tuple of int
+    marks : ndarray of int64, shape (n, 2)
         ns, begin and end of each mark phase of the collector; -1 one that lies outside the trace.
     begins : ndarray of int64
-        ns, where GC cycles begin.
+        ns, where GC cycles begin; the first :data:`MOST_CYCLES` of them.
     cycles : ndarray of CYCLE
         Objects and bytes allocated and freed before the first of them, then in each.
     ages : ndarray of int64, shape (64, 2)
@@ -123,7 +127,7 @@ class History:
     classes: list[dict[str, Any]] = field(default_factory=list)
     keys: list[tuple[int, str, int, int, int]] = field(default_factory=list)
     spans: list[dict[str, Any]] = field(default_factory=list)
-    marks: list[tuple[int, int]] = field(default_factory=list)
+    marks: I8 = field(default_factory=lambda: np.empty((0, 2), np.int64))
     begins: I8 = field(default_factory=lambda: np.empty(0, np.int64))
     cycles: Rows = field(default_factory=lambda: np.empty(0, CYCLE))
     ages: I8 = field(default_factory=lambda: np.empty((0, 2), np.int64))
@@ -145,6 +149,12 @@ class History:
     def seconds(self) -> npt.NDArray[np.float64]:
         """End of each bin in s since the start."""
         return (self.bins - self.start) / 1e9
+
+    @property
+    def mark_seconds(self) -> npt.NDArray[np.float64]:
+        """Mark phases in s since the start; those that reach beyond the trace are cut off."""
+        outside = np.array([self.start, self.end])
+        return (np.where(self.marks < 0, outside, self.marks) - self.start) / 1e9
 
     def largest(self, n: int) -> tuple[list[str], I8]:
         """Return the ``n`` types that were largest in any bin, and a line for all others.
@@ -187,12 +197,8 @@ class History:
         ImportError
             There is no matplotlib.
         """
-        marks = [
-            ((begin if begin >= 0 else self.start) - self.start, (end if end >= 0 else self.end) - self.start)
-            for begin, end in self.marks
-        ]
         names, series = self.largest(top)
-        return plots.areas(ax, self.seconds, names, series, [(begin / 1e9, end / 1e9) for begin, end in marks])
+        return plots.areas(ax, self.seconds, names, series, self.mark_seconds)
 
 
 class _Replay:
@@ -358,18 +364,14 @@ def _survey(trace: Trace, history: History) -> None:
     """Find the extent of a trace, and its GC cycles."""
     shared = trace._new_pass()
     generations = GenerationBuilder(shared, 1)
-    cycles = ExperimentalBuilder(shared, 256, (_GC_ACTIVE, _GC_BEGIN, _GC_END))
+    cycles = ExperimentalBuilder(shared, 256, (_GC_BEGIN, _GC_END))
     starts: list[int] = []
     ends: list[int] = []
-    events: list[Rows] = []
-
-    def note(rows: Rows) -> None:
-        events.append(rows[["time", "type"]].copy())
-
+    phases = _Phases()
     try:
         for part in trace._parts():
             for rows in trace._fed(cycles, part):
-                note(rows)
+                phases.take(rows)
             for rows in trace._fed(generations, part):
                 starts.append(int(rows["start"].min()))
                 ends.append(int(rows["end"].max()))
@@ -379,22 +381,39 @@ def _survey(trace: Trace, history: History) -> None:
     except TraceError:
         pass  # the second pass meets it, too
     for rows in cycles.flush():
-        note(rows)
+        phases.take(rows)
     if starts:
         history.start, history.end = min(starts), max(ends)
-    begun = -1
-    begins: list[int] = []
-    for rows in events:
+    history.marks, history.begins = phases.arrays()
+
+
+class _Phases:
+    """Mark phases, as their events come."""
+
+    def __init__(self) -> None:
+        self._begins = array("q")
+        self._marks = array("q")
+        self._begun = -1
+
+    def take(self, rows: Rows) -> None:
+        """Take begins and ends; those behind the first :data:`MOST_CYCLES` begins are not looked at."""
         for time, kind in zip(rows["time"].tolist(), rows["type"].tolist(), strict=True):
+            if len(self._begins) == MOST_CYCLES:
+                return
             if kind == _GC_BEGIN:
-                begins.append(time)
-                begun = time
-            elif kind == _GC_END:
-                history.marks.append((begun, time))
-                begun = -1
-    if begun >= 0:
-        history.marks.append((begun, -1))
-    history.begins = np.maximum.accumulate(np.array(begins, np.int64)) if begins else np.empty(0, np.int64)
+                self._begins.append(time)
+                self._begun = time
+            else:
+                self._marks.extend((self._begun, time))
+                self._begun = -1
+
+    def arrays(self) -> tuple[I8, I8]:
+        """Begins and ends of the phases, and all begins, in the order of time."""
+        if self._begun >= 0:
+            self._marks.extend((self._begun, -1))
+        begins = np.frombuffer(self._begins, np.int64) if self._begins else np.empty(0, np.int64)
+        marks = np.frombuffer(self._marks, np.int64) if self._marks else np.empty(0, np.int64)
+        return marks.reshape(-1, 2).copy(), np.maximum.accumulate(begins)
 
 
 def _replay(trace: Trace, history: History, progress: Callable[[int], None] | None) -> None:

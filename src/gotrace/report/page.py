@@ -150,7 +150,7 @@ def _total(history: History, name: str) -> int:
 def _tiles(history: History) -> list[tuple[str, str, str]]:
     inuse, alloc, free = (_total(history, f"{name}_bytes") for name in ("inuse", "alloc", "free"))
     seconds = max(history.end - history.start, 1) / 1e9
-    marked = [end - begin for begin, end in history.marks if begin >= 0 and end >= 0]
+    marked = float(np.diff(history.mark_seconds).sum())
     return [
         (
             *("Peak", human_bytes(history.peak_bytes)),
@@ -162,7 +162,7 @@ def _tiles(history: History) -> list[tuple[str, str, str]]:
             f"{_n(_total(history, 'alloc_objects'), 'object')}, {human_bytes(round(alloc / seconds))}/s",
         ),
         ("Freed", human_bytes(free), f"{_n(_total(history, 'free_objects'), 'object')}"),
-        ("GC cycles", f"{len(history.begins):,}", f"marking {_share(sum(marked) / 1e9, seconds)} of the time"),
+        ("GC cycles", f"{len(history.begins):,}", f"marking {_share(marked, seconds)} of the time"),
         (
             *("Untyped", _share(history.untyped.get("inuse", 0), inuse)),
             f"of live bytes; {_share(history.untyped.get('alloc', 0), alloc)} of allocated ones",
@@ -292,13 +292,10 @@ def _data(history: History) -> dict[str, Any]:
 
 
 def _marks(history: History) -> list[list[float]]:
-    marks = [
-        ((begin if begin >= 0 else history.start) - history.start, (end if end >= 0 else history.end) - history.start)
-        for begin, end in history.marks
-    ]
-    step = -(-len(marks) // MARKS) if marks else 1
-    grouped = [marks[i : i + step] for i in range(0, len(marks), step)]
-    return [[group[0][0] / 1e9, group[-1][1] / 1e9] for group in grouped]
+    marks = history.mark_seconds.round(9).tolist()
+    step = max(-(-len(marks) // MARKS), 1)
+    groups = [marks[i : i + step] for i in range(0, len(marks), step)]
+    return [[group[0][0], group[-1][1]] for group in groups]
 
 
 def survival(history: History) -> list[list[float]]:
