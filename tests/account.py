@@ -341,7 +341,37 @@ class Replay:
         self.types: dict[int, Any] = {}
         self.descriptors: dict[int, int] = {}
         self.names: list[str] = ["(untyped)", "(unresolved)"]
+        self.begins = sorted(e.time for g in self.generations for t in g.threads.values() for e in t if e.type == 29)
+        self.cycle = 0  # mark phases that have begun
+        self.living: dict[tuple[int, bool], dict[str, int]] = {}  # by slot address, and whether it is in a span
+        self.lifetimes: list[dict[str, int]] = []
         self.run()
+        self.cycle = len(self.begins)
+        rest = sorted(self.living.values(), key=lambda life: (life["born"], life["offset"]))
+        self.lifetimes += [self.aged(life) for life in rest]
+
+    def aged(self, life: dict[str, int]) -> dict[str, int]:
+        known = life["born_cycle"] >= 0
+        return {**life, "age": self.cycle - life["born_cycle"] if known else -1}
+
+    def ended(self, slot: int, inside: bool, how: int) -> None:
+        life = self.aged(self.living.pop((slot, inside)))
+        self.lifetimes.append({**life, "died": self.now.time, "died_cycle": self.cycle, "end": how})
+
+    def entered(self, slot: int, key: tuple[int, int], size: int, new: bool) -> None:
+        self.living[slot, key[1] != 255] = {
+            "born": self.now.time if new else -1,
+            "died": -1,
+            "address": slot,
+            "size": size,
+            "offset": self.now.offset,
+            "g": self.now.g,
+            "type": key[0],
+            "spanclass": key[1],
+            "born_cycle": self.cycle if new else -1,
+            "died_cycle": -1,
+            "end": 0,
+        }
 
     def run(self) -> None:
         last = -1
@@ -357,9 +387,13 @@ class Replay:
                 events = self.generations[index].threads[event.m]
                 at = bisect.bisect_left([e.offset for e in events], event.offset)
                 while at < len(events) and events[at].type in EXISTS:
+                    self.now = events[at]
                     self.exists(events[at], (event.time, event.m))
                     applied[event.m] = events[at].offset
                     at += 1
+            self.now = event
+            while event.type not in EXISTS and self.cycle < len(self.begins) and self.begins[self.cycle] <= event.time:
+                self.cycle += 1
             self.apply(self.generations[index], event)
 
     def enter(self, generation: Generation) -> None:
@@ -398,8 +432,9 @@ class Replay:
         for page in self.pages(span):
             if self.spans.get(page) is span:
                 del self.spans[page]
-        for key in span.live.values():
+        for slot, key in sorted(span.live.items()):
             self.free(key, span.elem)
+            self.ended(slot, True, 3)
             self.odd["objects in a freed span"] += 1
 
     def free(self, key: tuple[Any, int], size: int) -> None:
@@ -435,12 +470,14 @@ class Replay:
                 return
             self.odd["allocations in a live slot"] += 1
             self.free(live[slot], size)
+            self.ended(slot, span is not None, 2)
             if span:
                 span.late = now
                 span.owed[slot] = True
         elif span:
             span.owed.pop(slot, None)
         live[slot] = key
+        self.entered(slot, key, size, new)
         what = "alloc" if new else "start"
         self.counts[key][f"{what}_objects"] += 1
         self.counts[key][f"{what}_bytes"] += size
@@ -455,10 +492,12 @@ class Replay:
                 self.odd["frees after the slot's next allocation"] += 1
                 return
             self.free(span.live.pop(slot), span.elem)
+            self.ended(slot, True, 1)
             return
         for address in (named, named + 8):
             if address in self.loose:
                 self.free(self.loose.pop(address), 0)
+                self.ended(address, False, 1)
                 return
         self.odd["frees of an unknown object"] += 1
 

@@ -43,3 +43,14 @@ def experimental(
     rows: _Rows,
     faults: _Rows,
 ) -> int: ...
+def marks(
+    data: _U1,
+    base: int,
+    batches: _Rows,
+    order: _I4,
+    n_args: _U1,
+    gens: _Rows,
+    runs: _Rows,
+    kinds: _U1,
+    rows: _Rows,
+) -> int: ...

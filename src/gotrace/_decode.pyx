@@ -1,4 +1,5 @@
-"""Runs of a slab decoded: events counted by type, and experimental events as raw rows in time order.
+"""Runs of a slab decoded: events counted by type, a few kinds picked out, and experimental events as raw rows in time
+order.
 
 Lives here: bulk walks over all timed events. Never here: what an experiment's events mean, the order of the
 scheduler.
@@ -6,7 +7,9 @@ scheduler.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from gotrace._generated cimport AHEAD, BATCH, CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, OK, RUN, WIDE_PROC
+from gotrace._generated cimport (
+    AHEAD, BATCH, CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, MARK, OK, RUN, WIDE_PROC,
+)
 from gotrace._runs cimport (
     DONE, Stream, Walk, blame, follow, keep_place, open_walk, plan_events, refill, unplan,
 )
@@ -150,4 +153,63 @@ def experimental(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches
             unplan(&w, k)
     keep_place(&w)
     fault.status = OK if status == DONE else status
+    return n
+
+
+cdef inline bint of_snapshot(uint8_t kind) noexcept nogil:
+    """Span, HeapObject, GoroutineStack."""
+    return kind == 128 or kind == 131 or kind == 134
+
+
+def marks(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
+          const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, const uint8_t[::1] kinds, MARK[::1] rows):
+    """Pick out events, thread by thread, of the types that have 1 in ``kinds``: the number of rows.
+
+    Snapshot events of one thread that follow each other are one row, of the type of the first. What cannot be decoded
+    ends its thread's events. When the number is more than there is room for, the rest was not written.
+    """
+    cdef int64_t n = 0, room = rows.shape[0]
+    cdef Py_ssize_t g
+    cdef int32_t r
+    cdef int got, i, k
+    cdef bint inside, goes_on
+    cdef Stream s
+    cdef DECODED[AHEAD] events
+    cdef FAULT ignored
+    cdef MARK *row
+    s.data = &data[0]
+    s.size = data.shape[0]
+    s.base = base
+    s.batches = &batches[0]
+    s.order = &order[0]
+    s.n_args = &n_args[0]
+    with nogil:
+        for g in range(gens.shape[0]):
+            s.factor = gens[g].factor
+            for r in range(gens[g].first_run, gens[g].first_run + gens[g].n_runs):
+                inside = False
+                while True:
+                    got = refill(&s, &runs[r], events, AHEAD, &ignored)
+                    if got == 0:
+                        break
+                    for i in range(got):
+                        goes_on = inside
+                        inside = of_snapshot(events[i].type)
+                        if kinds[events[i].type] == 0:
+                            continue
+                        if inside and goes_on:
+                            if n <= room:
+                                rows[n - 1].last = base + events[i].start
+                            continue
+                        n += 1
+                        if n > room:
+                            continue
+                        row = &rows[n - 1]
+                        row.time = events[i].time
+                        row.offset = row.last = base + events[i].start
+                        row.m = runs[r].m
+                        row.gen = <int32_t> g
+                        row.type = events[i].type
+                        for k in range(4):
+                            row.args[k] = events[i].args[k]
     return n

@@ -178,6 +178,45 @@ cdef enum:
     TALLY_ORPHANS = 20
 
 cdef enum:
+    END_ALIVE = 0
+    END_FREED = 1
+    END_REUSED = 2
+    END_SPAN = 3
+
+cdef enum:
+    LIFE_N_SPANS = 0
+    LIFE_FREE_SPAN = 1
+    LIFE_N_LEAVES = 2
+    LIFE_N_STACKS = 3
+    LIFE_N_LOOSE = 4
+    LIFE_N_GROUPS = 5
+    LIFE_FREE_GROUP = 6
+    LIFE_N_KEYS = 7
+    LIFE_HEAP_SPANS = 8
+    LIFE_HEAP_SPAN_BYTES = 9
+    LIFE_MANUAL_SPANS = 10
+    LIFE_MANUAL_SPAN_BYTES = 11
+    LIFE_STACKS = 12
+    LIFE_STACK_BYTES = 13
+    LIFE_LATE_STACK = 14
+    LIFE_LATE_STACK_M = 15
+    LIFE_INUSE_OBJECTS = 16
+    LIFE_INUSE_BYTES = 17
+    LIFE_TIME = 18
+    LIFE_CYCLE = 19
+    LIFE_PEAK_ID = 20
+    LIFE_RISING = 21
+    LIFE_PEAK_BYTES = 22
+    LIFE_PEAK_TIME = 23
+    LIFE_PEAK_CYCLE = 24
+    LIFE_PEAK_MEMORY = 25
+    LIFE_BIN_START = 31
+    LIFE_BIN_SHIFT = 32
+    LIFE_STOPPED = 33
+    LIFE_ROWS = 34
+    LIFE_PEAK_ROWS = 35
+
+cdef enum:
     KEY_G = 0
     KEY_P = 1
     KEY_M = 2
@@ -417,6 +456,8 @@ cdef enum:
     MAX_STRING = 1024
     MAX_FRAMES = 128
     HEAP_ADDRESS_BITS = 48
+    AGE_BINS = 8
+    BINS = 1024
 
 cdef struct ALLOC:
     int64_t time
@@ -444,6 +485,20 @@ cdef struct EXPERIMENTAL:
     uint8_t experiment
     uint8_t type
     uint8_t n_args
+
+cdef struct LIFETIME:
+    int64_t born
+    int64_t died
+    uint64_t address
+    int64_t size
+    int64_t offset
+    int64_t g
+    int32_t type
+    int32_t born_cycle
+    int32_t died_cycle
+    int32_t age
+    uint8_t spanclass
+    uint8_t end
 
 cdef struct BATCH:
     int64_t offset
@@ -631,6 +686,63 @@ cdef struct CYCLE:
     int64_t alloc_bytes
     int64_t free_objects
     int64_t free_bytes
+
+cdef struct MARK:
+    int64_t time
+    int64_t offset
+    int64_t last
+    int64_t m
+    uint64_t args[4]
+    int32_t gen
+    uint8_t type
+
+cdef struct HELD_SPAN:
+    uint64_t base
+    int64_t elem
+    uint32_t reciprocal
+    uint32_t n_slots
+    int32_t live
+    int32_t n_pages
+    uint8_t spanclass
+    uint8_t over
+    int32_t groups[32]
+    int64_t bytes
+    int64_t late
+    int64_t late_m
+    int64_t born
+    int64_t born_m
+    int32_t next_free
+
+cdef struct CELL:
+    int64_t born
+    int64_t offset
+    int64_t g
+    int32_t key
+    int32_t cycle
+
+cdef struct TALLY:
+    int64_t label
+    int64_t counts[6]
+    int64_t peak[6]
+    int64_t aged[2]
+    int64_t peak_id
+    int32_t type
+    uint8_t spanclass
+
+cdef struct TURN:
+    int64_t born_objects
+    int64_t born_bytes
+    int64_t died_objects
+    int64_t died_bytes
+    int64_t inuse_objects
+    int64_t inuse_bytes
+
+cdef struct BIN:
+    int64_t alloc_objects
+    int64_t alloc_bytes
+    int64_t free_objects
+    int64_t free_bytes
+    int64_t most_bytes
 
 cdef struct EVENT:
     int64_t time

@@ -29,6 +29,15 @@ class Op(IntEnum):
     FREE = 2
 
 
+class End(IntEnum):
+    """How an object ended."""
+
+    ALIVE = 0
+    FREED = 1
+    REUSED = 2  # its slot was allocated anew, without a free
+    SPAN = 3  # its span was freed, or another one lies there
+
+
 class State(IntEnum):
     """How much of a generation could be read."""
 
@@ -238,6 +247,20 @@ HEAP = _aligned(
     ("free_bytes", "i8"),
     ("start_objects", "i8"),
     ("start_bytes", "i8"),
+)
+LIFETIME = _aligned(
+    ("born", "i8"),  # ns; -1 it was there at the start
+    ("died", "i8"),  # ns, when it was swept; -1 it lives
+    ("address", "u8"),  # byte address of the slot
+    ("size", "i8"),  # bytes; 0 unknown
+    ("offset", "i8"),  # byte in the file: its allocation, or its event of the snapshot
+    ("g", "i8"),  # goroutine that allocated it; -1 none
+    ("type", "i4"),  # row of types; 0 untyped, 1 unresolved
+    ("born_cycle", "i4"),  # mark phases that had begun; -1 it was there at the start
+    ("died_cycle", "i4"),  # -1 it lives
+    ("age", "i4"),  # mark phases that began while it lived, so far; -1 unknown
+    ("spanclass", "u1"),  # as in ALLOC
+    ("end", "u1"),  # End
 )
 
 # --- rows between kernels and Python ------------------------------------------------------------------------
@@ -539,6 +562,105 @@ class Tally(IntEnum):
     GRID_BASE = 18  # byte address of the first row of the grid
     GRID_SHIFT = 19  # log2 of the bytes of a row
     ORPHANS = 20  # objects whose span's own event is still to come
+
+
+# --- lifetimes ----------------------------------------------------------------------------------------------
+
+MARK = _aligned(  # an event picked out, or a run of them
+    ("time", "i8"),  # ns
+    ("offset", "i8"),  # absolute byte
+    ("last", "i8"),  # and that of the run's last event
+    ("m", "i8"),
+    ("args", "u8", (4,)),  # what the event has not is anything
+    ("gen", "i4"),  # row of GEN
+    ("type", "u1"),
+)
+HELD_SPAN = _aligned(  # a live span and its slots
+    ("base", "u8"),  # byte address
+    ("elem", "i8"),  # bytes of a slot
+    ("reciprocal", "u4"),  # ceil(2**32 / elem); 0 where slot 0 is all there is
+    ("n_slots", "u4"),
+    ("live", "i4"),  # slots with a live object
+    ("n_pages", "i4"),  # entries in the page map; 0: no live span
+    ("spanclass", "u1"),
+    ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
+    ("groups", "i4", (Layout.GROUPS,)),  # cells in groups, made when first used; 0 none
+    ("bytes", "i8"),  # of the whole span
+    ("late", "i8"),  # ns: last allocation in a live slot, whose old object's free is still to come
+    ("late_m", "i8"),  # and the thread that made it
+    ("born", "i8"),  # ns: the span's allocation, if it lay over a live span
+    ("born_m", "i8"),  # and the thread that made it
+    ("next_free", "i4"),
+)
+CELL = _aligned(  # what lives in a slot
+    ("born", "i8"),  # as in LIFETIME
+    ("offset", "i8"),
+    ("g", "i8"),
+    ("key", "i4"),  # row of TALLY + 1; 0 nothing
+    ("cycle", "i4"),  # of its birth; -1 unknown
+)
+TALLY = _aligned(  # a group of objects
+    ("label", "i8"),  # of the group, when objects do not count by type and size class
+    ("counts", "i8", (6,)),  # objects and bytes: allocated, freed, there at the start
+    ("peak", "i8", (6,)),  # counts at the peak, if ``peak_id`` is the latest
+    ("aged", "i8", (2,)),  # objects and bytes that died at an age asked for
+    ("peak_id", "i8"),
+    ("type", "i4"),
+    ("spanclass", "u1"),
+)
+TURN = _aligned(  # what happened between the begins of two mark phases
+    ("born_objects", "i8"),
+    ("born_bytes", "i8"),
+    ("died_objects", "i8"),
+    ("died_bytes", "i8"),
+    ("inuse_objects", "i8"),  # when it began
+    ("inuse_bytes", "i8"),
+)
+BIN = _aligned(  # what happened in a stretch of time
+    ("alloc_objects", "i8"),
+    ("alloc_bytes", "i8"),
+    ("free_objects", "i8"),
+    ("free_bytes", "i8"),
+    ("most_bytes", "i8"),  # in use
+)
+AGE_BINS = 8  # bins of ages at death: 0, 1, 2, 3, 4 to 7, 8 to 15, 16 to 31, more
+BINS = 1024  # stretches of time, of twice the length when they no longer reach
+
+
+class Life(IntEnum):
+    """Places in the array of numbers that the replay of lifetimes keeps."""
+
+    N_SPANS = 0
+    FREE_SPAN = 1  # head of the list of free spans
+    N_LEAVES = 2
+    N_STACKS = 3
+    N_LOOSE = 4
+    N_GROUPS = 5
+    FREE_GROUP = 6
+    N_KEYS = 7
+    HEAP_SPANS = 8  # live ones, and below
+    HEAP_SPAN_BYTES = 9
+    MANUAL_SPANS = 10
+    MANUAL_SPAN_BYTES = 11
+    STACKS = 12
+    STACK_BYTES = 13
+    LATE_STACK = 14  # ns: last allocation of a live stack, whose free is still to come
+    LATE_STACK_M = 15
+    INUSE_OBJECTS = 16
+    INUSE_BYTES = 17
+    TIME = 18  # ns: of the last event replayed
+    CYCLE = 19  # mark phases that have begun
+    PEAK_ID = 20  # how many peaks there were
+    RISING = 21  # 1: the peak is now
+    PEAK_BYTES = 22
+    PEAK_TIME = 23
+    PEAK_CYCLE = 24
+    PEAK_MEMORY = 25  # as from HEAP_SPANS on, six places
+    BIN_START = 31  # ns
+    BIN_SHIFT = 32  # log2 of the ns of a stretch
+    STOPPED = 33  # 1: the instant asked for is reached
+    ROWS = 34  # replayed
+    PEAK_ROWS = 35  # and up to the peak
 
 
 # --- the ordering -------------------------------------------------------------------------------------------

@@ -24,7 +24,9 @@ from gotrace.dtypes import (
     GENERATION,
     LABEL,
     LEAST_AHEAD,
+    LIFETIME,
     LOG,
+    MARK,
     METRIC,
     ORDERED,
     RANGE,
@@ -42,8 +44,9 @@ from gotrace.dtypes import (
 )
 from gotrace.errors import ExperimentError, InternalError, Status, TraceError, new_fault
 from gotrace.experiments import ExperimentData, Registry
-from gotrace.experiments.allocfree import DEFAULT_INFO, AllocFreeData, Info, TypeTable
+from gotrace.experiments.allocfree import ANOMALIES, DEFAULT_INFO, AllocFreeData, Info, TypeTable
 from gotrace.heap import LiveHeap
+from gotrace.lifetimes import Lives, Slice
 from gotrace.losses import Losses
 from gotrace.ordering.drive import Order, time_order
 from gotrace.slabs import Rows, Runs, Slab, group_runs, read_slabs
@@ -56,6 +59,9 @@ from gotrace.spec.versions import Version
 from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
+_REPLAYED = 4096  # rows of ALLOC that are replayed at a time: they stay in the cache
+_SNAPSHOT = (128, 131, 134)  # Span, HeapObject, GoroutineStack
+_MARK_BEGIN = 29  # GCBegin
 _TOLD = 64  # damaged batches of a part that are told one by one
 
 
@@ -146,6 +152,23 @@ class Part:
             more = nbytes - int(faults["limit"].sum())
             self.losses.note(f"{self.place(0)}: {more:,} bytes of {n - _TOLD:,} more batches are lost")
         return n
+
+    def marks(self, registry: Registry, kinds: tuple[int, ...]) -> Rows:
+        """Pick out the events of some types, thread by thread; the snapshot events of a thread are one row."""
+        runs = self.runs()
+        if not len(runs.runs):
+            return np.empty(0, MARK)
+        slab = self.slab
+        wanted = np.zeros(256, np.uint8)
+        wanted[list(kinds)] = 1
+        n_args, gens = spec_tables.timed_args(registry.events), self.gens(runs)
+        marks = np.empty(64, MARK)
+        while True:
+            rows = runs.runs.copy()
+            n = _decode.marks(slab.data, slab.base, slab.batches, runs.order, n_args, gens, rows, wanted, marks)
+            if n <= len(marks):
+                return marks[:n]
+            marks = np.empty(n, MARK)
 
     def pass_over(self, fault: np.void, decoded: Rows) -> bool:
         """To salvage, make an event that makes no sense one without effect; whether that was done."""
@@ -346,6 +369,7 @@ class AllocBuilder(Builder):
         self._flags = sum(1 << what for what in whats) + (Layout.REPLAY if replay else 0)
         self._chunks = _Chunks(ALLOC, length)
         self._walk = _Walk(shared.registry)
+        self.registry = shared.registry
         self._info: Info | None = None
         self.heap = LiveHeap()
         self.start = -1
@@ -388,6 +412,15 @@ class AllocBuilder(Builder):
         if len(rows):
             yield rows
 
+    def anomaly_counts(self) -> dict[str, int]:
+        """What was odd, without the zeros."""
+        return self.heap.anomaly_counts()
+
+    @property
+    def info(self) -> Info:
+        """Scales, as far as they are known."""
+        return self._info or DEFAULT_INFO
+
     def _tables_of(self, part: Part, gens: Rows) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
         """Fill in what the experiment's batches say: scales, and the index of type ids."""
         tables: list[AllocFreeData] = []
@@ -414,11 +447,63 @@ class AllocBuilder(Builder):
 
     def _scale(self, gens: Rows) -> None:
         """Note in rows of GEN what ids count in."""
-        info = self._info or DEFAULT_INFO
+        info = self.info
         for name in ("heap_base", "object_align", "stack_align"):
             gens[name] = getattr(info, name)
         gens["page_shift"] = info.page_size.bit_length() - 1
         gens["relative"] = self._info is None
+
+
+class LifetimeBuilder(Builder):
+    """Rows of LIFETIME: objects as they end, then those that live on, oldest first; or only what they add up to."""
+
+    dtype = LIFETIME
+
+    def __init__(self, shared: Pass, length: int, lives: Lives | None = None) -> None:
+        self.allocs = AllocBuilder(shared, _REPLAYED)
+        self.lives = lives or Lives()
+        self._writes = lives is None
+        if self._writes:
+            self.lives.write_rows()
+
+    def feed(self, part: Part) -> Iterator[Rows]:
+        """Replay a part's events and yield the objects that end."""
+        self._entered = False
+        try:
+            for rows in self.allocs.feed(part):
+                yield from self._take(rows, part)
+        finally:
+            for rows in self.allocs.flush():
+                yield from self._take(rows, part)
+            yield from self.lives.catch_up()
+
+    def _take(self, rows: Rows, part: Part) -> Iterator[Rows]:
+        if not self._entered:  # only now the part's scales are known
+            self._entered = True
+            self._enter(part)
+        yield from self.take(rows)
+
+    def _enter(self, part: Part) -> None:
+        marks = part.marks(self.allocs.registry, (*_SNAPSHOT, _MARK_BEGIN))
+        begins = marks["type"] == _MARK_BEGIN
+        factors = clock.factor(part.tables.clocks["frequency"])
+        page_size = self.allocs.info.page_size
+        self.lives.enter(Slice(part.slab.batches, factors, page_size, np.sort(marks["time"][begins]), marks[~begins]))
+
+    def take(self, rows: Rows) -> Iterator[Rows]:
+        """Replay rows of ALLOC."""
+        yield from self.lives.follow(rows, np.empty(0, np.int64))
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield what lives."""
+        self.lives.finish()
+        if self._writes:
+            yield self.lives.survivors()
+
+    def anomaly_counts(self) -> dict[str, int]:
+        """What was odd, without the zeros."""
+        odd = self.allocs.heap.anomalies + self.lives.odd
+        return {name: int(odd[kind]) for kind, name in ANOMALIES.items() if odd[kind]}
 
 
 class ExperimentalBuilder(Builder):
@@ -842,6 +927,7 @@ class TypeBuilder(Builder):
 
 BUILDERS: dict[str, Callable[[Pass, int], Builder]] = {
     "allocs": AllocBuilder,
+    "lifetimes": LifetimeBuilder,
     "objects": lambda shared, length: AllocBuilder(shared, length, (What.OBJECT,)),
     "spans": lambda shared, length: AllocBuilder(shared, length, (What.SPAN,)),
     "goroutine_stacks": lambda shared, length: AllocBuilder(shared, length, (What.STACK,)),
@@ -871,6 +957,7 @@ def _without(dtype: np.dtype[np.void], *names: str) -> np.dtype[np.void]:
 
 DTYPES: dict[str, np.dtype[np.void]] = {
     "allocs": ALLOC,
+    "lifetimes": LIFETIME,
     "objects": _without(ALLOC, "what"),
     "spans": _without(ALLOC, "what", "type", "inset"),
     "goroutine_stacks": _without(ALLOC, "what", "type", "spanclass", "inset"),

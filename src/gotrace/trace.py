@@ -25,7 +25,7 @@ from gotrace.heap import Heap, summarize
 from gotrace.losses import Losses
 from gotrace.ordering.drive import Order, time_order
 from gotrace.parsed import Lines
-from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, Part, Pass, read_parts
+from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, LifetimeBuilder, Part, Pass, read_parts
 from gotrace.selection import EVERYTHING, Selection, start_of
 from gotrace.slabs import Rows
 from gotrace.source import open_source
@@ -316,8 +316,8 @@ class Trace:
 
     def _note(self, builders: Iterable[Builder], shared: Pass) -> None:
         for builder in builders:
-            if isinstance(builder, AllocBuilder):
-                self._anomalies.update(builder.heap.anomaly_counts())
+            if isinstance(builder, AllocBuilder | LifetimeBuilder):
+                self._anomalies.update(builder.anomaly_counts())
                 if self._source.once:  # it cannot be read again, but what rows point to must be there
                     self._cache["types"] = shared.types.rows()
 
@@ -420,6 +420,11 @@ class Trace:
     def goroutine_stacks(self) -> Table:
         """The rows of ``allocs`` about stack memory of goroutines."""
         return self._table("goroutine_stacks")
+
+    @property
+    def lifetimes(self) -> Table:
+        """One row for each heap object."""
+        return self._table("lifetimes")
 
     @property
     def experimental(self) -> Table:

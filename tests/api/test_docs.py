@@ -82,7 +82,8 @@ def test_readme_first_screen() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ALLOC", "EXPERIMENTAL", "GENERATION", "TYPE", "HEAP", "STRING", "STACK", "FRAME", "SAMPLE", "SITE"]
+    "name",
+    ["ALLOC", "EXPERIMENTAL", "GENERATION", "TYPE", "HEAP", "LIFETIME", "STRING", "STACK", "FRAME", "SAMPLE", "SITE"],
 )
 def test_surface_names_every_field(name: str) -> None:
     text = (PROJECT / "docs" / "surface.md").read_text()

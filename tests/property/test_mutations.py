@@ -111,6 +111,7 @@ events = st.lists(
         st.builds(lambda i, o: event("GoroutineStack", 1, i, o), st.integers(0, 8), st.integers(0, 14)),
         st.builds(lambda i: event("GoroutineStackFree", 1, i), st.integers(0, 8)),
         st.sampled_from([PROC, GO, event("ProcStop", 1), event("GoBlock", 1, 0, 0), event("HeapGoal", 1, 5)]),
+        st.builds(lambda dt: event("GCBegin", dt, 1, 0), steps),
     ),
     max_size=60,
 )
@@ -137,8 +138,12 @@ def test_any_events_agree_with_the_account(
     with gotrace.open(data) as trace:
         rows = [row for chunk in trace.iterate("allocs", step_size=64 * length) for row in chunk]
         heap = trace.heap()
+        lives = [life for chunk in trace.iterate("lifetimes", step_size=64 * length) for life in chunk]
     for name in gotrace.ALLOC.names or ():
         assert [row[name] for row in rows] == [row[name] for row in replay.rows], name
+    far = any(row["inset"] == 255 for row in rows)  # then the rows do not say what pointer was meant
+    for name in () if far else gotrace.LIFETIME.names or ():
+        assert [life[name] for life in lives] == [life[name] for life in replay.lifetimes], name
     assert heap.anomalies == {name: n for name, n in replay.odd.items() if n}
     for column in ("alloc_objects", "alloc_bytes", "free_objects", "free_bytes", "start_objects", "start_bytes"):
         assert heap.table[column].sum() == sum(counts[column] for counts in replay.counts.values())

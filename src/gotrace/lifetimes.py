@@ -1,0 +1,291 @@
+"""The heap object by object: the tables of ``_lifetimes``, fed with rows of ALLOC, and what they say at an instant.
+
+Never here: reading of events, names of groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace import _lifetimes
+from gotrace.dtypes import (
+    AGE_BINS,
+    BIN,
+    BINS,
+    CELL,
+    COUNTS,
+    HELD_SPAN,
+    LIFETIME,
+    TALLY,
+    TURN,
+    HeapSize,
+    Layout,
+    Life,
+    Op,
+)
+from gotrace.errors import Status
+from gotrace.experiments.allocfree import ANOMALIES
+from gotrace.heap import _doubled, _new_map, _rehashed
+from gotrace.slabs import I8, Rows
+from gotrace.spec.limits import CLASS_BYTES
+from gotrace.tables import MULTIPLIER
+
+NEVER = np.iinfo(np.int64).max
+"""An instant that no event reaches."""
+
+_CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
+_COUNTERS = ("alloc_objects", "alloc_bytes", "free_objects", "free_bytes", "start_objects", "start_bytes")
+_ROOM = 4 * 10 * Layout.GROUP * Layout.GROUPS  # lifetimes handed on at a time: more than one row can end
+_DEFERRED = 1 << 20  # rows of other threads that wait for the end of a snapshot at most
+
+
+@dataclass(frozen=True)
+class Ages:
+    """Ages in GC cycles that count as asked for: from ``youngest`` to ``oldest``, both included."""
+
+    youngest: int = 0
+    oldest: int = np.iinfo(np.int32).max
+
+
+@dataclass
+class Slice:
+    """What the rows of one part share: its batches, the clocks of its generations, the bytes of a page."""
+
+    batches: Rows
+    factors: npt.NDArray[np.float64]
+    page_size: int
+    begins: I8  # ns: when mark phases begin, in order
+    snapshots: Rows  # of MARK: runs of snapshot events
+
+
+@dataclass
+class Lives:
+    """The live heap, and what led to it.
+
+    Attributes
+    ----------
+    detail : bool
+        Whether ages at death, GC cycles and stretches of time are counted, too.
+    ages : Ages
+        Ages at death that are counted by group.
+    stop : int
+        ns: nothing at or after this time is replayed.
+    rows : int
+        Nor are more rows than these.
+    """
+
+    detail: bool = False
+    ages: Ages = field(default_factory=Ages)
+    stop: int = NEVER
+    rows: int = NEVER
+
+    def __post_init__(self) -> None:
+        self.life = np.zeros(max(Life) + 1, np.int64)
+        self.life[Life.BIN_SHIFT] = 10
+        self.life[Life.TIME] = -1
+        self.odd = np.zeros(len(ANOMALIES), np.int64)
+        self._spans = np.zeros(256, HELD_SPAN)
+        self._pages = _new_map(512)
+        self._leaves = np.zeros(128 * Layout.LEAF, np.int32)
+        self._cells = np.empty(256 * Layout.GROUP, CELL)
+        self._loose = _new_map(64)
+        self._loose_cells = np.empty(32, CELL)
+        self._stacks = _new_map(512)
+        self._keys = _new_map(512)
+        self._tallies = np.empty(256, TALLY)
+        self._at_death = np.empty((256 if self.detail else 0) * 2 * AGE_BINS, np.int64)
+        self._cycles = np.zeros(64 if self.detail else 0, TURN)
+        self._bins = np.zeros(BINS if self.detail else 0, BIN)
+        self._out = np.empty(0, LIFETIME)
+        self._begins: I8 = np.empty(0, np.int64)
+        self._snapshot: np.void | None = None
+        self._deferred: list[tuple[Rows, I8]] = []
+        self._n_deferred = 0
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the instant asked for is reached."""
+        return bool(self.life[Life.STOPPED])
+
+    def write_rows(self) -> None:
+        """Let :meth:`follow` yield rows of LIFETIME."""
+        self._out = np.empty(_ROOM, LIFETIME)
+
+    # --- replay ---------------------------------------------------------------------------------------------
+
+    def enter(self, part: Slice) -> None:
+        """Take notice of the next part, before its rows."""
+        self._part = part
+        self._begins = np.sort(np.concatenate((self._begins, part.begins)))
+        need = int(self.life[Life.CYCLE]) + len(self._begins) + 1
+        while self.detail and len(self._cycles) < need:
+            self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), TURN)))
+
+    def follow(self, rows: Rows, labels: I8) -> Iterator[Rows]:
+        """Replay rows of the current part; yields objects that ended, if rows are written.
+
+        A snapshot is replayed as a whole before other threads' events, whose times may lie between (FORMAT 9.9):
+        these wait for its end.
+        """
+        snapshots = self._part.snapshots
+        while len(rows):
+            if self._snapshot is None:
+                at = len(rows)
+                if len(snapshots):
+                    firsts = np.flatnonzero((rows["op"] == Op.EXISTS) & np.isin(rows["offset"], snapshots["offset"]))
+                    at = int(firsts[0]) if len(firsts) else at
+                yield from self._replay(rows[:at], labels[:at])
+                if at < len(rows):
+                    self._snapshot = snapshots[snapshots["offset"] == rows["offset"][at]][0]
+            else:
+                run = self._snapshot
+                ends = np.flatnonzero(rows["offset"] == run["last"])
+                at = int(ends[0]) + 1 if len(ends) else len(rows)
+                mine = (rows["m"][:at] == run["m"]) & (rows["op"][:at] == Op.EXISTS)
+                self._deferred.append((rows[:at][~mine], labels[:at][~mine] if len(labels) else labels))
+                self._n_deferred += len(self._deferred[-1][0])
+                yield from self._replay(rows[:at][mine], labels[:at][mine] if len(labels) else labels)
+                if len(ends) or self._n_deferred > _DEFERRED:
+                    yield from self.catch_up()
+            rows, labels = rows[at:], labels[at:]
+
+    def catch_up(self) -> Iterator[Rows]:
+        """Replay what waits for the end of a snapshot."""
+        waiting, self._deferred, self._n_deferred, self._snapshot = self._deferred, [], 0, None
+        for rows, labels in waiting:
+            yield from self.follow(rows, labels)
+
+    def _replay(self, rows: Rows, labels: I8) -> Iterator[Rows]:
+        left = self.rows - int(self.life[Life.ROWS])
+        if len(rows) > left:
+            rows = rows[:left]
+            self.life[Life.STOPPED] = 1
+        part = self._part
+        while len(rows) and not (self.stopped and left > len(rows)):
+            if self._bins.size and not self.life[Life.ROWS]:
+                self.life[Life.BIN_START] = rows["time"][0]
+            n, begun, written, status = _lifetimes.follow(
+                *(rows, labels, self._begins, self.stop, part.batches, part.factors),
+                *(part.page_size.bit_length() - 1, self.ages.youngest, self.ages.oldest, _CLASS_BYTES),
+                *(self._out, MULTIPLIER, *self._arrays()),
+            )
+            rows, labels, self._begins = rows[n:], labels[n:], self._begins[begun:]
+            if written:
+                yield self._out[:written].copy()
+            if status == Status.OK:
+                break
+            if status != Status.FULL:
+                self._grow(Status(status))
+
+    def _arrays(self) -> tuple[Any, ...]:
+        """All tables in the order in which the kernel takes them."""
+        return (
+            *(self._spans, *self._pages, self._leaves, self._cells, *self._loose, self._loose_cells, *self._stacks),
+            *(*self._keys, self._tallies, self._at_death, self._cycles, self._bins, self.life, self.odd),
+        )
+
+    def finish(self) -> None:
+        """Count the mark phases that began behind the last event, unless the replay ended before."""
+        if not self.stopped:
+            first, n = int(self.life[Life.CYCLE]) + 1, len(self._begins)
+            self.life[Life.CYCLE] += n
+            self._cycles["inuse_objects"][first : first + n] = self.life[Life.INUSE_OBJECTS]
+            self._cycles["inuse_bytes"][first : first + n] = self.life[Life.INUSE_BYTES]
+            self._begins = self._begins[:0]
+
+    def _grow(self, status: Status) -> None:
+        if status == Status.GROW_SPANS:
+            self._spans = _doubled(self._spans)
+        elif status == Status.GROW_PAGES:
+            self._pages, self._leaves = _rehashed(self._pages), _doubled(self._leaves)
+        elif status == Status.GROW_STACKS:
+            self._stacks = _rehashed(self._stacks)
+        elif status == Status.GROW_LOOSE:
+            self._loose, self._loose_cells = _rehashed(self._loose), _doubled(self._loose_cells)
+        elif status == Status.GROW_CELLS:
+            self._cells = _doubled(self._cells)
+        else:
+            self._keys, self._tallies = _rehashed(self._keys), _doubled(self._tallies)
+            if self.detail:
+                self._at_death = _doubled(self._at_death)
+
+    # --- what it came to ------------------------------------------------------------------------------------
+
+    @property
+    def tallies(self) -> Rows:
+        """Rows of TALLY, one for each group that had an object."""
+        return self._tallies[: int(self.life[Life.N_KEYS])]
+
+    def counts(self, *, peak: bool = False) -> Rows:
+        """Rows of COUNTS by group, now or at the peak."""
+        tallies = self.tallies
+        now = tallies["counts"]
+        if peak and not self.life[Life.RISING]:
+            kept = tallies["peak_id"] == self.life[Life.PEAK_ID]
+            now = np.where(kept[:, None], tallies["peak"], now)
+        table = np.zeros(len(tallies), COUNTS)
+        for name in ("type", "spanclass"):
+            table[name] = tallies[name]
+        for i, name in enumerate(_COUNTERS):
+            table[name] = now[:, i]
+        return table
+
+    def memory(self, *, peak: bool = False) -> dict[str, int]:
+        """Live spans and stacks, numbers and bytes, now or at the peak."""
+        kept = peak and not self.life[Life.RISING]
+        first = Life.PEAK_MEMORY if kept else Life.HEAP_SPANS
+        names = [HeapSize(place).name.lower() for place in range(HeapSize.HEAP_SPANS, HeapSize.STACK_BYTES + 1)]
+        return {name: int(self.life[first + i]) for i, name in enumerate(names)}
+
+    def survivors(self) -> Rows:
+        """Rows of LIFETIME of what lives now, oldest first."""
+        out = np.empty(int(self.life[Life.INUSE_OBJECTS]), LIFETIME)
+        if len(out):
+            _lifetimes.survivors(
+                *(out, self._spans, self._cells, *self._loose, self._loose_cells, self._tallies, self.life)
+            )
+        return out[np.lexsort((out["offset"], out["born"]))]
+
+    def of_age(self) -> tuple[I8, I8]:
+        """Living objects and bytes of an age asked for by group, shape (groups, 2), and all of unknown age."""
+        found = np.zeros((max(len(self.tallies), 1), 2), np.int64)
+        unknown = np.zeros(2, np.int64)
+        _lifetimes.tally_ages(
+            *(self.ages.youngest, self.ages.oldest, found, unknown),
+            *(self._spans, self._cells, self._loose_cells, self.life),
+        )
+        return found[: len(self.tallies)], unknown
+
+    def at_death(self) -> npt.NDArray[Any]:
+        """Objects and bytes that died by group and age, shape (groups, 2, AGE_BINS); deaths of unknown age are in none."""
+        return self._at_death.reshape(-1, 2, AGE_BINS)[: len(self.tallies)]
+
+    def cycles(self) -> Rows:
+        """Rows of TURN, the first one before any mark phase began."""
+        return self._cycles[: int(self.life[Life.CYCLE]) + 1].copy()
+
+    def bins(self) -> tuple[int, int, Rows]:
+        """Rows of BIN, with their start and their length in ns; ``most_bytes`` is known for each."""
+        width = 1 << int(self.life[Life.BIN_SHIFT])
+        start, end = int(self.life[Life.BIN_START]), max(int(self.life[Life.TIME]), int(self.life[Life.BIN_START]))
+        bins = self._bins[: min((end - start) // width + 1, BINS)].copy()
+        there = int(self.tallies["counts"][:, 5].sum())
+        after = there + np.cumsum(bins["alloc_bytes"] - bins["free_bytes"])
+        before = np.concatenate(([there], after[:-1]))
+        bins["most_bytes"] = np.maximum(bins["most_bytes"], before)
+        return start, width, bins
+
+    def live_spans(self) -> tuple[Rows, npt.NDArray[np.int32]]:
+        """Rows of HELD_SPAN that are live, and of what group their first object is: a row of ``tallies`` or -1."""
+        n = int(self.life[Life.N_SPANS]) + 1
+        by = np.full(n, -1, np.int32)
+        _lifetimes.holders(by, self._spans, self._cells, self.life)
+        spans = self._spans[:n]
+        live = spans["n_pages"] > 0
+        live[0] = False
+        return spans[live].copy(), by[live]
