@@ -262,7 +262,7 @@ class Lives:
         return found[: len(self.tallies)], unknown
 
     def at_death(self) -> npt.NDArray[Any]:
-        """Objects and bytes that died by group and age, shape (groups, 2, AGE_BINS); deaths of unknown age are in none."""
+        """Objects and bytes that died by group and age, shape (groups, 2, AGE_BINS); none of unknown age."""
         return self._at_death.reshape(-1, 2, AGE_BINS)[: len(self.tallies)]
 
     def cycles(self) -> Rows:
