@@ -1,4 +1,4 @@
-"""Makes large traces, to time gotrace on, with Go itself: GODEBUG, commands and programs that give each of them; and a
+"""Makes large traces, to time gotrace on, with Go itself: environments, commands and programs that give each; and a
 simulated one.
 
 What they hold depends on the machine, so compare times on the same files only. Never here: timing, or an input
@@ -21,8 +21,9 @@ from bench import build_walk
 import gotrace
 
 PROGRAMS = Path(__file__).parent / "programs"
-ALLOC_FREE = "traceallocfree=1"
-TINY_GENERATIONS = "traceadvanceperiod=0"
+ALLOC_FREE = {"GODEBUG": "traceallocfree=1"}
+TINY_GENERATIONS = {"GODEBUG": "traceadvanceperiod=0"}
+BOTH = {"GODEBUG": f"{ALLOC_FREE['GODEBUG']},{TINY_GENERATIONS['GODEBUG']}"}
 TRIES = 8  # Go 1.27.3's tracer crashes or writes nonsense in about 1 of 20 short runs with alloc/free
 
 Run = tuple[Sequence[str | Path], Path]  # a command, and the folder it wants to be in
@@ -55,14 +56,15 @@ def program(name: str) -> Callable[[Path, Path], Run]:
     )
 
 
-PLANS: dict[str, tuple[str, Callable[[Path, Path], Run]]] = {
-    # what GODEBUG holds, and how to make it
+PLANS: dict[str, tuple[dict[str, str], Callable[[Path, Path], Run]]] = {
+    # the environment, and how to make it
     "gotypes": (ALLOC_FREE, compiler),
+    "gotypes-1p": ({**ALLOC_FREE, "GOMAXPROCS": "1"}, compiler),  # threads hardly take turns
     "json": (ALLOC_FREE, benchmarks("encoding/json", "155ms")),
-    "gc": ("", program("gc.go")),
+    "gc": ({}, program("gc.go")),
     "tiny": (TINY_GENERATIONS, program("tiny.go")),
-    "tiny-allocfree": (f"{ALLOC_FREE},{TINY_GENERATIONS}", program("tiny.go")),
-    "http": ("", benchmarks("net/http", "2s", skip="ServerMatch")),  # which Go 1.27.3 itself fails
+    "tiny-allocfree": (BOTH, program("tiny.go")),
+    "http": ({}, benchmarks("net/http", "2s", skip="ServerMatch")),  # which Go 1.27.3 itself fails
 }
 
 
@@ -78,11 +80,11 @@ def make(name: str, target: Path) -> None:
     goroot = reference.toolchain()
     if goroot is None:
         raise SystemExit("the reference is missing: pip install '.[test]'")
-    debug, plan = PLANS[name]
+    special, plan = PLANS[name]
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         trace = Path(folder, target.name)
         command, place = plan(goroot, trace)
-        env = {**reference.go_env(goroot), "GODEBUG": debug}
+        env = {**reference.go_env(goroot), "GODEBUG": "", **special}
         for _ in range(TRIES):
             run = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, errors="replace")
             words = f"exit code {run.returncode}: {run.stderr[:2000] or run.stdout[-2000:]}"
