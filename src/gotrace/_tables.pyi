@@ -21,3 +21,18 @@ def parse(
 ) -> tuple[int, int, int, int]: ...
 def index(ids: _U8, gens: _I4, at: _I8, bits: _U1, multiplier: int, keys: _U8, vals: _I4, first: _I8) -> None: ...
 def find(ids: _U8, gens: _I4, at: _I8, bits: _U1, multiplier: int, keys: _U8, vals: _I4, rows: _I8) -> None: ...
+def resolve(
+    frames: _Rows,
+    at: _I8,
+    bits: _U1,
+    multiplier: int,
+    keys: _U8,
+    vals: _I4,
+    string_at: _I8,
+    string_bits: _U1,
+    string_keys: _U8,
+    string_vals: _I4,
+    first: _I8,
+    functions: _I8,
+    files: _I8,
+) -> int: ...

@@ -239,3 +239,48 @@ def find(const uint64_t[::1] ids, const int32_t[::1] gens, const int64_t[::1] at
             if bits[gens[i]]:
                 open_map(&table, &keys[at[gens[i]]], &vals[at[gens[i]]], bits[gens[i]], multiplier)
                 rows[i] = find_id(&table, ids[i]) - 1
+
+
+cdef inline int64_t row_of(const IdMap *strings, uint64_t text) noexcept nogil:
+    return find_id(strings, text) - 1 if strings.vals != NULL else -1
+
+
+def resolve(const RAW_FRAME[::1] frames, const int64_t[::1] at, const uint8_t[::1] bits, uint64_t multiplier,
+            uint64_t[::1] keys, int32_t[::1] vals, const int64_t[::1] string_at, const uint8_t[::1] string_bits,
+            uint64_t[::1] string_keys, int32_t[::1] string_vals, int64_t[::1] first, int64_t[::1] functions,
+            int64_t[::1] files):
+    """Find out what frames mean: the first one of a pc in its generation defines it (FORMAT 3.3).
+
+    ``first[i]`` becomes the row that defines frame i, ``functions[i]`` and ``files[i]`` its rows of strings, -1 where
+    there is none. The first frame that names a string which its generation has not, or -1. The index of pcs is as
+    in :func:`index`.
+    """
+    cdef Py_ssize_t i
+    cdef int64_t slot, loose = -1
+    cdef int32_t gen = -1, row
+    cdef IdMap pcs, strings
+    open_map(&pcs, NULL, NULL, 1, multiplier)
+    open_map(&strings, NULL, NULL, 1, multiplier)
+    with nogil:
+        for i in range(frames.shape[0]):
+            if frames[i].gen != gen:
+                gen = frames[i].gen
+                open_map(&pcs, &keys[at[gen]], &vals[at[gen]], bits[gen], multiplier)
+                strings.vals = NULL
+                if string_bits[gen]:
+                    open_map(&strings, &string_keys[string_at[gen]], &string_vals[string_at[gen]], string_bits[gen],
+                             multiplier)
+            slot = place(&pcs, frames[i].pc)
+            row = pcs.vals[slot] - 1
+            if row < 0:
+                row = <int32_t> i
+                pcs.keys[slot] = frames[i].pc
+                pcs.vals[slot] = row + 1
+                functions[i] = row_of(&strings, frames[i].function)
+                files[i] = row_of(&strings, frames[i].file)
+                if loose < 0 and ((frames[i].function and functions[i] < 0) or (frames[i].file and files[i] < 0)):
+                    loose = i
+            first[i] = row
+            functions[i] = functions[row]
+            files[i] = files[row]
+    return loose

@@ -77,8 +77,7 @@ class Index:
         return rows
 
 
-def make_index(ids: npt.NDArray[np.uint64], gens: I4, n_gens: int) -> Index:
-    """Index ids by generation; ``first[i]`` is the row that first has the id of row i."""
+def _new_index(gens: I4, n_gens: int) -> Index:
     counts = np.bincount(gens, minlength=n_gens)
     bits = np.zeros(n_gens, np.uint8)
     some = counts > 0
@@ -86,10 +85,15 @@ def make_index(ids: npt.NDArray[np.uint64], gens: I4, n_gens: int) -> Index:
     sizes = np.where(some, np.int64(1) << bits.astype(np.int64), 0)
     at = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64) if n_gens else np.zeros(0, np.int64)
     total = int(sizes.sum())
-    index = Index(at, bits, np.empty(total, np.uint64), np.zeros(total, np.int32), np.empty(len(ids), np.int64))
+    return Index(at, bits, np.empty(total, np.uint64), np.zeros(total, np.int32), np.empty(len(gens), np.int64))
+
+
+def make_index(ids: npt.NDArray[np.uint64], gens: I4, n_gens: int) -> Index:
+    """Index ids by generation; ``first[i]`` is the row that first has the id of row i."""
+    index = _new_index(gens, n_gens)
     _tables.index(
-        np.ascontiguousarray(ids), np.ascontiguousarray(gens), at, bits, MULTIPLIER, index.keys, index.vals,
-        index.first,
+        np.ascontiguousarray(ids), np.ascontiguousarray(gens), index.at, index.bits, MULTIPLIER, index.keys,
+        index.vals, index.first,
     )  # fmt: skip
     return index
 
@@ -109,6 +113,7 @@ class Tables:
     frame_first: I8  # row of frames that defines the frame's pc: the first one of its generation
     functions: I8  # rows of strings by frame, -1 none
     files: I8
+    loose_frame: int  # the first one that names an unknown string, or -1
 
     def text(self, row: int) -> str:
         """Decode one string; bytes that are no UTF-8 come as surrogate escapes."""
@@ -170,12 +175,15 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
     strings, stacks, frames, samples = strings[:n_strings], stacks[:n_stacks], frames[:n_frames], samples[:n_samples]
     string_index = make_index(strings["id"], strings["gen"], slab.n_gens)
     stack_index = make_index(stacks["id"], stacks["gen"], slab.n_gens)
-    pc_index = make_index(frames["pc"], frames["gen"], slab.n_gens)
-    functions = string_index.find(frames["function"][pc_index.first], frames["gen"])
-    files = string_index.find(frames["file"][pc_index.first], frames["gen"])
+    pcs = _new_index(frames["gen"], slab.n_gens)
+    functions, files = np.empty(len(frames), np.int64), np.empty(len(frames), np.int64)
+    loose = _tables.resolve(
+        *(frames, pcs.at, pcs.bits, MULTIPLIER, pcs.keys, pcs.vals),
+        *(string_index.at, string_index.bits, string_index.keys, string_index.vals, pcs.first, functions, files),
+    )
     tables = Tables(
         *(slab.data, strings, stacks, frames, samples, clocks, string_index, stack_index),
-        *(pc_index.first, functions, files),
+        *(pcs.first, functions, files, loose),
     )
     found = _structure_faults(slab, tables, fault[0])
     if losses is not None:
@@ -276,20 +284,16 @@ def _clock_fault(slab: Slab, tables: Tables, *, snapshots: bool) -> tuple[int, T
 
 def _loose_end(slab: Slab, tables: Tables) -> tuple[int, TraceError] | None:
     """Find the first generation whose frames or samples name a string or a stack that it has not (FORMAT 3.7)."""
-    none = np.zeros(len(tables.frames), bool)
-    for ids, rows in ((tables.frames["function"], tables.functions), (tables.frames["file"], tables.files)):
-        none |= (ids[tables.frame_first[: len(none)]] != 0) & (rows[: len(none)] < 0)
     stack_of_sample = tables.stack_index.find(tables.samples["args"][:, 4], tables.samples["gen"])
     loose = np.flatnonzero((tables.samples["args"][:, 4] != 0) & (stack_of_sample < 0))
-    frame_gens = tables.frames["gen"][none]
     sample_gens = tables.samples["gen"][loose]
-    if len(frame_gens) and not (len(sample_gens) and sample_gens[0] < frame_gens[0]):
-        frame = int(np.argmax(none))
-        defining = tables.frames[tables.frame_first[frame]]
-        name = "function" if int(defining["function"]) and tables.functions[frame] < 0 else "file"
-        offset = int(tables.stacks[tables.frames[frame]["stack"]]["offset"])
-        gen = int(frame_gens[0])
-        return gen, _fault_at(slab, gen, offset, Status.UNKNOWN_STRING, int(defining[name]))
+    if 0 <= tables.loose_frame < len(tables.frames):
+        frame = tables.frames[tables.loose_frame]
+        gen = int(frame["gen"])
+        if not (len(sample_gens) and sample_gens[0] < gen):
+            name = "function" if frame["function"] and tables.functions[tables.loose_frame] < 0 else "file"
+            offset = int(tables.stacks[frame["stack"]]["offset"])
+            return gen, _fault_at(slab, gen, offset, Status.UNKNOWN_STRING, int(frame[name]))
     if len(sample_gens):
         row = tables.samples[loose[0]]
         gen = int(sample_gens[0])
