@@ -178,9 +178,9 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
     pcs = _new_index(frames["gen"], slab.n_gens)
     functions, files = np.empty(len(frames), np.int64), np.empty(len(frames), np.int64)
     loose = _tables.resolve(
-        *(frames, pcs.at, pcs.bits, MULTIPLIER, pcs.keys, pcs.vals),
-        *(string_index.at, string_index.bits, string_index.keys, string_index.vals, pcs.first, functions, files),
-    )
+        frames, pcs.at, pcs.bits, MULTIPLIER, pcs.keys, pcs.vals, string_index.at, string_index.bits,
+        string_index.keys, string_index.vals, pcs.first, functions, files,
+    )  # fmt: skip
     tables = Tables(
         *(slab.data, strings, stacks, frames, samples, clocks, string_index, stack_index),
         *(pcs.first, functions, files, loose),
