@@ -55,8 +55,9 @@ class Validator:
         if kind == "StackSample":  # as recorded, whatever the scheduler did
             return
         thread = self.holds.setdefault(m, {"P": None, "G": None})
+        told_by_none = p == -1 and "Syscall->Syscall" in rest  # the thread may have its P
         if m != -1:
-            for what, found in (("P", p), ("G", g)):
+            for what, found in (("G", g),) if told_by_none else (("P", p), ("G", g)):
                 if thread[what] not in (None, found):
                     yield f"the thread has {what} {thread[what]}"
                 thread[what] = found

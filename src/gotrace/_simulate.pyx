@@ -1167,7 +1167,7 @@ cdef class Runtime:
 
     cdef void stop_world(self, int row, int reason) noexcept nogil:
         """All other procs stop: their goroutines are preempted, those in system calls are taken."""
-        cdef int i = 0, _n
+        cdef int i = 0
         cdef int32_t other
         self.acquire(row)
         self.emit2(row, EV_STW_BEGIN, reason, self.stack())
@@ -1180,6 +1180,12 @@ cdef class Runtime:
             if self.ms[other].g >= 0:
                 self.leave(other, EV_GO_STOP, REASON_PREEMPTED)
             self.stop_proc(other)
+        self.take_procs(row)
+
+    cdef void take_procs(self, int row) noexcept nogil:
+        """Those of threads in system calls."""
+        cdef int32_t other
+        cdef int _n
         for _n in range(self.calls.n):
             other = self.pop_m(&self.calls)
             if self.ms[other].p >= 0:
@@ -1593,6 +1599,7 @@ cdef class Runtime:
     cdef void open_by(self, int row) noexcept nogil:
         self.acquire(row)
         if self.release < 26:
+            self.take_procs(row)
             self.tell_idle(row)
         self.emit2(row, EV_PROCS_CHANGE, self.procs, self.stack())
         if self.phase:

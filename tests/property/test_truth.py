@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ours import parsed
+from validator import Validator
 
 import gotrace
 from gotrace.simulation import ANOMALIES, Program, Shape, simulate
@@ -115,6 +117,22 @@ def test_live_at_any_time(arguments: dict[str, Any], share: float) -> None:
             live.setdefault(int(row["address"]), -1 if row["op"] == gotrace.Op.EXISTS else int(row["time"]))
     said = truth.live(time)
     assert dict(zip(said["address"].tolist(), said["time"].tolist(), strict=True)) == live
+
+
+@settings(deadline=None, max_examples=25)
+@given(programs((*EXACT, "times ahead", "snapshot interleaved", "freed by the compiler")))
+def test_ordered_events_hold_together(arguments: dict[str, Any]) -> None:
+    """An independent validator finds nothing wrong, and every event is there."""
+    file = io.BytesIO()
+    simulate(file, **{**arguments, "procs": min(arguments["procs"], 4)})  # what ties of many threads do: simulate.md
+    text, error = parsed(file.getvalue())
+    assert error is None
+    assert not Validator().feed(text.decode().splitlines())
+    with gotrace.open(file.getvalue()) as trace:
+        events = trace.events.to_numpy()
+        told = np.unique(events["offset"][events["offset"] >= 0])
+        assert len(told) <= sum(trace.generations["events"])
+        assert set(trace.experimental["offset"].tolist()) <= set(told.tolist())
 
 
 @settings(deadline=None, max_examples=10)
