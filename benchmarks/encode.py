@@ -1,4 +1,4 @@
-"""Times the bulk encoders on arrays of real traces: events of their busiest thread, and varints.
+"""Times the bulk encoders on arrays of real traces (events of their busiest thread, and varints), and the simulator.
 
 Everything is warm: the first of each series is not counted. Lines go to RESULTS.md as they are. Never here: assertions;
 no test measures time.
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import raw, varint
+from gotrace import raw, simulation, varint
 from gotrace.experiments import registry
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trace", type=Path, nargs="+")
     parser.add_argument("-n", "--runs", type=int, default=5)
-    parser.add_argument("--events", type=int, default=4_000_000, help="events to encode")
+    parser.add_argument("--events", type=int, default=4_000_000, help="events to encode or to simulate")
     args = parser.parse_args()
     print("| what | input | median | spread, ms | M a second | MB/s |\n| --- | ---: | ---: | ---: | ---: | ---: |")
     for path in args.trace:
@@ -94,6 +94,11 @@ def main() -> None:
                 lambda n=numbers: varint.encode(n),
                 args.runs,
             )
+    for shape in simulation.SHAPES:
+        file = io.BytesIO()
+        told = simulation.simulate(file, shape, events=args.events)
+        task = partial(simulation.simulate, Nowhere(), shape, events=args.events)
+        report(f"simulated: {shape}", told.events, "events", len(file.getvalue()), task, args.runs)
 
 
 if __name__ == "__main__":
