@@ -3,7 +3,7 @@
 Lives here: addresses from ids, the span map, slots, live objects and stacks (FORMAT 9). Never here: the order
 of the scheduler, growing of tables (a status asks for it), names of types.
 """
-from libc.stdint cimport INT64_MIN, UINT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
     ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, DECODED, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROUP,
@@ -82,8 +82,6 @@ cdef struct Live:
     int64_t *anomalies
     const int64_t *class_bytes
     int64_t room_spans, room_pages, room_leaves, room_stacks, room_loose, room_groups, room_keys, room_counts
-    uint64_t last_pair      # the type and spanclass looked up last
-    int32_t last_key
     const Walk *walk
     const DECODED *event    # the current one
     const RUN *run          # and its run
@@ -247,8 +245,6 @@ cdef inline int32_t key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept
     cdef uint64_t pair = <uint64_t> kind << 8 | spanclass
     cdef int64_t at
     cdef COUNTS *new
-    if pair == live.last_pair:
-        return live.last_key
     at = place(&live.keys, pair)
     if live.keys.vals[at] == 0:
         if live.sizes[SIZE_N_KEYS] == live.room_counts or live.sizes[SIZE_N_KEYS] >= live.room_keys // 2:
@@ -261,9 +257,7 @@ cdef inline int32_t key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept
         live.sizes[SIZE_N_KEYS] += 1
         live.keys.keys[at] = pair
         live.keys.vals[at] = <int32_t> live.sizes[SIZE_N_KEYS]
-    live.last_pair = pair
-    live.last_key = live.keys.vals[at] - 1
-    return live.last_key
+    return live.keys.vals[at] - 1
 
 
 cdef inline int32_t *cell_at(Live *live, int32_t group, uint32_t slot) noexcept nogil:
@@ -436,7 +430,6 @@ cdef inline void look_up(Live *live, const GEN *gen, DECODED *events, int n) noe
     cdef uint64_t named = gen.heap_base, base = gen.heap_base, align = gen.object_align, number = 0
     cdef uint8_t shift = gen.page_shift
     cdef int32_t row, kind
-    cdef uint32_t slot
     cdef int i
     cdef bint is_object, is_free
     for i in range(n):
@@ -449,10 +442,8 @@ cdef inline void look_up(Live *live, const GEN *gen, DECODED *events, int n) noe
         kind = type_of(&live.types, number)
         events[i].args[1] = (0 if is_free else kind) if is_object else events[i].args[1]
         row = leaves[events[i].hint]
-        if not live.replay:
-            prefetch(&spans[row])
-        elif row and slot_in(&spans[row], named, &slot):
-            prefetch(cell_at(live, live.rests[row].groups[slot // GROUP], slot))
+        prefetch(&spans[row])
+        prefetch(&live.rests[row])
 
 
 cdef int look_ahead(Live *live, const GEN *gen, RUN *run) noexcept nogil:
@@ -606,8 +597,6 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
     live.sizes = &sizes[0]
     live.anomalies = &anomalies[0]
     live.class_bytes = &class_bytes[0]
-    live.last_pair = UINT64_MAX
-    live.last_key = 0
     live.replay = (flags & REPLAY) != 0
     live.flags = flags
     live.step = (flags >> WHAT_OBJECT) & 1
@@ -629,65 +618,67 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
     return live.n_rows
 
 
-cdef inline int take_objects(
-    Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *row, int64_t room
-) noexcept nogil:
-    """Take events from place k of the plan while they are plain: how many.
+cdef struct Spot:
+    SPAN *span              # NULL: the event is not about an object
+    int32_t *cell
+    uint32_t slot
 
-    Nearly all are allocations and frees of objects in known spans, and slots of known state. What is odd in any
-    way is left to :func:`take_one`.
-    """
+
+cdef inline SPAN *plain_span(
+    const Live *live, const GEN *gen, const DECODED *event, uint32_t *slot
+) noexcept nogil:
+    """The span of a plain event: nearly all are allocations and frees of objects in known spans."""
+    cdef int32_t noted = live.leaves[event.hint]
+    cdef SPAN *span = &live.spans[noted]
+    cdef bint is_plain = <uint8_t> (event.type - ALLOCATED_OBJECT) < 2 and noted != 0
+    slot[0] = <uint32_t> (((gen.heap_base + event.args[0] * gen.object_align - span.base) * span.reciprocal) >> 32)
+    return NULL if unlikely(not is_plain or slot[0] >= span.n_slots or event.args[1] == UNRESOLVED) else span
+
+
+cdef inline void fill(
+    ALLOC *row, const DECODED *event, const CTX *ctx, const GEN *gen, int64_t base, const SPAN *span, uint32_t slot
+) noexcept nogil:
+    """Make the row of a plain event."""
+    cdef uint64_t address = span.base + slot * <uint64_t> span.elem
+    cdef uint64_t inset = gen.heap_base + event.args[0] * gen.object_align - address
+    row.time = event.time
+    row.address = address
+    row.size = span.elem
+    row.offset = base + event.start
+    row.g = ctx.g
+    row.m = ctx.m
+    row.type = <int32_t> event.args[1]
+    row.p = ctx.p
+    row.generation = <uint32_t> gen.number
+    row.what = WHAT_OBJECT
+    row.op = event.type - FIRST_OBJECT
+    row.spanclass = span.spanclass
+    row.inset = <uint8_t> (inset if inset < 255 else 255)
+
+
+cdef inline int take_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *row, int64_t room) noexcept nogil:
+    """Make rows of the plan's events from place k on while they are plain: how many events."""
     cdef const GEN *gen = &w.gens[w.g]
-    cdef const int32_t *leaves = live.leaves
-    cdef const SPAN *spans = live.spans
     cdef const SPAN *span
-    cdef const CTX *ctx
     cdef const DECODED *event
     cdef int64_t base = w.s.base, latest = live.latest
-    cdef uint64_t named, inset, heap_base = gen.heap_base, align = gen.object_align
-    cdef uint32_t slot, generation = <uint32_t> gen.number
-    cdef int32_t noted
+    cdef uint32_t slot = 0
     cdef int first = k, step = live.step, others = 0
     cdef int last = <int> min(<int64_t> w.n_plan, k + room) if step else w.n_plan
-    cdef bint replay = live.replay
     while k < last:
         event = w.plan[k].event
         if event.type < FIRST_EVENT:
             if unlikely(follow(&ctxs[w.plan[k].ctx], event) != OK):
                 break
-            latest = max(latest, event.time)
             others += 1
-            k += 1
-            continue
-        if unlikely(<uint8_t> (event.type - ALLOCATED_OBJECT) > 1):
-            break
-        noted = leaves[event.hint]
-        span = &spans[noted]
-        named = heap_base + event.args[0] * align
-        slot = <uint32_t> (((named - span.base) * span.reciprocal) >> 32)
-        if unlikely(noted == 0 or slot >= span.n_slots or event.args[1] == UNRESOLVED):
-            break
-        if replay and unlikely(not in_known_state(live, span, slot, event)):
-            break
-        if event.time > latest:
-            latest = event.time
-        if step:
-            ctx = &ctxs[w.plan[k].ctx]
-            inset = named - span.base - slot * <uint64_t> span.elem
-            row.time = event.time
-            row.address = named - inset
-            row.size = span.elem
-            row.offset = base + event.start
-            row.g = ctx.g
-            row.m = ctx.m
-            row.type = <int32_t> event.args[1]
-            row.p = ctx.p
-            row.generation = generation
-            row.what = WHAT_OBJECT
-            row.op = event.type - FIRST_OBJECT
-            row.spanclass = span.spanclass
-            row.inset = <uint8_t> (inset if inset < 255 else 255)
-            row += 1
+        else:
+            span = plain_span(live, gen, event, &slot)
+            if unlikely(span == NULL):
+                break
+            if step:
+                fill(row, event, &ctxs[w.plan[k].ctx], gen, base, span, slot)
+                row += 1
+        latest = max(latest, event.time)
         k += 1
     live.latest = latest
     live.n_events += k - first - others
@@ -695,15 +686,75 @@ cdef inline int take_objects(
     return k - first
 
 
-cdef inline bint in_known_state(Live *live, const SPAN *span, uint32_t slot, const DECODED *event) noexcept nogil:
+cdef inline int locate(Live *live, const Walk *w, int k, int n, Spot *spots) noexcept nogil:
+    """Find where the plan's events from place k on happen, and ask for their cells, while they are plain: how many."""
+    cdef const GEN *gen = &w.gens[w.g]
+    cdef const DECODED *event
+    cdef SPAN *span
+    cdef uint32_t slot = 0
+    cdef int32_t group
+    cdef int i
+    for i in range(n):
+        event = w.plan[k + i].event
+        spots[i].span = NULL
+        if event.type < FIRST_EVENT:
+            continue
+        span = plain_span(live, gen, event, &slot)
+        if unlikely(span == NULL):
+            return i
+        group = rest_of(live, span).groups[slot // GROUP]
+        if unlikely(group == 0):
+            if event.type == ALLOCATED_OBJECT:
+                group = new_group(live, span, slot)
+            if group == 0:
+                return i
+        spots[i].span = span
+        spots[i].slot = slot
+        spots[i].cell = cell_at(live, group, slot)
+        prefetch(spots[i].cell)
+    return n
+
+
+cdef inline int replay_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *row, int64_t room) noexcept nogil:
+    """As :func:`take_plain`, and replay what happens to slots while these are in a known state."""
+    cdef const GEN *gen = &w.gens[w.g]
+    cdef const SPAN *span
+    cdef const DECODED *event
+    cdef Spot[STRIDE] spots
+    cdef int64_t base = w.s.base, latest = live.latest
+    cdef int first = k, step = live.step, others = 0, i = 0, n = 0
+    cdef int last = <int> min(<int64_t> w.n_plan, k + room) if step else w.n_plan
+    while k < last:
+        if i == n:
+            i = 0
+            n = locate(live, w, k, min(last - k, <int> STRIDE), spots)
+            if n == 0:
+                break
+        event = w.plan[k].event
+        span = spots[i].span
+        if span == NULL:
+            if unlikely(follow(&ctxs[w.plan[k].ctx], event) != OK):
+                break
+            others += 1
+        else:
+            if unlikely(not in_known_state(live, span, spots[i].cell, event)):
+                break
+            if step:
+                fill(row, event, &ctxs[w.plan[k].ctx], gen, base, span, spots[i].slot)
+                row += 1
+        latest = max(latest, event.time)
+        k += 1
+        i += 1
+    live.latest = latest
+    live.n_events += k - first - others
+    live.n_rows += (k - first - others) * step
+    return k - first
+
+
+cdef inline bint in_known_state(Live *live, const SPAN *span, int32_t *cell, const DECODED *event) noexcept nogil:
     """Replay an allocation in a free slot or a free of a live one; False if it is anything else."""
-    cdef int32_t group = live.rests[span - live.spans].groups[slot // GROUP]
     cdef int32_t key
-    cdef int32_t *cell
     cdef COUNTS *counts
-    if unlikely(group == 0):
-        return False
-    cell = cell_at(live, group, slot)
     if event.type == LAST_OBJECT:
         if unlikely(cell[0] <= 0 or cell[0] & OWED or span.over):
             return False
@@ -711,9 +762,7 @@ cdef inline bint in_known_state(Live *live, const SPAN *span, uint32_t slot, con
         counts.free_objects += 1
         counts.free_bytes += span.elem
         cell[0] = 0
-    else:
-        if unlikely(cell[0] != 0):
-            return False
+    elif cell[0] == 0:
         key = key_of(live, <int32_t> event.args[1], span.spanclass)
         if unlikely(key < 0):
             return False
@@ -721,6 +770,10 @@ cdef inline bint in_known_state(Live *live, const SPAN *span, uint32_t slot, con
         counts = &live.counts[key]
         counts.alloc_objects += 1
         counts.alloc_bytes += span.elem
+    elif span.spanclass == TINY:
+        live.anomalies[ODD_TINY_SHARED] += 1
+    else:
+        return False
     return True
 
 
@@ -798,7 +851,10 @@ cdef inline int take_plan(Live *live, Walk *w, CTX *ctxs, ALLOC *rows, int64_t r
         look_up(live, &w.gens[w.g], part_of(w, w.fresh[k]), w.runs[w.fresh[k]].n)
     k = 0
     while k < w.n_plan:
-        k += take_objects(live, w, ctxs, k, &rows[live.n_rows], room - live.n_rows)
+        if live.replay:
+            k += replay_plain(live, w, ctxs, k, &rows[live.n_rows], room - live.n_rows)
+        else:
+            k += take_plain(live, w, ctxs, k, &rows[live.n_rows], room - live.n_rows)
         if k == w.n_plan:
             break
         event = w.plan[k].event
