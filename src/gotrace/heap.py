@@ -5,6 +5,7 @@ Never here: reading of events.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,17 +127,25 @@ class Heap:
     Attributes
     ----------
     table : ndarray of HEAP
-        Largest ``inuse_bytes`` first. Objects are slots: tiny ones that share a slot count once.
+        Largest ``inuse_bytes`` first. Objects are slots: tiny ones that share a slot count once. Where ages were asked
+        for, ``inuse`` counts those that live at such an age, and ``free`` those that died at one.
     time : int
         ns, the instant; -1 when there is no event.
+    by, at : str
+        As asked for.
     start : int
         ns, time of the trace's first event; -1 when there is none.
     seen : bool
         Whether there was any alloc/free event.
     memory : dict
-        Live spans and goroutine stacks: numbers and bytes.
+        Live spans and goroutine stacks: numbers and bytes; empty at the start, where they are not known.
     anomalies : dict
         What was odd on the way, with counts.
+    ages : tuple of int
+        Youngest and oldest age in GC cycles that was asked for, None where a side is open.
+    unaged : dict
+        If ages were asked for, ``inuse`` and ``free`` objects and bytes whose age is not known: they were there at the
+        start. The table does not have them.
     """
 
     table: Rows
@@ -146,6 +155,9 @@ class Heap:
     seen: bool = False
     memory: dict[str, int] = field(default_factory=dict)
     anomalies: dict[str, int] = field(default_factory=dict)
+    at: str = "end"
+    ages: tuple[int | None, int | None] = (None, None)
+    unaged: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         head = f"{'inuse_objects':>13} {'inuse_bytes':>12} {'alloc_objects':>13} {'alloc_bytes':>12}  {self.by}"
@@ -198,34 +210,54 @@ def class_name(spanclass: int) -> str:
     return f"{size} noscan" if spanclass & 1 else size
 
 
-def group_keys(keys: Rows, types: TypeTable, by: str) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """Put pairs of type and size class into groups, by ``"type"`` or by ``"class"``: names, and each pair's group.
+def package_of(name: str) -> str:
+    """Package of a type's name, as Go prints it: that of ``*ssa.Value`` and ``[]*ssa.Value`` is ``ssa``.
 
-    Objects without a type stand under their size class, so that nothing hides behind one large line.
+    Types without one, such as ``string``, stand under ``(builtin)``, and objects without a type under ``(untyped)``.
+    """
+    if name.startswith(("(untyped)", "(unresolved)")):
+        return "(untyped)"
+    plain = re.sub(r"^(?:\*|\[\d*\]|<-|chan(?:<-)? )+", "", name)
+    match = re.match(r"([^\s\[\](){}*.]+(?:\.[^\s\[\](){}*./]+)*/)*([^\s\[\](){}*./]+)\.", plain)
+    return match[0][:-1] if match else "(builtin)"
+
+
+def group_keys(keys: Rows, types: TypeTable, by: str) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Put pairs of type and size class into groups: names, and each pair's group.
+
+    ``by`` is ``"type"``, ``"class"`` or ``"package"``. Objects without a type stand under their size class, so that nothing hides behind one large line.
     """
     names: list[str] = []
     group = np.empty(len(keys), np.int64)
-    seen: dict[tuple[int, int], int] = {}
+    seen: dict[object, int] = {}
     for i, (kind, spanclass) in enumerate(zip(keys["type"].tolist(), keys["spanclass"].tolist(), strict=True)):
         whole = by == "class" or kind in (UNTYPED, UNRESOLVED)
-        key = (kind if by == "type" else -1, spanclass if whole else -1)
+        package = package_of(types.names[kind]) if by == "package" else ""
+        key: object = package or (kind if by == "type" else -1, spanclass if whole else -1)
         if key not in seen:
             seen[key] = len(names)
-            name = types.label(kind) if by == "type" else class_name(spanclass)
+            name = types.label(kind) if by == "type" else package or class_name(spanclass)
             names.append(f"{name} {class_name(spanclass)}" if by == "type" and whole else name)
         group[i] = seen[key]
     return names, group
 
 
 def summarize(counts: Rows, types: TypeTable, by: str) -> Rows:
-    """Add rows of COUNTS up to rows of HEAP, by ``"type"`` or by ``"class"``."""
-    names, group = group_keys(counts, types, by)
-    table = np.zeros(len(names), HEAP)
-    table["name"] = names
+    """Add rows of COUNTS up to rows of HEAP, by ``"type"``, ``"class"`` or ``"package"``."""
+    parts = np.zeros(len(counts), HEAP)
     for column in counts.dtype.names or ():
         if column in (HEAP.names or ()):
-            np.add.at(table[column], group, counts[column])
+            parts[column] = counts[column]
     for unit in ("objects", "bytes"):
-        table[f"inuse_{unit}"] = table[f"start_{unit}"] + table[f"alloc_{unit}"] - table[f"free_{unit}"]
+        parts[f"inuse_{unit}"] = parts[f"start_{unit}"] + parts[f"alloc_{unit}"] - parts[f"free_{unit}"]
+    return add_up(parts, *group_keys(counts, types, by))
+
+
+def add_up(parts: Rows, names: list[str], group: npt.NDArray[np.int64]) -> Rows:
+    """Add rows of HEAP up to one for each name, largest first; ``group`` says which name a row belongs to."""
+    table = np.zeros(len(names), HEAP)
+    table["name"] = names
+    for column in (HEAP.names or ())[1:]:
+        np.add.at(table[column], group, parts[column])
     order = np.lexsort((np.array(names, dtype=object).astype(str), -table["inuse_objects"], -table["inuse_bytes"]))
     return table[order]

@@ -75,6 +75,8 @@ class Lives:
         Ages at death that are counted by group.
     stop : int
         ns: nothing at or after this time is replayed.
+    cycle : int
+        Nor is anything from the begin of the mark phase with this number on; the trace's first one is 1.
     rows : int
         Nor are more rows than these.
     """
@@ -82,6 +84,7 @@ class Lives:
     detail: bool = False
     ages: Ages = field(default_factory=Ages)
     stop: int = NEVER
+    cycle: int = NEVER
     rows: int = NEVER
 
     def __post_init__(self) -> None:
@@ -123,6 +126,8 @@ class Lives:
         self._part = part
         self._begins = np.sort(np.concatenate((self._begins, part.begins)))
         need = int(self.life[Life.CYCLE]) + len(self._begins) + 1
+        if self.cycle < need:
+            self.stop = min(self.stop, int(self._begins[self.cycle - int(self.life[Life.CYCLE]) - 1]))
         while self.detail and len(self._cycles) < need:
             self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), TURN)))
 
@@ -162,11 +167,15 @@ class Lives:
 
     def _replay(self, rows: Rows, labels: I8) -> Iterator[Rows]:
         left = self.rows - int(self.life[Life.ROWS])
-        if len(rows) > left:
-            rows = rows[:left]
-            self.life[Life.STOPPED] = 1
+        last = len(rows) > left
+        rows, labels = rows[:left], labels[:left]
         part = self._part
-        while len(rows) and not (self.stopped and left > len(rows)):
+        while len(rows):
+            if self.stopped:  # a snapshot is of the moment of its first event, whatever its times say
+                there = rows["op"] == Op.EXISTS
+                rows, labels = rows[there], labels[there] if len(labels) else labels
+                if not len(rows):
+                    break
             if self._bins.size and not self.life[Life.ROWS]:
                 self.life[Life.BIN_START] = rows["time"][0]
             n, begun, written, status = _lifetimes.follow(
@@ -177,10 +186,10 @@ class Lives:
             rows, labels, self._begins = rows[n:], labels[n:], self._begins[begun:]
             if written:
                 yield self._out[:written].copy()
-            if status == Status.OK:
-                break
-            if status != Status.FULL:
+            if status not in (Status.OK, Status.FULL):
                 self._grow(Status(status))
+        if last:
+            self.life[Life.STOPPED] = 1
 
     def _arrays(self) -> tuple[Any, ...]:
         """All tables in the order in which the kernel takes them."""
@@ -190,13 +199,13 @@ class Lives:
         )
 
     def finish(self) -> None:
-        """Count the mark phases that began behind the last event, unless the replay ended before."""
-        if not self.stopped:
-            first, n = int(self.life[Life.CYCLE]) + 1, len(self._begins)
+        """Count the mark phases that began behind the last event, as far as the replay was to go."""
+        if int(self.life[Life.ROWS]) < self.rows:
+            first, n = int(self.life[Life.CYCLE]) + 1, int(np.searchsorted(self._begins, self.stop))
             self.life[Life.CYCLE] += n
             self._cycles["inuse_objects"][first : first + n] = self.life[Life.INUSE_OBJECTS]
             self._cycles["inuse_bytes"][first : first + n] = self.life[Life.INUSE_BYTES]
-            self._begins = self._begins[:0]
+            self._begins = self._begins[n:]
 
     def _grow(self, status: Status) -> None:
         if status == Status.GROW_SPANS:

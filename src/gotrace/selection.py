@@ -1,11 +1,13 @@
-"""Which ordered events are wanted: by time, generation, kind and goroutine.
+"""Which ordered events are wanted: by time, generation, kind and goroutine; how a duration is spelled.
 
 Never here: the order, or how a filter is spelled on the command line.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,3 +69,18 @@ EVERYTHING = Selection()
 def start_of(part: Part) -> int:
     """Time of a trace's start in ns, told by its first part."""
     return int(clock.to_ns(min_times(part.slab)[:1], clock.factor(part.tables.clocks["frequency"][:1]))[0])
+
+
+def nanoseconds(text: str) -> int:
+    """Read a duration such as ``1.5s`` in ns; a unit must be said.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m)", text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration, write 1.5s or 100ms")
+    unit = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}[match[2]]
+    return round(Fraction(match[1]) * unit)

@@ -17,11 +17,13 @@ import numpy.typing as npt
 
 from gotrace import header
 from gotrace.clock import Clock, to_ns, wall_ns
-from gotrace.dtypes import HeapSize
+from gotrace.dtypes import HeapSize, Life
 from gotrace.errors import TraceError
 from gotrace.events import Event, Scene
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.heap import Heap, summarize
+from gotrace.instants import HeapBuilder, Question, QuestionError
+from gotrace.lifetimes import NEVER
 from gotrace.losses import Losses
 from gotrace.ordering.drive import Order, time_order
 from gotrace.parsed import Lines
@@ -501,15 +503,25 @@ class Trace:
         """A row for each generation; iterating over it gives :class:`Generation` objects."""
         return Generations(self, "generations")
 
-    def heap(self, *, by: Literal["type", "class"] = "type", at: Literal["end"] = "end") -> Heap:
+    def heap(
+        self, *, by: str = "type", at: str = "end", min_age: int | None = None, max_age: int | None = None
+    ) -> Heap:
         """Replay the alloc/free events and say what is on the heap.
+
+        One pass; two for ages at the peak.
 
         Parameters
         ----------
-        by : {"type", "class"}
-            What a line stands for. By type, objects without one stand under their size class.
-        at : {"end"}
-            The instant.
+        by : {"type", "class", "package", "goroutine", "task", "region"}
+            What a line stands for. By type, objects without one stand under their size class. The last three are of
+            the goroutine that allocated: the function it started with, its innermost task or region at that time. They
+            need the order of events; objects of which it tells nothing are ``(unknown)``, as all that were there at
+            the start.
+        at : str
+            The instant: ``"start"``, ``"peak"`` (the first one of most bytes in use), ``"end"``, a time from the
+            trace's start such as ``"12.5s"``, or ``"gc:17"``, as the trace's 17th mark phase begins.
+        min_age, max_age : int, optional
+            Ages in GC cycles that count, both included. An object's age are the mark phases that began while it lived.
 
         Returns
         -------
@@ -517,16 +529,46 @@ class Trace:
 
         Raises
         ------
+        ValueError
+            There is no such group, instant or age, or a stream would have to be read twice.
         TraceError
             The trace is damaged; ``partial`` of the error holds the heap up to the fault.
         """
-        if by not in ("type", "class"):
-            raise ValueError(f"by={by!r}: type or class")
-        if at != "end":
-            raise ValueError(f"at={at!r}: only 'end' is known")
-        return self._heap(by)
+        return self._heap(Question(by, at, min_age, max_age))
 
-    def _heap(self, by: str, progress: Callable[[int], None] | None = None) -> Heap:
+    def _heap(self, question: Question, progress: Callable[[int], None] | None = None) -> Heap:
+        if question.simple:
+            return self._heap_at_end(question.by, progress)
+        if question.twice and self._source.once:
+            raise QuestionError("ages at the peak need two passes, which a stream cannot: save it to a file first")
+        rows = NEVER
+        if question.twice:
+            peak = HeapBuilder(self._new_pass(), Question(question.by, "peak"))
+            self._replay(peak, progress)
+            rows = int(peak.lives.life[Life.PEAK_ROWS])
+        builder = HeapBuilder(self._new_pass(), question, rows)
+        return self._replay(builder, progress)
+
+    def _replay(self, builder: HeapBuilder, progress: Callable[[int], None] | None) -> Heap:
+        fault: TraceError | None = None
+        try:
+            for part in self._parts(progress):
+                for _ in self._fed(builder, part):
+                    pass
+                part.drop()
+                if builder.done:
+                    break
+        except TraceError as error:
+            self._fail(error)
+            fault = error
+        self._note([builder], builder.shared)
+        heap = builder.heap()
+        if fault is not None:
+            fault.partial = heap
+            raise fault
+        return heap
+
+    def _heap_at_end(self, by: str, progress: Callable[[int], None] | None = None) -> Heap:
         shared = self._new_pass()
         builder = AllocBuilder(shared, 1, whats=(), replay=True)
         fault: TraceError | None = None

@@ -15,7 +15,8 @@ import reference
 
 import gotrace
 from gotrace.analysis import history as heap_history
-from gotrace.analysis.history import History, collect, package_of
+from gotrace.analysis.history import History, collect
+from gotrace.heap import package_of
 from gotrace.raw import Writer, allocfree_info, event
 
 FIXTURES = [path for path in reference.fixtures() if "allocfree" in path.name]

@@ -234,7 +234,7 @@ def test_heap_by_class() -> None:
         assert "16 B" in str(heap)
         assert "<td>16 B</td>" in heap._repr_html_()
         with pytest.raises(ValueError, match="by="):
-            trace.heap(by="size")  # type: ignore[arg-type]
+            trace.heap(by="size")
 
 
 def test_many_small_generations() -> None:

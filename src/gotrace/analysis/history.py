@@ -5,7 +5,6 @@ Two passes: one for the trace's extent and its GC cycles, one to replay. Never h
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -619,15 +618,3 @@ def _slices(live: Rows) -> Iterator[Rows]:
     for at in range(0, len(live), _STEP):
         some = live[at : at + _STEP]
         yield some[some["key"] != 0]
-
-
-def package_of(name: str) -> str:
-    """Package of a type's name, as Go prints it: that of ``*ssa.Value`` and ``[]*ssa.Value`` is ``ssa``.
-
-    Types without one, such as ``string``, stand under ``(builtin)``, and objects without a type under ``(untyped)``.
-    """
-    if name.startswith(("(untyped)", "(unresolved)")):
-        return "(untyped)"
-    plain = re.sub(r"^(?:\*|\[\d*\]|<-|chan(?:<-)? )+", "", name)
-    match = re.match(r"([^\s\[\](){}*.]+(?:\.[^\s\[\](){}*./]+)*/)*([^\s\[\](){}*./]+)\.", plain)
-    return match[0][:-1] if match else "(builtin)"

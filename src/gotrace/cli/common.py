@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from typing import BinaryIO
 
 from gotrace.errors import OrderingError, TraceError
-from gotrace.selection import Bounds
+from gotrace.selection import Bounds, nanoseconds
 from gotrace.trace import Trace
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
@@ -45,15 +43,7 @@ def number_range(text: str) -> Bounds:
 
 def time_range(text: str) -> Bounds:
     """Read a range of times such as ``1.5s:2s`` in ns; a unit must be said."""
-    return _bounds(text, _ns)
-
-
-def _ns(text: str) -> int:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m)", text)
-    if match is None:
-        raise ValueError
-    unit = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}[match[2]]
-    return round(Fraction(match[1]) * unit)
+    return _bounds(text, nanoseconds)
 
 
 def _bounds(text: str, number: Callable[[str], int]) -> Bounds:

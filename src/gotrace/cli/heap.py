@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
+import numpy as np
+
 import gotrace
 from gotrace.cli import common
 from gotrace.errors import TraceError
 from gotrace.heap import Heap
+from gotrace.instants import GROUPS, Question, QuestionError
 from gotrace.report.heap import print_heap, print_heap_json
 
 
@@ -17,21 +20,32 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "heap",
         help="what is on the heap",
-        description="Say what is on the heap at the end of a trace taken with GODEBUG=traceallocfree=1. "
-        "Objects are slots: tiny ones that share a slot count once, and sizes are those of slots.",
+        description="Say what is on the heap at an instant of a trace taken with GODEBUG=traceallocfree=1. "
+        "Objects are slots: tiny ones that share a slot count once, and sizes are those of slots. An object's age are "
+        "the GC cycles that began while it lived; of those that were there at the start it is not known.",
     )
     common.add_traces(parser, many=False)
     parser.add_argument(
-        "--by", choices=("type", "class"), default="type", help="what a line stands for (default: type)"
+        "--by", choices=(*GROUPS, "site"), default="type", help="what a line stands for (default: type)"
     )
-    parser.add_argument("--at", choices=("end",), default="end", help="the instant (default: end)")
+    parser.add_argument(
+        "--at",
+        default="end",
+        metavar="INSTANT",
+        help="start, peak, end, a time such as 12.5s, or gc:17, as the trace's 17th mark phase begins (default: end)",
+    )
+    parser.add_argument("--min-age", type=_count, metavar="N", help="only objects of N GC cycles or more")
+    parser.add_argument("--max-age", type=_count, metavar="N", help="only objects of N GC cycles or less")
+    short = parser.add_mutually_exclusive_group()
+    short.add_argument("--leaks", action="store_true", help="what may leak: --min-age 2 at the end")
+    short.add_argument("--temporary", action="store_true", help="what died with --max-age 1, most bytes first")
     parser.add_argument(
         "-n", "--top", type=_count, default=20, metavar="N", help="lines to show, 0 for all (default: 20)"
     )
     common.add_json(parser)
     common.add_quiet(parser)
     common.add_salvage(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, usage=parser.error)
 
 
 def _count(text: str) -> int:
@@ -41,8 +55,26 @@ def _count(text: str) -> int:
     return number
 
 
+def _question(args: argparse.Namespace) -> Question:
+    youngest, oldest, at = args.min_age, args.max_age, args.at
+    if args.leaks:
+        if at != "end" or youngest is not None:
+            args.usage("--leaks is --min-age 2 at the end: give neither --at nor --min-age with it")
+        youngest = 2
+    if args.temporary:
+        if oldest is not None:
+            args.usage("--temporary is what died with --max-age 1: give no --max-age with it")
+        oldest = 1
+    try:
+        return Question(args.by, at, youngest, oldest)
+    except QuestionError as wrong:
+        args.usage(str(wrong))
+        raise
+
+
 def run(args: argparse.Namespace) -> int:
     """Answer for the trace."""
+    question = _question(args)
     codes: list[int] = []
     with (
         common.exit_code(codes),
@@ -51,17 +83,21 @@ def run(args: argparse.Namespace) -> int:
     ):
         error: TraceError | None = None
         try:
-            heap = trace._heap(args.by, progress)
+            heap = trace._heap(question, progress)
+        except QuestionError as wrong:
+            args.usage(str(wrong))
         except TraceError as fault:
             error = fault
             if not isinstance(fault.partial, Heap):
                 raise
             heap = fault.partial
+        if args.temporary:
+            heap.table = heap.table[np.argsort(-heap.table["free_bytes"], kind="stable")]
         if args.json:
             print_heap_json(sys.stdout, trace.path, heap, trace.warnings, trace.losses, error)
         else:
             if heap.seen or error is None:
-                print_heap(sys.stdout, heap, top=args.top)
+                print_heap(sys.stdout, heap, top=args.top, died=args.temporary)
             if not args.quiet:
                 for warning in trace.warnings:
                     common.say(warning)

@@ -15,15 +15,24 @@ NOTHING = (
 _COLUMNS = ("inuse", "objects", "allocated", "objects", "freed", "objects")
 
 
-def print_heap(out: TextIO, heap: Heap, *, top: int) -> None:
-    """Write a heap as a table of at most ``top`` lines, 0 for all."""
+def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None:
+    """Write a heap as a table of at most ``top`` lines, 0 for all; ``died``: about what died, not what lives."""
     if not heap.seen:
         print(NOTHING, file=out)
         return
     table = heap.table
-    live = table[table["inuse_objects"] != 0]
-    total = human_bytes(int(table["inuse_bytes"].sum()))
-    print(f"heap at the end, {human_time(heap.time - heap.start)} after the start: {total} in use", file=out)
+    what = "free" if died else "inuse"
+    live = table[table[f"{what}_objects"] != 0]
+    total = human_bytes(int(table[f"{what}_bytes"].sum()))
+    ages = _ages(*heap.ages)
+    print(f"heap {_instant(heap)}: {total} {'freed' if died else 'in use'}{ages}", file=out)
+    unknown = heap.unaged.get(f"{what}_objects", 0)
+    if unknown:
+        print(
+            f"{unknown:,} objects of unknown age ({human_bytes(heap.unaged[f'{what}_bytes'])}) are left out: "
+            "they were there at the start",
+            file=out,
+        )
     print(file=out)
     rows = [
         (
@@ -43,14 +52,32 @@ def print_heap(out: TextIO, heap: Heap, *, top: int) -> None:
         print(f"... and {hidden} more lines (--top 0 shows all)", file=out)
     memory = heap.memory
     print(file=out)
-    print(
-        f"spans   {memory['heap_spans']:,} of objects ({human_bytes(memory['heap_span_bytes'])}), "
-        f"{memory['manual_spans']:,} managed by hand ({human_bytes(memory['manual_span_bytes'])})",
-        file=out,
-    )
-    print(f"stacks  {memory['stacks']:,} of goroutines ({human_bytes(memory['stack_bytes'])})", file=out)
+    if memory:
+        print(
+            f"spans   {memory['heap_spans']:,} of objects ({human_bytes(memory['heap_span_bytes'])}), "
+            f"{memory['manual_spans']:,} managed by hand ({human_bytes(memory['manual_span_bytes'])})",
+            file=out,
+        )
+        print(f"stacks  {memory['stacks']:,} of goroutines ({human_bytes(memory['stack_bytes'])})", file=out)
     for name, n in heap.anomalies.items():
         print(f"odd     {n:,} {name}", file=out)
+
+
+def _instant(heap: Heap) -> str:
+    after = f"{human_time(heap.time - heap.start)} after the start"
+    if heap.at == "start":
+        return "at the start"
+    if heap.at in ("peak", "end"):
+        return f"at the {heap.at}, {after}"
+    return after if ":" not in heap.at else f"as mark phase {heap.at.partition(':')[2]} begins, {after}"
+
+
+def _ages(youngest: int | None, oldest: int | None) -> str:
+    if youngest is None and oldest is None:
+        return ""
+    if youngest is None or oldest is None:
+        return f" of {oldest if youngest is None else youngest} GC cycles or {'less' if youngest is None else 'more'}"
+    return f" of {youngest} to {oldest} GC cycles"
 
 
 def print_heap_json(
@@ -63,6 +90,10 @@ def print_heap_json(
         path,
         rows=json_rows(heap.table),
         by=heap.by,
+        at=heap.at,
+        min_age=heap.ages[0],
+        max_age=heap.ages[1],
+        unaged=heap.unaged,
         time=heap.time if heap.time >= 0 else None,
         memory=heap.memory,
         anomalies=heap.anomalies,

@@ -17,7 +17,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from gotrace.analysis.history import OTHER, History, package_of
+from gotrace.analysis.history import OTHER, History
+from gotrace.heap import package_of
 from gotrace.report.common import human_bytes, human_time
 from gotrace.report.heap import NOTHING
 
