@@ -225,7 +225,8 @@ def package_of(name: str) -> str:
 def group_keys(keys: Rows, types: TypeTable, by: str) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Put pairs of type and size class into groups: names, and each pair's group.
 
-    ``by`` is ``"type"``, ``"class"`` or ``"package"``. Objects without a type stand under their size class, so that nothing hides behind one large line.
+    ``by`` is ``"type"``, ``"class"`` or ``"package"``. Objects without a type stand under their size class, so that
+    nothing hides behind one large line.
     """
     names: list[str] = []
     group = np.empty(len(keys), np.int64)

@@ -44,7 +44,8 @@ class Question:
         One of :data:`GROUPS`.
     at : str
         ``"start"`` (the snapshot), ``"peak"`` (the first instant of most bytes in use), ``"end"``;
-        ``"12.5s"``, just after what happened up to that time from the trace's start; ``"gc:17"``, as the trace's 17th mark phase begins.
+        ``"12.5s"``, just after what happened up to that time from the trace's start;
+        ``"gc:17"``, as the trace's 17th mark phase begins.
     min_age, max_age : int, optional
         Ages in GC cycles, both included: mark phases that began while an object lived.
     """

@@ -66,6 +66,21 @@ def add_traces(parser: argparse.ArgumentParser, *, many: bool) -> None:
         parser.add_argument("trace", metavar="TRACE", help=what)
 
 
+def count(text: str) -> int:
+    """Read a number that is not below 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be below 0")
+    return number
+
+
+def add_top(parser: argparse.ArgumentParser) -> None:
+    """Add ``--top``."""
+    parser.add_argument(
+        "-n", "--top", type=count, default=20, metavar="N", help="lines to show, 0 for all (default: 20)"
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help="one JSON object per trace, one per line")

@@ -34,25 +34,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="INSTANT",
         help="start, peak, end, a time such as 12.5s, or gc:17, as the trace's 17th mark phase begins (default: end)",
     )
-    parser.add_argument("--min-age", type=_count, metavar="N", help="only objects of N GC cycles or more")
-    parser.add_argument("--max-age", type=_count, metavar="N", help="only objects of N GC cycles or less")
+    parser.add_argument("--min-age", type=common.count, metavar="N", help="only objects of N GC cycles or more")
+    parser.add_argument("--max-age", type=common.count, metavar="N", help="only objects of N GC cycles or less")
     short = parser.add_mutually_exclusive_group()
     short.add_argument("--leaks", action="store_true", help="what may leak: --min-age 2 at the end")
     short.add_argument("--temporary", action="store_true", help="what died with --max-age 1, most bytes first")
-    parser.add_argument(
-        "-n", "--top", type=_count, default=20, metavar="N", help="lines to show, 0 for all (default: 20)"
-    )
+    common.add_top(parser)
     common.add_json(parser)
     common.add_quiet(parser)
     common.add_salvage(parser)
     parser.set_defaults(run=run, usage=parser.error)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must not be below 0")
-    return number
 
 
 def _question(args: argparse.Namespace) -> Question:
