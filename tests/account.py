@@ -325,10 +325,19 @@ class Span:
 
 
 class Replay:
-    """Everything that the alloc/free events of a trace say, one event after the other."""
+    """Everything that the alloc/free events of a trace say, one event after the other.
 
-    def __init__(self, data: bytes) -> None:
+    With ``stop``, only what happens before that time, and the snapshot.
+    """
+
+    def __init__(self, data: bytes, stop: int = 2**63 - 1) -> None:
         self.generations = read(data)
+        self.stop = stop
+        self.stopped = False
+        self.inuse: dict[tuple[int, int], tuple[int, int]] = {}  # objects and bytes by type and span class
+        self.inuse_bytes = self.peak_bytes = 0
+        self.peak_time = -1
+        self.peak: dict[tuple[int, int], tuple[int, int]] = {}
         self.odd: Counter[str] = Counter()
         self.counts: dict[tuple[Any, int], Counter[str]] = defaultdict(Counter)
         self.spans: dict[int, Span] = {}  # by page
@@ -346,7 +355,7 @@ class Replay:
         self.living: dict[tuple[int, bool], dict[str, int]] = {}  # by slot address, and whether it is in a span
         self.lifetimes: list[dict[str, int]] = []
         self.run()
-        self.cycle = len(self.begins)
+        self.cycle = len([time for time in self.begins if time < stop])
         rest = sorted(self.living.values(), key=lambda life: (life["born"], life["offset"]))
         self.lifetimes += [self.aged(life) for life in rest]
 
@@ -356,9 +365,18 @@ class Replay:
 
     def ended(self, slot: int, inside: bool, how: int) -> None:
         life = self.aged(self.living.pop((slot, inside)))
+        self.weigh((life["type"], life["spanclass"]), -1, -life["size"])
         self.lifetimes.append({**life, "died": self.now.time, "died_cycle": self.cycle, "end": how})
 
+    def weigh(self, key: tuple[int, int], objects: int, size: int) -> None:
+        before = self.inuse.get(key, (0, 0))
+        self.inuse[key] = (before[0] + objects, before[1] + size)
+        self.inuse_bytes += size
+        if self.inuse_bytes > self.peak_bytes:
+            self.peak_bytes, self.peak_time, self.peak = self.inuse_bytes, self.now.time, dict(self.inuse)
+
     def entered(self, slot: int, key: tuple[int, int], size: int, new: bool) -> None:
+        self.weigh(key, 1, size)
         self.living[slot, key[1] != 255] = {
             "born": self.now.time if new else -1,
             "died": -1,
@@ -392,6 +410,9 @@ class Replay:
                     applied[event.m] = events[at].offset
                     at += 1
             self.now = event
+            self.stopped |= event.type not in EXISTS and event.time >= self.stop
+            if self.stopped and event.type not in EXISTS:
+                continue
             while event.type not in EXISTS and self.cycle < len(self.begins) and self.begins[self.cycle] <= event.time:
                 self.cycle += 1
             self.apply(self.generations[index], event)

@@ -147,8 +147,8 @@ class Goroutines(Owners):
     def _function(self, stack: int, scene: Scene) -> int:
         if stack not in self._of_stack:
             frames = scene.frames(stack)
-            whole = 0 < len(frames) < MAX_FRAMES
-            self._of_stack[stack] = self.label(frames[-1].function) if whole else _UNKNOWN
+            function = frames[-1].function if 0 < len(frames) < MAX_FRAMES else ""
+            self._of_stack[stack] = self.label(function) if function else _UNKNOWN
         return self._of_stack[stack]
 
     def labels(self, gs: I8, places: I8) -> I8:

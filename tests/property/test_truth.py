@@ -117,6 +117,9 @@ def test_live_at_any_time(arguments: dict[str, Any], share: float) -> None:
             live.setdefault(int(row["address"]), -1 if row["op"] == gotrace.Op.EXISTS else int(row["time"]))
     said = truth.live(time)
     assert dict(zip(said["address"].tolist(), said["time"].tolist(), strict=True)) == live
+    with gotrace.open(file.getvalue()) as trace:
+        heap = trace.heap(by="class", at=f"{time - trace.start}ns").table
+    assert (heap["inuse_objects"].sum(), heap["inuse_bytes"].sum()) == (len(said), said["size"].sum())
 
 
 @settings(deadline=None, max_examples=25)

@@ -20,8 +20,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "lifetimes",
         help="who lives how long",
         description="Say how old objects were when they died, in GC cycles that began meanwhile and in time, of a "
-        "trace taken with GODEBUG=traceallocfree=1. An object dies for the trace when the collector sweeps it, which is "
-        "later than its last use.",
+        "trace taken with GODEBUG=traceallocfree=1. An object dies for the trace when the collector sweeps it, "
+        "which is later than its last use.",
     )
     common.add_traces(parser, many=False)
     parser.add_argument("--by", choices=GROUPS, default="type", help="what a line stands for (default: type)")
