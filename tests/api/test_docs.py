@@ -55,6 +55,24 @@ def test_every_simulated_anomaly_is_explained() -> None:
     assert all(f"| `{name}` |" in text for name in gotrace.simulation.ANOMALIES)
 
 
+def test_reports(tmp_path: Path) -> None:
+    """The Python block and each command of reports.md say what is printed there."""
+    (tmp_path / "heap.trace").write_bytes((PROJECT / "examples" / "heap.trace").read_bytes())
+    env = {**os.environ, "PYTHONPATH": str(Path(gotrace.__file__).parent.parent)}
+    text = (PROJECT / "docs" / "reports.md").read_text()
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True).stdout
+
+    for shown in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        command, _, want = shown.partition("\n")
+        assert run("-m", "gotrace", *shlex.split(command.removeprefix("$ gotrace "))) == want, command
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (printed,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    assert run("-c", block) == printed
+
+
 def test_sites(tmp_path: Path) -> None:
     """The Python block and each command of sites.md say what is printed there."""
     (tmp_path / "app.trace").write_bytes(reference.load(reference.DATA / "sites-go1.27-allocfree.trace.gz"))

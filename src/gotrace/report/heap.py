@@ -75,9 +75,10 @@ def _instant(heap: Heap) -> str:
 def _ages(youngest: int | None, oldest: int | None) -> str:
     if youngest is None and oldest is None:
         return ""
-    if youngest is None or oldest is None:
-        return f" of {oldest if youngest is None else youngest} GC cycles or {'less' if youngest is None else 'more'}"
-    return f" of {youngest} to {oldest} GC cycles"
+    if youngest is not None and oldest is not None:
+        return f", {youngest} to {oldest} GC cycles old"
+    age = oldest if youngest is None else youngest
+    return f", {age} GC cycle{'' if age == 1 else 's'} old or {'less' if youngest is None else 'more'}"
 
 
 def print_heap_json(
