@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 # Arguments of each timed event, the time included.
@@ -145,6 +146,7 @@ def signed(value: int) -> int:
     return value - 2**64 if value >> 63 else value
 
 
+@lru_cache(maxsize=1)
 def read(data: bytes) -> list[Generation]:
     """All generations, with the events of each thread."""
     assert data[:5] == b"go 1."

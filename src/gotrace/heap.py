@@ -138,7 +138,7 @@ class Heap:
     seen : bool
         Whether there was any alloc/free event.
     memory : dict
-        Live spans and goroutine stacks: numbers and bytes; empty at the start, where they are not known.
+        Live spans and goroutine stacks: numbers and bytes.
     anomalies : dict
         What was odd on the way, with counts.
     ages : tuple of int

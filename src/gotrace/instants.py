@@ -112,9 +112,10 @@ class HeapBuilder(LifetimeBuilder):
         self._question = question
         self.shared = shared
         self._owners = OWNERS[question.by](shared.registry) if question.by in OWNERS else None
-        oldest = Ages.oldest if question.max_age is None else question.max_age
-        ages = Ages(question.min_age or 0, oldest)
-        super().__init__(shared, 1, Lives(ages=ages, cycle=question.cycle or NEVER, rows=rows))
+        oldest = NEVER if question.max_age is None else question.max_age
+        ages = Ages(min(question.min_age or 0, NEVER), min(oldest, NEVER))
+        stop = 0 if question.at == "start" else NEVER  # the snapshot is replayed nevertheless
+        super().__init__(shared, 1, Lives(ages=ages, stop=stop, cycle=question.cycle or NEVER, rows=rows))
         self.start = -1
 
     def feed(self, part: Part) -> Iterator[Rows]:
@@ -122,7 +123,7 @@ class HeapBuilder(LifetimeBuilder):
         if self.start < 0:
             self.start = start_of(part)
             if self._question.time is not None:
-                self.lives.stop = self.start + self._question.time + 1
+                self.lives.stop = min(self.start + self._question.time + 1, NEVER)
         if self._owners is not None:
             self._owners.read(part, self.shared)
         yield from super().feed(part)
@@ -151,10 +152,9 @@ class HeapBuilder(LifetimeBuilder):
         peak = question.at == "peak"
         parts, unaged = self._parts(peak)
         events = self.allocs.heap
-        seen = bool(events.sizes[HeapSize.EVENTS])
         return Heap(
             add_up(*self._grouped(parts)),
-            *(self._time(), question.by, self.start, seen, {} if question.at == "start" else lives.memory(peak=peak)),
+            *(self._time(), question.by, self.start, bool(events.sizes[HeapSize.EVENTS]), lives.memory(peak=peak)),
             *(self.anomaly_counts(), question.at, (question.min_age, question.max_age), unaged),
         )
 
@@ -175,9 +175,6 @@ class HeapBuilder(LifetimeBuilder):
         parts = np.zeros(len(counts), HEAP)
         for name in _COUNTERS:
             parts[name] = counts[name]
-        if question.at == "start":
-            for name in _COUNTERS[:4]:
-                parts[name] = 0
         for unit in ("objects", "bytes"):
             parts[f"inuse_{unit}"] = parts[f"start_{unit}"] + parts[f"alloc_{unit}"] - parts[f"free_{unit}"]
         unaged: dict[str, int] = {}
@@ -185,10 +182,10 @@ class HeapBuilder(LifetimeBuilder):
             living, unknown = lives.of_age()
             for i, unit in enumerate(("objects", "bytes")):
                 at_start = int(parts[f"start_{unit}"].sum())
-                unaged[f"inuse_{unit}"] = at_start if question.at == "start" else int(unknown[i])
+                unaged[f"inuse_{unit}"] = int(unknown[i])
                 unaged[f"free_{unit}"] = at_start - unaged[f"inuse_{unit}"]
-                parts[f"inuse_{unit}"] = 0 if question.at == "start" else living[:, i]
-                parts[f"free_{unit}"] = 0 if question.at == "start" else lives.tallies["aged"][:, i]
+                parts[f"inuse_{unit}"] = living[:, i]
+                parts[f"free_{unit}"] = lives.tallies["aged"][:, i]
         return parts, unaged
 
     def _grouped(self, parts: Rows) -> tuple[Rows, list[str], I8]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from html import escape
 from types import TracebackType
 from typing import Any, Literal, overload
@@ -544,7 +545,11 @@ class Trace:
         rows = NEVER
         if question.twice:
             peak = HeapBuilder(self._new_pass(), Question(question.by, "peak"))
-            self._replay(peak, progress)
+            try:
+                self._replay(peak, progress)
+            except TraceError as fault:
+                fault.partial = None  # ages would need the second pass
+                raise
             rows = int(peak.lives.life[Life.PEAK_ROWS])
         builder = HeapBuilder(self._new_pass(), question, rows)
         return self._replay(builder, progress)
@@ -562,11 +567,11 @@ class Trace:
             self._fail(error)
             fault = error
         self._note([builder], builder.shared)
-        heap = builder.heap()
         if fault is not None:
-            fault.partial = heap
+            with suppress(QuestionError):  # the mark phase that was asked for may lie behind the fault
+                fault.partial = builder.heap()
             raise fault
-        return heap
+        return builder.heap()
 
     def _heap_at_end(self, by: str, progress: Callable[[int], None] | None = None) -> Heap:
         shared = self._new_pass()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from made import GO, PROC, alloc_trace, free, manual, new, old, span
 
 import gotrace
+from gotrace.analysis.ages import lifespans
 from gotrace.raw import Writer, allocfree_types, assemble, event
 
 SMALL = [
@@ -40,7 +41,10 @@ def read_all(data: bytes) -> tuple[list[str], gotrace.TraceError | None]:
 def survive(data: bytes) -> None:
     """Every way to read it ends well or with a TraceError."""
     read_all(data)
-    for read in (lambda t: t.heap(), lambda t: list(t.generations), lambda t: b"".join(t._wire()), gotrace.sites):
+    for read in (
+        *(lambda t: t.heap(), lambda t: t.heap(by="task", at="peak"), lambda t: t.heap(by="goroutine", min_age=1)),
+        *(lambda t: list(t.generations), lambda t: b"".join(t._wire()), gotrace.sites, lifespans),
+    ):
         try:
             with gotrace.open(data) as trace:
                 read(trace)
@@ -141,9 +145,18 @@ def test_any_events_agree_with_the_account(
         lives = [life for chunk in trace.iterate("lifetimes", step_size=64 * length) for life in chunk]
     for name in gotrace.ALLOC.names or ():
         assert [row[name] for row in rows] == [row[name] for row in replay.rows], name
+    with gotrace.open(data) as trace:
+        peak = trace.heap(at="peak")
+        time = int(rows[len(rows) // 2]["time"]) if rows else trace.start
+        then = trace.heap(at=f"{max(time - trace.start, 0)}ns")
+    stopped = account.Replay(data, stop=max(time, trace.start) + 1)
     far = any(row["inset"] == 255 for row in rows)  # then the rows do not say what pointer was meant
     for name in () if far else gotrace.LIFETIME.names or ():
         assert [life[name] for life in lives] == [life[name] for life in replay.lifetimes], name
+    if not far:
+        for found, said in ((peak, replay.peak), (then, stopped.inuse)):
+            assert found.table["inuse_objects"].sum() == sum(objects for objects, _ in said.values())
+            assert found.table["inuse_bytes"].sum() == sum(size for _, size in said.values())
     assert heap.anomalies == {name: n for name, n in replay.odd.items() if n}
     for column in ("alloc_objects", "alloc_bytes", "free_objects", "free_bytes", "start_objects", "start_bytes"):
         assert heap.table[column].sum() == sum(counts[column] for counts in replay.counts.values())

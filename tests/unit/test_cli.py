@@ -101,6 +101,84 @@ def test_damage_before_anything_could_be_read(tmp_path: Path, capsys: pytest.Cap
     assert "the input ends" in err
 
 
+def test_heap_by_at_and_ages(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for args, said in (
+        (["--at", "start"], "heap at the start: 2.3 MiB in use"),
+        (["--at", "peak"], "heap at the peak, 4.71 ms after the start: 3.3 MiB in use"),
+        (["--at", "gc:2"], "heap as mark phase 2 begins, 2.99 ms after the start"),
+        (["--at", "3ms"], "heap 3 ms after the start"),
+        (["--leaks"], "284.4 KiB in use, 2 GC cycles old or more"),
+        (["--leaks", "--max-age", "3"], "in use, 2 to 3 GC cycles old"),
+        (["--temporary"], "2.0 MiB freed, 1 GC cycle old or less"),
+        (["--by", "goroutine"], "main.main.func1"),
+        (["--by", "package"], "  main\n"),
+    ):
+        assert main(["heap", *args, str(EXAMPLE)]) == 0
+        out, err = capsys.readouterr()
+        assert said in out
+        assert not err
+    assert main(["heap", "--json", "--temporary", "--by", "region", str(EXAMPLE)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["by"], answer["at"], answer["min_age"], answer["max_age"]) == ("region", "end", None, 1)
+    assert answer["unaged"] == {"inuse_objects": 113, "inuse_bytes": 2419736, "free_objects": 13, "free_bytes": 3416}
+    freed = [row["free_bytes"] for row in answer["rows"]]
+    assert freed == sorted(freed, reverse=True)
+    assert main(["heap", "--by", "task", str(good)]) == 0
+    assert "(none)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--by", "site"],
+        ["--at", "noon"],
+        ["--at", "gc:99"],
+        ["--min-age", "-1"],
+        ["--leaks", "--at", "peak"],
+        ["--leaks", "--min-age", "1"],
+        ["--leaks", "--temporary"],
+        ["--temporary", "--max-age", "1"],
+    ],
+)
+def test_heap_usage(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["heap", *args, str(EXAMPLE)])
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert not out
+    if "site" in args:
+        assert "gotrace export --format pprof" in err
+
+
+def test_heap_of_a_stream_at_its_peak() -> None:
+    assert run("heap", "--at", "peak", "-", input=EXAMPLE.read_bytes()).returncode == 0
+    done = run("heap", "--at", "peak", "--min-age", "1", "-", input=EXAMPLE.read_bytes())
+    assert done.returncode == 2
+    assert b"save it to a file" in done.stderr
+
+
+def test_lifetimes(good: Path, plain: Path, damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lifetimes", "-n", "1", str(EXAMPLE)]) == 0
+    out = capsys.readouterr().out
+    assert "19,293 objects died (2.0 MiB) in 5.93 ms and 4 GC cycles, 1,860 live on (2.6 MiB)" in out
+    assert "main.Order" in out
+    assert "main.LineItem" not in out
+    assert main(["lifetimes", "--json", "--sort", "died_objects", "--by", "class", str(EXAMPLE)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["schema"], answer["by"], answer["cycles"]) == ("lifetimes/1", "class", 4)
+    died = [row["died_objects"] for row in answer["rows"]]
+    assert died == sorted(died, reverse=True)
+    assert {row["median_cycles"] for row in answer["rows"]} >= {None, 1}
+    assert main(["lifetimes", "--sort", "name", str(good)]) == 0
+    assert "0 objects died" in capsys.readouterr().out
+    assert main(["lifetimes", str(plain)]) == 0
+    assert "GODEBUG=traceallocfree=1" in capsys.readouterr().out
+    assert main(["lifetimes", "--top", "0", str(damaged)]) == 3
+    out, err = capsys.readouterr()
+    assert "2 live on" in out
+    assert "expected a batch" in err
+
+
 def test_info(good: Path, plain: Path, damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(good), str(plain)]) == 0
     out = capsys.readouterr().out
@@ -142,7 +220,7 @@ def test_dump_of_damage(damaged: Path, good: Path) -> None:
         assert b"expected a batch" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["heap", "info", "dump"])
+@pytest.mark.parametrize("command", ["heap", "lifetimes", "info", "dump"])
 def test_no_trace(command: str, tmp_path: Path) -> None:
     path = tmp_path / "words"
     path.write_text("these are words, not a trace\n")
@@ -170,7 +248,15 @@ def test_usage(args: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [["--help"], ["heap", "--help"], ["info", "--help"], ["dump", "--help"], ["export", "--help"], ["--version"]],
+    [
+        ["--help"],
+        ["heap", "--help"],
+        ["info", "--help"],
+        ["dump", "--help"],
+        ["lifetimes", "--help"],
+        ["export", "--help"],
+        ["--version"],
+    ],
 )
 def test_help(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

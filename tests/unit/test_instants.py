@@ -63,10 +63,10 @@ def test_instants_as_in_the_account(path: Path) -> None:
         assert (peak.time, peak.table["inuse_bytes"].sum()) == (whole.peak_time, whole.peak_bytes)
         assert inuse(peak) == by_class(whole.peak)
         times = rows["time"][rows["op"] != gotrace.Op.EXISTS]
-        for time in (times[len(times) // 3], times[2 * len(times) // 3] + 1, (start + end) // 2):
+        for time in (times[2 * len(times) // 3], (start + end) // 2):
             then = account.Replay(data, stop=int(time) + 1)
             assert inuse(trace.heap(by="class", at=f"{int(time) - start}ns")) == by_class(then.inuse)
-        for n, begin in list(enumerate(whole.begins, 1))[:3]:
+        for n, begin in list(enumerate(whole.begins, 1))[:2]:
             then = account.Replay(data, stop=begin)
             heap = trace.heap(by="class", at=f"gc:{n}")
             assert heap.time == begin
@@ -297,10 +297,16 @@ class TestMade:
 
     def test_what_came_before_a_fault(self) -> None:
         data = alloc_trace([PROC, GO, span(0), new(0), new(2)]) + b"\7\7\7"
-        for question in ({"by": "goroutine"}, {"at": "peak"}, {"min_age": 0}):
+        questions: list[dict[str, Any]] = [{"by": "goroutine"}, {"at": "peak"}, {"min_age": 0}]
+        for question in questions:
             with pytest.raises(gotrace.TraceError) as caught, gotrace.open(data) as trace:
                 trace.heap(**question)
             assert caught.value.partial.table["inuse_objects"].sum() == 2
+        unanswered: list[dict[str, Any]] = [{"at": "gc:1"}, {"at": "peak", "min_age": 0}]
+        for question in unanswered:
+            with pytest.raises(gotrace.TraceError) as caught, gotrace.open(data) as trace:
+                trace.heap(**question)
+            assert caught.value.partial is None
         with pytest.raises(gotrace.TraceError) as caught, gotrace.open(data) as trace:
             lifespans(trace)
         assert caught.value.partial.table["alive_objects"].sum() == 2

@@ -52,13 +52,12 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
         print(f"... and {hidden} more lines (--top 0 shows all)", file=out)
     memory = heap.memory
     print(file=out)
-    if memory:
-        print(
-            f"spans   {memory['heap_spans']:,} of objects ({human_bytes(memory['heap_span_bytes'])}), "
-            f"{memory['manual_spans']:,} managed by hand ({human_bytes(memory['manual_span_bytes'])})",
-            file=out,
-        )
-        print(f"stacks  {memory['stacks']:,} of goroutines ({human_bytes(memory['stack_bytes'])})", file=out)
+    print(
+        f"spans   {memory['heap_spans']:,} of objects ({human_bytes(memory['heap_span_bytes'])}), "
+        f"{memory['manual_spans']:,} managed by hand ({human_bytes(memory['manual_span_bytes'])})",
+        file=out,
+    )
+    print(f"stacks  {memory['stacks']:,} of goroutines ({human_bytes(memory['stack_bytes'])})", file=out)
     for name, n in heap.anomalies.items():
         print(f"odd     {n:,} {name}", file=out)
 
