@@ -307,7 +307,8 @@ def check_known(found: Sites, truth: dict[str, int], *, least: int) -> None:
     assert wrong <= most + 4 * np.sqrt(most), (wrong, right)
     n = sum(samples.get(site, 0) for site in shared)
     for site, share in zip(shared, (0.6, 0.3, 0.1), strict=True):
-        assert abs(samples.get(site, 0) - n * share) < 4 * np.sqrt(n * share * (1 - share)) + UNEQUAL * n * share, samples
+        seen = samples.get(site, 0)
+        assert abs(seen - n * share) < 4 * np.sqrt(n * share * (1 - share)) + UNEQUAL * n * share, samples
     assert found.samples >= found.allocating == found.unclear + found.matched + found.unmatched
 
 
