@@ -1,6 +1,7 @@
 """Go execution traces (Go 1.22 and later) as numpy structured arrays. The public names; never logic."""
 
 from gotrace import raw, simulation, varint
+from gotrace.analysis.diff import DIFF, Change, Diff, diff
 from gotrace.analysis.history import History
 from gotrace.analysis.history import collect as history
 from gotrace.analysis.sites import Sites, sites
@@ -56,6 +57,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ALLOC",
+    "DIFF",
     "EVENT",
     "EXPERIMENTAL",
     "FRAME",
@@ -74,7 +76,9 @@ __all__ = [
     "TASK",
     "TRANSITION",
     "TYPE",
+    "Change",
     "Clock",
+    "Diff",
     "End",
     "Event",
     "EventSpec",
@@ -104,6 +108,7 @@ __all__ = [
     "TruncatedError",
     "UnsupportedVersionError",
     "What",
+    "diff",
     "history",
     "open",
     "raw",

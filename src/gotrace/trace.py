@@ -22,6 +22,7 @@ from gotrace.dtypes import HeapSize, Life
 from gotrace.errors import TraceError
 from gotrace.events import Event, Scene
 from gotrace.experiments import ExperimentData, Registry, registry
+from gotrace.experiments.allocfree import TypeTable
 from gotrace.heap import Heap, summarize
 from gotrace.instants import HeapBuilder, Question, QuestionError
 from gotrace.lifetimes import NEVER
@@ -574,6 +575,21 @@ class Trace:
         return builder.heap()
 
     def _heap_at_end(self, by: str, progress: Callable[[int], None] | None = None) -> Heap:
+        builder, types, fault = self._replayed(progress)
+        live = builder.heap
+        heap = Heap(
+            summarize(live.used_counts(), types, by),
+            *(live.time, by, builder.start, bool(live.sizes[HeapSize.EVENTS]), live.memory(), live.anomaly_counts()),
+        )
+        if fault is not None:
+            fault.partial = heap
+            raise fault
+        return heap
+
+    def _replayed(
+        self, progress: Callable[[int], None] | None = None
+    ) -> tuple[AllocBuilder, TypeTable, TraceError | None]:
+        """Replay the alloc/free events up to the trace's end or its first fault."""
         shared = self._new_pass()
         builder = AllocBuilder(shared, 1, whats=(), replay=True)
         fault: TraceError | None = None
@@ -585,16 +601,8 @@ class Trace:
         except TraceError as error:
             self._fail(error)
             fault = error
-        live = builder.heap
         self._note([builder], shared)
-        heap = Heap(
-            summarize(live.used_counts(), shared.types, by),
-            *(live.time, by, builder.start, bool(live.sizes[HeapSize.EVENTS]), live.memory(), live.anomaly_counts()),
-        )
-        if fault is not None:
-            fault.partial = heap
-            raise fault
-        return heap
+        return builder, shared.types, fault
 
 
 class Table:

@@ -92,6 +92,16 @@ def test_sites(tmp_path: Path) -> None:
         assert run("-m", "gotrace", *shlex.split(command)) == want, command
 
 
+def test_diff_python(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "diff.md").read_text(), re.DOTALL)
+    env = {**os.environ, "PYTHONPATH": str(Path(gotrace.__file__).parent.parent)}
+    run = subprocess.run(
+        [sys.executable, "-c", block], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith("True 3 ['alloc_bytes', 'alloc_objects', 'inuse_bytes', 'inuse_objects']\n")
+    assert run.stdout.endswith("\nTrue\n")
+
+
 def test_readme_first_screen() -> None:
     block = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)[0]
     command = shlex.split(block[0].split("&& gotrace ")[1])

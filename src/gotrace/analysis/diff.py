@@ -1,0 +1,334 @@
+"""Two builds compared: what each type allocated and holds, with the noise of the difference. Never here: output."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace.dtypes import HeapSize
+from gotrace.errors import TraceError
+from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
+from gotrace.heap import class_name, package_of
+from gotrace.slabs import Rows
+from gotrace.trace import open as open_trace
+
+METRICS = ("alloc_bytes", "alloc_objects", "inuse_bytes", "inuse_objects")
+"""What can be compared: all that was allocated, and what is in use at the end."""
+
+CONFIDENCE = 0.95
+
+DIFF = np.dtype(
+    [("name", "O"), ("old_size", "i8"), ("new_size", "i8"), ("old_traces", "i8"), ("new_traces", "i8")]
+    + [(f"{metric}_{part}", "f8") for metric in METRICS for part in ("old", "new", "diff", "low", "high")],
+    align=True,
+)
+"""A row a pair: sizes of the type in bytes (-1: none), traces of each side that have it, and of each metric the two
+means, their difference, and the interval of the difference (NaN: not known)."""
+
+_Key = tuple[str, int, int]  # name, size, pointer bytes; -1 for what has no size of its own
+_Counts = dict[_Key | None, npt.NDArray[np.int64]]  # None is never there: a type that a side lacks
+_Progress = Callable[[str], AbstractContextManager[Callable[[int], None] | None]]
+F8 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A total on both sides: means, their difference, and its 95 % interval (NaN: a side has one trace only)."""
+
+    old: float
+    new: float
+    diff: float
+    low: float
+    high: float
+
+    def exceeds(self, limit: float) -> bool:
+        """Whether it grew by more than ``limit`` (a share of the old mean) beyond noise."""
+        sure = self.diff if np.isnan(self.low) else self.low
+        return bool(sure > limit * self.old)
+
+
+@dataclass
+class Diff:
+    """What changed from one build to another.
+
+    Attributes
+    ----------
+    table : ndarray of DIFF
+        Largest absolute difference of ``sort`` first.
+    totals : dict of str to Change
+        Sums over all rows, by metric.
+    by, sort : str
+        What a row stands for; the metric that orders them and that :meth:`exceeds` judges.
+    old, new : list of str
+        The traces of each side.
+    anomalies : dict
+        What was odd in any of them, with counts.
+    warnings, losses : list of str
+        What was odd in any of them, and what was lost of it.
+    """
+
+    table: Rows
+    totals: dict[str, Change]
+    by: str
+    sort: str
+    old: list[str]
+    new: list[str]
+    anomalies: dict[str, int]
+    warnings: list[str]
+    losses: list[str]
+
+    def exceeds(self, limit: float) -> bool:
+        """Whether the total of ``sort`` grew by more than ``limit`` beyond noise; 0.05 is 5 %.
+
+        The whole interval of the difference must lie above the limit. A side of one trace has no noise that is
+        known: then the difference itself is judged.
+        """
+        return self.totals[self.sort].exceeds(limit)
+
+    def _repr_html_(self) -> str:
+        columns = [f"{self.sort}_{part}" for part in ("old", "new", "diff", "low", "high")]
+        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
+        body = "".join(
+            f"<tr><td>{escape(row['name'])}</td>" + "".join(f"<td>{row[name]:,.6g}</td>" for name in columns) + "</tr>"
+            for row in self.table
+        )
+        return f"<table><thead><tr><th>{escape(self.by)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def traces_of(side: str) -> list[str]:
+    """Name the traces of one side: a file, the files of a folder that are not hidden, or a list with commas.
+
+    Raises
+    ------
+    OSError
+        A folder cannot be read.
+    ValueError
+        There is no trace in it.
+    """
+    path = Path(side)
+    if path.is_dir():
+        names = sorted(str(file) for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    else:
+        names = [side] if path.exists() else [name for name in side.split(",") if name]
+    if not names:
+        raise ValueError(f"{side!r}: no traces")
+    return names
+
+
+def diff(
+    old: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    new: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    by: Literal["type", "class", "package"] = "type",
+    sort: str = "alloc_bytes",
+    errors: Literal["raise", "salvage"] = "raise",
+    progress: _Progress | None = None,
+) -> Diff:
+    """Compare what two builds allocated, and what they hold at the end.
+
+    Types are paired by name, size and pointer bytes. A name that is left over once on each side is a type whose size
+    changed. Types of one build that share all three are one row.
+
+    Parameters
+    ----------
+    old, new : path or sequence of paths
+        The traces of each side. A path is a trace, a folder of traces, or several with commas.
+    by : {"type", "class", "package"}
+        What a row stands for. Objects without a type stand under their size class.
+    sort : {"alloc_bytes", "alloc_objects", "inuse_bytes", "inuse_objects"}
+        The metric that orders rows, and that :meth:`Diff.exceeds` judges.
+    errors : {"raise", "salvage"}
+        As in :func:`gotrace.open`.
+    progress : callable, optional
+        Takes the name of each trace, returns a context manager whose value takes the bytes read.
+
+    Returns
+    -------
+    Diff
+
+    Raises
+    ------
+    TraceError
+        A trace is damaged: the first error. ``partial`` is the Diff with all that came before the faults.
+    ValueError
+        ``by`` or ``sort`` is not known, or a side has no traces.
+    OSError
+        A trace cannot be opened.
+    """
+    if by not in ("type", "class", "package"):
+        raise ValueError(f"by={by!r}: type, class or package")
+    if sort not in METRICS:
+        raise ValueError(f"sort={sort!r}: {', '.join(METRICS)}")
+    sides = [_paths(old), _paths(new)]
+    faults: list[TraceError] = []
+    anomalies: Counter[str] = Counter()
+    warnings: list[str] = []
+    losses: list[str] = []
+    counts: list[list[_Counts]] = []
+    for paths in sides:
+        counts.append([])
+        for path in paths:
+            with (
+                open_trace(path, errors=errors) as trace,
+                progress(path) if progress else nullcontext() as note,
+            ):
+                builder, types, fault = trace._replayed(note)
+                warnings += [f"{path}: {warning}" for warning in trace.warnings]
+                losses += [f"{path}: {loss}" for loss in trace.losses]
+            if not builder.heap.sizes[HeapSize.EVENTS]:
+                warnings.append(f"{path}: no alloc/free events, start the program with GODEBUG=traceallocfree=1")
+            anomalies.update(builder.heap.anomaly_counts())
+            counts[-1].append(_grouped(builder.heap.used_counts(), types, by))
+            if fault is not None:
+                faults.append(fault)
+    table, totals = _compared(counts[0], counts[1], sort)
+    whole = Diff(table, totals, by, sort, sides[0], sides[1], dict(anomalies), warnings, losses)
+    if faults:
+        faults[0].partial = whole
+        raise faults[0]
+    return whole
+
+
+def _paths(side: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
+    if isinstance(side, (str, os.PathLike)):
+        return traces_of(os.fspath(side))
+    if not side:
+        raise ValueError("a side has no traces")
+    return [os.fspath(path) for path in side]
+
+
+def _grouped(counts: Rows, types: TypeTable, by: str) -> _Counts:
+    """Add the counts of one trace up by key, a value for each metric."""
+    rows = types.rows()
+    names, sizes, ptr_bytes = rows["name"].tolist(), rows["size"].tolist(), rows["ptr_bytes"].tolist()
+    groups: _Counts = {}
+    for count in counts:
+        kind, place = int(count["type"]), class_name(int(count["spanclass"]))
+        if by == "class":
+            key = (place, -1, -1)
+        elif kind in (UNTYPED, UNRESOLVED):
+            key = (f"{names[kind]} {place}", -1, -1)
+        elif by == "package":
+            key = (package_of(names[kind]), -1, -1)
+        else:
+            key = (names[kind], sizes[kind], ptr_bytes[kind])
+        values = [_value(count, metric) for metric in METRICS]
+        groups[key] = groups.get(key, np.zeros(len(METRICS), np.int64)) + values
+    return groups
+
+
+def _value(count: np.void, metric: str) -> int:
+    kind, unit = metric.split("_")
+    alloc = int(count[f"alloc_{unit}"])
+    return alloc if kind == "alloc" else int(count[f"start_{unit}"]) + alloc - int(count[f"free_{unit}"])
+
+
+def _compared(old: list[_Counts], new: list[_Counts], sort: str) -> tuple[Rows, dict[str, Change]]:
+    pairs = _paired(_keys(old), _keys(new))
+    sides = [
+        np.array([[one.get(pair[i], _NOTHING) for pair in pairs] for one in side], np.float64)
+        for i, side in enumerate((old, new))
+    ]
+    sides = [side.reshape(-1, len(pairs), len(METRICS)) for side in sides]
+    table = np.zeros(len(pairs), DIFF)
+    table["name"] = _labels(pairs)
+    for i, (name, side) in enumerate((("old", old), ("new", new))):
+        table[f"{name}_size"] = [key[1] if (key := pair[i]) else -1 for pair in pairs]
+        table[f"{name}_traces"] = [sum(pair[i] in one for one in side) for pair in pairs]
+    for column, values in zip(("old", "new", "diff", "low", "high"), interval(*sides), strict=True):
+        for i, metric in enumerate(METRICS):
+            table[f"{metric}_{column}"] = values[:, i]
+    totals = np.stack(interval(*(side.sum(axis=1) for side in sides)), axis=-1)
+    order = np.lexsort((table["name"].astype(str), -np.abs(table[f"{sort}_diff"])))
+    return table[order], {metric: Change(*totals[i].tolist()) for i, metric in enumerate(METRICS)}
+
+
+_NOTHING = np.zeros(len(METRICS), np.int64)
+_Pair = tuple[_Key | None, _Key | None]
+
+
+def _keys(side: list[_Counts]) -> list[_Key]:
+    return list(dict.fromkeys(key for one in side for key in one if key))
+
+
+def _paired(old: list[_Key], new: list[_Key]) -> list[_Pair]:
+    """Pair equal keys, then names that are left over once on each side: their type changed its size."""
+    both = set(old) & set(new)
+    pairs: list[_Pair] = [(key, key) for key in old if key in both]
+    rest = [[key for key in side if key not in both] for side in (old, new)]
+    once = [{name for name, n in Counter(key[0] for key in side).items() if n == 1} for side in rest]
+    later = {key[0]: key for key in rest[1]}
+    changed = once[0] & once[1]
+    pairs += [(key, later[key[0]] if key[0] in changed else None) for key in rest[0]]
+    return pairs + [(None, key) for key in rest[1] if key[0] not in changed]
+
+
+def _labels(pairs: list[_Pair]) -> list[str]:
+    """Name pairs for people: sizes where a name has several, and what changed."""
+    bearers = Counter((old or new or ("",))[0] for old, new in pairs)
+    labels = []
+    for old, new in pairs:
+        name, size, ptr_bytes = new or old or ("", -1, -1)
+        label = f"{name} ({size} bytes, {ptr_bytes} with pointers)" if bearers[name] > 1 else name
+        if old and new and old != new:
+            label += f" (was {old[1]} bytes)" if old[1] != size else f" (was {old[2]} bytes with pointers)"
+        elif not (old and new):
+            label += " (new)" if new else " (gone)"
+        labels.append(label)
+    return labels
+
+
+def interval(old: F8, new: F8) -> tuple[F8, F8, F8, F8, F8]:
+    """Means of two samples, their difference, and its 95 % interval after Welch.
+
+    Parameters
+    ----------
+    old, new : ndarray of float64, shape (n, ...)
+        A sample along the first axis.
+
+    Returns
+    -------
+    tuple of ndarray of float64
+        Old mean, new mean, difference, low and high end. The ends are NaN if a sample has one value only. Samples
+        that are constant have no noise.
+    """
+    means = old.mean(axis=0), new.mean(axis=0)
+    change = means[1] - means[0]
+    if min(len(old), len(new)) < 2:
+        unknown = np.full_like(change, np.nan)
+        return *means, change, unknown, unknown
+    first, second = old.var(axis=0, ddof=1) / len(old), new.var(axis=0, ddof=1) / len(new)
+    below = first**2 / (len(old) - 1) + second**2 / (len(new) - 1)
+    freedom = np.divide((first + second) ** 2, below, out=np.ones_like(change), where=below > 0)
+    noise = t_quantile(freedom) * np.sqrt(first + second)
+    return *means, change, change - noise, change + noise
+
+
+def t_quantile(freedom: F8) -> F8:
+    """Two-sided 95 % quantile of Student's t, for degrees of freedom of at least 1."""
+    inverse, quantile = _quantiles()
+    found: F8 = np.exp(np.interp(1 / freedom, inverse, np.log(quantile)))
+    return found
+
+
+@cache
+def _quantiles() -> tuple[F8, F8]:
+    """Quantiles over the inverse of the degrees of freedom; with t = sqrt(f) tan(a), a has the density cos(a)^(f-1)."""
+    inverse = np.linspace(1e-4, 1, 513)
+    quantile = np.empty_like(inverse)
+    for i, freedom in enumerate(1 / inverse):
+        angle = np.linspace(0, min(np.pi / 2, 12 / np.sqrt(freedom)), 4001)
+        density = np.maximum(np.cos(angle), 0) ** (freedom - 1)
+        mass = np.concatenate(([0], np.cumsum(density[1:] + density[:-1])))
+        quantile[i] = np.sqrt(freedom) * np.tan(np.interp(CONFIDENCE * mass[-1], mass, angle))
+    return inverse, quantile

@@ -1,0 +1,75 @@
+"""A comparison of two builds as text and as JSON. Never here: what is compared."""
+
+from __future__ import annotations
+
+from typing import Any, TextIO
+
+import numpy as np
+
+from gotrace.analysis.diff import Change, Diff
+from gotrace.errors import TraceError
+from gotrace.report.common import error_json, human_bytes, json_rows, plain, print_json, print_table
+
+
+def print_diff(out: TextIO, diff: Diff, *, top: int) -> None:
+    """Write a comparison as a table of at most ``top`` lines, 0 for all."""
+    print(f"old: {_traces(diff.old)}; new: {_traces(diff.new)}", file=out)
+    if min(len(diff.old), len(diff.new)) < 2:
+        print("n=1: the noise of the differences is not known", file=out)
+    print(file=out)
+    shown = diff.table[: top or None]
+    rows = [
+        (*_cells(diff.sort, *(float(row[f"{diff.sort}_{part}"]) for part in _PARTS)), str(row["name"])) for row in shown
+    ]
+    print_table(out, ("old", "new", "difference", "±", "percent", f"{diff.sort} by {diff.by}"), rows)
+    if len(diff.table) > len(rows):
+        print(f"... and {len(diff.table) - len(rows)} more lines (--top 0 shows all)", file=out)
+    print(file=out)
+    totals = [(*_change(metric, change), metric) for metric, change in diff.totals.items()]
+    print_table(out, ("old", "new", "difference", "±", "percent", "total"), totals)
+    for name, n in diff.anomalies.items():
+        print(f"odd     {n:,} {name}", file=out)
+
+
+_PARTS = ("old", "new", "diff", "high")
+
+
+def _traces(paths: list[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{len(paths)} traces"
+
+
+def _change(metric: str, change: Change) -> tuple[str, ...]:
+    return _cells(metric, change.old, change.new, change.diff, change.high)
+
+
+def _cells(metric: str, old: float, new: float, diff: float, high: float) -> tuple[str, ...]:
+    noise = "" if np.isnan(high) else _number(metric, high - diff)
+    percent = f"{diff / old:+.1%}" if old else ""
+    return _number(metric, old), _number(metric, new), ("+" if diff > 0 else "") + _number(metric, diff), noise, percent
+
+
+def _number(metric: str, value: float) -> str:
+    return human_bytes(round(value)) if metric.endswith("bytes") else f"{value:,.10g}"
+
+
+def print_diff_json(out: TextIO, diff: Diff, error: TraceError | None) -> None:
+    """Write a comparison as one JSON object, rows as in table DIFF."""
+    print_json(
+        out,
+        "diff/1",
+        diff.new[0],
+        rows=json_rows(diff.table),
+        by=diff.by,
+        sort=diff.sort,
+        old={"traces": diff.old, "n": len(diff.old)},
+        new={"traces": diff.new, "n": len(diff.new)},
+        totals={metric: _json(change) for metric, change in diff.totals.items()},
+        anomalies=diff.anomalies,
+        warnings=diff.warnings,
+        losses=diff.losses,
+        error=error_json(error),
+    )
+
+
+def _json(change: Change) -> dict[str, Any]:
+    return {name: plain(value) for name, value in vars(change).items()}
