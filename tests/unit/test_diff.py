@@ -6,7 +6,9 @@ import json
 import os
 import statistics
 import subprocess
+from html import escape
 from pathlib import Path
+from typing import Literal
 
 import made
 import numpy as np
@@ -118,8 +120,7 @@ def test_simulated_truth(tmp_path: Path) -> None:
         types = truths[i].types[1:]
         for name, size in set(zip(types["name"], types["size"].tolist(), strict=True)):
             same = (types["name"] == name) & (types["size"] == size)
-            named = [n == name or n.startswith(f"{name} (") for n in found.table["name"]]
-            rows = found.table[named & (found.table[f"{side}_size"] == size)]
+            rows = found.table[(found.table["name"] == name) & (found.table[f"{side}_size"] == size)]
             assert rows[f"alloc_objects_{side}"].sum() == told[1 : len(types) + 1, 0][same].sum()
 
 
@@ -149,11 +150,12 @@ def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", old, new, "--fail-over", "5%"]) == 1
     assert main(["diff", new, old, "--fail-over", "5%"]) == 0
     assert "n=1" in capsys.readouterr().out
-    with pytest.raises(SystemExit) as usage:
-        main(["diff", old, new, "--fail-over", "64KB"])
-    assert usage.value.code == 2
     (tmp_path / "empty").mkdir()
-    assert main(["diff", old, str(tmp_path / "empty")]) == 2
+    for wrong in (["--fail-over", "64KB"], ["--by", "site"], ["--sort", "name"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(["diff", old, new, *wrong])
+    with pytest.raises(SystemExit, match="2"):
+        main(["diff", old, str(tmp_path / "empty")])
     assert main(["diff", old, str(tmp_path / "none")]) == 3
 
 
@@ -169,6 +171,35 @@ def test_a_damaged_trace_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert said.err
 
 
+def test_every_damaged_trace_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [trace_of(tmp_path / name, 100) for name in ("one", "two", "three")]
+    for path in paths[1:]:
+        Path(path).write_bytes(Path(path).read_bytes() + b"\x01\x02")
+    assert main(["diff", paths[0], ",".join(paths[1:]), "--json"]) == 3
+    said = capsys.readouterr()
+    assert [fault["trace"] for fault in json.loads(said.out)["faults"]] == paths[1:]
+    assert all(path in said.err for path in paths[1:])
+    with pytest.raises(gotrace.TraceError) as error:
+        gotrace.diff(paths[0], paths[1:])
+    assert len(error.value.partial.faults) == 2
+
+
+@pytest.mark.parametrize("by", ["class", "package"])
+def test_other_rows_add_up_to_the_same(by: Literal["class", "package"], tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("old", "new")]
+    for seed, path in enumerate(paths):
+        gotrace.simulate(path, events=8000, seed=seed)
+    whole, found = gotrace.diff(*paths), gotrace.diff(*paths, by=by)
+    assert str(found.totals) == str(whole.totals)
+    assert found.table["alloc_bytes_old"].sum() == whole.totals["alloc_bytes"].old
+    with gotrace.open(paths[0]) as trace:
+        heap = trace.heap(by=by).table
+    assert {row["name"]: int(row["alloc_bytes_old"]) for row in found.table if row["old_traces"]} == dict(
+        zip(heap["name"].tolist(), heap["alloc_bytes"].tolist(), strict=True)
+    )
+    assert escape(found.table["name"][0]) in found._repr_html_()
+
+
 def test_what_a_side_may_be(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
@@ -178,8 +209,9 @@ def test_what_a_side_may_be(tmp_path: Path) -> None:
     assert gotrace.diff(second, f"{first},{first}").new == [first, first]
 
 
-def test_a_trace_without_alloc_events_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_trace_without_alloc_events_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old = trace_of(tmp_path / "old", 100)
     (tmp_path / "new").write_bytes(made.alloc_trace([made.PROC, made.GO], info=False))
-    assert main(["diff", old, str(tmp_path / "new")]) == 0
+    with pytest.raises(SystemExit, match="2"):
+        main(["diff", old, str(tmp_path / "new")])
     assert "new: no alloc/free events" in capsys.readouterr().err

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from gotrace.dtypes import HeapSize
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
-from gotrace.heap import class_name, package_of
+from gotrace.heap import group_keys
 from gotrace.slabs import Rows
 from gotrace.trace import open as open_trace
 
@@ -28,12 +28,13 @@ METRICS = ("alloc_bytes", "alloc_objects", "inuse_bytes", "inuse_objects")
 CONFIDENCE = 0.95
 
 DIFF = np.dtype(
-    [("name", "O"), ("old_size", "i8"), ("new_size", "i8"), ("old_traces", "i8"), ("new_traces", "i8")]
+    [("name", "O")]
+    + [(f"{side}_{what}", "i8") for what in ("size", "ptr_bytes", "traces") for side in ("old", "new")]
     + [(f"{metric}_{part}", "f8") for metric in METRICS for part in ("old", "new", "diff", "low", "high")],
     align=True,
 )
-"""A row a pair: sizes of the type in bytes (-1: none), traces of each side that have it, and of each metric the two
-means, their difference, and the interval of the difference (NaN: not known)."""
+"""A row a pair: on each side the type's size and pointer bytes (-1: none) and how many traces have it (0: the other
+side's alone); of each metric the two means, their difference, and the interval of the difference (NaN: not known)."""
 
 _Key = tuple[str, int, int]  # name, size, pointer bytes; -1 for what has no size of its own
 _Counts = dict[_Key | None, npt.NDArray[np.int64]]  # None is never there: a type that a side lacks
@@ -75,6 +76,8 @@ class Diff:
         What was odd in any of them, with counts.
     warnings, losses : list of str
         What was odd in any of them, and what was lost of it.
+    faults : list of TraceError
+        What ended traces before their time.
     """
 
     table: Rows
@@ -86,6 +89,7 @@ class Diff:
     anomalies: dict[str, int]
     warnings: list[str]
     losses: list[str]
+    faults: list[TraceError]
 
     def exceeds(self, limit: float) -> bool:
         """Whether the total of ``sort`` grew by more than ``limit`` beyond noise; 0.05 is 5 %.
@@ -159,9 +163,9 @@ def diff(
     Raises
     ------
     TraceError
-        A trace is damaged: the first error. ``partial`` is the Diff with all that came before the faults.
+        A trace is damaged: the first error. ``partial`` is the Diff of all that came before the faults.
     ValueError
-        ``by`` or ``sort`` is not known, or a side has no traces.
+        ``by`` or ``sort`` is not known, a side has no traces, or a trace no alloc/free events.
     OSError
         A trace cannot be opened.
     """
@@ -185,14 +189,14 @@ def diff(
                 builder, types, fault = trace._replayed(note)
                 warnings += [f"{path}: {warning}" for warning in trace.warnings]
                 losses += [f"{path}: {loss}" for loss in trace.losses]
-            if not builder.heap.sizes[HeapSize.EVENTS]:
-                warnings.append(f"{path}: no alloc/free events, start the program with GODEBUG=traceallocfree=1")
+            if fault is None and not builder.heap.sizes[HeapSize.EVENTS]:
+                raise ValueError(f"{path}: no alloc/free events, start the program with GODEBUG=traceallocfree=1")
             anomalies.update(builder.heap.anomaly_counts())
             counts[-1].append(_grouped(builder.heap.used_counts(), types, by))
             if fault is not None:
                 faults.append(fault)
     table, totals = _compared(counts[0], counts[1], sort)
-    whole = Diff(table, totals, by, sort, sides[0], sides[1], dict(anomalies), warnings, losses)
+    whole = Diff(table, totals, by, sort, sides[0], sides[1], dict(anomalies), warnings, losses, faults)
     if faults:
         faults[0].partial = whole
         raise faults[0]
@@ -210,18 +214,13 @@ def _paths(side: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> l
 def _grouped(counts: Rows, types: TypeTable, by: str) -> _Counts:
     """Add the counts of one trace up by key, a value for each metric."""
     rows = types.rows()
-    names, sizes, ptr_bytes = rows["name"].tolist(), rows["size"].tolist(), rows["ptr_bytes"].tolist()
+    names, group = group_keys(counts, types, by)
     groups: _Counts = {}
-    for count in counts:
-        kind, place = int(count["type"]), class_name(int(count["spanclass"]))
-        if by == "class":
-            key = (place, -1, -1)
-        elif kind in (UNTYPED, UNRESOLVED):
-            key = (f"{names[kind]} {place}", -1, -1)
-        elif by == "package":
-            key = (package_of(names[kind]), -1, -1)
-        else:
-            key = (names[kind], sizes[kind], ptr_bytes[kind])
+    for count, place in zip(counts, group.tolist(), strict=True):
+        key: _Key = names[place], -1, -1
+        if by == "type" and count["type"] not in (UNTYPED, UNRESOLVED):
+            row = rows[count["type"]]
+            key = row["name"], int(row["size"]), int(row["ptr_bytes"])
         values = [_value(count, metric) for metric in METRICS]
         groups[key] = groups.get(key, np.zeros(len(METRICS), np.int64)) + values
     return groups
@@ -241,9 +240,10 @@ def _compared(old: list[_Counts], new: list[_Counts], sort: str) -> tuple[Rows, 
     ]
     sides = [side.reshape(-1, len(pairs), len(METRICS)) for side in sides]
     table = np.zeros(len(pairs), DIFF)
-    table["name"] = _labels(pairs)
+    table["name"] = [(new_key or old_key or _NO_KEY)[0] for old_key, new_key in pairs]
     for i, (name, side) in enumerate((("old", old), ("new", new))):
-        table[f"{name}_size"] = [key[1] if (key := pair[i]) else -1 for pair in pairs]
+        for j, what in enumerate(("size", "ptr_bytes"), 1):
+            table[f"{name}_{what}"] = [(pair[i] or _NO_KEY)[j] for pair in pairs]
         table[f"{name}_traces"] = [sum(pair[i] in one for one in side) for pair in pairs]
     for column, values in zip(("old", "new", "diff", "low", "high"), interval(*sides), strict=True):
         for i, metric in enumerate(METRICS):
@@ -253,6 +253,7 @@ def _compared(old: list[_Counts], new: list[_Counts], sort: str) -> tuple[Rows, 
     return table[order], {metric: Change(*totals[i].tolist()) for i, metric in enumerate(METRICS)}
 
 
+_NO_KEY = ("", -1, -1)
 _NOTHING = np.zeros(len(METRICS), np.int64)
 _Pair = tuple[_Key | None, _Key | None]
 
@@ -271,21 +272,6 @@ def _paired(old: list[_Key], new: list[_Key]) -> list[_Pair]:
     changed = once[0] & once[1]
     pairs += [(key, later[key[0]] if key[0] in changed else None) for key in rest[0]]
     return pairs + [(None, key) for key in rest[1] if key[0] not in changed]
-
-
-def _labels(pairs: list[_Pair]) -> list[str]:
-    """Name pairs for people: sizes where a name has several, and what changed."""
-    bearers = Counter((old or new or ("",))[0] for old, new in pairs)
-    labels = []
-    for old, new in pairs:
-        name, size, ptr_bytes = new or old or ("", -1, -1)
-        label = f"{name} ({size} bytes, {ptr_bytes} with pointers)" if bearers[name] > 1 else name
-        if old and new and old != new:
-            label += f" (was {old[1]} bytes)" if old[1] != size else f" (was {old[2]} bytes with pointers)"
-        elif not (old and new):
-            label += " (new)" if new else " (gone)"
-        labels.append(label)
-    return labels
 
 
 def interval(old: F8, new: F8) -> tuple[F8, F8, F8, F8, F8]:

@@ -37,7 +37,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     common.add_json(parser)
     common.add_quiet(parser)
     common.add_salvage(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, usage=parser.error)
 
 
 def _percent(text: str) -> float:
@@ -54,9 +54,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             old, new = traces_of(args.old), traces_of(args.new)
         except ValueError as error:
-            common.say(str(error))
-            return common.USAGE
-        fault: TraceError | None = None
+            args.usage(str(error))
         try:
             found = diff(
                 *(old, new),
@@ -66,12 +64,13 @@ def run(args: argparse.Namespace) -> int:
                 progress=partial(common.progress, quiet=args.quiet),
             )
         except TraceError as error:
-            fault = error
             if not isinstance(error.partial, Diff):
                 raise
             found = error.partial
+        except ValueError as error:
+            args.usage(str(error))
         if args.json:
-            print_diff_json(sys.stdout, found, fault)
+            print_diff_json(sys.stdout, found)
         else:
             print_diff(sys.stdout, found, top=args.top)
             if not args.quiet:
@@ -84,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         if args.fail_over is not None and found.exceeds(args.fail_over):
             common.say(f"{found.sort} grew by more than {100 * args.fail_over:g} %")
             codes.append(common.NO)
-        if fault is not None:
-            raise fault
+        for fault in found.faults:
+            with common.exit_code(codes):
+                raise fault
     return common.worst(codes)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, TextIO
 
 import numpy as np
 
 from gotrace.analysis.diff import Change, Diff
-from gotrace.errors import TraceError
 from gotrace.report.common import error_json, human_bytes, json_rows, plain, print_json, print_table
 
 
@@ -18,8 +18,10 @@ def print_diff(out: TextIO, diff: Diff, *, top: int) -> None:
         print("n=1: the noise of the differences is not known", file=out)
     print(file=out)
     shown = diff.table[: top or None]
+    bearers = Counter(diff.table["name"].tolist())
     rows = [
-        (*_cells(diff.sort, *(float(row[f"{diff.sort}_{part}"]) for part in _PARTS)), str(row["name"])) for row in shown
+        (*_cells(diff.sort, *(float(row[f"{diff.sort}_{part}"]) for part in _PARTS)), _label(row, bearers[row["name"]]))
+        for row in shown
     ]
     print_table(out, ("old", "new", "difference", "±", "percent", f"{diff.sort} by {diff.by}"), rows)
     if len(diff.table) > len(rows):
@@ -32,6 +34,18 @@ def print_diff(out: TextIO, diff: Diff, *, top: int) -> None:
 
 
 _PARTS = ("old", "new", "diff", "high")
+
+
+def _label(row: np.void, bearers: int) -> str:
+    """Name a pair: with its size where the name has several, and what changed."""
+    side = "new" if row["new_traces"] else "old"
+    size, ptr_bytes = int(row[f"{side}_size"]), int(row[f"{side}_ptr_bytes"])
+    label = f"{row['name']} ({size} bytes, {ptr_bytes} with pointers)" if bearers > 1 else str(row["name"])
+    if not (row["old_traces"] and row["new_traces"]):
+        return f"{label} ({'new' if row['new_traces'] else 'gone'})"
+    if row["old_size"] != size:
+        return f"{label} (was {row['old_size']} bytes)"
+    return label if row["old_ptr_bytes"] == ptr_bytes else f"{label} (was {row['old_ptr_bytes']} bytes with pointers)"
 
 
 def _traces(paths: list[str]) -> str:
@@ -49,10 +63,10 @@ def _cells(metric: str, old: float, new: float, diff: float, high: float) -> tup
 
 
 def _number(metric: str, value: float) -> str:
-    return human_bytes(round(value)) if metric.endswith("bytes") else f"{value:,.10g}"
+    return human_bytes(round(value)) if metric.endswith("bytes") else f"{round(value, 1):,.10g}"
 
 
-def print_diff_json(out: TextIO, diff: Diff, error: TraceError | None) -> None:
+def print_diff_json(out: TextIO, diff: Diff) -> None:
     """Write a comparison as one JSON object, rows as in table DIFF."""
     print_json(
         out,
@@ -67,7 +81,8 @@ def print_diff_json(out: TextIO, diff: Diff, error: TraceError | None) -> None:
         anomalies=diff.anomalies,
         warnings=diff.warnings,
         losses=diff.losses,
-        error=error_json(error),
+        error=error_json(diff.faults[0]) if diff.faults else None,
+        faults=[{"trace": fault.path, **(error_json(fault) or {})} for fault in diff.faults],
     )
 
 
