@@ -472,6 +472,8 @@ class LifetimeBuilder(Builder):
         try:
             for rows in self.allocs.feed(part):
                 yield from self._take(rows, part)
+            if not self._entered:
+                self._enter(part)  # its mark phases count without any object, too
         finally:
             for rows in self.allocs.flush():
                 yield from self._take(rows, part)
@@ -479,11 +481,11 @@ class LifetimeBuilder(Builder):
 
     def _take(self, rows: Rows, part: Part) -> Iterator[Rows]:
         if not self._entered:  # only now the part's scales are known
-            self._entered = True
             self._enter(part)
         yield from self.take(rows)
 
     def _enter(self, part: Part) -> None:
+        self._entered = True
         marks = part.marks(self.allocs.registry, (*_SNAPSHOT, _MARK_BEGIN))
         begins = marks["type"] == _MARK_BEGIN
         factors = clock.factor(part.tables.clocks["frequency"])
