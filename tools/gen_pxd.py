@@ -37,8 +37,7 @@ STRUCTS = [
     *("ALLOC", "EXPERIMENTAL", "LIFETIME"),
     *("BATCH", "FAULT", "CLOCK", "RAW_STRING", "RAW_STACK", "RAW_FRAME", "RAW_SAMPLE", "RAW_TYPE"),
     *("GEN", "RUN", "DECODED", "CTX", "SPAN", "SPAN_REST", "COUNTS"),
-    *("LIVE", "EXTENT", "HISTORY", "MOMENT", "CYCLE"),
-    *("MARK", "HELD_SPAN", "CELL", "TALLY", "TURN", "BIN"),
+    *("MARK", "HELD_SPAN", "CELL", "TALLY", "CYCLE"),
     *("EVENT", "SAMPLE", "ORDERED", "SPEC", "PLACE", "G_STATE", "P_STATE", "M_STATE"),
     *("OPEN_RANGE", "OPEN_REGION", "ACTIVE_TASK", "NAME", "SCHED", "FRONT", "NOTE"),
     *("SIM_M", "SIM_P", "SIM_G", "SIM_SPAN"),
@@ -51,8 +50,6 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("", dtypes.Layout),
     ("SIZE_", dtypes.HeapSize),
     ("ODD_", dtypes.Anomaly),
-    ("FATE_", dtypes.Fate),
-    ("TALLY_", dtypes.Tally),
     ("END_", dtypes.End),
     ("LIFE_", dtypes.Life),
     ("KEY_", dtypes.Key),
@@ -73,7 +70,6 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("READ_", dtypes.Reading),
     ("TOLD_", dtypes.Told),
 ]
-SIZES = ["AGE_BINS", "BINS"]
 LIMITS = ["MAX_BATCH_SIZE", "MAX_STRING", "MAX_FRAMES", "HEAP_ADDRESS_BITS"]
 
 
@@ -100,7 +96,6 @@ def render() -> str:
         parts.append("")
     parts.append("cdef enum:")
     parts += [f"    {name} = {getattr(limits, name)}" for name in LIMITS]
-    parts += [f"    {name} = {getattr(dtypes, name)}" for name in SIZES]
     parts.append("")
     for name in STRUCTS:
         parts += [struct(name, getattr(dtypes, name)), ""]

@@ -13,7 +13,6 @@ cdef enum:
     GROW_KEYS = 8
     GROW_STATE = 9
     WAIT = 10
-    GROW_GRID = 11
     CUT_VARINT = -1
     VARINT_OVERFLOW = -2
     CUT_BATCH = -3
@@ -149,35 +148,6 @@ cdef enum:
     ODD_LATE_FREE = 12
 
 cdef enum:
-    FATE_OWED = 1073741824
-    FATE_FRESH = 536870912
-    FATE_GONE = 268435456
-    FATE_KEY = 268435455
-
-cdef enum:
-    TALLY_N_EXTENTS = 0
-    TALLY_FREE_EXTENT = 1
-    TALLY_N_PAGES = 2
-    TALLY_N_LIVE = 3
-    TALLY_N_KEYS = 4
-    TALLY_BIN = 5
-    TALLY_CYCLE = 6
-    TALLY_INUSE_OBJECTS = 7
-    TALLY_INUSE_BYTES = 8
-    TALLY_SPAN_BYTES = 9
-    TALLY_MANUAL_BYTES = 10
-    TALLY_STACK_BYTES = 11
-    TALLY_PEAK_BYTES = 12
-    TALLY_PEAK_TIME = 13
-    TALLY_EPOCH = 14
-    TALLY_SNAPSHOT = 15
-    TALLY_LATE_STACK = 16
-    TALLY_LATE_STACK_M = 17
-    TALLY_GRID_BASE = 18
-    TALLY_GRID_SHIFT = 19
-    TALLY_ORPHANS = 20
-
-cdef enum:
     END_ALIVE = 0
     END_FREED = 1
     END_REUSED = 2
@@ -210,11 +180,10 @@ cdef enum:
     LIFE_PEAK_TIME = 23
     LIFE_PEAK_CYCLE = 24
     LIFE_PEAK_MEMORY = 25
-    LIFE_BIN_START = 31
-    LIFE_BIN_SHIFT = 32
-    LIFE_STOPPED = 33
-    LIFE_ROWS = 34
-    LIFE_PEAK_ROWS = 35
+    LIFE_STOPPED = 31
+    LIFE_ROWS = 32
+    LIFE_PEAK_ROWS = 33
+    LIFE_MOST_BYTES = 34
 
 cdef enum:
     KEY_G = 0
@@ -456,8 +425,6 @@ cdef enum:
     MAX_STRING = 1024
     MAX_FRAMES = 128
     HEAP_ADDRESS_BITS = 48
-    AGE_BINS = 8
-    BINS = 1024
 
 cdef struct ALLOC:
     int64_t time
@@ -635,58 +602,6 @@ cdef struct COUNTS:
     int64_t start_objects
     int64_t start_bytes
 
-cdef struct LIVE:
-    uint64_t address
-    int32_t key
-    int32_t born
-
-cdef struct EXTENT:
-    uint64_t base
-    int64_t bytes
-    int64_t late
-    int64_t late_m
-    int64_t born
-    int64_t born_m
-    int64_t inuse_bytes
-    int32_t inuse_objects
-    int32_t n_pages
-    int32_t next_free
-    uint8_t spanclass
-    uint8_t over
-    uint8_t held
-
-cdef struct HISTORY:
-    int32_t type
-    uint8_t spanclass
-    int64_t alloc_objects
-    int64_t alloc_bytes
-    int64_t free_objects
-    int64_t free_bytes
-    int64_t start_objects
-    int64_t start_bytes
-    int64_t young_objects
-    int64_t peak_objects
-    int64_t peak_bytes
-    int64_t epoch
-
-cdef struct MOMENT:
-    int64_t alloc_objects
-    int64_t alloc_bytes
-    int64_t free_objects
-    int64_t free_bytes
-    int64_t inuse_objects
-    int64_t inuse_bytes
-    int64_t span_bytes
-    int64_t manual_bytes
-    int64_t stack_bytes
-    int64_t most_bytes
-
-cdef struct CYCLE:
-    int64_t alloc_objects
-    int64_t alloc_bytes
-    int64_t free_objects
-    int64_t free_bytes
-
 cdef struct MARK:
     int64_t time
     int64_t offset
@@ -729,20 +644,13 @@ cdef struct TALLY:
     int32_t type
     uint8_t spanclass
 
-cdef struct TURN:
-    int64_t born_objects
-    int64_t born_bytes
-    int64_t died_objects
-    int64_t died_bytes
-    int64_t inuse_objects
-    int64_t inuse_bytes
-
-cdef struct BIN:
+cdef struct CYCLE:
     int64_t alloc_objects
     int64_t alloc_bytes
     int64_t free_objects
     int64_t free_bytes
-    int64_t most_bytes
+    int64_t inuse_objects
+    int64_t inuse_bytes
 
 cdef struct EVENT:
     int64_t time

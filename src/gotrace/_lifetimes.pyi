@@ -35,7 +35,6 @@ def follow(
     tallies: _Rows,
     ages: _I8,
     cycles: _Rows,
-    bins: _Rows,
     life: _I8,
     odd: _I8,
 ) -> tuple[int, int, int, int]: ...
@@ -53,10 +52,12 @@ def tally_ages(
     youngest: int,
     oldest: int,
     out: _I8,
+    ages: _I8,
     unknown: _I8,
     spans: _Rows,
     cells: _Rows,
     loose_cells: _Rows,
     life: _I8,
 ) -> None: ...
+def draw(low: int, shift: int, grid: _I8, spans: _Rows, cells: _Rows, life: _I8) -> None: ...
 def holders(by: _I4, spans: _Rows, cells: _Rows, life: _I8) -> None: ...

@@ -7,11 +7,9 @@ status asks for it).
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
-    AGE_BINS, ALLOC, BATCH, BIN, BINS, CELL, TURN, END_ALIVE, END_FREED, END_REUSED, END_SPAN, FULL, GROUP, GROUPS,
+    AGES, ALLOC, BATCH, CELL, CYCLE, END_ALIVE, END_FREED, END_REUSED, END_SPAN, FULL, GRID, GROUP, GROUPS,
     GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS, HELD_SPAN, LEAF, LIFETIME, OK, OP_ALLOC,
     OP_EXISTS, OP_FREE, TALLY, WHAT_OBJECT, WHAT_SPAN,
-    LIFE_BIN_SHIFT,
-    LIFE_BIN_START,
     LIFE_CYCLE,
     LIFE_FREE_GROUP,
     LIFE_FREE_SPAN,
@@ -23,6 +21,7 @@ from gotrace._generated cimport (
     LIFE_LATE_STACK_M,
     LIFE_MANUAL_SPAN_BYTES,
     LIFE_MANUAL_SPANS,
+    LIFE_MOST_BYTES,
     LIFE_N_GROUPS,
     LIFE_N_KEYS,
     LIFE_N_LEAVES,
@@ -76,9 +75,8 @@ cdef struct Lives:
     IdMap stacks            # address -> order, -1 freed
     IdMap keys              # type and spanclass, or label -> row of TALLY + 1
     TALLY *tallies
-    int64_t *ages           # (tallies, 2, AGE_BINS), NULL if not asked for
-    TURN *cycles           # NULL if not asked for
-    BIN *bins               # NULL if not asked for
+    int64_t *ages           # at death: (AGES, 2), objects and bytes; NULL if not asked for
+    CYCLE *cycles           # NULL if not asked for
     int64_t *life
     int64_t *odd
     const int64_t *class_bytes
@@ -165,51 +163,14 @@ cdef inline void grow_heap(Lives *l, TALLY *tally, int what, int64_t size) noexc
     tally.counts[what + 1] += size
     l.life[LIFE_INUSE_BYTES] = inuse
     l.life[LIFE_INUSE_OBJECTS] += 1
+    if inuse > l.life[LIFE_MOST_BYTES]:
+        l.life[LIFE_MOST_BYTES] = inuse
     if inuse > l.life[LIFE_PEAK_BYTES]:
         l.life[LIFE_RISING] = 1
         l.life[LIFE_PEAK_BYTES] = inuse
         l.life[LIFE_PEAK_TIME] = l.row.time
         l.life[LIFE_PEAK_CYCLE] = l.life[LIFE_CYCLE]
         l.life[LIFE_PEAK_ROWS] = l.life[LIFE_ROWS] + 1
-
-
-cdef void widen(Lives *l) noexcept nogil:
-    """Make all stretches of time twice as long."""
-    cdef int i
-    cdef BIN *a
-    cdef BIN *b
-    for i in range(BINS // 2):
-        a = &l.bins[2 * i]
-        b = &l.bins[2 * i + 1]
-        a.alloc_objects += b.alloc_objects
-        a.alloc_bytes += b.alloc_bytes
-        a.free_objects += b.free_objects
-        a.free_bytes += b.free_bytes
-        a.most_bytes = max(a.most_bytes, b.most_bytes)
-        l.bins[i] = a[0]
-    for i in range(BINS // 2, BINS):
-        l.bins[i].alloc_objects = l.bins[i].alloc_bytes = l.bins[i].free_objects = l.bins[i].free_bytes = 0
-        l.bins[i].most_bytes = 0
-    l.life[LIFE_BIN_SHIFT] += 1
-
-
-cdef inline BIN *bin_now(Lives *l) noexcept nogil:
-    cdef uint64_t since = 0
-    if l.row.time > l.life[LIFE_BIN_START]:
-        since = <uint64_t> l.row.time - <uint64_t> l.life[LIFE_BIN_START]
-    while unlikely(since >> l.life[LIFE_BIN_SHIFT] >= BINS):
-        widen(l)
-    return &l.bins[since >> l.life[LIFE_BIN_SHIFT]]
-
-
-cdef inline int age_bin(int64_t age) noexcept nogil:
-    cdef int at = 4
-    if age < 4:
-        return <int> age
-    while age >= 8 and at < AGE_BINS - 1:
-        age //= 2
-        at += 1
-    return at
 
 
 cdef inline void fill(const CELL *cell, LIFETIME *out, uint64_t address, int64_t size, uint8_t spanclass,
@@ -237,7 +198,6 @@ cdef void end_object(
     cdef TALLY *tally = &l.tallies[key]
     cdef int64_t cycle = l.life[LIFE_CYCLE], age = cycle - cell.cycle if cell.cycle >= 0 else -1
     cdef LIFETIME *out
-    cdef BIN *now
     end_rise(l)
     before_change(l, tally)
     tally.counts[FREES] += 1
@@ -249,15 +209,12 @@ cdef void end_object(
             tally.aged[0] += 1
             tally.aged[1] += size
         if l.ages != NULL:
-            l.ages[<int64_t> key * 2 * AGE_BINS + age_bin(age)] += 1
-            l.ages[<int64_t> key * 2 * AGE_BINS + AGE_BINS + age_bin(age)] += size
+            age = min(age, <int64_t> (AGES - 1))
+            l.ages[2 * age] += 1
+            l.ages[2 * age + 1] += size
     if l.cycles != NULL:
-        l.cycles[cycle].died_objects += 1
-        l.cycles[cycle].died_bytes += size
-    if l.bins != NULL:
-        now = bin_now(l)
-        now.free_objects += 1
-        now.free_bytes += size
+        l.cycles[cycle].free_objects += 1
+        l.cycles[cycle].free_bytes += size
     if l.out != NULL:
         out = &l.out[l.n_out]
         fill(cell, out, address, size, spanclass, tally.type, cycle)
@@ -381,9 +338,6 @@ cdef inline int32_t key_of(Lives *l, uint8_t spanclass) noexcept nogil:
         new.aged[0] = new.aged[1] = 0
         for i in range(6):
             new.counts[i] = new.peak[i] = 0
-        if l.ages != NULL:
-            for i in range(2 * AGE_BINS):
-                l.ages[l.life[LIFE_N_KEYS] * 2 * AGE_BINS + i] = 0
         l.life[LIFE_N_KEYS] += 1
         l.keys.keys[at] = pair
         l.keys.vals[at] = <int32_t> l.life[LIFE_N_KEYS]
@@ -430,7 +384,6 @@ cdef inline int be_born(Lives *l) noexcept nogil:
     cdef uint32_t slot = slot_of(span, named)
     cdef int64_t at, size = 0
     cdef CELL *cell
-    cdef BIN *now
     if me and slot >= span.n_slots:
         me = 0
     key = key_of(l, span.spanclass if me else UNKNOWN)
@@ -480,14 +433,8 @@ cdef inline int be_born(Lives *l) noexcept nogil:
         cell.cycle = <int32_t> l.life[LIFE_CYCLE]
         grow_heap(l, &l.tallies[(key & ~OWED) - 1], ALLOCS, size)
         if l.cycles != NULL:
-            l.cycles[cell.cycle].born_objects += 1
-            l.cycles[cell.cycle].born_bytes += size
-    if l.bins != NULL:
-        now = bin_now(l)
-        if row.op == OP_ALLOC:
-            now.alloc_objects += 1
-            now.alloc_bytes += size
-        now.most_bytes = max(now.most_bytes, l.life[LIFE_INUSE_BYTES])
+            l.cycles[cell.cycle].alloc_objects += 1
+            l.cycles[cell.cycle].alloc_bytes += size
     return OK
 
 
@@ -609,14 +556,13 @@ def follow(const ALLOC[::1] rows, const int64_t[::1] labels, const int64_t[::1] 
            HELD_SPAN[::1] spans, uint64_t[::1] page_keys, int32_t[::1] page_vals, int32_t[::1] leaves,
            CELL[::1] cells, uint64_t[::1] loose_keys, int32_t[::1] loose_vals, CELL[::1] loose_cells,
            uint64_t[::1] stack_keys, int32_t[::1] stack_vals, uint64_t[::1] key_keys, int32_t[::1] key_vals,
-           TALLY[::1] tallies, int64_t[::1] ages, TURN[::1] cycles, BIN[::1] bins, int64_t[::1] life,
-           int64_t[::1] odd):
+           TALLY[::1] tallies, int64_t[:, ::1] ages, CYCLE[::1] cycles, int64_t[::1] life, int64_t[::1] odd):
     """Replay rows up to the first event at or after ``stop``: ``(rows, begins taken, lifetimes written, status)``.
 
     ``begins`` are the times in ns at which mark phases of this slab begin, in order, as far as no row came after
     them. The status is FULL when ``out`` must be emptied first, GROW_... when that table must grow. Empty arrays:
-    ``labels`` to count by type and size class, ``out``, ``ages``, ``cycles`` and ``bins`` to do without. ``cycles``
-    has room for all of ``begins``; ``out`` for all objects that one row can end.
+    ``labels`` to count by type and size class, ``out``, ``ages`` and ``cycles`` to do without. ``cycles`` has room
+    for all of ``begins``; ``out`` for all objects that one row can end.
     """
     cdef Lives l
     cdef Py_ssize_t i = 0, n = rows.shape[0]
@@ -638,9 +584,8 @@ def follow(const ALLOC[::1] rows, const int64_t[::1] labels, const int64_t[::1] 
     open_map(&l.keys, &key_keys[0], &key_vals[0], log2(key_keys.shape[0]), multiplier)
     l.room_keys = key_keys.shape[0]
     l.tallies = &tallies[0]
-    l.ages = &ages[0] if ages.shape[0] else NULL
+    l.ages = &ages[0, 0] if ages.shape[0] else NULL
     l.cycles = &cycles[0] if cycles.shape[0] else NULL
-    l.bins = &bins[0] if bins.shape[0] else NULL
     l.life = &life[0]
     l.odd = &odd[0]
     l.out = NULL
@@ -720,10 +665,13 @@ def survivors(LIFETIME[::1] out, const HELD_SPAN[::1] spans, const CELL[::1] cel
     return n
 
 
-def tally_ages(int64_t youngest, int64_t oldest, int64_t[:, ::1] out, int64_t[::1] unknown,
+def tally_ages(int64_t youngest, int64_t oldest, int64_t[:, ::1] out, int64_t[:, ::1] ages, int64_t[::1] unknown,
                const HELD_SPAN[::1] spans, const CELL[::1] cells, const CELL[::1] loose_cells,
                const int64_t[::1] life):
-    """Add up what lives now, objects and bytes: by group those of an age asked for, and all of unknown age."""
+    """Add up what lives now, objects and bytes: by group those of an age asked for; all by age, and of unknown age.
+
+    The last row of ``ages`` takes all older ones, too.
+    """
     cdef int64_t s
     cdef int i, j
     with nogil:
@@ -733,24 +681,68 @@ def tally_ages(int64_t youngest, int64_t oldest, int64_t[:, ::1] out, int64_t[::
             for i in range(GROUPS):
                 for j in range(GROUP if spans[s].groups[i] else 0):
                     tally_age(&cells[<int64_t> (spans[s].groups[i] - 1) * GROUP + j], spans[s].elem,
-                              life[LIFE_CYCLE], youngest, oldest, &out[0, 0], &unknown[0])
+                              life[LIFE_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
         for s in range(life[LIFE_N_LOOSE]):
-            tally_age(&loose_cells[s], 0, life[LIFE_CYCLE], youngest, oldest, &out[0, 0], &unknown[0])
+            tally_age(&loose_cells[s], 0, life[LIFE_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
 
 
 cdef inline void tally_age(const CELL *cell, int64_t size, int64_t now, int64_t youngest, int64_t oldest,
-                           int64_t *out, int64_t *unknown) noexcept nogil:
-    cdef int64_t *to
+                           int64_t *out, int64_t *ages, int64_t *unknown) noexcept nogil:
+    cdef int64_t age = now - cell.cycle
     if cell.key == 0:
         return
     if cell.cycle < 0:
-        to = unknown
-    elif youngest <= now - cell.cycle <= oldest:
-        to = &out[2 * <int64_t> ((cell.key & ~OWED) - 1)]
-    else:
+        count(unknown, size)
         return
+    count(&ages[2 * min(age, <int64_t> (AGES - 1))], size)
+    if youngest <= age <= oldest:
+        count(&out[2 * <int64_t> ((cell.key & ~OWED) - 1)], size)
+
+
+cdef inline void count(int64_t *to, int64_t size) noexcept nogil:
     to[0] += 1
     to[1] += size
+
+
+def draw(uint64_t low, int shift, int64_t[:, ::1] grid, const HELD_SPAN[::1] spans, const CELL[::1] cells,
+         const int64_t[::1] life):
+    """Add up bytes by address: of live objects in row 0, of live spans in row 1; ``1 << shift`` addresses a column.
+
+    The first column begins at ``low``; what lies outside of all of them is left out.
+    """
+    cdef const HELD_SPAN *span
+    cdef int64_t s
+    cdef uint64_t first
+    cdef int i, j
+    with nogil:
+        for s in range(1, life[LIFE_N_SPANS] + 1):
+            span = &spans[s]
+            if span.n_pages == 0 or span.base < low:
+                continue
+            first = span.base - low
+            colour(&grid[1, 0], shift, first, span.bytes)
+            if first >> shift == (first + <uint64_t> span.bytes - 1) >> shift:
+                if first >> shift < GRID:
+                    grid[0, first >> shift] += span.live * span.elem
+                continue
+            for i in range(GROUPS if span.live else 0):
+                for j in range(GROUP if span.groups[i] else 0):
+                    if cells[<int64_t> (span.groups[i] - 1) * GROUP + j].key:
+                        colour(&grid[0, 0], shift, first + <uint64_t> ((i * GROUP + j) * span.elem), span.elem)
+
+
+cdef inline void colour(int64_t *columns, int shift, uint64_t at, int64_t size) noexcept nogil:
+    """Add bytes to the columns over which they lie."""
+    cdef uint64_t end = at + <uint64_t> size
+    cdef uint64_t column = at >> shift
+    cdef uint64_t border
+    while at < end and column < GRID:
+        border = (column + 1) << shift
+        if border > end or border == 0:
+            border = end
+        columns[column] += <int64_t> (border - at)
+        at = border
+        column += 1
 
 
 def holders(int32_t[::1] by, const HELD_SPAN[::1] spans, const CELL[::1] cells, const int64_t[::1] life):

@@ -475,40 +475,6 @@ COUNTS = _aligned(
 
 # --- the heap over time -------------------------------------------------------------------------------------
 
-LIVE = _aligned(  # an object or goroutine stack that lives now, in a hash table by address
-    ("address", "u8"),
-    ("key", "i4"),  # row of HISTORY + 1, with flags of Fate; 0: this place is empty
-    ("born", "i4"),  # cycle; -1 before the trace. Of a stack: log2 of its bytes
-)
-EXTENT = _aligned(  # a span that is held now
-    ("base", "u8"),  # byte address
-    ("bytes", "i8"),
-    ("late", "i8"),  # ns: last allocation in a live slot, whose old object's free is still to come
-    ("late_m", "i8"),  # and the thread that made it
-    ("born", "i8"),  # ns: the span's allocation, if it lay over a live span
-    ("born_m", "i8"),
-    ("inuse_bytes", "i8"),
-    ("inuse_objects", "i4"),
-    ("n_pages", "i4"),  # entries in the page map
-    ("next_free", "i4"),
-    ("spanclass", "u1"),
-    ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
-    ("held", "u1"),  # 0: this row is free
-)
-HISTORY = _aligned(  # what became of the objects of one type and size class
-    ("type", "i4"),
-    ("spanclass", "u1"),
-    ("alloc_objects", "i8"),
-    ("alloc_bytes", "i8"),
-    ("free_objects", "i8"),
-    ("free_bytes", "i8"),
-    ("start_objects", "i8"),
-    ("start_bytes", "i8"),
-    ("young_objects", "i8"),  # of those freed: allocated in the same GC cycle or the one before
-    ("peak_objects", "i8"),  # in use when the heap was largest, if epoch is that of the peak
-    ("peak_bytes", "i8"),
-    ("epoch", "i8"),
-)
 MOMENT = _aligned(  # one bin of time
     ("alloc_objects", "i8"),
     ("alloc_bytes", "i8"),
@@ -521,48 +487,6 @@ MOMENT = _aligned(  # one bin of time
     ("stack_bytes", "i8"),
     ("most_bytes", "i8"),  # largest inuse_bytes within the bin
 )
-CYCLE = _aligned(  # from the begin of a GC cycle to the begin of the next
-    ("alloc_objects", "i8"),
-    ("alloc_bytes", "i8"),
-    ("free_objects", "i8"),
-    ("free_bytes", "i8"),
-)
-
-
-class Fate(IntEnum):
-    """Flags of a live object, above all keys."""
-
-    OWED = 1 << 30  # the free of what lived here before is still to come
-    FRESH = 1 << 29  # allocated while the snapshot was being read
-    GONE = 1 << 28  # no object: freed while the snapshot was being read, before its own event came
-    KEY = (1 << 28) - 1  # the key alone
-
-
-class Tally(IntEnum):
-    """Places in the array ``sizes`` of the kernel that keeps the heap over time."""
-
-    N_EXTENTS = 0
-    FREE_EXTENT = 1  # head of the list of free rows, row + 1
-    N_PAGES = 2  # entries of the page map
-    N_LIVE = 3
-    N_KEYS = 4
-    BIN = 5
-    CYCLE = 6
-    INUSE_OBJECTS = 7
-    INUSE_BYTES = 8
-    SPAN_BYTES = 9
-    MANUAL_BYTES = 10
-    STACK_BYTES = 11
-    PEAK_BYTES = 12
-    PEAK_TIME = 13  # ns
-    EPOCH = 14  # how often the heap reached a new maximum
-    SNAPSHOT = 15  # 1: events of the snapshot came in this part
-    LATE_STACK = 16  # ns: last allocation of a live stack, whose free is still to come
-    LATE_STACK_M = 17
-    GRID_BASE = 18  # byte address of the first row of the grid
-    GRID_SHIFT = 19  # log2 of the bytes of a row
-    ORPHANS = 20  # objects whose span's own event is still to come
-
 
 # --- lifetimes ----------------------------------------------------------------------------------------------
 
@@ -608,23 +532,14 @@ TALLY = _aligned(  # a group of objects
     ("type", "i4"),
     ("spanclass", "u1"),
 )
-TURN = _aligned(  # what happened between the begins of two mark phases
-    ("born_objects", "i8"),
-    ("born_bytes", "i8"),
-    ("died_objects", "i8"),
-    ("died_bytes", "i8"),
-    ("inuse_objects", "i8"),  # when it began
-    ("inuse_bytes", "i8"),
-)
-BIN = _aligned(  # what happened in a stretch of time
+CYCLE = _aligned(  # from the begin of a GC cycle to the begin of the next
     ("alloc_objects", "i8"),
     ("alloc_bytes", "i8"),
     ("free_objects", "i8"),
     ("free_bytes", "i8"),
-    ("most_bytes", "i8"),  # in use
+    ("inuse_objects", "i8"),  # when it began
+    ("inuse_bytes", "i8"),
 )
-AGE_BINS = 8  # bins of ages at death: 0, 1, 2, 3, 4 to 7, 8 to 15, 16 to 31, more
-BINS = 1024  # stretches of time, of twice the length when they no longer reach
 
 
 class Life(IntEnum):
@@ -656,11 +571,10 @@ class Life(IntEnum):
     PEAK_TIME = 23
     PEAK_CYCLE = 24
     PEAK_MEMORY = 25  # as from HEAP_SPANS on, six places
-    BIN_START = 31  # ns
-    BIN_SHIFT = 32  # log2 of the ns of a stretch
-    STOPPED = 33  # 1: the instant asked for is reached
-    ROWS = 34  # replayed
-    PEAK_ROWS = 35  # and up to the peak
+    STOPPED = 31  # 1: the instant asked for is reached
+    ROWS = 32  # replayed
+    PEAK_ROWS = 33  # and up to the peak
+    MOST_BYTES = 34  # in use since somebody last looked
 
 
 # --- the ordering -------------------------------------------------------------------------------------------

@@ -153,7 +153,6 @@ class Status(IntEnum):
     GROW_KEYS = 8
     GROW_STATE = 9  # a table of the ordering has no room
     WAIT = 10  # the event must wait for another thread
-    GROW_GRID = 11  # an address lies outside the map of addresses
     CUT_VARINT = -1
     VARINT_OVERFLOW = -2
     CUT_BATCH = -3

@@ -5,7 +5,7 @@ Never here: reading of events, names of groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,15 +14,12 @@ import numpy.typing as npt
 
 from gotrace import _lifetimes
 from gotrace.dtypes import (
-    AGE_BINS,
-    BIN,
-    BINS,
     CELL,
     COUNTS,
+    CYCLE,
     HELD_SPAN,
     LIFETIME,
     TALLY,
-    TURN,
     HeapSize,
     Layout,
     Life,
@@ -37,6 +34,9 @@ from gotrace.tables import MULTIPLIER
 
 NEVER = np.iinfo(np.int64).max
 """An instant that no event reaches."""
+
+MOST_CYCLES = 1 << 20
+"""GC cycles that are counted: more of them than this a program runs in days, and a trace may claim in seconds."""
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
 _COUNTERS = ("alloc_objects", "alloc_bytes", "free_objects", "free_bytes", "start_objects", "start_bytes")
@@ -70,7 +70,7 @@ class Lives:
     Attributes
     ----------
     detail : bool
-        Whether ages at death, GC cycles and stretches of time are counted, too.
+        Whether GC cycles and ages at death are counted, too.
     ages : Ages
         Ages at death that are counted by group.
     stop : int
@@ -79,6 +79,10 @@ class Lives:
         Nor is anything from the begin of the mark phase with this number on; the trace's first one is 1.
     rows : int
         Nor are more rows than these.
+    ends : ndarray of int64
+        ns, rising: instants at which somebody wants to look.
+    look : callable
+        Called before the first event at or after some of ``ends``, with how many of them are reached.
     """
 
     detail: bool = False
@@ -86,10 +90,11 @@ class Lives:
     stop: int = NEVER
     cycle: int = NEVER
     rows: int = NEVER
+    ends: I8 = field(default_factory=lambda: np.empty(0, np.int64))
+    look: Callable[[int], None] = lambda reached: None
 
     def __post_init__(self) -> None:
         self.life = np.zeros(max(Life) + 1, np.int64)
-        self.life[Life.BIN_SHIFT] = 10
         self.life[Life.TIME] = -1
         self.odd = np.zeros(len(ANOMALIES), np.int64)
         self._spans = np.zeros(256, HELD_SPAN)
@@ -101,14 +106,14 @@ class Lives:
         self._stacks = _new_map(512)
         self._keys = _new_map(512)
         self._tallies = np.empty(256, TALLY)
-        self._at_death = np.empty((256 if self.detail else 0) * 2 * AGE_BINS, np.int64)
-        self._cycles = np.zeros(64 if self.detail else 0, TURN)
-        self._bins = np.zeros(BINS if self.detail else 0, BIN)
+        self._at_death = np.zeros((Layout.AGES if self.detail else 0, 2), np.int64)
+        self._cycles = np.zeros(64 if self.detail else 0, CYCLE)
         self._out = np.empty(0, LIFETIME)
         self._begins: I8 = np.empty(0, np.int64)
         self._snapshot: np.void | None = None
         self._deferred: list[tuple[Rows, I8]] = []
         self._n_deferred = 0
+        self._reached = 0
 
     @property
     def stopped(self) -> bool:
@@ -124,12 +129,13 @@ class Lives:
     def enter(self, part: Slice) -> None:
         """Take notice of the next part, before its rows."""
         self._part = part
-        self._begins = np.sort(np.concatenate((self._begins, part.begins)))
+        room = MOST_CYCLES - int(self.life[Life.CYCLE]) - len(self._begins)
+        self._begins = np.sort(np.concatenate((self._begins, part.begins[:room])))
         need = int(self.life[Life.CYCLE]) + len(self._begins) + 1
         if self.cycle < need:
             self.stop = min(self.stop, int(self._begins[self.cycle - int(self.life[Life.CYCLE]) - 1]))
         while self.detail and len(self._cycles) < need:
-            self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), TURN)))
+            self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), CYCLE)))
 
     def follow(self, rows: Rows, labels: I8) -> Iterator[Rows]:
         """Replay rows of the current part; yields objects that ended, if rows are written.
@@ -176,16 +182,20 @@ class Lives:
                 rows, labels = rows[there], labels[there] if len(labels) else labels
                 if not len(rows):
                     break
-            if self._bins.size and not self.life[Life.ROWS]:
-                self.life[Life.BIN_START] = rows["time"][0]
+            next_end = int(self.ends[self._reached]) if self._reached < len(self.ends) else NEVER
             n, begun, written, status = _lifetimes.follow(
-                *(rows, labels, self._begins, self.stop, part.batches, part.factors),
+                *(rows, labels, self._begins, min(self.stop, next_end), part.batches, part.factors),
                 *(part.page_size.bit_length() - 1, self.ages.youngest, self.ages.oldest, _CLASS_BYTES),
                 *(self._out, MULTIPLIER, *self._arrays()),
             )
             rows, labels, self._begins = rows[n:], labels[n:], self._begins[begun:]
             if written:
                 yield self._out[:written].copy()
+            if self.stopped and next_end < self.stop:
+                self.life[Life.STOPPED] = 0
+                self._reached = int(np.searchsorted(self.ends, rows["time"][0], side="right"))
+                self.look(self._reached)
+                self.life[Life.MOST_BYTES] = self.life[Life.INUSE_BYTES]
             if status not in (Status.OK, Status.FULL):
                 self._grow(Status(status))
         if last:
@@ -195,7 +205,7 @@ class Lives:
         """All tables in the order in which the kernel takes them."""
         return (
             *(self._spans, *self._pages, self._leaves, self._cells, *self._loose, self._loose_cells, *self._stacks),
-            *(*self._keys, self._tallies, self._at_death, self._cycles, self._bins, self.life, self.odd),
+            *(*self._keys, self._tallies, self._at_death, self._cycles, self.life, self.odd),
         )
 
     def finish(self) -> None:
@@ -220,8 +230,6 @@ class Lives:
             self._cells = _doubled(self._cells)
         else:
             self._keys, self._tallies = _rehashed(self._keys), _doubled(self._tallies)
-            if self.detail:
-                self._at_death = _doubled(self._at_death)
 
     # --- what it came to ------------------------------------------------------------------------------------
 
@@ -260,34 +268,47 @@ class Lives:
             )
         return out[np.lexsort((out["offset"], out["born"]))]
 
-    def of_age(self) -> tuple[I8, I8]:
+    def of_age(self, ages: Ages | None = None) -> tuple[I8, I8]:
         """Living objects and bytes of an age asked for by group, shape (groups, 2), and all of unknown age."""
+        found, _, unknown = self._tally_ages(ages or self.ages)
+        return found, unknown
+
+    def alive(self) -> I8:
+        """Living objects and bytes by age, shape (Layout.AGES, 2); none of unknown age."""
+        return self._tally_ages(self.ages)[1]
+
+    def _tally_ages(self, ages: Ages) -> tuple[I8, I8, I8]:
         found = np.zeros((max(len(self.tallies), 1), 2), np.int64)
-        unknown = np.zeros(2, np.int64)
+        by_age, unknown = np.zeros((Layout.AGES, 2), np.int64), np.zeros(2, np.int64)
         _lifetimes.tally_ages(
-            *(self.ages.youngest, self.ages.oldest, found, unknown),
+            *(ages.youngest, ages.oldest, found, by_age, unknown),
             *(self._spans, self._cells, self._loose_cells, self.life),
         )
-        return found[: len(self.tallies)], unknown
+        return found[: len(self.tallies)], by_age, unknown
 
-    def at_death(self) -> npt.NDArray[Any]:
-        """Objects and bytes that died by group and age, shape (groups, 2, AGE_BINS); none of unknown age."""
-        return self._at_death.reshape(-1, 2, AGE_BINS)[: len(self.tallies)]
+    def at_death(self) -> I8:
+        """Objects and bytes that died by age, shape (Layout.AGES, 2); none of unknown age."""
+        return self._at_death
 
     def cycles(self) -> Rows:
-        """Rows of TURN, the first one before any mark phase began."""
+        """Rows of CYCLE, the first one before any mark phase began."""
         return self._cycles[: int(self.life[Life.CYCLE]) + 1].copy()
 
-    def bins(self) -> tuple[int, int, Rows]:
-        """Rows of BIN, with their start and their length in ns; ``most_bytes`` is known for each."""
-        width = 1 << int(self.life[Life.BIN_SHIFT])
-        start, end = int(self.life[Life.BIN_START]), max(int(self.life[Life.TIME]), int(self.life[Life.BIN_START]))
-        bins = self._bins[: min((end - start) // width + 1, BINS)].copy()
-        there = int(self.tallies["counts"][:, 5].sum())
-        after = there + np.cumsum(bins["alloc_bytes"] - bins["free_bytes"])
-        before = np.concatenate(([there], after[:-1]))
-        bins["most_bytes"] = np.maximum(bins["most_bytes"], before)
-        return start, width, bins
+    def reach(self) -> tuple[int, int] | None:
+        """Lowest and highest address in a live span, None if there is none."""
+        spans = self._spans[1 : int(self.life[Life.N_SPANS]) + 1]
+        spans = spans[spans["n_pages"] > 0]
+        if not len(spans):
+            return None
+        last = spans["base"] + (spans["bytes"] - 1).astype(np.uint64)
+        last[last < spans["base"]] = np.iinfo(np.uint64).max
+        return int(spans["base"].min()), int(last.max())
+
+    def draw(self, low: int, shift: int) -> I8:
+        """Bytes of live objects and of live spans from ``low`` on, by ``1 << shift`` addresses: (2, Layout.GRID)."""
+        grid = np.zeros((2, Layout.GRID), np.int64)
+        _lifetimes.draw(low, shift, grid, self._spans, self._cells, self.life)
+        return grid
 
     def live_spans(self) -> tuple[Rows, npt.NDArray[np.int32]]:
         """Rows of HELD_SPAN that are live, and of what group their first object is: a row of ``tallies`` or -1."""

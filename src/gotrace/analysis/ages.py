@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gotrace.dtypes import AGE_BINS, HeapSize, Life
+from gotrace.dtypes import HeapSize, Life
 from gotrace.errors import TraceError
 from gotrace.heap import group_keys
 from gotrace.lifetimes import Lives
@@ -164,7 +164,7 @@ class _Deaths:
             np.add.at(table[f"alive_{unit}"], group, counts[f"start_{unit}"] + counts[f"alloc_{unit}"] - died)
         ages, times = bins[:, :_OLDEST], bins[:, _OLDEST:]
         for i, first in enumerate(FIRST_AGES):
-            end = FIRST_AGES[i + 1] if i + 1 < AGE_BINS else _OLDEST
+            end = FIRST_AGES[i + 1] if i + 1 < len(FIRST_AGES) else _OLDEST
             table[f"age_{first}"] = ages[:, first:end].sum(axis=1)
         known = ages.sum(axis=1)
         table["unaged_objects"] = table["died_objects"] - known

@@ -6,23 +6,23 @@ Two passes: one for the trace's extent and its GC cycles, one to replay. Never h
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _allocfree, _history, plots
-from gotrace.dtypes import CYCLE, EXTENT, HISTORY, LIVE, MOMENT, Anomaly, Fate, Layout, Op, Tally
-from gotrace.errors import InternalError, Status, TraceError, new_fault
+from gotrace import plots
+from gotrace.dtypes import CYCLE, MOMENT, Layout, Life
+from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap import UNKNOWN_CLASS, class_name, group_keys
-from gotrace.reader import AllocBuilder, ExperimentalBuilder, GenerationBuilder, Part
+from gotrace.lifetimes import MOST_CYCLES, Ages, Lives
+from gotrace.reader import ExperimentalBuilder, GenerationBuilder, LifetimeBuilder
 from gotrace.slabs import Rows
 from gotrace.spec.limits import CLASS_BYTES
-from gotrace.tables import MULTIPLIER
 from gotrace.trace import Trace, open
 
 BINS = 300
@@ -31,16 +31,13 @@ BINS = 300
 MOST_SERIES = 8192
 """Pairs of type and size class that have a line of their own over time; those that appear later share one."""
 
-MOST_CYCLES = 1 << 20
-"""GC cycles that are counted: more of them than this a program runs in days, and a trace may claim in seconds."""
-
 OTHER = "(other)"
 """What has no line of its own over time."""
 
-_STEP = 1 << 15  # rows at a time
 _GC_BEGIN, _GC_END, _HEAP_ALLOC, _HEAP_GOAL = 29, 30, 37, 38
 _MANUAL = 254
-_LAST = np.iinfo(np.int64).max
+_YOUNG = Ages(0, 1)
+_OLD = Ages(2)
 
 I8 = npt.NDArray[np.int64]
 
@@ -85,9 +82,10 @@ class History:
     marks : ndarray of int64, shape (n, 2)
         ns, begin and end of each mark phase of the collector; -1 one that lies outside the trace.
     begins : ndarray of int64
-        ns, where GC cycles begin; the first :data:`MOST_CYCLES` of them.
+        ns, where GC cycles begin; the first :data:`gotrace.lifetimes.MOST_CYCLES` of them.
     cycles : ndarray of CYCLE
-        Objects and bytes allocated and freed before the first of them, then in each.
+        Objects and bytes allocated and freed before the first of them, then in each; ``inuse_objects`` and
+        ``inuse_bytes`` when it began.
     ages : ndarray of int64, shape (64, 2)
         Objects and bytes freed by age in GC cycles, of those allocated in the trace; the last row has all above.
     left : ndarray of int64, shape (64, 2)
@@ -200,123 +198,77 @@ class History:
         return plots.areas(ax, self.seconds, names, series, self.mark_seconds)
 
 
-class _Replay:
-    """The kernel's tables, which grow here when it asks for it."""
+class _Moments:
+    """What the heap was at the end of each bin: bytes in use by group and by address."""
 
-    def __init__(self, start: int, end: int, begins: I8) -> None:
+    def __init__(self, start: int, end: int) -> None:
         step = max(end - start, 1) / BINS
         self.ends = (start + np.ceil(step * np.arange(1, BINS + 1))).astype(np.int64)
-        self.begins = begins
-        self.live = np.zeros(1 << 12, LIVE)
-        self.extents = np.zeros(256, EXTENT)
-        self.pages = np.empty(1024, np.uint64), np.zeros(1024, np.int32)
-        self.keys = np.empty(512, np.uint64), np.zeros(512, np.int32)
-        self.history = np.zeros(256, HISTORY)
-        self.inuse = np.zeros((256, 2), np.int64)
+        self.rows = np.zeros(BINS, MOMENT)
         self.series = np.zeros((BINS, 257), np.int64)
-        self.moments = np.zeros(BINS, MOMENT)
-        self.cycles = np.zeros(len(begins) + 1, CYCLE)
-        self.ages = np.zeros((Layout.AGES, 2), np.int64)
-        self.now = np.zeros((2, Layout.GRID), np.int64)
         self.grid = np.zeros((BINS, 2, Layout.GRID), np.int64)
-        self.tally = np.zeros(len(Tally), np.int64)
-        self.odd = np.zeros(len(Anomaly), np.int64)
-        self.tally[Tally.LATE_STACK] = np.iinfo(np.int64).min
-        self.tally[Tally.GRID_SHIFT] = -1
-        self.page_shift = 13
-        self._classes = np.array(CLASS_BYTES, np.int64)
-        self._open = self.ends.copy()
-        self._open[-1] = _LAST
+        self.low, self.shift = 0, -1
+        self.lives = Lives(detail=True, ages=_YOUNG, ends=self.ends[:-1], look=self.close)
+        self._n = 0
+        self._before = np.zeros(4, np.int64)
 
-    def take(self, rows: Rows, batches: I8, factors: npt.NDArray[np.float64]) -> None:
-        """Replay rows; ``batches`` says where the data of each event batch around them begins."""
-        if not len(rows):
+    def close(self, reached: int) -> None:
+        """Write down the bins from the first open one on."""
+        here = slice(self._n, reached)
+        life, counts = self.lives.life, self.lives.tallies["counts"]
+        rows, total = self.rows[here], counts[:, :4].sum(axis=0)
+        for name, change in zip(MOMENT.names or (), (total - self._before).tolist(), strict=False):
+            rows[name][0] = change
+        rows["inuse_objects"] = life[Life.INUSE_OBJECTS]
+        rows["inuse_bytes"] = rows["most_bytes"] = life[Life.INUSE_BYTES]
+        rows["span_bytes"] = life[Life.HEAP_SPAN_BYTES]
+        rows["manual_bytes"] = life[Life.MANUAL_SPAN_BYTES]
+        rows["stack_bytes"] = life[Life.STACK_BYTES]
+        rows["most_bytes"][0] = life[Life.MOST_BYTES]
+        self._add_series(here, _inuse(counts)[:, 1])
+        self._add_grid(here)
+        self._n, self._before = reached, total
+
+    def _add_series(self, here: slice, inuse: I8) -> None:
+        own = self.series.shape[1] - 1
+        while own < min(len(inuse), MOST_SERIES):
+            series = np.zeros((BINS, 2 * own + 1), np.int64)
+            series[:, :own] = self.series[:, :-1]
+            self.series, own = series, 2 * own
+        self.series[here, : len(inuse[:own])] = inuse[:own]
+        self.series[here, -1] = inuse[own:].sum()
+
+    def _add_grid(self, here: slice) -> None:
+        reach = self.lives.reach()
+        if reach is None:
             return
-        if self.tally[Tally.GRID_SHIFT] < 0:
-            self.tally[Tally.GRID_SHIFT] = 13
-            self.tally[Tally.GRID_BASE] = np.int64(np.uint64(rows["address"][0]) >> np.uint64(13) << np.uint64(13))
-        snapshot = bool((rows["op"] == Op.EXISTS).any())
-        at = 0
-        fault = new_fault()
-        while True:
-            at = _history.replay(
-                *(rows, at, self.live, self.extents, *self.pages, *self.keys, self.history, self.inuse),
-                *(self.series, self.moments, self._open, self.cycles, self.begins, self.ages, self.now, self.grid),
-                *(batches, factors, self._classes, self.page_shift, MULTIPLIER, self.tally, self.odd, fault),
-            )
-            status = Status(int(fault[0]["status"]))
-            if status == Status.OK:
-                break
-            self._grow(status, rows[at])
-        if self.tally[Tally.SNAPSHOT] and not snapshot:
-            _history.end_snapshot(self.live, MULTIPLIER, self.tally)
+        low, last = reach
+        if self.shift < 0:
+            self.low, self.shift = low, 13
+        old = self.low, self.shift
+        used = np.flatnonzero(self.grid.any(axis=(0, 1)))
+        if len(used):
+            last = max(last, self.low + ((int(used[-1]) + 1) << self.shift) - 1)
+        self.low = min(self.low, low)
+        while (last >> self.shift) - (self.low >> self.shift) >= Layout.GRID:
+            self.shift += 1
+        self.low = self.low >> self.shift << self.shift
+        if (self.low, self.shift) != old:
+            self._fold(*old)
+        self.grid[here] = self.lives.draw(self.low, self.shift)
 
-    def finish(self) -> None:
-        """Close the last bins."""
-        _history.end_snapshot(self.live, MULTIPLIER, self.tally)
-        _history.finish(self.inuse, self.series, self.moments, self._open, self.now, self.grid, self.tally)
+    def _fold(self, low: int, shift: int) -> None:
+        """Let the columns of the map fall into those that are there now."""
+        grid = np.zeros_like(self.grid)
+        for column in np.flatnonzero(self.grid.any(axis=(0, 1))).tolist():
+            grid[:, :, (low + (column << shift) - self.low) >> self.shift] += self.grid[:, :, column]
+        self.grid = grid
 
-    def _grow(self, status: Status, row: np.void) -> None:
-        if status == Status.GROW_CELLS:
-            live = np.zeros(2 * len(self.live), LIVE)
-            _history.move(self.live, live, MULTIPLIER)
-            self.live = live
-        elif status == Status.GROW_SPANS:
-            self.extents = np.concatenate((self.extents, np.zeros_like(self.extents)))
-        elif status == Status.GROW_PAGES:
-            self._grow_pages()
-        elif status == Status.GROW_KEYS:
-            self._grow_keys()
-        elif status == Status.GROW_GRID:
-            self._grow_grid(int(row["address"]), int(row["size"]))
-        else:
-            raise InternalError(f"the heap over time stopped with {status.name}")
 
-    def _grow_pages(self) -> None:
-        keys, vals = self.pages
-        held = vals > 0
-        n = int(held.sum())
-        places = len(keys) * (2 if 4 * n >= len(keys) else 1)
-        self.pages = np.empty(places, np.uint64), np.zeros(places, np.int32)
-        _allocfree.rehash(
-            np.append(keys[held], np.uint64(0)), np.append(vals[held], np.int32(0)), *self.pages, MULTIPLIER
-        )
-        self.tally[Tally.N_PAGES] = n
-
-    def _grow_keys(self) -> None:
-        n = 2 * len(self.history)
-        if n > Fate.KEY:
-            raise InternalError("more types than keys")
-        keys = np.empty(2 * n, np.uint64), np.zeros(2 * n, np.int32)
-        _allocfree.rehash(*self.keys, *keys, MULTIPLIER)
-        self.keys = keys
-        self.history = np.concatenate((self.history, np.zeros_like(self.history)))
-        self.inuse = np.concatenate((self.inuse, np.zeros_like(self.inuse)))
-        if n <= MOST_SERIES:
-            series = np.zeros((BINS, n + 1), np.int64)
-            series[:, : n // 2] = self.series[:, :-1]
-            self.series = series
-
-    def _grow_grid(self, address: int, size: int) -> None:
-        """Let the map of addresses reach from the lowest to the highest one; its old rows fall into the new ones."""
-        base, shift = int(self.tally[Tally.GRID_BASE]) % 2**64, int(self.tally[Tally.GRID_SHIFT])
-        rows = int(Layout.GRID)
-        used = np.flatnonzero(self.now.any(axis=0) | self.grid.any(axis=(0, 1)))
-        last = base + ((int(used[-1]) + 1) << shift) - 1 if len(used) else base
-        last = max(last, min(address + max(size, 1) - 1, 2**64 - 1))
-        low, new = min(base, address), shift
-        while (last >> new) - (low >> new) >= rows:
-            new += 1
-        low = low >> new << new
-        place = ((base + (np.arange(rows, dtype=object) << shift) - low) >> new).astype(np.int64)
-        for name in ("now", "grid"):
-            old = getattr(self, name)
-            grid = np.zeros_like(old)
-            for row in used.tolist():
-                grid[..., place[row]] += old[..., row]
-            setattr(self, name, grid)
-        self.tally[Tally.GRID_BASE] = np.uint64(low).astype(np.int64)
-        self.tally[Tally.GRID_SHIFT] = new
+def _inuse(counts: I8) -> I8:
+    """Objects and bytes in use by group, from what was there at the start, allocated and freed."""
+    found: I8 = counts[:, 4:6] + counts[:, 0:2] - counts[:, 2:4]
+    return found
 
 
 def collect(
@@ -348,8 +300,7 @@ def collect(
 
     Notes
     -----
-    Objects follow the rules of docs/allocfree.md, and are at the end those of :meth:`gotrace.Trace.heap`. Only tiny
-    ones that come and go in a shared slot while the snapshot is being read may be counted apart here.
+    Objects follow the rules of docs/allocfree.md, and are at the end those of :meth:`gotrace.Trace.heap`.
     """
     with open(source, errors=errors) as trace:
         history = History(trace.path, trace.version, trace.writers)
@@ -417,46 +368,32 @@ class _Phases:
 
 def _replay(trace: Trace, history: History, progress: Callable[[int], None] | None) -> None:
     shared = trace._new_pass()
-    builder = AllocBuilder(shared, _STEP)
+    moments = _Moments(history.start, history.end)
+    builder = LifetimeBuilder(shared, 1, moments.lives)
     metrics = ExperimentalBuilder(shared, 4096, (_HEAP_ALLOC, _HEAP_GOAL))
-    replay = _Replay(history.start, history.end, history.begins)
     said = np.full((2, BINS), np.nan)
-    known = False
 
     def note(rows: Rows) -> None:
-        bins = np.minimum(np.searchsorted(replay.ends, rows["time"], side="right"), BINS - 1)
+        bins = np.minimum(np.searchsorted(moments.ends, rows["time"], side="right"), BINS - 1)
         which = (rows["type"] == _HEAP_GOAL).astype(np.int64)
         said[which, bins] = rows["args"][:, 0]
 
     try:
         for part in trace._parts(progress):
-            batches, factors = _batches(part)
-            for rows in chain(trace._fed(builder, part), builder.flush()):
-                if not known:
-                    replay.page_shift, known = builder.page_size.bit_length() - 1, True
-                replay.take(rows, batches, factors)
+            deque(trace._fed(builder, part), 0)
             for rows in trace._fed(metrics, part):
                 note(rows)
             part.drop()
     except TraceError as error:
         history.error = error
-        for rows in builder.flush():
-            replay.take(rows, np.empty(0, np.int64), np.empty(0))
+    deque(builder.flush(), 0)
     for rows in metrics.flush():
         note(rows)
-    replay.finish()
-    builder.heap.anomalies += replay.odd  # it did not replay objects, and so saw none of theirs
+    moments.close(BINS)
     trace._note([builder], shared)
     history.go_heap, history.go_goal = map(_carried, said)
     history.anomalies, history.warnings, history.losses = trace.anomalies, trace.warnings, trace.losses
-    _conclude(history, replay, shared.types)
-
-
-def _batches(part: Part) -> tuple[I8, npt.NDArray[np.float64]]:
-    """Where the data of each batch begins, and ns per clock unit in it."""
-    rows = part.slab.batches
-    gens = part.gens(part.runs())
-    return rows["offset"] + rows["head"], gens["factor"][np.maximum(rows["gen"], 0)]
+    _conclude(history, moments, shared.types)
 
 
 def _carried(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -465,83 +402,67 @@ def _carried(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(known < 0, np.nan, values[known])
 
 
-def _conclude(history: History, replay: _Replay, types: TypeTable) -> None:
+def _conclude(history: History, moments: _Moments, types: TypeTable) -> None:
     """Add up by type, by class and by span."""
-    tally = replay.tally
-    n = int(tally[Tally.N_KEYS])
-    keys = replay.history[:n]
-    inuse = replay.inuse[:n]
-    at_peak = keys["epoch"] == tally[Tally.EPOCH]
-    columns = {name: keys[name].copy() for name in HISTORY.names or () if name.endswith(("_objects", "_bytes"))}
+    lives = moments.lives
+    keys, peak = lives.counts(), lives.counts(peak=True)
+    columns = {name: keys[name] for name in keys.dtype.names or () if name.endswith(("_objects", "_bytes"))}
+    old, _ = lives.of_age(_OLD)
     for i, unit in enumerate(("objects", "bytes")):
-        columns[f"inuse_{unit}"] = inuse[:, i].copy()
-        columns[f"peak_{unit}"] = np.where(at_peak, keys[f"peak_{unit}"], inuse[:, i])
-    heap = keys["spanclass"] != _MANUAL
-    history.left = np.zeros((Layout.AGES, 2), np.int64)
-    columns["old_objects"], columns["old_bytes"] = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    lonely, sizes = _Lonely(replay.extents), _Sizes(replay.extents)
-    for live in _slices(replay.live):
-        of = (live["key"] & Fate.KEY) - 1
-        live, of = live[heap[of]], of[heap[of]]
-        age = np.where(live["born"] < 0, -1, int(tally[Tally.CYCLE]) - live["born"])
-        place = np.minimum(age, Layout.AGES - 1)
-        for i, size in enumerate((np.ones(len(live), np.int64), sizes.of(live["address"], keys["spanclass"][of]))):
-            np.add.at(history.left[:, i], place[age >= 0], size[age >= 0])
-            np.add.at(columns[("old_objects", "old_bytes")[i]], of[age >= 2], size[age >= 2])
-        lonely.take(live["address"], keys["type"][of])
+        for name, counts in (("inuse", keys), ("peak", peak)):
+            columns[f"{name}_{unit}"] = counts[f"start_{unit}"] + counts[f"alloc_{unit}"] - counts[f"free_{unit}"]
+        columns[f"old_{unit}"] = old[:, i]
+    columns["young_objects"] = lives.tallies["aged"][:, 0]
 
-    chosen = np.flatnonzero(heap)
-    keys = keys[chosen]
-    history.seen = bool(n or tally[Tally.N_EXTENTS])
+    history.seen = bool(lives.life[Life.ROWS])
     history.has_snapshot = bool(keys["start_objects"].any())
     history.names, group = group_keys(keys, types, "type")
-    history.types = _summed(columns, chosen, group, len(history.names))
-    history.crowded = n >= replay.series.shape[1]
-    series = np.zeros((len(history.names) + 1, BINS), np.int64)
-    own = chosen < replay.series.shape[1] - 1
-    np.add.at(series, group[own], replay.series[:, chosen[own]].T)
-    series[-1] = replay.series[:, -1]
-    history.series = series
+    history.types = _summed(columns, group, len(history.names))
+    own = moments.series.shape[1] - 1
+    history.crowded = len(keys) > own
+    history.series = np.zeros((len(history.names) + 1, BINS), np.int64)
+    np.add.at(history.series, group[:own], moments.series[:, : len(group[:own])].T)
+    history.series[-1] = moments.series[:, -1]
     history.keys = [
         (of, class_name(spanclass), inuse, peak, alloc)
         for of, spanclass, inuse, peak, alloc in zip(
             group.tolist(),
             keys["spanclass"].tolist(),
-            *(columns[f"{name}_bytes"][chosen].tolist() for name in ("inuse", "peak", "alloc")),
+            *(columns[f"{name}_bytes"].tolist() for name in ("inuse", "peak", "alloc")),
             strict=True,
         )
     ]
     history.untyped = {
-        name: int(columns[f"{name}_bytes"][chosen[keys["type"] == UNTYPED]].sum())
-        for name in ("inuse", "peak", "alloc")
+        name: int(columns[f"{name}_bytes"][keys["type"] == UNTYPED].sum()) for name in ("inuse", "peak", "alloc")
     }
-    history.classes = _by_class(replay, columns, chosen, keys)
-    history.spans = lonely.rows(types)
-    history.bins, history.moments = replay.ends, replay.moments
-    history.cycles, history.ages = replay.cycles, replay.ages
-    history.grid = replay.grid
-    history.grid_base, shift = int(tally[Tally.GRID_BASE]) % 2**64, int(tally[Tally.GRID_SHIFT])
-    history.grid_step = 1 << max(shift, 0)
-    history.peak_bytes = int(tally[Tally.PEAK_BYTES])
-    history.peak_time = int(tally[Tally.PEAK_TIME]) if history.peak_bytes else -1
+    spans, holders = lives.live_spans()
+    heap = spans["spanclass"] != _MANUAL
+    spans, holders = spans[heap], holders[heap]
+    history.classes = _by_class(spans, columns, keys)
+    history.spans = _lonely(spans, keys["type"][holders], types)
+    history.bins, history.moments = moments.ends, moments.rows
+    history.cycles, history.ages, history.left = lives.cycles(), lives.at_death(), lives.alive()
+    history.grid, history.grid_base, history.grid_step = moments.grid, moments.low, 1 << max(moments.shift, 0)
+    history.peak_bytes = int(lives.life[Life.PEAK_BYTES])
+    history.peak_time = int(lives.life[Life.PEAK_TIME]) if history.peak_bytes else -1
 
 
-def _summed(columns: dict[str, I8], chosen: I8, group: I8, n: int) -> dict[str, I8]:
+def _summed(columns: dict[str, I8], group: I8, n: int) -> dict[str, I8]:
     sums = {}
     for name, values in columns.items():
         sums[name] = np.zeros(n, np.int64)
-        np.add.at(sums[name], group, values[chosen])
+        np.add.at(sums[name], group, values)
     return sums
 
 
-def _by_class(replay: _Replay, columns: dict[str, I8], chosen: I8, keys: Rows) -> list[dict[str, Any]]:
+def _by_class(held: Rows, columns: dict[str, I8], keys: Rows) -> list[dict[str, Any]]:
     """Objects of each size class, and the spans that hold them at the end."""
-    extents = replay.extents[replay.extents["held"] != 0]
     found = []
-    for spanclass in sorted(set(keys["spanclass"].tolist()) | (set(extents["spanclass"].tolist()) - {_MANUAL})):
-        mine = chosen[keys["spanclass"] == spanclass]
-        spans = extents[extents["spanclass"] == spanclass]
+    for spanclass in sorted(set(keys["spanclass"].tolist()) | set(held["spanclass"].tolist())):
+        mine = keys["spanclass"] == spanclass
+        spans = held[held["spanclass"] == spanclass]
         size = CLASS_BYTES[spanclass >> 1] if 1 < spanclass < _MANUAL else 0
+        nbytes = int(spans["bytes"].sum())
         found.append(
             {
                 "name": class_name(spanclass),
@@ -552,69 +473,30 @@ def _by_class(replay: _Replay, columns: dict[str, I8], chosen: I8, keys: Rows) -
                     for name in ("alloc_objects", "alloc_bytes", "inuse_objects", "inuse_bytes", "free_objects")
                 },
                 "spans": len(spans),
-                "span_bytes": int(spans["bytes"].sum()),
-                "free_bytes_held": int(spans["bytes"].sum() - spans["inuse_bytes"].sum()),
+                "span_bytes": nbytes,
+                "free_bytes_held": nbytes - int((spans["live"] * spans["elem"]).sum()),
                 "slots": int((spans["bytes"] // size).sum()) if size else len(spans),
-                "empty_spans": int((spans["inuse_objects"] == 0).sum()),
-                "single_spans": int((spans["inuse_objects"] == 1).sum()) if size else 0,
+                "empty_spans": int((spans["live"] == 0).sum()),
+                "single_spans": int((spans["live"] == 1).sum()) if size else 0,
             }
         )
     return found
 
 
-class _Sizes:
-    """Bytes of objects, by their size class or by the span that is all theirs."""
-
-    def __init__(self, extents: Rows) -> None:
-        self._classes = np.zeros(256, np.int64)
-        for size_class, size in enumerate(CLASS_BYTES):
-            self._classes[2 * size_class : 2 * size_class + 2] = size
-        self._large = np.sort(extents[(extents["held"] != 0) & (extents["spanclass"] < 2)], order="base")
-
-    def of(self, addresses: npt.NDArray[np.uint64], spanclasses: npt.NDArray[np.uint8]) -> I8:
-        """Return the bytes of each object."""
-        sizes = self._classes[spanclasses]
-        large = spanclasses < 2
-        sizes[large] = self._large["bytes"][np.searchsorted(self._large["base"], addresses[large])]
-        return sizes
-
-
-class _Lonely:
-    """Spans of a size class that one object keeps, by its type."""
-
-    def __init__(self, extents: Rows) -> None:
-        lonely = (extents["held"] != 0) & (extents["inuse_objects"] == 1)
-        lonely &= (extents["spanclass"] > 1) & (extents["spanclass"] < _MANUAL)
-        self._extents = np.sort(extents[lonely], order="base")
-        self._sums: dict[tuple[int, int], list[int]] = {}
-
-    def take(self, addresses: npt.NDArray[np.uint64], kinds: npt.NDArray[np.int32]) -> None:
-        """Find the spans of some objects."""
-        extents = self._extents
-        if not len(extents):
-            return
-        place = np.searchsorted(extents["base"], addresses, side="right") - 1
-        inside = (place >= 0) & (addresses - extents["base"][place] < extents["bytes"][place].astype(np.uint64))
-        for kind, row in zip(kinds[inside].tolist(), extents[place[inside]], strict=True):
-            entry = self._sums.setdefault((kind, int(row["spanclass"])), [0, 0])
-            entry[0] += 1
-            entry[1] += int(row["bytes"] - row["inuse_bytes"])
-
-    def rows(self, types: TypeTable) -> list[dict[str, Any]]:
-        """How many spans each type keeps alone, and their free bytes."""
-        return [
-            {
-                "name": types.label(kind) if kind not in (UNTYPED, UNRESOLVED) else types.names[kind],
-                "class": class_name(spanclass),
-                "spans": n,
-                "free_bytes_held": nbytes,
-            }
-            for (kind, spanclass), (n, nbytes) in self._sums.items()
-        ]
-
-
-def _slices(live: Rows) -> Iterator[Rows]:
-    """Yield the objects of the table of live ones, some at a time."""
-    for at in range(0, len(live), _STEP):
-        some = live[at : at + _STEP]
-        yield some[some["key"] != 0]
+def _lonely(spans: Rows, kinds: npt.NDArray[np.int32], types: TypeTable) -> list[dict[str, Any]]:
+    """How many spans of a size class each type keeps alone, and their free bytes."""
+    alone = (spans["live"] == 1) & (spans["spanclass"] > 1)
+    sums: dict[tuple[int, int], list[int]] = {}
+    for kind, row in zip(kinds[alone].tolist(), spans[alone], strict=True):
+        entry = sums.setdefault((kind, int(row["spanclass"])), [0, 0])
+        entry[0] += 1
+        entry[1] += int(row["bytes"] - row["elem"])
+    return [
+        {
+            "name": types.label(kind) if kind not in (UNTYPED, UNRESOLVED) else types.names[kind],
+            "class": class_name(spanclass),
+            "spans": n,
+            "free_bytes_held": nbytes,
+        }
+        for (kind, spanclass), (n, nbytes) in sums.items()
+    ]
