@@ -5,6 +5,8 @@ from gotrace.analysis.diff import DIFF, Change, Diff, diff
 from gotrace.analysis.history import History
 from gotrace.analysis.history import collect as history
 from gotrace.analysis.sites import Sites, sites
+from gotrace.analysis.spans import Spans, spans
+from gotrace.analysis.stats import Stats, stats
 from gotrace.clock import Clock
 from gotrace.dtypes import (
     ALLOC,
@@ -100,7 +102,9 @@ __all__ = [
     "ProcState",
     "Resource",
     "Sites",
+    "Spans",
     "State",
+    "Stats",
     "Table",
     "TableError",
     "Trace",
@@ -116,5 +120,7 @@ __all__ = [
     "simulate",
     "simulation",
     "sites",
+    "spans",
+    "stats",
     "varint",
 ]

@@ -82,7 +82,7 @@ class Lives:
     ends : ndarray of int64
         ns, rising: instants at which somebody wants to look.
     look : callable
-        Called before the first event at or after some of ``ends``, with how many of them are reached.
+        Called before the first event at or after some of ``ends``, with its time in ns; may set other ``ends``.
     """
 
     detail: bool = False
@@ -91,7 +91,7 @@ class Lives:
     cycle: int = NEVER
     rows: int = NEVER
     ends: I8 = field(default_factory=lambda: np.empty(0, np.int64))
-    look: Callable[[int], None] = lambda reached: None
+    look: Callable[[int], None] = lambda time: None
 
     def __post_init__(self) -> None:
         self.life = np.zeros(max(Life) + 1, np.int64)
@@ -193,8 +193,9 @@ class Lives:
                 yield self._out[:written].copy()
             if self.stopped and next_end < self.stop:
                 self.life[Life.STOPPED] = 0
-                self._reached = int(np.searchsorted(self.ends, rows["time"][0], side="right"))
-                self.look(self._reached)
+                time = int(rows["time"][0])
+                self.look(time)
+                self._reached = int(np.searchsorted(self.ends, time, side="right"))
                 self.life[Life.MOST_BYTES] = self.life[Life.INUSE_BYTES]
             if status not in (Status.OK, Status.FULL):
                 self._grow(Status(status))

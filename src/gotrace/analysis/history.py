@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import plots
+from gotrace.analysis.spans import SPANS, occupancy
 from gotrace.dtypes import CYCLE, MOMENT, Layout, Life
 from gotrace.errors import TraceError
-from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
+from gotrace.experiments.allocfree import UNTYPED, TypeTable
 from gotrace.heap import UNKNOWN_CLASS, class_name, group_keys
 from gotrace.lifetimes import MOST_CYCLES, Ages, Lives
 from gotrace.reader import ExperimentalBuilder, GenerationBuilder, LifetimeBuilder
@@ -35,7 +36,6 @@ OTHER = "(other)"
 """What has no line of its own over time."""
 
 _GC_BEGIN, _GC_END, _HEAP_ALLOC, _HEAP_GOAL = 29, 30, 37, 38
-_MANUAL = 254
 _YOUNG = Ages(0, 1)
 _OLD = Ages(2)
 
@@ -208,9 +208,12 @@ class _Moments:
         self.series = np.zeros((BINS, 257), np.int64)
         self.grid = np.zeros((BINS, 2, Layout.GRID), np.int64)
         self.low, self.shift = 0, -1
-        self.lives = Lives(detail=True, ages=_YOUNG, ends=self.ends[:-1], look=self.close)
+        self.lives = Lives(detail=True, ages=_YOUNG, ends=self.ends[:-1], look=self._look)
         self._n = 0
         self._before = np.zeros(4, np.int64)
+
+    def _look(self, time: int) -> None:
+        self.close(int(np.searchsorted(self.ends[:-1], time, side="right")))
 
     def close(self, reached: int) -> None:
         """Write down the bins from the first open one on."""
@@ -435,11 +438,17 @@ def _conclude(history: History, moments: _Moments, types: TypeTable) -> None:
     history.untyped = {
         name: int(columns[f"{name}_bytes"][keys["type"] == UNTYPED].sum()) for name in ("inuse", "peak", "alloc")
     }
-    spans, holders = lives.live_spans()
-    heap = spans["spanclass"] != _MANUAL
-    spans, holders = spans[heap], holders[heap]
+    spans, holders = occupancy(lives, types)
     history.classes = _by_class(spans, columns, keys)
-    history.spans = _lonely(spans, keys["type"][holders], types)
+    history.spans = [
+        {
+            "name": row["name"],
+            "class": row["class"],
+            "spans": int(row["spans"]),
+            "free_bytes_held": int(row["free_bytes"]),
+        }
+        for row in holders
+    ]
     history.bins, history.moments = moments.ends, moments.rows
     history.cycles, history.ages, history.left = lives.cycles(), lives.at_death(), lives.alive()
     history.grid, history.grid_base, history.grid_step = moments.grid, moments.low, 1 << max(moments.shift, 0)
@@ -455,48 +464,24 @@ def _summed(columns: dict[str, I8], group: I8, n: int) -> dict[str, I8]:
     return sums
 
 
-def _by_class(held: Rows, columns: dict[str, I8], keys: Rows) -> list[dict[str, Any]]:
+def _by_class(spans: Rows, columns: dict[str, I8], keys: Rows) -> list[dict[str, Any]]:
     """Objects of each size class, and the spans that hold them at the end."""
+    held = dict(zip(spans["spanclass"].tolist(), spans, strict=True))
     found = []
-    for spanclass in sorted(set(keys["spanclass"].tolist()) | set(held["spanclass"].tolist())):
+    for spanclass in sorted(set(keys["spanclass"].tolist()) | set(held)):
         mine = keys["spanclass"] == spanclass
-        spans = held[held["spanclass"] == spanclass]
-        size = CLASS_BYTES[spanclass >> 1] if 1 < spanclass < _MANUAL else 0
-        nbytes = int(spans["bytes"].sum())
+        row = held.get(spanclass, np.zeros((), SPANS))
         found.append(
             {
                 "name": class_name(spanclass),
-                "size": size,
+                "size": CLASS_BYTES[spanclass >> 1] if 1 < spanclass < UNKNOWN_CLASS else 0,
                 "noscan": bool(spanclass & 1) and spanclass != UNKNOWN_CLASS,
                 **{
                     name: int(columns[name][mine].sum())
                     for name in ("alloc_objects", "alloc_bytes", "inuse_objects", "inuse_bytes", "free_objects")
                 },
-                "spans": len(spans),
-                "span_bytes": nbytes,
-                "free_bytes_held": nbytes - int((spans["live"] * spans["elem"]).sum()),
-                "slots": int((spans["bytes"] // size).sum()) if size else len(spans),
-                "empty_spans": int((spans["live"] == 0).sum()),
-                "single_spans": int((spans["live"] == 1).sum()) if size else 0,
+                "free_bytes_held": int(row["free_bytes"]),
+                **{name: int(row[name]) for name in ("spans", "span_bytes", "slots", "empty_spans", "single_spans")},
             }
         )
     return found
-
-
-def _lonely(spans: Rows, kinds: npt.NDArray[np.int32], types: TypeTable) -> list[dict[str, Any]]:
-    """How many spans of a size class each type keeps alone, and their free bytes."""
-    alone = (spans["live"] == 1) & (spans["spanclass"] > 1)
-    sums: dict[tuple[int, int], list[int]] = {}
-    for kind, row in zip(kinds[alone].tolist(), spans[alone], strict=True):
-        entry = sums.setdefault((kind, int(row["spanclass"])), [0, 0])
-        entry[0] += 1
-        entry[1] += int(row["bytes"] - row["elem"])
-    return [
-        {
-            "name": types.label(kind) if kind not in (UNTYPED, UNRESOLVED) else types.names[kind],
-            "class": class_name(spanclass),
-            "spans": n,
-            "free_bytes_held": nbytes,
-        }
-        for (kind, spanclass), (n, nbytes) in sums.items()
-    ]

@@ -5,7 +5,21 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from gotrace.cli import assemble, common, diff, dump, export, heap, info, lifetimes, report, simulate, validate
+from gotrace.cli import (
+    assemble,
+    common,
+    diff,
+    dump,
+    export,
+    heap,
+    info,
+    lifetimes,
+    report,
+    simulate,
+    spans,
+    stats,
+    validate,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"gotrace {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (info, heap, lifetimes, diff, report, dump, export, validate, assemble, simulate):
+    for command in (info, stats, heap, lifetimes, spans, diff, report, dump, export, validate, assemble, simulate):
         command.add_parser(commands)
     args = parser.parse_args(argv)
     return common.run(args.run, args)

@@ -74,10 +74,10 @@ def count(text: str) -> int:
     return number
 
 
-def add_top(parser: argparse.ArgumentParser) -> None:
+def add_top(parser: argparse.ArgumentParser, default: int = 20) -> None:
     """Add ``--top``."""
     parser.add_argument(
-        "-n", "--top", type=count, default=20, metavar="N", help="lines to show, 0 for all (default: 20)"
+        "-n", "--top", type=count, default=default, metavar="N", help=f"lines to show, 0 for all (default: {default})"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from gotrace.analysis.spans import Spans
 from gotrace.errors import TraceError
 from gotrace.heap import Heap
 from gotrace.report.common import error_json, human_bytes, human_time, json_rows, print_json, print_table
@@ -25,7 +26,7 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
     live = table[table[f"{what}_objects"] != 0]
     total = human_bytes(int(table[f"{what}_bytes"].sum()))
     ages = _ages(*heap.ages)
-    print(f"heap {_instant(heap)}: {total} {'freed' if died else 'in use'}{ages}", file=out)
+    print(f"heap {instant(heap)}: {total} {'freed' if died else 'in use'}{ages}", file=out)
     unknown = heap.unaged.get(f"{what}_objects", 0)
     if unknown:
         print(
@@ -62,7 +63,8 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
         print(f"odd     {n:,} {name}", file=out)
 
 
-def _instant(heap: Heap) -> str:
+def instant(heap: Heap | Spans) -> str:
+    """Say when it was."""
     after = f"{human_time(heap.time - heap.start)} after the start"
     if heap.at == "start":
         return "at the start"
