@@ -1,12 +1,9 @@
-"""Go execution traces (Go 1.22 and later) as numpy structured arrays. The public names; never logic."""
+"""Go execution traces (Go 1.22 and later) as numpy structured arrays. The public names; never logic, but
+for those that are read when first asked for."""
 
-from gotrace import raw, simulation, varint
-from gotrace.analysis.diff import DIFF, Change, Diff, diff
-from gotrace.analysis.history import History
-from gotrace.analysis.history import collect as history
-from gotrace.analysis.sites import Sites, sites
-from gotrace.analysis.spans import Spans, spans
-from gotrace.analysis.stats import Stats, stats
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from gotrace.clock import Clock
 from gotrace.dtypes import (
     ALLOC,
@@ -48,12 +45,21 @@ from gotrace.errors import (
 from gotrace.events import Event
 from gotrace.experiments import Experiment, ExperimentData, register
 from gotrace.heap import Heap
-from gotrace.simulation import simulate
 from gotrace.spec.enums import EventKind as Kind
 from gotrace.spec.enums import GoState, ProcState, Resource
 from gotrace.spec.events import EventSpec
 from gotrace.tables import Frame
 from gotrace.trace import Generation, Table, Trace, open
+
+if TYPE_CHECKING:
+    from gotrace import raw, simulation, varint
+    from gotrace.analysis.diff import DIFF, Change, Diff, diff
+    from gotrace.analysis.history import History
+    from gotrace.analysis.history import collect as history
+    from gotrace.analysis.sites import Sites, sites
+    from gotrace.analysis.spans import Spans, spans
+    from gotrace.analysis.stats import Stats, stats
+    from gotrace.simulation import simulate
 
 __version__ = "0.1.0"
 
@@ -124,3 +130,31 @@ __all__ = [
     "stats",
     "varint",
 ]
+
+_LATER = {  # what most programs never ask for: reading it all would double the time of the import
+    "raw": "gotrace.raw",
+    "simulation": "gotrace.simulation",
+    "varint": "gotrace.varint",
+    **dict.fromkeys(("DIFF", "Change", "Diff", "diff"), "gotrace.analysis.diff:"),
+    "History": "gotrace.analysis.history:",
+    "history": "gotrace.analysis.history:collect",
+    **dict.fromkeys(("Sites", "sites"), "gotrace.analysis.sites:"),
+    **dict.fromkeys(("Spans", "spans"), "gotrace.analysis.spans:"),
+    **dict.fromkeys(("Stats", "stats"), "gotrace.analysis.stats:"),
+    "simulate": "gotrace.simulation:",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    place, inside, attribute = _LATER[name].partition(":")
+    found: object = import_module(place)
+    if inside:
+        found = getattr(found, attribute or name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from gotrace.cli import (
-    assemble,
-    common,
-    diff,
-    dump,
-    export,
-    heap,
-    info,
-    lifetimes,
-    report,
-    simulate,
-    spans,
-    stats,
-    validate,
+from gotrace.cli import common
+
+COMMANDS = (
+    *("info", "stats", "heap", "lifetimes", "spans", "diff", "report"),
+    *("dump", "export", "validate", "assemble", "simulate"),
 )
 
 
@@ -34,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"gotrace {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (info, stats, heap, lifetimes, spans, diff, report, dump, export, validate, assemble, simulate):
-        command.add_parser(commands)
+    argv = sys.argv[1:] if argv is None else argv
+    for name in argv[:1] if argv and argv[0] in COMMANDS else COMMANDS:
+        import_module(f"gotrace.cli.{name}").add_parser(commands)
     args = parser.parse_args(argv)
     return common.run(args.run, args)
