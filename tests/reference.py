@@ -135,7 +135,7 @@ def build(program: Path, goroot: Path, folder: Path) -> Path:
     return binary
 
 
-def record(binary: Path, *outputs: Path, debug: str = "") -> str:
+def record(binary: Path, *arguments: Path | str, debug: str = "") -> str:
     """Run a program that traces itself; what it says.
 
     Now and then the tracer of Go 1.27.3 itself crashes in traceAdvance (1 of about 20 runs with alloc/free, on two
@@ -143,7 +143,7 @@ def record(binary: Path, *outputs: Path, debug: str = "") -> str:
     """
     env = {**os.environ, "GODEBUG": debug}
     for _ in range(10):
-        run = subprocess.run([binary, *outputs], env=env, capture_output=True, text=True)
+        run = subprocess.run([binary, *arguments], env=env, capture_output=True, text=True)
         if run.returncode == 0:
             return run.stdout
         if run.returncode != 2 or "runtime.traceAdvance" not in run.stderr:

@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// Hole is of 448 bytes: 18 fit into a span of 8192.
-type Hole struct{ p [56]*int }
+// Hole is of 352 bytes: 23 fit into a span of 8192. The runtime has none of that size.
+type Hole struct{ p [44]*int }
 
 var (
 	kept []*Hole
@@ -26,7 +26,7 @@ func main() {
 	if err := trace.Start(file); err != nil {
 		log.Fatal(err)
 	}
-	for i := 0; i < 18*200; i++ {
+	for i := 0; i < 23*200; i++ {
 		last = new(Hole)
 		if uintptr(unsafe.Pointer(last))%8192 == 0 {
 			kept = append(kept, last)

