@@ -74,10 +74,10 @@ def test_known_programs(tmp_path: Path) -> None:
     assert main(["diff", str(tmp_path / "old.trace"), str(tmp_path / "new.trace"), "-n", "4"]) == 0
 
 
-def check_known_programs(before: Path, now: Path, tmp_path: Path) -> None:
+def check_known_programs(first: Path, second: Path, tmp_path: Path) -> None:
     """More objects of one type, a larger type, a renamed type."""
-    old = record(tmp_path, before, "old", 6, "C", 1000, 300)
-    new = record(tmp_path, now, "new", 12, "D", 1500, 200)
+    old = record(tmp_path, first, "old", 6, "C", 1000, 300)
+    new = record(tmp_path, second, "new", 12, "D", 1500, 200)
     rows = {row["name"]: row for row in gotrace.diff(old, new).table}
     expected = {
         "main.A": (1000, 1500, 32, 32),
