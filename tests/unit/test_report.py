@@ -262,6 +262,28 @@ def test_flame_graph_zooms_by_keyboard(page: browser.Page, tmp_path: Path) -> No
     assert page.complaints == []
 
 
+def test_who_allocated(page: browser.Page, tmp_path: Path) -> None:
+    """Call stacks where CPU samples tell them, each type with all bytes that it allocated."""
+    show(page, EXAMPLE, tmp_path)
+    assert page.ask("document.getElementById('who').offsetHeight") == 0
+    data = reference.load(next(path for path in reference.fixtures() if "sites-go1.27" in path.name))
+    (tmp_path / "sites.trace").write_bytes(data)
+    assert main(["report", str(tmp_path / "sites.trace"), "-q", "-o", str(tmp_path / "sites.html")]) == 0
+    page.resize(1280, 900)
+    page.open(tmp_path / "sites.html")
+    boxes = page.ask("[...document.querySelectorAll('#plot-who button')].map((b) => [b.ariaLabel, b.style.width])")
+    names = [label.partition(",")[0] for label, _ in boxes]
+    assert names[0] == "all allocations"
+    assert {"main.(*keep).round", "main.(*keep).six", "main.(*keep).toLeft"} <= set(names)
+    with gotrace.open(data) as trace:
+        table = trace.heap().table
+    whole = table["alloc_bytes"].sum()
+    for name in ("main.Shared", "main.Left", "main.Right"):
+        width = sum(float(width[:-1]) for label, width in boxes if label.startswith(f"{name},"))
+        assert width == pytest.approx(100 * table["alloc_bytes"][table["name"] == name].sum() / whole, abs=0.01)
+    assert page.complaints == []
+
+
 def test_light_and_dark(page: browser.Page, tmp_path: Path) -> None:
     show(page, EXAMPLE, tmp_path, dark=True)
     before = page.ask("getComputedStyle(document.body).backgroundColor")

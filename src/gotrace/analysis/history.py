@@ -54,7 +54,7 @@ class History:
         ns, the extent of the trace; -1 when there is none.
     seen, has_snapshot : bool
         Whether there was any alloc/free event, and whether any told of objects from before the trace.
-    events, generations : int
+    events, generations, samples : int
         How many there are.
     bins : ndarray of int64
         ns, end of each bin of time; the first begins at ``start``.
@@ -115,6 +115,7 @@ class History:
     has_snapshot: bool = False
     events: int = 0
     generations: int = 0
+    samples: int = 0
     bins: I8 = field(default_factory=lambda: np.empty(0, np.int64))
     moments: Rows = field(default_factory=lambda: np.empty(0, MOMENT))
     names: list[str] = field(default_factory=list)
@@ -330,6 +331,7 @@ def _survey(trace: Trace, history: History) -> None:
                 ends.append(int(rows["end"].max()))
                 history.generations += len(rows)
                 history.events += int(rows["events"].sum())
+                history.samples += int(rows["samples"].sum())
             part.drop()
     except TraceError:
         pass  # the second pass meets it, too

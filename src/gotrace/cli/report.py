@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import gotrace
-from gotrace.analysis.history import collect
+from gotrace.analysis.history import History, collect
+from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
 from gotrace.export import replacing
 from gotrace.report.page import write_page
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         with common.progress(args.trace, quiet=args.quiet) as progress:
             history = collect(args.trace, errors=args.errors, progress=progress)
         page = io.StringIO()
-        write_page(page, history, gotrace=gotrace.__version__)
+        write_page(page, history, _sites(history, args), gotrace=gotrace.__version__)
         with ExitStack() as stack:
             file = common.binary_stdout() if args.output == "-" else stack.enter_context(replacing(out))
             file.write(page.getvalue().encode())
@@ -59,3 +60,11 @@ def run(args: argparse.Namespace) -> int:
         if history.error is not None:
             raise history.error
     return common.worst(codes)
+
+
+def _sites(history: History, args: argparse.Namespace) -> Sites | None:
+    """Who allocated, where samples may tell."""
+    if not history.samples or history.error is not None:
+        return None
+    with gotrace.open(args.trace, errors=args.errors) as trace:
+        return sites(trace)

@@ -18,9 +18,11 @@ from typing import Any, TextIO
 import numpy as np
 
 from gotrace.analysis.history import OTHER, History
+from gotrace.analysis.sites import Sites
 from gotrace.heap import package_of
 from gotrace.report.common import human_bytes, human_time
 from gotrace.report.heap import NOTHING
+from gotrace.report.sites import account
 
 LINES = 10
 """Types with a colour of their own over time; the others are one."""
@@ -30,6 +32,12 @@ ROWS = 500
 
 BOXES = 300
 """Types in the flame graph."""
+
+STACKS = 100
+"""Call stacks with types in the flame graph of who allocated."""
+
+DEPTH = 24
+"""Frames of each, those nearest to the allocation."""
 
 MARKS = 1000
 """GC mark phases drawn."""
@@ -46,13 +54,15 @@ _LABELS = {
 }
 
 
-def write_page(out: TextIO, history: History, *, gotrace: str) -> None:
+def write_page(out: TextIO, history: History, found: Sites | None = None, *, gotrace: str) -> None:
     """Write the page.
 
     Parameters
     ----------
     out : text stream
     history : History
+    found : Sites, optional
+        Who allocated.
     gotrace : str
         Version of gotrace, for the footer.
     """
@@ -74,11 +84,11 @@ def write_page(out: TextIO, history: History, *, gotrace: str) -> None:
         "tiles": "\n".join(_tile(*tile) for tile in _tiles(history)),
         "insights": _list(_insights(history), "insights"),
         "hidden": "" if history.seen else " hidden",
-        "charts": _fill(_asset("charts.html"), _captions(history)),
+        "charts": _fill(_asset("charts.html"), _captions(history, found)),
         "tables": _tables(history),
         "notes": _list(_notes(history)),
         "licence": _asset("uPlot.LICENSE"),
-        "data": _json(_data(history)),
+        "data": _json({**_data(history), "who": _who(found)}),
         "library": library,
         "script": script,
     }
@@ -246,7 +256,7 @@ def _notes(history: History) -> list[str]:
     return found
 
 
-def _captions(history: History) -> dict[str, str]:
+def _captions(history: History, found: Sites | None) -> dict[str, str]:
     tall = human_bytes(history.grid_step)
     wide = human_time(round((history.end - history.start) / max(len(history.bins), 1)))
     left = len(history.names) - LINES
@@ -254,6 +264,8 @@ def _captions(history: History) -> dict[str, str]:
     return {
         **_LABELS,
         "bins": str(len(history.bins)),
+        "who_hidden": "" if found and found.matched else " hidden",
+        "who_note": escape(" ".join(account(found))) if found else "",
         "live_note": escape(f"{_n(left, 'other type')} stand as {OTHER}." if left > 0 else ""),
         "ages_note": escape(f"{_n(deaths, 'object')} died, {left_alive:,} are still alive."),
         "map_note": escape(
@@ -339,6 +351,26 @@ def _flame(history: History) -> dict[str, Any]:
         if rank < BOXES:
             parts = [{"n": name, "v": values} for name, values in classes[of].items()]
             packages[package]["c"].append({"n": _short(history.names[of]), "v": totals[of], "c": parts})
+    return root
+
+
+def _who(found: Sites | None) -> dict[str, Any] | None:
+    """Call stacks from the caller on, then types: name, estimated bytes, parts; None if no sample tells."""
+    if found is None or not found.matched:
+        return None
+    root: dict[str, Any] = {"n": "all allocations", "v": [0], "c": []}
+    parts: dict[tuple[int, str], dict[str, Any]] = {}
+    for rank, row in enumerate(found.table):
+        frames = [frame.function for frame in found.stacks[int(row["stack"])][:DEPTH]][::-1] or ["(no sample)"]
+        node, nbytes = root, [int(row["bytes"])]
+        _add(root["v"], nbytes)
+        for name in (*frames, found.names[row["type"]]) if rank < STACKS else (OTHER,):
+            key = id(node), _short(name)
+            if key not in parts:
+                parts[key] = {"n": key[1], "v": [0]}
+                node.setdefault("c", []).append(parts[key])
+            node = parts[key]
+            _add(node["v"], nbytes)
     return root
 
 

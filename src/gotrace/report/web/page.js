@@ -141,19 +141,22 @@
     ], share, { scales: { x: { time: false, range: [0, Math.max(x.length - 1, 1)] }, y: { range: [0, 1.02] } } });
   };
 
-  // --- package, type, size class -------------------------------------------------------------------------
+  // --- package, type, size class; who allocated ----------------------------------------------------------
 
-  let flameBy = 0;
-  let focus = D.flame;
+  const flames = { flame: { root: D.flame, focus: D.flame, by: 0 }, who: { root: D.who, focus: D.who, by: 0 } };
   const hue = (name) => {
     let h = 7;
     for (const c of name) h = (h * 31 + c.codePointAt(0)) >>> 0;
     return h % 360;
   };
-  const drawFlame = () => {
-    const place = $("plot-flame");
+  const drawFlame = (id) => {
+    const flame = flames[id];
+    if (!flame.root) return;
+    const { root, focus, by } = flame;
+    const place = $("plot-" + id);
     place.replaceChildren();
-    const total = D.flame.v[flameBy];
+    let deepest = 0;
+    const total = root.v[by];
     const path = [];
     const trail = (node) => {
       path.push(node);
@@ -162,12 +165,13 @@
       path.pop();
       return false;
     };
-    trail(D.flame);
+    trail(root);
     const box = (node, depth, left, width, colour) => {
       if (width < 0.05) return;
+      deepest = Math.max(deepest, depth);
       const button = make("button", node.n);
       button.type = "button";
-      const said = bytes(node.v[flameBy]) + ", " + share(total ? node.v[flameBy] / total : 0);
+      const said = bytes(node.v[by]) + ", " + share(total ? node.v[by] / total : 0);
       button.append(make("small", said));
       button.title = node.n + "\n" + said;
       button.style.left = left + "%";
@@ -181,8 +185,8 @@
       }
       button.setAttribute("aria-label", node.n + ", " + said);
       button.addEventListener("click", () => {
-        focus = node.c || path.includes(node) ? node : focus;
-        drawFlame();
+        flame.focus = node.c || path.includes(node) ? node : focus;
+        drawFlame(id);
         const first = place.querySelector("button");
         if (first) first.focus({ preventScroll: true });
       });
@@ -190,11 +194,11 @@
     };
     const tint = (node, depth, parent) => (depth === 0 ? "#c3cbd6" : `hsl(${parent} ${depth === 1 ? 62 : 55}% ${depth === 1 ? 70 : depth === 2 ? 76 : 83}%)`);
     const below = (node, depth, left, width, parent) => {
-      const sum = node.v[flameBy];
+      const sum = node.v[by];
       let at = left;
-      for (const child of [...(node.c || [])].sort((a, b) => b.v[flameBy] - a.v[flameBy])) {
-        if (!child.v[flameBy] || !sum) continue;
-        const w = (width * child.v[flameBy]) / sum;
+      for (const child of [...(node.c || [])].sort((a, b) => b.v[by] - a.v[by])) {
+        if (!child.v[by] || !sum) continue;
+        const w = (width * child.v[by]) / sum;
         const h = depth === 0 ? hue(child.n) : parent;
         box(child, depth + 1, at, w, tint(child, depth + 1, h));
         below(child, depth + 1, at, w, h);
@@ -204,6 +208,7 @@
     const tinted = path[1] ? hue(path[1].n) : 0;
     path.forEach((node, depth) => box(node, depth, 0, 100, tint(node, depth, tinted)));
     below(focus, path.length - 1, 0, 100, tinted);
+    place.style.height = (deepest + 1) * 42 + "px";
   };
 
   // --- size classes --------------------------------------------------------------------------------------
@@ -346,12 +351,12 @@
       drawHeld();
       drawAges();
       drawMap();
-      drawFlame();
+      Object.keys(flames).forEach(drawFlame);
       drawSizes();
     }
     document.documentElement.dataset.drawn = String(plots.length);
   };
-  for (const [id, set] of [["flame-by", (by) => { flameBy = by; focus = D.flame; drawFlame(); }], ["sizes-by", (by) => { sizesBy = by; drawSizes(); }]])
+  for (const [id, set] of [["flame-by", (by) => { Object.assign(flames.flame, { by, focus: D.flame }); drawFlame("flame"); }], ["sizes-by", (by) => { sizesBy = by; drawSizes(); }]])
     $(id).addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (!button) return;
