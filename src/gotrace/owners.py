@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import Op
+from gotrace.dtypes import Op, What
 from gotrace.errors import TraceError
 from gotrace.events import Scene
 from gotrace.experiments import Registry
@@ -21,7 +21,10 @@ from gotrace.spec.limits import MAX_FRAMES
 UNKNOWN, NONE = "(unknown)", "(none)"
 """Names of groups: the trace does not tell; there is none."""
 
+I4 = npt.NDArray[np.int32]
+
 _UNKNOWN, _NONE = 0, 1  # labels; those below 0 are of goroutines whose start function may yet be told
+_SHORTEST = 4  # bytes of an allocation's event, at least: type, time, id and id of its type
 _BEGINS = (EventKind.TASK_BEGIN, EventKind.REGION_BEGIN)
 _WORK = (*_BEGINS, EventKind.TASK_END, EventKind.REGION_END)
 _BACKGROUND = 0
@@ -41,43 +44,34 @@ class Owners:
         self._labels: dict[str, int] = {UNKNOWN: _UNKNOWN, NONE: _NONE}
         self._names = [UNKNOWN, NONE]
         self._lost = False
-        self._offsets: I8 = np.empty(0, np.int64)
-        self._of: I8 = np.empty(0, np.int64)
+        self._first = 0
+        self._by_place: I4 = np.zeros(0, np.int32)  # labels by offset from _first, in steps of the shortest event
 
     def read(self, part: Part, shared: Pass) -> None:
         """Order the events of a part; the labels of its allocations are known then.
 
         Where the order breaks, what came before has labels, nothing later has, and a warning says so.
         """
+        self._first = int(part.slab.batches["offset"].min())
+        self._by_place = np.zeros((part.slab.end - self._first) // _SHORTEST + 1, np.int32)
         self._lost |= part.torn
-        self._offsets = self._of = np.empty(0, np.int64)
         if self._lost:
             return
         order = shared.order
         scene = Scene(part, order, self._lines.of(part, order), self._registry)
-        found: list[tuple[I8, I8, I8]] = []
-        at = 0
         self.begin()
         try:
             for rows in order.run(part):
                 new = np.flatnonzero(rows["type"] == EventType.HEAP_OBJECT_ALLOC)
-                found.append((rows["offset"][new], rows["g"][new], at + new))
-                self.take(rows, at, scene)
-                at += len(rows)
+                self._by_place[(rows["offset"][new] - self._first) // _SHORTEST] = self.take(rows, new, scene)
         except TraceError as error:
             self._lost = True
             shared.warn(f"from here on it is not known who allocated: {error}")
-        offsets, gs, places = (np.concatenate([*column, np.empty(0, np.int64)]) for column in _columns(found))
-        by_offset = np.argsort(offsets)
-        self._offsets, self._of = offsets[by_offset], self.labels(gs, places)[by_offset]
 
     def of(self, rows: Rows) -> I8:
         """Labels of rows of ALLOC of the part."""
-        labels = np.zeros(len(rows), np.int64)
-        if len(self._offsets):
-            at = np.minimum(np.searchsorted(self._offsets, rows["offset"]), len(self._offsets) - 1)
-            known = (self._offsets[at] == rows["offset"]) & (rows["op"] == Op.ALLOC)
-            labels[known] = self._of[at[known]]
+        labels: I8 = self._by_place[(rows["offset"] - self._first) // _SHORTEST].astype(np.int64)
+        labels[(rows["what"] != What.OBJECT) | (rows["op"] != Op.ALLOC)] = _UNKNOWN
         return labels
 
     def name(self, label: int) -> str:
@@ -94,12 +88,8 @@ class Owners:
     def begin(self) -> None:
         """Take notice that a part begins."""
 
-    def take(self, rows: Rows, first: int, scene: Scene) -> None:
-        """Learn from rows of ORDERED; ``first`` is the place of the first one in its part."""
-        raise NotImplementedError
-
-    def labels(self, gs: I8, places: I8) -> I8:
-        """Labels of allocations by these goroutines, at these places in the part that ends."""
+    def take(self, rows: Rows, new: I8, scene: Scene) -> I8:
+        """Learn from rows of ORDERED; returns labels of those of them that are allocations."""
         raise NotImplementedError
 
 
@@ -113,36 +103,50 @@ class Goroutines(Owners):
     def __init__(self, registry: Registry) -> None:
         super().__init__(registry)
         self._started: dict[int, int] = {}  # label of each living goroutine, as far as it is known
-        self._waiting: set[int] = set()  # goroutines that allocated and have no name yet
-        self._late: dict[int, int] = {}  # labels that came when they did
-        self._gone: list[int] = []
+        self._waiting: dict[int, int] = {}  # number of each goroutine that allocated and has no name yet
+        self._late: list[int] = []  # by this number, the label that came later
 
     def begin(self) -> None:
         """Stacks have other rows in each part."""
         self._of_stack: dict[int, int] = {}
 
-    def take(self, rows: Rows, first: int, scene: Scene) -> None:
-        """Look at transitions of goroutines that have a stack."""
-        about = (rows["kind"] == EventKind.STATE_TRANSITION) & (rows["resource"] == Resource.GOROUTINE)
-        rows = rows[about]
-        self._gone += rows["args"][rows["new"] == GoState.NOT_EXIST, 0].tolist()
+    def take(self, rows: Rows, new: I8, scene: Scene) -> I8:
+        """Look at transitions of goroutines that have a stack; of a goroutine without a name its number, below 0."""
+        gs = rows["g"][new]
+        rows = rows[(rows["kind"] == EventKind.STATE_TRANSITION) & (rows["resource"] == Resource.GOROUTINE)]
+        gone = rows["args"][rows["new"] == GoState.NOT_EXIST, 0]
         rows = rows[rows["stack2"] > 0]
-        new = rows["old"] == GoState.NOT_EXIST
+        created = rows["old"] == GoState.NOT_EXIST
         ids, stacks = rows["args"][:, 0], rows["stack2"]
-        for g, stack in zip(ids[new].tolist(), stacks[new].tolist(), strict=True):
+        for g, stack in zip(ids[created].tolist(), stacks[created].tolist(), strict=True):
             self._start(g, self._function(stack, scene))
-        pairs = np.unique(np.stack((ids[~new], stacks[~new]), axis=1), axis=0)
+        pairs = np.unique(np.stack((ids[~created], stacks[~created]), axis=1), axis=0)
         for g, stack in pairs.tolist():
             if g not in self._started:
                 self._start(g, self._function(stack, scene))
+        known, of = np.unique(gs, return_inverse=True)
+        labels = np.array([self._label_of(g) for g in known.tolist()], np.int64)
+        for g in gone.tolist():
+            self._started.pop(g, None)
+        return labels[of]
+
+    def _label_of(self, g: int) -> int:
+        if g < 0:
+            return _NONE
+        label = self._started.get(g)
+        if label is None:
+            if g not in self._waiting:
+                self._waiting[g] = len(self._late)
+                self._late.append(_UNKNOWN)
+            label = ~self._waiting[g]
+        return label
 
     def _start(self, g: int, label: int) -> None:
         if label == _UNKNOWN:
             return
         self._started[g] = label
         if g in self._waiting:
-            self._waiting.remove(g)
-            self._late[g] = label
+            self._late[self._waiting.pop(g)] = label
 
     def _function(self, stack: int, scene: Scene) -> int:
         if stack not in self._of_stack:
@@ -151,24 +155,9 @@ class Goroutines(Owners):
             self._of_stack[stack] = self.label(function) if function else _UNKNOWN
         return self._of_stack[stack]
 
-    def labels(self, gs: I8, places: I8) -> I8:
-        """Labels of start functions; of a goroutine without a name yet its id, turned below 0."""
-        ids, of = np.unique(gs, return_inverse=True)
-        labels = np.empty(len(ids), np.int64)
-        for i, g in enumerate(ids.tolist()):
-            label = _NONE if g < 0 else self._started.get(g)
-            if label is None:
-                self._waiting.add(g)
-                label = ~g
-            labels[i] = label
-        for g in self._gone:
-            self._started.pop(g, None)
-        self._gone = []
-        return labels[of]
-
     def name(self, label: int) -> str:
         """Name of a label, by all that was read."""
-        return super().name(self._late.get(~label, _UNKNOWN) if label < 0 else label)
+        return super().name(self._late[~label] if label < 0 else label)
 
 
 class _Work(Owners):
@@ -179,12 +168,10 @@ class _Work(Owners):
         self._open: dict[int, list[tuple[int, int]]] = {}  # by goroutine: task of a region or ~task begun, label
         self._deep: set[int] = set()
 
-    def begin(self) -> None:
-        """Note what is open."""
-        self._changes = [(g, -1, self._top(g)) for g in (*self._open, *self._deep)]
-
-    def take(self, rows: Rows, first: int, scene: Scene) -> None:
+    def take(self, rows: Rows, new: I8, scene: Scene) -> I8:
         """Let begins and ends change what is open."""
+        gs, of = np.unique(rows["g"][new], return_inverse=True)
+        changes = [(g, -1, self._top(g)) for g in gs.tolist()]
         gone = (rows["resource"] == Resource.GOROUTINE) & (rows["new"] == GoState.NOT_EXIST)
         gone &= rows["kind"] == EventKind.STATE_TRANSITION
         for i in np.flatnonzero(np.isin(rows["kind"], _WORK) | gone).tolist():
@@ -197,7 +184,15 @@ class _Work(Owners):
             else:
                 name = scene.text(int(row["name"])) if row["kind"] in _BEGINS else ""
                 g = self.change(EventKind(row["kind"]), g, int(row["args"][0]), name)
-            self._changes.append((g, first + i, self._top(g)))
+            changes.append((g, i, self._top(g)))
+        if not len(new):
+            return new
+        table = np.array(changes, np.int64)
+        table = table[np.isin(table[:, 0], gs)]
+        keys = np.searchsorted(gs, table[:, 0]) * (len(rows) + 1) + table[:, 1] + 1
+        order = np.argsort(keys, kind="stable")
+        at = np.searchsorted(keys[order], of * (len(rows) + 1) + new + 1, side="right") - 1
+        return np.asarray(table[order[at], 2], np.int64)
 
     def change(self, kind: EventKind, g: int, task: int, name: str) -> int:
         """Open or close something; says for which goroutine."""
@@ -229,22 +224,6 @@ class _Work(Owners):
         if g in self._deep:
             return _UNKNOWN
         return next((label for _, label in reversed(self._open.get(g, ())) if label != _NONE), _NONE)
-
-    def labels(self, gs: I8, places: I8) -> I8:
-        """Labels of what was open."""
-        labels = np.full(len(gs), _NONE, np.int64)
-        if self._changes:
-            changes = np.array(self._changes, np.int64)
-            known, rank = np.unique(changes[:, 0], return_inverse=True)
-            after = 2 + max(int(changes[:, 1].max()), int(places.max(initial=0)))
-            keys = rank * after + changes[:, 1] + 1
-            order = np.argsort(keys, kind="stable")
-            mine = np.minimum(np.searchsorted(known, gs), len(known) - 1)
-            at = np.searchsorted(keys[order], mine * after + places + 1, side="right") - 1
-            there = (known[mine] == gs) & (at >= 0)
-            there[there] = changes[order[at[there]], 0] == gs[there]
-            labels[there] = changes[order[at[there]], 2]
-        return labels
 
 
 class Regions(_Work):
@@ -287,7 +266,3 @@ class Tasks(_Work):
 
 
 OWNERS: dict[str, type[Owners]] = {"goroutine": Goroutines, "task": Tasks, "region": Regions}
-
-
-def _columns(found: list[tuple[I8, I8, I8]]) -> list[list[npt.NDArray[np.int64]]]:
-    return [list(column) for column in zip(*found, strict=True)] or [[], [], []]
