@@ -60,3 +60,8 @@ def old(word: int, kind: int = 0, dt: int = 1) -> bytes:
 def free(word: int, dt: int = 1) -> bytes:
     """An object freed."""
     return event("HeapObjectFree", dt, word)
+
+
+def mark(number: int, dt: int = 1) -> bytes:
+    """A whole mark phase."""
+    return event("GCBegin", dt, 2 * number, 0) + event("GCEnd", 1, 2 * number + 1)

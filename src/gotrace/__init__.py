@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gotrace.clock import Clock
 from gotrace.dtypes import (
     ALLOC,
+    ESTIMATE,
     EVENT,
     EXPERIMENTAL,
     FRAME,
@@ -66,6 +67,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ALLOC",
     "DIFF",
+    "ESTIMATE",
     "EVENT",
     "EXPERIMENTAL",
     "FRAME",

@@ -248,6 +248,10 @@ HEAP = _aligned(
     ("start_objects", "i8"),
     ("start_bytes", "i8"),
 )
+ESTIMATE = _aligned(  # of a row of HEAP that is estimated
+    *((f"{what}_samples", "i8") for what in ("inuse", "alloc", "free")),  # objects that are known, one each
+    *((f"{what}_{unit}_error", "f8") for what in ("inuse", "alloc", "free") for unit in ("objects", "bytes")),
+)
 LIFETIME = _aligned(
     ("born", "i8"),  # ns; -1 it was there at the start
     ("died", "i8"),  # ns, when it was swept; -1 it lives

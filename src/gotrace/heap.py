@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,12 @@ from gotrace.slabs import Rows
 from gotrace.spec.limits import CLASS_BYTES
 from gotrace.tables import MULTIPLIER
 
+if TYPE_CHECKING:
+    from gotrace.sampling import SampleCounts
+
 UNKNOWN_CLASS = 255
+
+_WIDTHS = {"inuse_objects": 13, "inuse_bytes": 12, "alloc_objects": 13, "alloc_bytes": 12}  # of columns of text
 
 _Map = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]
 
@@ -146,6 +151,11 @@ class Heap:
     unaged : dict
         If ages were asked for, ``inuse`` and ``free`` objects and bytes whose age is not known: they were there at the
         start. The table does not have them.
+    errors : ndarray of ESTIMATE or None
+        Of an estimate (``by="site"``): for each row of the table the samples that it rests on, and one standard error
+        of its numbers; 0 where they are exact.
+    samples : SampleCounts or None
+        Of an estimate: what became of the CPU samples.
     """
 
     table: Rows
@@ -158,24 +168,35 @@ class Heap:
     at: str = "end"
     ages: tuple[int | None, int | None] = (None, None)
     unaged: dict[str, int] = field(default_factory=dict)
+    errors: Rows | None = None
+    samples: SampleCounts | None = None
 
     def __str__(self) -> str:
-        head = f"{'inuse_objects':>13} {'inuse_bytes':>12} {'alloc_objects':>13} {'alloc_bytes':>12}  {self.by}"
+        columns = ("inuse_objects", "inuse_bytes", "alloc_objects", "alloc_bytes")
+        head = "".join(f"{name:>{_WIDTHS[name]}} " for name in columns)
+        error = "" if self.errors is None else f"{'inuse_bytes_error':>17} "
         lines = [
-            f"{row['inuse_objects']:>13} {row['inuse_bytes']:>12} {row['alloc_objects']:>13} {row['alloc_bytes']:>12}"
-            f"  {row['name']}"
-            for row in self.table
+            "".join(f"{row[name]:>{_WIDTHS[name]}} " for name in columns)
+            + ("" if self.errors is None else f"{self.errors['inuse_bytes_error'][i]:>17.0f} ")
+            + f" {row['name']}"
+            for i, row in enumerate(self.table)
         ]
-        return "\n".join([head, *lines])
+        return "\n".join([f"{head}{error} {self.by}", *lines])
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        columns = ("inuse_objects", "inuse_bytes", "alloc_objects", "alloc_bytes", "free_objects", "free_bytes")
+        columns = [f"{what}_{unit}" for what in ("inuse", "alloc", "free") for unit in ("objects", "bytes")]
+        cells = [[f"{row[name]:,}" for name in columns] for row in self.table]
+        if self.errors is not None:
+            added = ("inuse_bytes_error", "inuse_samples")
+            columns += added
+            for line, row in zip(cells, self.errors, strict=True):
+                line += [f"{row[name]:,.0f}" for name in added]
         head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
         body = "".join(
-            f"<tr><td>{escape(row['name'])}</td>" + "".join(f"<td>{row[name]:,}</td>" for name in columns) + "</tr>"
-            for row in self.table
+            f"<tr><td>{escape(name)}</td>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>"
+            for name, line in zip(self.table["name"], cells, strict=True)
         )
         return f"<table><thead><tr><th>{escape(self.by)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"
 

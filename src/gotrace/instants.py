@@ -13,12 +13,13 @@ import numpy as np
 from gotrace.dtypes import HEAP, HeapSize, Life
 from gotrace.heap import Heap, add_up, group_keys
 from gotrace.lifetimes import NEVER, Ages, Lives
-from gotrace.owners import OWNERS
+from gotrace.owners import OWNERS, Owners
 from gotrace.reader import LifetimeBuilder, Part, Pass
+from gotrace.sampling import Sampled
 from gotrace.selection import nanoseconds, start_of
-from gotrace.slabs import I8, Rows
+from gotrace.slabs import Rows
 
-GROUPS = ("type", "class", "package", *OWNERS)
+GROUPS = ("type", "class", "package", *OWNERS, "site")
 """What a line of a heap can stand for."""
 
 _INSTANTS = "start, peak, end, a time such as 12.5s, or gc:17"
@@ -56,11 +57,6 @@ class Question:
     max_age: int | None = None
 
     def __post_init__(self) -> None:
-        if self.by == "site":
-            raise QuestionError(
-                "by='site': which site an object came from is known of samples only, so that what is live cannot be "
-                "told by site; gotrace.sites(trace), or gotrace export --format pprof, estimates what was allocated"
-            )
         if self.by not in GROUPS:
             raise QuestionError(f"by={self.by!r}: {', '.join(GROUPS)}")
         for name, age in (("min_age", self.min_age), ("max_age", self.max_age)):
@@ -91,7 +87,7 @@ class Question:
     @property
     def simple(self) -> bool:
         """Whether counts by type and size class at the end are all that is needed."""
-        return self.by not in OWNERS and self.at == "end" and not self.aged
+        return self.by in ("type", "class", "package") and self.at == "end" and not self.aged
 
     @property
     def twice(self) -> bool:
@@ -111,7 +107,11 @@ class HeapBuilder(LifetimeBuilder):
     def __init__(self, shared: Pass, question: Question, rows: int = NEVER) -> None:
         self._question = question
         self.shared = shared
-        self._owners = OWNERS[question.by](shared.registry) if question.by in OWNERS else None
+        self._owners: Owners | Sampled | None = None
+        if question.by == "site":
+            self._owners = Sampled(shared)
+        elif question.by in OWNERS:
+            self._owners = OWNERS[question.by](shared.registry)
         oldest = NEVER if question.max_age is None else question.max_age
         ages = Ages(min(question.min_age or 0, NEVER), min(oldest, NEVER))
         stop = 0 if question.at == "start" else NEVER  # the snapshot is replayed nevertheless
@@ -150,12 +150,17 @@ class HeapBuilder(LifetimeBuilder):
         if question.cycle is not None and lives.stop == NEVER:
             raise QuestionError(f"at={question.at!r}: only {int(life[Life.CYCLE])} mark phases begin in this trace")
         peak = question.at == "peak"
-        parts, unaged = self._parts(peak)
-        events = self.allocs.heap
+        table, errors, unaged = self._table(peak)
         return Heap(
-            add_up(*self._grouped(parts)),
-            *(self._time(), question.by, self.start, bool(events.sizes[HeapSize.EVENTS]), lives.memory(peak=peak)),
-            *(self.anomaly_counts(), question.at, (question.min_age, question.max_age), unaged),
+            *(table, self._time(), question.by, self.start, bool(self.allocs.heap.sizes[HeapSize.EVENTS])),
+            *(
+                lives.memory(peak=peak),
+                self.anomaly_counts(),
+                question.at,
+                (question.min_age, question.max_age),
+                unaged,
+            ),
+            *(errors, self._owners.counts if isinstance(self._owners, Sampled) else None),
         )
 
     def _time(self) -> int:
@@ -168,8 +173,8 @@ class HeapBuilder(LifetimeBuilder):
             return lives.stop - (question.time is not None)
         return self.allocs.heap.time
 
-    def _parts(self, peak: bool) -> tuple[Rows, dict[str, int]]:
-        """Rows of HEAP by group of the replay, and what has no known age."""
+    def _table(self, peak: bool) -> tuple[Rows, Rows | None, dict[str, int]]:
+        """Rows of HEAP, of ESTIMATE if they are estimated, and what has no known age."""
         question, lives = self._question, self.lives
         counts = lives.counts(peak=peak)
         parts = np.zeros(len(counts), HEAP)
@@ -177,6 +182,7 @@ class HeapBuilder(LifetimeBuilder):
             parts[name] = counts[name]
         for unit in ("objects", "bytes"):
             parts[f"inuse_{unit}"] = parts[f"start_{unit}"] + parts[f"alloc_{unit}"] - parts[f"free_{unit}"]
+        of_any_age = parts.copy()
         unaged: dict[str, int] = {}
         if question.aged:
             living, unknown = lives.of_age()
@@ -186,15 +192,13 @@ class HeapBuilder(LifetimeBuilder):
                 unaged[f"free_{unit}"] = at_start - unaged[f"inuse_{unit}"]
                 parts[f"inuse_{unit}"] = living[:, i]
                 parts[f"free_{unit}"] = lives.tallies["aged"][:, i]
-        return parts, unaged
-
-    def _grouped(self, parts: Rows) -> tuple[Rows, list[str], I8]:
-        """Leave out groups that had no object yet, and name the others."""
         there = (parts["alloc_objects"] > 0) | (parts["start_objects"] > 0)
-        tallies = self.lives.tallies[there]
+        parts, tallies = parts[there], lives.tallies[there]
+        if isinstance(self._owners, Sampled):
+            return *self._owners.estimate(parts, of_any_age[there], tallies["label"]), unaged
         if self._owners is None:
-            return parts[there], *group_keys(tallies, self.shared.types, self._question.by)
+            return add_up(parts, *group_keys(tallies, self.shared.types, question.by)), None, unaged
         labels = [self._owners.name(label) for label in tallies["label"].tolist()]
         names = sorted(set(labels))
         row = {name: i for i, name in enumerate(names)}
-        return parts[there], names, np.array([row[name] for name in labels], np.int64)
+        return add_up(parts, names, np.array([row[name] for name in labels], np.int64)), None, unaged

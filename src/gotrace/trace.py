@@ -514,11 +514,11 @@ class Trace:
 
         Parameters
         ----------
-        by : {"type", "class", "package", "goroutine", "task", "region"}
-            What a line stands for. By type, objects without one stand under their size class. The last three are of
-            the goroutine that allocated: the function it started with, its innermost task or region at that time. They
-            need the order of events; objects of which it tells nothing are ``(unknown)``, as all that were there at
-            the start.
+        by : {"type", "class", "package", "goroutine", "task", "region", "site"}
+            What a line stands for. By type, objects without one stand under their size class. Goroutine, task and
+            region are of the goroutine that allocated: the function it started with, its innermost task or region at
+            that time. They need the order of events; objects of which it tells nothing are ``(unknown)``, as all that
+            were there at the start. By site is an estimate from CPU samples, with ``errors``.
         at : str
             The instant: ``"start"``, ``"peak"`` (the first one of most bytes in use), ``"end"``, a time from the
             trace's start such as ``"12.5s"``, or ``"gc:17"``, as the trace's 17th mark phase begins.

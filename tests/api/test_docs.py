@@ -87,9 +87,9 @@ def test_sites(tmp_path: Path) -> None:
         return done.stdout + done.stderr
 
     assert run("-c", block) == printed
-    (shown,) = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
-    for command, want in re.findall(r"\$ gotrace (.*?)\n((?:[^$].*\n)*)", shown):
-        assert run("-m", "gotrace", *shlex.split(command)) == want, command
+    for shown in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        for command, want in re.findall(r"\$ gotrace (.*?)\n((?:(?!\$).*\n)*)", shown):
+            assert run("-m", "gotrace", *shlex.split(command)) == want, command
 
 
 def test_diff_python(tmp_path: Path) -> None:
@@ -111,7 +111,20 @@ def test_readme_first_screen() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["ALLOC", "EXPERIMENTAL", "GENERATION", "TYPE", "HEAP", "LIFETIME", "STRING", "STACK", "FRAME", "SAMPLE", "SITE"],
+    [
+        "ALLOC",
+        "EXPERIMENTAL",
+        "GENERATION",
+        "TYPE",
+        "HEAP",
+        "LIFETIME",
+        "STRING",
+        "STACK",
+        "FRAME",
+        "SAMPLE",
+        "SITE",
+        "ESTIMATE",
+    ],
 )
 def test_surface_names_every_field(name: str) -> None:
     text = (PROJECT / "docs" / "surface.md").read_text()

@@ -18,7 +18,19 @@ FLOORS = [
     {"spec", "dtypes", "errors", "losses", "_varint", "_batch", "_tables", "_fast_pext", "_runs", "_decode", "_pool"}
     | {"_allocfree", "_text", "_encode", "_simulate", "_sites", "_lifetimes"},
     {"source", "header", "clock", "slabs", "tables", "experiments", "heap", "ordering", "selection", "reader"}
-    | {"wire", "parsed", "events", "varint", "raw", "simulation", "plots", "lifetimes", "owners", "instants"},
+    | {
+        "wire",
+        "parsed",
+        "events",
+        "varint",
+        "raw",
+        "simulation",
+        "plots",
+        "lifetimes",
+        "owners",
+        "sampling",
+        "instants",
+    },
     {"trace"},
     {"analysis"},
     {"report", "export"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import pytest
 import reference
-from made import alloc_trace, new, span
+from made import alloc_trace, new, span, types
 
 import gotrace
 from gotrace.cli import main
+from gotrace.raw import allocfree_types
 
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
 
@@ -41,9 +43,9 @@ def damaged(tmp_path: Path) -> Path:
     return path
 
 
-def run(*args: object, input: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+def run(*args: object, input: bytes | None = None, **env: str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "gotrace", *map(str, args)]
-    return subprocess.run(command, capture_output=True, input=input, check=False)
+    return subprocess.run(command, capture_output=True, input=input, check=False, env={**os.environ, **env})
 
 
 def test_heap(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +132,7 @@ def test_heap_by_at_and_ages(good: Path, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     "args",
     [
-        ["--by", "site"],
+        ["--by", "luck"],
         ["--at", "noon"],
         ["--at", "gc:99"],
         ["--min-age", "-1"],
@@ -144,10 +146,36 @@ def test_heap_usage(args: list[str], capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit) as caught:
         main(["heap", *args, str(EXAMPLE)])
     assert caught.value.code == 2
-    out, err = capsys.readouterr()
-    assert not out
-    if "site" in args:
-        assert "gotrace export --format pprof" in err
+    assert not capsys.readouterr().out
+
+
+def test_heap_by_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = tmp_path / "sites.trace"
+    trace.write_bytes(reference.load(reference.DATA / "sites-go1.27-allocfree.trace.gz"))
+    assert main(["heap", "--by", "site", "-n", "2", str(trace)]) == 0
+    out = capsys.readouterr().out
+    assert "error  objects  samples  allocated" in out
+    assert "main.(*keep).six (sites.go:47)" in out
+    assert "166 found the allocation they belong to" in " ".join(out.split())
+    assert main(["heap", "--by", "site", "--temporary", "--json", str(trace)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["samples"]["matched"] == 166
+    freed = [(row["free_bytes"], row["free_samples"]) for row in answer["rows"]]
+    assert freed == sorted(freed, reverse=True)
+    assert sum(samples for _, samples in freed) == 157
+    assert main(["heap", "--by", "site", str(EXAMPLE)]) == 0
+    assert "No CPU samples: run a CPU profile" in capsys.readouterr().out
+    assert main(["heap", "--json", str(EXAMPLE)]) == 0
+    assert json.loads(capsys.readouterr().out)["samples"] is None
+
+
+def test_a_terminal_that_cannot_show_a_name(tmp_path: Path) -> None:
+    trace = tmp_path / "umlaut.trace"
+    table = allocfree_types(types("main.Gr\u00f6\u00dfe"))
+    trace.write_bytes(alloc_trace([span(0), new(0, 1)], tables=[table]))
+    done = run("heap", str(trace), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"main.Gr\\xf6\\xdfe" in done.stdout
 
 
 def test_heap_of_a_stream_at_its_peak() -> None:

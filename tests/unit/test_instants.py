@@ -13,7 +13,7 @@ import numpy as np
 import owned
 import pytest
 import reference
-from made import GO, PROC, alloc_trace, free, new, old, span
+from made import GO, PROC, alloc_trace, free, mark, new, old, span
 
 import gotrace
 from gotrace.analysis.ages import FIRST_AGES, lifespans
@@ -32,11 +32,6 @@ def told(data: bytes, **limits: int) -> account.Replay:
         return account.Replay(data, **limits)
     except AssertionError:
         pytest.skip("the account reads well-formed traces only")
-
-
-def mark(number: int, dt: int = 1) -> bytes:
-    """A whole mark phase."""
-    return event("GCBegin", dt, 2 * number, 0) + event("GCEnd", 1, 2 * number + 1)
 
 
 def inuse(heap: gotrace.Heap) -> dict[str, tuple[int, int]]:
@@ -286,7 +281,6 @@ class TestMade:
             {"at": "gc:2"},
             {"at": "5"},
             {"min_age": -1},
-            {"by": "site"},
         )
         with gotrace.open(data) as trace:
             for question in wrong:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from made import BASE, GO, PROC, free, new, span, types
+from made import BASE, GO, PROC, free, mark, new, span, types
 
 import gotrace
-from gotrace.analysis.sites import SIGNAL, WITHIN, Sites, caller, sites
+from gotrace.analysis.sites import Sites, sites
 from gotrace.raw import Writer, allocfree_info, allocfree_types, event
+from gotrace.sampling import SIGNAL, WITHIN, caller, site_name
 
 FIXTURE = reference.DATA / "sites-go1.27-allocfree.trace.gz"
 TICK = 64  # ns
@@ -249,30 +250,128 @@ def test_damage_anywhere_keeps_the_sums() -> None:
             assert found.table[unit].sum() == found.counts[f"alloc_{unit}"].sum()
 
 
+def brute(trace: gotrace.Trace) -> Iterator[tuple[np.void, str]]:
+    """Each matched sample's allocation and function of its site: a look at every event of the sample's thread."""
+    events = trace.objects.to_numpy()
+    for sample in trace.samples.to_numpy():
+        _, before, site = caller(trace.stack(int(sample["stack"])))
+        if not before:
+            continue
+        of_thread = events[events["m"] == sample["m"]]
+        after = of_thread[of_thread["time"] > sample["time"]]
+        earlier = of_thread[of_thread["time"] <= sample["time"]]
+        new = after[after["op"] == gotrace.Op.ALLOC]
+        if not len(new) or new[0]["g"] != sample["g"] or new[0]["time"] - sample["time"] > WITHIN:
+            continue
+        if not len(earlier) or after[0]["time"] - earlier[-1]["time"] > SIGNAL:
+            yield new[0], site_name(site)
+
+
 def test_matches_by_brute_force() -> None:
-    """For each sample, a look at every event of its thread."""
     with gotrace.open(reference.load(FIXTURE)) as trace:
         found = sites(trace)
-        samples = [row for row in trace.samples.to_numpy() if caller(trace.stack(int(row["stack"])))[1]]
-        events = trace.objects.to_numpy()
         want: dict[tuple[str, str], int] = {}
-        for sample in samples:
-            of_thread = events[events["m"] == sample["m"]]
-            after = of_thread[of_thread["time"] > sample["time"]]
-            before = of_thread[of_thread["time"] <= sample["time"]]
-            new = after[after["op"] == gotrace.Op.ALLOC]
-            if not len(new) or new[0]["g"] != sample["g"] or new[0]["time"] - sample["time"] > WITHIN:
-                continue
-            if len(before) and after[0]["time"] - before[-1]["time"] <= SIGNAL:
-                continue
-            site = caller(trace.stack(int(sample["stack"])))[2][0].function
-            key = (found.names[new[0]["type"]], site)
+        for new, site in brute(trace):
+            key = (found.names[new["type"]], site)
             want[key] = want.get(key, 0) + 1
     got: dict[tuple[str, str], int] = {}
     for row in found.table[found.table["samples"] > 0]:
-        key = (found.names[row["type"]], found.stacks[int(row["stack"])][0].function)
+        key = (found.names[row["type"]], found.label(int(row["stack"])))
         got[key] = got.get(key, 0) + int(row["samples"])
     assert got == want
+
+
+@pytest.mark.parametrize(("at", "instant"), [("end", 2**62), ("400ms", 400_000_000)])
+def test_what_lives_by_brute_force(at: str, instant: int) -> None:
+    """For each object, whether it lives then; of each type and size class, what share of the sampled ones is whose."""
+    with gotrace.open(reference.load(FIXTURE)) as trace:
+        heap = trace.heap(by="site", at=at)
+        names = {int(new["offset"]): site for new, site in brute(trace)}
+        objects = trace.lifetimes.to_numpy()
+    assert heap.errors is not None
+    time = heap.start + instant
+    classes: dict[tuple[int, int], list[np.void]] = {}
+    want: dict[str, list[float]] = {}
+    for row in objects[(objects["born"] <= time) & ((objects["died"] < 0) | (objects["died"] > time))]:
+        if row["born"] >= 0:
+            classes.setdefault((row["type"], row["spanclass"]), []).append(row)
+        else:
+            add(want, "(there at the start)", 0, 1, float(row["size"]))
+    for live in classes.values():
+        sampled = [names[int(row["offset"])] for row in live if int(row["offset"]) in names]
+        size = sum(float(row["size"]) for row in live)
+        for site in sampled or ["(no sample)"]:
+            n = len(sampled) or 1
+            add(want, site, len(sampled) > 0, len(live) / n, size / n)
+    assert any(n for n, _, _ in want.values())
+    lines = heap.table["inuse_objects"] > 0
+    got = zip(heap.table["name"][lines], heap.errors["inuse_samples"][lines], heap.table[lines], strict=True)
+    assert {name: n for name, n, _ in got} == {name: n for name, (n, _, _) in want.items()}
+    for row in heap.table[lines]:
+        assert abs(row["inuse_objects"] - want[row["name"]][1]) <= len(classes)  # rounded
+        assert row["inuse_bytes"] == pytest.approx(want[row["name"]][2], rel=1e-6, abs=len(classes))
+
+
+def add(table: dict[str, list[float]], name: str, *values: float) -> None:
+    table[name] = [old + new for old, new in zip(table.get(name, [0, 0, 0]), values, strict=True)]
+
+
+class TestLive:
+    """``Trace.heap(by="site")`` on traces made by hand."""
+
+    # ten objects at 203, 303, ...; three of a are sampled and one of b
+    BORN = tuple(new(2 * i, 1, dt=100) for i in range(10))
+    SAMPLES = tuple((time, 1, 0, 1, stack) for time, stack in ((150, 1), (250, 1), (350, 1), (450, 2)))
+
+    def heap(self, *events: bytes, samples: tuple[tuple[int, int, int, int, int], ...] = SAMPLES) -> gotrace.Heap:
+        with gotrace.open(made(list(samples), [*START, *events])) as trace:
+            return trace.heap(by="site")
+
+    def lines(self, heap: gotrace.Heap) -> dict[str, tuple[int, int, int, int]]:
+        """Live and freed objects, and how many of them are sampled."""
+        assert heap.errors is not None
+        return {
+            row["name"].partition(" (r")[0]: (
+                *(int(row["inuse_objects"]), int(row["free_objects"])),
+                *(int(error["inuse_samples"]), int(error["free_samples"])),
+            )
+            for row, error in zip(heap.table, heap.errors, strict=True)
+        }
+
+    def test_all_live(self) -> None:
+        heap = self.heap(*self.BORN)
+        assert self.lines(heap) == {"main.a": (8, 0, 3, 0), "main.b": (2, 0, 1, 0), "(no sample)": (0, 0, 0, 0)}
+        assert heap.errors is not None
+        np.testing.assert_allclose(heap.errors["inuse_objects_error"][:2], 10 * np.sqrt(4 * 2 / (6**2 * 7)))
+        np.testing.assert_allclose(heap.errors["alloc_bytes_error"], heap.errors["inuse_bytes_error"])
+        assert heap.samples is not None
+        assert heap.samples.matched == 4
+
+    def test_what_died_is_shared_out_by_what_died(self) -> None:
+        """Of a's sampled objects two died, and four others: six of six freed are a's. Of four that live, b has half."""
+        heap = self.heap(*self.BORN, *(free(2 * i) for i in (0, 1, 4, 5, 6, 7)))
+        assert self.lines(heap) == {"main.a": (2, 6, 1, 2), "main.b": (2, 0, 1, 0), "(no sample)": (0, 0, 0, 0)}
+        np.testing.assert_array_equal(
+            heap.table["alloc_objects"], heap.table["inuse_objects"] + heap.table["free_objects"]
+        )
+
+    def test_nothing_is_guessed_where_no_sampled_object_lives(self) -> None:
+        heap = self.heap(*self.BORN, *(free(2 * i) for i in range(4)))
+        assert self.lines(heap) == {"main.a": (0, 3, 0, 3), "main.b": (0, 1, 0, 1), "(no sample)": (6, 0, 0, 0)}
+
+    def test_ages_keep_the_sums(self) -> None:
+        with gotrace.open(made(list(self.SAMPLES), [*START, *self.BORN[:3], mark(1), *self.BORN[3:]])) as trace:
+            old, whole = trace.heap(by="site", min_age=1), trace.heap(by="site")
+        assert self.lines(old) == {"main.a": (3, 0, 3, 0), "main.b": (0, 0, 0, 0), "(no sample)": (0, 0, 0, 0)}
+        assert old.table["alloc_objects"].sum() == whole.table["alloc_objects"].sum() == 10
+        assert {row["name"]: row["alloc_objects"] for row in old.table if row["alloc_objects"]} == {
+            "main.a (runtime.memclr:4)": 3,
+            "main.b (runtime.memclr:5)": 7,
+        }
+
+    def test_without_samples(self) -> None:
+        heap = self.heap(*self.BORN, samples=())
+        assert self.lines(heap) == {"(no sample)": (10, 0, 0, 0)}
 
 
 def test_known_program() -> None:
@@ -315,11 +414,30 @@ def check_known(found: Sites, truth: dict[str, int], *, least: int) -> None:
 def fresh(goroot: Path, folder: Path) -> tuple[Path, dict[str, int]]:
     """The program with small objects: a trace, and how many objects each site allocated."""
     source = (reference.PROGRAMS / "sites.go").read_text()
-    source = source.replace("= 512 << 10", "= 4").replace("= 800 *", "= 1500 *")
     program = folder / "sites.go"
-    program.write_text(source)
+    program.write_text(source.replace("= 512 << 10", "= 4").replace("= 800 *", "= 1500 *"))
     path = folder / "sites.trace"
     return path, json.loads(reference.record(reference.build(program, goroot, folder), path, debug="traceallocfree=1"))
+
+
+def check_keepers(goroot: Path, folder: Path) -> None:
+    """Sites that allocate equally often and keep all, every other, and none of it."""
+    path = folder / "keepers.trace"
+    program = reference.build(reference.PROGRAMS / "keepers.go", goroot, folder)
+    truth = json.loads(reference.record(program, path, debug="traceallocfree=1"))
+    with gotrace.open(path) as trace:
+        heap, types = trace.heap(by="site"), trace.heap()
+    assert heap.errors is not None
+    for column in ("inuse_objects", "inuse_bytes", "alloc_objects", "free_objects"):
+        assert heap.table[column].sum() == types.table[column].sum()
+    assert heap.errors["alloc_samples"].sum() >= 40
+    for row, error in zip(heap.table, heap.errors, strict=True):
+        site = row["name"].partition(" ")[0].rpartition(".")[2]
+        if site in truth:
+            for column, true in zip(("alloc", "inuse"), truth.pop(site), strict=True):
+                far = 4 * error[f"{column}_objects_error"] + UNEQUAL * true
+                assert abs(row[f"{column}_objects"] - true) <= far, (row, true, error)
+    assert not truth
 
 
 @pytest.mark.reference
@@ -330,6 +448,7 @@ def test_fresh_small_objects(tmp_path: Path) -> None:
     path, truth = fresh(goroot, tmp_path)
     with gotrace.open(path) as trace:
         check_known(sites(trace), truth, least=50)
+    check_keepers(goroot, tmp_path)
 
 
 @pytest.mark.six_versions
@@ -338,3 +457,4 @@ def test_fresh_small_objects_of_each_release(version: str, tmp_path: Path) -> No
     path, truth = fresh(reference.older(version), tmp_path)
     with gotrace.open(path) as trace:
         check_known(sites(trace), truth, least=50)
+    check_keepers(reference.older(version), tmp_path)

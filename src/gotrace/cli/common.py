@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -169,6 +170,8 @@ def tell_losses(trace: Trace, codes: list[int]) -> None:
 
 def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command and answer for everything that it did not foresee."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may hold what the terminal cannot show
     try:
         code = command(args)
         sys.stdout.flush()

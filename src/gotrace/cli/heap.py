@@ -26,7 +26,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     common.add_traces(parser, many=False)
     parser.add_argument(
-        "--by", choices=(*GROUPS, "site"), default="type", help="what a line stands for (default: type)"
+        "--by",
+        choices=GROUPS,
+        default="type",
+        help="what a line stands for (default: type); site, if a CPU profile ran, is an estimate",
     )
     parser.add_argument(
         "--at",
@@ -83,7 +86,10 @@ def run(args: argparse.Namespace) -> int:
                 raise
             heap = fault.partial
         if args.temporary:
-            heap.table = heap.table[np.argsort(-heap.table["free_bytes"], kind="stable")]
+            order = np.argsort(-heap.table["free_bytes"], kind="stable")
+            heap.table = heap.table[order]
+            if heap.errors is not None:
+                heap.errors = heap.errors[order]
         if args.json:
             print_heap_json(sys.stdout, trace.path, heap, trace.warnings, trace.losses, error)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace.analysis.sites import Sites
-from gotrace.heap import class_name
+from gotrace.heap import class_name, package_of
 from gotrace.report.sites import account
 from gotrace.tables import Frame
 
@@ -92,7 +91,7 @@ def _of_types(found: Sites) -> Profile:
             *(("alloc_objects", "count"), ("alloc_space", "bytes")),
             *(("inuse_objects", "count"), ("inuse_space", "bytes")),
         ],
-        [[Place(size), Place(name), Place(_package(name))] for name, size in zip(names, classes, strict=True)],
+        [[Place(size), Place(name), Place(package_of(name))] for name, size in zip(names, classes, strict=True)],
         [""] * len(counts),
         np.stack([column for columns in values for column in columns], axis=1).astype(np.int64).reshape(-1, 4),
         account(found),
@@ -101,12 +100,6 @@ def _of_types(found: Sites) -> Profile:
 
 def _place(frame: Frame) -> Place:
     return Place(plain(frame.function), plain(frame.file), frame.line)
-
-
-def _package(name: str) -> str:
-    """Package of a type as far as its name tells: that of ``[]*http.Header`` is ``http``."""
-    match = re.search(r"([\w/-]+)\.[^.\W]", name)
-    return match[1] if match else "(no package)"
 
 
 def plain(text: str) -> str:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+import textwrap
+from typing import Any, TextIO
+
+import numpy as np
 
 from gotrace.analysis.spans import Spans
 from gotrace.errors import TraceError
 from gotrace.heap import Heap
 from gotrace.report.common import error_json, human_bytes, human_time, json_rows, print_json, print_table
+from gotrace.report.sites import account_of_samples
+from gotrace.slabs import I8
 
 NOTHING = (
     "no alloc/free events in this trace: start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later), "
     "and trace it again"
 )
-_COLUMNS = ("inuse", "objects", "allocated", "objects", "freed", "objects")
+_WIDTH = 120  # characters of a line of prose
+_ESTIMATED = ("error", "objects", "samples")
+_COLUMNS: tuple[str, ...] = ("inuse", "objects", "allocated", "objects", "freed", "objects")
 
 
 def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None:
@@ -23,7 +30,6 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
         return
     table = heap.table
     what = "free" if died else "inuse"
-    live = table[table[f"{what}_objects"] != 0]
     total = human_bytes(int(table[f"{what}_bytes"].sum()))
     ages = _ages(*heap.ages)
     print(f"heap {instant(heap)}: {total} {'freed' if died else 'in use'}{ages}", file=out)
@@ -35,24 +41,15 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
             file=out,
         )
     print(file=out)
-    rows = [
-        (
-            human_bytes(int(row["inuse_bytes"])),
-            f"{row['inuse_objects']:,}",
-            human_bytes(int(row["alloc_bytes"])),
-            f"{row['alloc_objects']:,}",
-            human_bytes(int(row["free_bytes"])),
-            f"{row['free_objects']:,}",
-            str(row["name"]),
-        )
-        for row in (live if top else table)[: top or None]
-    ]
-    print_table(out, (*_COLUMNS, heap.by), rows)
-    hidden = len(table) - len(rows)
+    shown = np.arange(len(table)) if not top else np.flatnonzero(table[f"{what}_objects"])[:top]
+    print_table(out, *_lines(heap, shown, what))
+    hidden = len(table) - len(shown)
     if hidden:
         print(f"... and {hidden} more lines (--top 0 shows all)", file=out)
     memory = heap.memory
     print(file=out)
+    if heap.samples is not None:
+        print(textwrap.fill(" ".join(_account(heap, what)), _WIDTH), end="\n\n", file=out)
     print(
         f"spans   {memory['heap_spans']:,} of objects ({human_bytes(memory['heap_span_bytes'])}), "
         f"{memory['manual_spans']:,} managed by hand ({human_bytes(memory['manual_span_bytes'])})",
@@ -61,6 +58,49 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
     print(f"stacks  {memory['stacks']:,} of goroutines ({human_bytes(memory['stack_bytes'])})", file=out)
     for name, n in heap.anomalies.items():
         print(f"odd     {n:,} {name}", file=out)
+
+
+def _lines(heap: Heap, shown: I8, what: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Titles and cells; of an estimate with errors and samples."""
+    if heap.errors is None:
+        units = [f"{column}_{unit}" for column in ("inuse", "alloc", "free") for unit in ("bytes", "objects")]
+        cells = [
+            [f"{row[unit]:,}" if unit.endswith("objects") else human_bytes(int(row[unit])) for unit in units]
+            for row in heap.table[shown]
+        ]
+        titles = _COLUMNS
+    else:
+        cells = [
+            [
+                cell
+                for column in (what, "alloc")
+                for cell in (
+                    human_bytes(int(row[f"{column}_bytes"])),
+                    human_bytes(round(error[f"{column}_bytes_error"])) if error[f"{column}_bytes_error"] else "",
+                    f"{row[f'{column}_objects']:,}",
+                    f"{error[f'{column}_samples']:,}",
+                )
+            ]
+            for row, error in zip(heap.table[shown], heap.errors[shown], strict=True)
+        ]
+        titles = ("inuse" if what == "inuse" else "freed", *_ESTIMATED, "allocated", *_ESTIMATED)
+    names = heap.table["name"][shown].tolist()
+    return (*titles, heap.by), [(*line, name) for line, name in zip(cells, names, strict=True)]
+
+
+def _account(heap: Heap, what: str) -> list[str]:
+    """Say what an estimate rests on."""
+    assert heap.samples is not None
+    assert heap.errors is not None
+    said = account_of_samples(heap.samples)
+    if heap.samples.matched:
+        n = int(heap.errors[f"{what}_samples"].sum())
+        did, do = ("are in use", "live") if what == "inuse" else ("were freed", "died")
+        said.append(
+            f"{n:,} of these objects {did}. Each type and size class is exact, its shares by site are estimates by the "
+            f"samples that {do}; errors are one standard error."
+        )
+    return said
 
 
 def instant(heap: Heap | Spans) -> str:
@@ -90,12 +130,13 @@ def print_heap_json(
         out,
         "heap/1",
         path,
-        rows=json_rows(heap.table),
+        rows=_rows(heap),
         by=heap.by,
         at=heap.at,
         min_age=heap.ages[0],
         max_age=heap.ages[1],
         unaged=heap.unaged,
+        samples=heap.samples and {**vars(heap.samples), "unmatched": heap.samples.unmatched},
         time=heap.time if heap.time >= 0 else None,
         memory=heap.memory,
         anomalies=heap.anomalies,
@@ -103,3 +144,11 @@ def print_heap_json(
         losses=losses,
         error=error_json(error),
     )
+
+
+def _rows(heap: Heap) -> list[dict[str, Any]]:
+    rows = json_rows(heap.table)
+    if heap.errors is not None:
+        for row, error in zip(rows, json_rows(heap.errors), strict=True):
+            row |= error
+    return rows

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from gotrace.analysis.sites import WITHIN, Sites
+from gotrace.analysis.sites import Sites
 from gotrace.report.common import human_time
+from gotrace.sampling import WITHIN, SampleCounts
+
+
+def account_of_samples(counts: SampleCounts) -> list[str]:
+    """Say how many samples there were and what became of them: a sentence or two."""
+    if not counts.samples:
+        return ["No CPU samples: run a CPU profile (pprof.StartCPUProfile) while tracing to learn who allocates."]
+    said = (
+        f"{counts.allocating:,} of {counts.samples:,} CPU samples stand in the allocator: {counts.matched:,} found the "
+        f"allocation they belong to (within {human_time(WITHIN)}), {counts.unclear:,} stand where it is not clear, "
+        f"{counts.unmatched:,} found none."
+    )
+    return [said] if counts.matched else [said, "So it is not known who allocates."]
 
 
 def account(found: Sites) -> list[str]:
-    """Say how many samples there were, what became of them, and what that means: a few sentences."""
-    if not found.samples:
-        return ["No CPU samples: run a CPU profile (pprof.StartCPUProfile) while tracing to learn who allocates."]
-    said = [
-        f"{found.allocating:,} of {found.samples:,} CPU samples stand in the allocator: {found.matched:,} found the "
-        f"allocation they belong to (within {human_time(WITHIN)}), {found.unclear:,} stand where it is not clear, "
-        f"{found.unmatched:,} found none."
-    ]
+    """Say what an estimate of what was allocated rests on: a few sentences."""
+    said = account_of_samples(found)
     if not found.matched:
-        return [*said, "So it is not known who allocates."]
+        return said
     rows = found.table
     told = int(rows["bytes"][rows["samples"] > 0].sum()) / max(int(rows["bytes"].sum()), 1)
     return [
