@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// How long to go on; tests build it with more.
+const length = 10 * time.Millisecond
+
 // What the three sites allocate.
 type Item struct {
 	next *Item
@@ -58,7 +61,7 @@ func main() {
 		go func() {
 			defer running.Done()
 			w := &workers[i]
-			for start := time.Now(); time.Since(start) < 600*time.Millisecond; {
+			for start := time.Now(); time.Since(start) < length; {
 				for range 64 {
 					w.all()
 					w.half()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -411,20 +413,23 @@ def check_known(found: Sites, truth: dict[str, int], *, least: int) -> None:
     assert found.samples >= found.allocating == found.unclear + found.matched + found.unmatched
 
 
-def fresh(goroot: Path, folder: Path) -> tuple[Path, dict[str, int]]:
-    """The program with small objects: a trace, and how many objects each site allocated."""
-    source = (reference.PROGRAMS / "sites.go").read_text()
-    program = folder / "sites.go"
-    program.write_text(source.replace("= 512 << 10", "= 4").replace("= 800 *", "= 1500 *"))
-    path = folder / "sites.trace"
+def recorded(name: str, goroot: Path, folder: Path, **constants: str) -> tuple[Path, Any]:
+    """A program built with other constants: its trace, and what it says of itself."""
+    source = (reference.PROGRAMS / name).read_text()
+    for constant, value in constants.items():
+        source, n = re.subn(rf"\b({constant} +)= .*", rf"\1= {value}", source)
+        assert n == 1
+    program, path = folder / name, folder / f"{name}.trace"
+    program.write_text(source)
     return path, json.loads(reference.record(reference.build(program, goroot, folder), path, debug="traceallocfree=1"))
 
 
-def check_keepers(goroot: Path, folder: Path) -> None:
-    """Sites that allocate equally often and keep all, every other, and none of it."""
-    path = folder / "keepers.trace"
-    program = reference.build(reference.PROGRAMS / "keepers.go", goroot, folder)
-    truth = json.loads(reference.record(program, path, debug="traceallocfree=1"))
+def check_fresh(goroot: Path, folder: Path) -> None:
+    """Small objects: at sites in known shares; and at sites that keep all, every other, and none of them."""
+    path, truth = recorded("sites.go", goroot, folder, words="4", length="1500 * time.Millisecond")
+    with gotrace.open(path) as trace:
+        check_known(sites(trace), truth, least=50)
+    path, truth = recorded("keepers.go", goroot, folder, length="600 * time.Millisecond")
     with gotrace.open(path) as trace:
         heap, types = trace.heap(by="site"), trace.heap()
     assert heap.errors is not None
@@ -445,16 +450,10 @@ def check_keepers(goroot: Path, folder: Path) -> None:
 def test_fresh_small_objects(tmp_path: Path) -> None:
     goroot = reference.toolchain()
     assert goroot is not None
-    path, truth = fresh(goroot, tmp_path)
-    with gotrace.open(path) as trace:
-        check_known(sites(trace), truth, least=50)
-    check_keepers(goroot, tmp_path)
+    check_fresh(goroot, tmp_path)
 
 
 @pytest.mark.six_versions
 @pytest.mark.parametrize("version", [version for version in reference.SIX if version != "1.22.10"])
 def test_fresh_small_objects_of_each_release(version: str, tmp_path: Path) -> None:
-    path, truth = fresh(reference.older(version), tmp_path)
-    with gotrace.open(path) as trace:
-        check_known(sites(trace), truth, least=50)
-    check_keepers(reference.older(version), tmp_path)
+    check_fresh(reference.older(version), tmp_path)
