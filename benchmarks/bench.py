@@ -71,6 +71,23 @@ def cold(command: Sequence[str | Path], trace: Path, runs: int) -> list[float]:
     return seconds
 
 
+IMPORT = """
+import time, numpy
+start = time.perf_counter()
+import gotrace
+print(time.perf_counter() - start)
+"""
+
+
+def importing(runs: int) -> str:
+    """Say how long ``import gotrace`` takes after ``import numpy``, in a process of its own each time."""
+    run([sys.executable, "-c", IMPORT])
+    command = [sys.executable, "-c", IMPORT]
+    seconds = [float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(runs)]
+    low, high = min(seconds) * 1e3, max(seconds) * 1e3
+    return f"`import gotrace` after numpy: {statistics.median(seconds) * 1e3:.1f} ms ({low:.1f} to {high:.1f})\n"
+
+
 PEAK = """
 import os, sys
 from gotrace.cli import main
@@ -119,6 +136,10 @@ def measure(path: Path, program: Path, tool: Path | None, runs: int) -> dict[str
             ),
             **encoding(trace, runs),
             "gotrace heap, whole process": process([gotrace_command, "heap", path], runs),
+            "gotrace stats, whole process": process([gotrace_command, "stats", path], runs),
+            "gotrace report, whole process": process(
+                [gotrace_command, "report", path, "-q", "-f", "-o", os.devnull], runs
+            ),
             "gotrace heap, whole process, cold": cold([gotrace_command, "heap", path], path, runs),
             "Go's reader, bare, whole process, cold": cold([program, path, "bare", "1"], path, runs),
         }
@@ -180,6 +201,8 @@ def main() -> None:
     args = parser.parse_args()
     program = build_walk()
     tool = None if args.no_text else reference.trace_tool()
+    if not args.json:
+        print(importing(3 * args.runs), flush=True)
     for path in args.trace:
         result = measure(path, program, tool, args.runs)
         print(json.dumps(result) if args.json else table(result), flush=True)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from gotrace.cli import common
-from gotrace.export import replacing
+from gotrace.export import occupied, replacing
 from gotrace.raw import TextError, assemble_stream
 from gotrace.spec.versions import VERSIONS
 
@@ -34,7 +34,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Write the trace; no file is written of a text that is none."""
     out = Path(args.output)
-    if args.output != "-" and out.exists() and not args.force:
+    if args.output != "-" and occupied(out) and not args.force:
         args.usage(f"{out} exists; --force overwrites it")
     version = args.header and int(args.header.partition(".")[2])
     try:

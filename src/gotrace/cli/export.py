@@ -11,7 +11,7 @@ import gotrace
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
 from gotrace.errors import TraceError
-from gotrace.export import FORMATS, PROFILES, format_of, replacing, suffix_of
+from gotrace.export import FORMATS, PROFILES, format_of, occupied, replacing, suffix_of
 from gotrace.export.profile import profile_of
 from gotrace.reader import DTYPES
 from gotrace.trace import narrow, parse_size
@@ -93,7 +93,7 @@ def _plan_files(args: argparse.Namespace, tables: list[str]) -> tuple[str, list[
             args.usage(f"{out} is a file, but several need a folder")
         if len(set(stems)) < len(stems):
             args.usage("traces of the same name would write to the same files: export them to folders of their own")
-    for path in (path for of_trace in files for path in of_trace.values() if path.exists()):
+    for path in (path for of_trace in files for path in of_trace.values() if occupied(path)):
         if not path.is_file():
             args.usage(f"{path} is no file")
         if not args.force:

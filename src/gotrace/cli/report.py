@@ -11,7 +11,7 @@ import gotrace
 from gotrace.analysis.history import History, collect
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
-from gotrace.export import replacing
+from gotrace.export import occupied, replacing
 from gotrace.report.page import write_page
 
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.output)
     if args.trace == "-":
         args.usage("the trace is read twice, which standard input cannot: save it to a file first")
-    if args.output != "-" and out.exists() and not args.force:
+    if args.output != "-" and occupied(out) and not args.force:
         args.usage(f"{out} exists; --force overwrites it")
     codes: list[int] = []
     with common.exit_code(codes):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gotrace.cli import common
-from gotrace.export import replacing
+from gotrace.export import occupied, replacing
 from gotrace.simulation import ANOMALIES, SHAPES, Truth, simulate
 
 _SUFFIXES = (".npz", ".json")
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.truth and not args.truth.endswith(_SUFFIXES):
         args.usage(f"{args.truth}: the truth is an .npz or a .json file")
     for path in filter(None, (args.output if args.output != "-" else None, args.truth)):
-        if Path(path).exists() and not args.force:
+        if occupied(Path(path)) and not args.force:
             args.usage(f"{path} exists; --force overwrites it")
     try:
         with ExitStack() as stack:

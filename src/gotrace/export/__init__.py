@@ -66,9 +66,21 @@ def suffix_of(format: str) -> str:
     return next(suffix for suffix, of in SUFFIXES.items() if of == format)
 
 
+def occupied(path: Path) -> bool:
+    """Whether something is at ``path`` that a file written there would replace; devices and pipes just take bytes."""
+    return path.is_file() or path.is_dir()
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears at ``path`` when the block ends well, and not at all otherwise."""
+    """Open a file that appears at ``path`` when the block ends well, and not at all otherwise.
+
+    A device or a pipe is written to as it stands.
+    """
+    if path.exists() and not occupied(path):
+        with path.open("wb") as out:
+            yield out
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as out:
