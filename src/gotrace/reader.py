@@ -267,7 +267,7 @@ class Threads:
 
     def enter(self, runs: Rows) -> None:
         """Fill column ``ctx`` of RUN rows; threads not seen before get new rows."""
-        ms = np.unique(runs["m"])
+        ms = np.array(sorted(set(runs["m"].tolist())), np.int64)
         fresh = ms[~np.isin(ms, self._ms, assume_unique=True)]
         if len(fresh):
             new = np.zeros(len(fresh), CTX)

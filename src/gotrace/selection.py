@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,6 +78,8 @@ def nanoseconds(text: str) -> int:
     ValueError
         It is none.
     """
+    from fractions import Fraction
+
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m)", text)
     if match is None:
         raise ValueError(f"{text!r} is no duration, write 1.5s or 100ms")

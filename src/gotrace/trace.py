@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from html import escape
 from types import TracebackType
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -24,7 +23,6 @@ from gotrace.events import Event, Scene
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.experiments.allocfree import TypeTable
 from gotrace.heap import Heap, summarize
-from gotrace.instants import HeapBuilder, Question, QuestionError
 from gotrace.lifetimes import NEVER
 from gotrace.losses import Losses
 from gotrace.ordering.drive import Order, time_order
@@ -35,6 +33,9 @@ from gotrace.slabs import Rows
 from gotrace.source import open_source
 from gotrace.tables import Frame, StackTable, StringTable
 from gotrace.wire import wire_text
+
+if TYPE_CHECKING:
+    from gotrace.instants import HeapBuilder, Question
 
 _SHOWN = 10  # rows of a table in a notebook
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "b": 1}
@@ -536,9 +537,13 @@ class Trace:
         TraceError
             The trace is damaged; ``partial`` of the error holds the heap up to the fault.
         """
+        from gotrace.instants import Question
+
         return self._heap(Question(by, at, min_age, max_age))
 
     def _heap(self, question: Question, progress: Callable[[int], None] | None = None) -> Heap:
+        from gotrace.instants import HeapBuilder, Question, QuestionError
+
         if question.simple:
             return self._heap_at_end(question.by, progress)
         if question.twice and self._source.once:
@@ -556,6 +561,8 @@ class Trace:
         return self._replay(builder, progress)
 
     def _replay(self, builder: HeapBuilder, progress: Callable[[int], None] | None) -> Heap:
+        from gotrace.instants import QuestionError
+
         fault: TraceError | None = None
         try:
             for part in self._parts(progress):
@@ -620,6 +627,8 @@ class Table:
 
     def _repr_html_(self) -> str | None:
         """First rows, for notebooks; of a stream nothing, since looking would use it up."""
+        from html import escape
+
         if self._trace._source.once:
             return None
         names = self.dtype.names or ()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from gotrace.analysis.spans import Spans
 from gotrace.errors import TraceError
 from gotrace.heap import Heap
 from gotrace.report.common import error_json, human_bytes, human_time, json_rows, print_json, print_table
 from gotrace.report.sites import account_of_samples
 from gotrace.slabs import I8
+
+if TYPE_CHECKING:
+    from gotrace.analysis.spans import Spans
 
 NOTHING = (
     "no alloc/free events in this trace: start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later), "

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from gotrace.analysis.sites import Sites
+from typing import TYPE_CHECKING
+
 from gotrace.report.common import human_time
 from gotrace.sampling import WITHIN, SampleCounts
+
+if TYPE_CHECKING:
+    from gotrace.analysis.sites import Sites
 
 
 def account_of_samples(counts: SampleCounts) -> list[str]:
