@@ -59,7 +59,7 @@ from gotrace.spec.versions import Version
 from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
-_REPLAYED = 4096  # rows of ALLOC that are replayed at a time: they stay in the cache
+_REPLAYED = 1 << 14  # rows of ALLOC that are replayed at a time: they stay in the cache
 _SNAPSHOT = (128, 131, 134)  # Span, HeapObject, GoroutineStack
 _MARK_BEGIN = 29  # GCBegin
 _TOLD = 64  # damaged batches of a part that are told one by one
