@@ -43,6 +43,7 @@ def survive(data: bytes) -> None:
     read_all(data)
     for read in (
         *(lambda t: t.heap(), lambda t: t.heap(by="task", at="peak"), lambda t: t.heap(by="goroutine", min_age=1)),
+        lambda t: t.heap(by="site", max_age=1),
         *(lambda t: list(t.generations), lambda t: b"".join(t._wire()), gotrace.sites, lifespans),
     ):
         try:
