@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from functools import partial
 
 import numpy as np
 
-import gotrace
 from gotrace.cli import common
-from gotrace.errors import TraceError
+from gotrace.cli.answer import add_flags, answer
 from gotrace.heap import Heap
 from gotrace.instants import GROUPS, Question, QuestionError
 from gotrace.report.heap import print_heap, print_heap_json
@@ -24,7 +23,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "Objects are slots: tiny ones that share a slot count once, and sizes are those of slots. An object's age are "
         "the GC cycles that began while it lived; of those that were there at the start it is not known.",
     )
-    common.add_traces(parser, many=False)
     parser.add_argument(
         "--by",
         choices=GROUPS,
@@ -42,11 +40,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     short = parser.add_mutually_exclusive_group()
     short.add_argument("--leaks", action="store_true", help="what may leak: --min-age 2 at the end")
     short.add_argument("--temporary", action="store_true", help="what died with --max-age 1, most bytes first")
-    common.add_top(parser)
-    common.add_json(parser)
-    common.add_quiet(parser)
-    common.add_salvage(parser)
-    parser.set_defaults(run=run, usage=parser.error)
+    add_flags(parser)
+    parser.set_defaults(run=run)
 
 
 def _question(args: argparse.Namespace) -> Question:
@@ -69,37 +64,15 @@ def _question(args: argparse.Namespace) -> Question:
 def run(args: argparse.Namespace) -> int:
     """Answer for the trace."""
     question = _question(args)
-    codes: list[int] = []
-    with (
-        common.exit_code(codes),
-        gotrace.open(args.trace, errors=args.errors) as trace,
-        common.progress(args.trace, quiet=args.quiet) as progress,
-    ):
-        error: TraceError | None = None
-        try:
-            heap = trace._heap(question, progress)
-        except QuestionError as wrong:
-            args.usage(str(wrong))
-        except TraceError as fault:
-            error = fault
-            if not isinstance(fault.partial, Heap):
-                raise
-            heap = fault.partial
+
+    def arrange(heap: Heap) -> None:
         if args.temporary:
             order = np.argsort(-heap.table["free_bytes"], kind="stable")
             heap.table = heap.table[order]
             if heap.errors is not None:
                 heap.errors = heap.errors[order]
-        if args.json:
-            print_heap_json(sys.stdout, trace.path, heap, trace.warnings, trace.losses, error)
-        else:
-            if heap.seen or error is None:
-                print_heap(sys.stdout, heap, top=args.top, died=args.temporary)
-            if not args.quiet:
-                for warning in trace.warnings:
-                    common.say(warning)
-        sys.stdout.flush()
-        common.tell_losses(trace, codes)
-        if error is not None:
-            raise error
-    return common.worst(codes)
+
+    return answer(
+        *(args, Heap, lambda trace, progress: trace._heap(question, progress)),
+        *(partial(print_heap, top=args.top, died=args.temporary), print_heap_json, arrange),
+    )
