@@ -35,7 +35,8 @@ _ODD = {
     Oddity.UNKNOWN_STACK: "unknown stack id {}: left out",
     Oddity.UNKNOWN_STRING: "unknown string id {}: left out",
 }
-_ROOM = 4096  # rows handed on at a time: they stay in the cache
+_ROOM = 8192  # rows handed on at a time: few enough for the cache, enough to be worth a call
+_DECODED = 4096  # events decoded ahead, over all threads
 
 
 @dataclass
@@ -47,6 +48,7 @@ class SlabInput:
     events: Any  # decoded ones, see ``Machine.place``
     base: int
     faults: Any
+    out: Any  # rows of ORDERED to fill
     data: npt.NDArray[np.uint8]
     spec: Any
     numbers: npt.NDArray[np.int64]
@@ -92,7 +94,7 @@ class Order:
         self._machine = machine(MULTIPLIER, mends)
         self._machine.bind(self.state)
         self._rows = rows(_ROOM, ORDERED)
-        self._ahead = rows(_ROOM, DECODED)
+        self._ahead = rows(_DECODED, DECODED)
         self._threads: Any = ()
         self._generation = 0
         self.string_base = self.stack_base = 1
@@ -112,21 +114,23 @@ class Order:
         self._machine.open(slab)
         self._threads = slab.runs
         self._delivered = 0
-        fault = slab.faults
+        fault = slab.faults.view(np.ndarray)
+        written = self._rows.view(np.ndarray)
         while True:
-            n = self._machine.order(self._rows)
-            status = Status(int(fault[0].status))
+            n = self._machine.order()
+            status = Status(int(fault["status"][0]))
             if n:
-                rows = self._rows[:n].view(np.ndarray)
+                rows = written[:n]
                 if part.losses is not None:
                     made = np.isin(rows["type"], (EventType.CPU_SAMPLE, EventType.SYNC)) | (rows["part"] > 0)
                     self._delivered += n - int(np.count_nonzero(made))
                 yield rows
-            self._tell_odd(part)
+            if self._machine.n_odd:
+                self._tell_odd(part)
             if status == Status.OK:
                 break
             if status == Status.GROW_STATE:
-                self.state.grow(self._machine, int(fault[0].detail))
+                self.state.grow(self._machine, int(fault["detail"][0]))
             elif status < 0:
                 raise self._refusal(part, slab)
             elif status != Status.FULL:
@@ -209,6 +213,7 @@ class Order:
             events=self._ahead,
             base=slab.base,
             faults=faults,
+            out=self._rows,
             data=slab.data,
             spec=self._spec,
             numbers=slab.numbers.astype(np.int64),

@@ -121,7 +121,7 @@ cdef class Machine:
 
     @cython.locals(i=int)
     cpdef object enter_all(self, int kind, const int64_t[::1] keys, const int32_t[::1] rows)
-    cpdef int order(self, ORDERED[::1] out)
+    cpdef int order(self)
 
     @cython.locals(i=int)
     cpdef object sort_parts(self, FRONT[::1] front, const int32_t[::1] firsts)

@@ -133,6 +133,9 @@ class Machine:
         self.events = slab.events
         self.base = slab.base
         self.faults = slab.faults
+        self.out = slab.out
+        self.pool.fill(slab.out)
+        self.room = len(slab.out)
         self.data = slab.data
         self.spec = slab.spec
         self.numbers = slab.numbers
@@ -166,12 +169,9 @@ class Machine:
         for i in range(len(keys)):
             self.enter(kind, keys[i], rows[i])
 
-    def order(self, out):
+    def order(self):
         """Fill ``out`` with the next events; the number of rows. faults[0].status says why it stopped."""
-        self.out = out
-        self.pool.fill(out)
         self.n = 0
-        self.room = len(out)
         with cython.nogil:
             self.faults[0].status = self.go_on()
         return self.n
