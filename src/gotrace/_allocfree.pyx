@@ -421,9 +421,10 @@ cdef inline bint slot_in(const SPAN *span, uint64_t named, uint32_t *slot) noexc
 
 
 cdef inline void look_up(Live *live, const GEN *gen, DECODED *events, int n) noexcept nogil:
-    """Find where objects' pages are noted and the rows of their types, into ``hint`` and args[1], ahead of their turn.
+    """Find what objects' events need before their turn comes, and ask what that will read into the cache.
 
-    What their turn will read is asked into the cache on the way.
+    args[0] becomes the address, args[1] the type's row, ``hint`` where the page's span is noted, or 0 for an event
+    that cannot be plain.
     """
     cdef const int32_t *leaves = live.leaves
     cdef const SPAN *spans = live.spans
@@ -431,19 +432,23 @@ cdef inline void look_up(Live *live, const GEN *gen, DECODED *events, int n) noe
     cdef uint8_t shift = gen.page_shift
     cdef int32_t row, kind
     cdef int i
-    cdef bint is_object, is_free
+    cdef bint is_object, is_free, is_plain, replay = live.replay
     for i in range(n):
         # Other events, and the type of a free, repeat what came before: guessing wrong would cost more.
         is_object = <uint8_t> (events[i].type - FIRST_OBJECT) < 3
         is_free = events[i].type == LAST_OBJECT
         named = base + events[i].args[0] * align if is_object else named
         number = events[i].args[1] if is_object and not is_free else number
-        events[i].hint = <int32_t> leaf_at(live, named >> shift)
         kind = type_of(&live.types, number)
-        events[i].args[1] = (0 if is_free else kind) if is_object else events[i].args[1]
+        kind = 0 if is_free else kind
+        is_plain = <uint8_t> (events[i].type - ALLOCATED_OBJECT) < 2 and kind != UNRESOLVED
+        events[i].args[0] = named if is_object else events[i].args[0]
+        events[i].args[1] = kind if is_object else events[i].args[1]
+        events[i].hint = <int32_t> leaf_at(live, named >> shift) if is_plain else 0
         row = leaves[events[i].hint]
         prefetch(&spans[row])
-        prefetch(&live.rests[row])
+        if replay:
+            prefetch(&live.rests[row])
 
 
 cdef int look_ahead(Live *live, const GEN *gen, RUN *run) noexcept nogil:
@@ -579,6 +584,7 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
     live.walk = &w
     live.spans = &spans[0]
     live.rests = &rests[0]
+    live.spans[0].base = live.spans[0].reciprocal = live.spans[0].n_slots = 0       # no slot lies in it
     live.room_spans = spans.shape[0]
     open_map(&live.pages, &page_keys[0], &page_vals[0], log2(page_keys.shape[0]), multiplier)
     live.room_pages = page_keys.shape[0]
@@ -624,23 +630,18 @@ cdef struct Spot:
     uint32_t slot
 
 
-cdef inline SPAN *plain_span(
-    const Live *live, const GEN *gen, const DECODED *event, uint32_t *slot
-) noexcept nogil:
-    """The span of a plain event: nearly all are allocations and frees of objects in known spans."""
-    cdef int32_t noted = live.leaves[event.hint]
-    cdef SPAN *span = &live.spans[noted]
-    cdef bint is_plain = <uint8_t> (event.type - ALLOCATED_OBJECT) < 2 and noted != 0
-    slot[0] = <uint32_t> (((gen.heap_base + event.args[0] * gen.object_align - span.base) * span.reciprocal) >> 32)
-    return NULL if unlikely(not is_plain or slot[0] >= span.n_slots or event.args[1] == UNRESOLVED) else span
+cdef inline SPAN *plain_span(const Live *live, const DECODED *event, uint32_t *slot) noexcept nogil:
+    """The span of a plain event, else NULL: nearly all are allocations and frees of objects in known spans."""
+    cdef SPAN *span = &live.spans[live.leaves[event.hint]]
+    return span if slot_in(span, event.args[0], slot) else NULL
 
 
 cdef inline void fill(
-    ALLOC *row, const DECODED *event, const CTX *ctx, const GEN *gen, int64_t base, const SPAN *span, uint32_t slot
+    ALLOC *row, const DECODED *event, const CTX *ctx, uint32_t generation, int64_t base, const SPAN *span, uint32_t slot
 ) noexcept nogil:
     """Make the row of a plain event."""
     cdef uint64_t address = span.base + slot * <uint64_t> span.elem
-    cdef uint64_t inset = gen.heap_base + event.args[0] * gen.object_align - address
+    cdef uint64_t inset = event.args[0] - address
     row.time = event.time
     row.address = address
     row.size = span.elem
@@ -649,7 +650,7 @@ cdef inline void fill(
     row.m = ctx.m
     row.type = <int32_t> event.args[1]
     row.p = ctx.p
-    row.generation = <uint32_t> gen.number
+    row.generation = generation
     row.what = WHAT_OBJECT
     row.op = event.type - FIRST_OBJECT
     row.spanclass = span.spanclass
@@ -658,7 +659,7 @@ cdef inline void fill(
 
 cdef inline int take_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *row, int64_t room) noexcept nogil:
     """Make rows of the plan's events from place k on while they are plain: how many events."""
-    cdef const GEN *gen = &w.gens[w.g]
+    cdef uint32_t generation = <uint32_t> w.gens[w.g].number
     cdef const SPAN *span
     cdef const DECODED *event
     cdef int64_t base = w.s.base, latest = live.latest
@@ -667,17 +668,15 @@ cdef inline int take_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *r
     cdef int last = <int> min(<int64_t> w.n_plan, k + room) if step else w.n_plan
     while k < last:
         event = w.plan[k].event
-        if event.type < FIRST_EVENT:
-            if unlikely(follow(&ctxs[w.plan[k].ctx], event) != OK):
+        span = plain_span(live, event, &slot)
+        if span != NULL:
+            if step:
+                fill(row, event, &ctxs[w.plan[k].ctx], generation, base, span, slot)
+                row += 1
+        else:
+            if unlikely(event.type >= FIRST_EVENT or follow(&ctxs[w.plan[k].ctx], event) != OK):
                 break
             others += 1
-        else:
-            span = plain_span(live, gen, event, &slot)
-            if unlikely(span == NULL):
-                break
-            if step:
-                fill(row, event, &ctxs[w.plan[k].ctx], gen, base, span, slot)
-                row += 1
         latest = max(latest, event.time)
         k += 1
     live.latest = latest
@@ -688,7 +687,6 @@ cdef inline int take_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *r
 
 cdef inline int locate(Live *live, const Walk *w, int k, int n, Spot *spots) noexcept nogil:
     """Find where the plan's events from place k on happen, and ask for their cells, while they are plain: how many."""
-    cdef const GEN *gen = &w.gens[w.g]
     cdef const DECODED *event
     cdef SPAN *span
     cdef uint32_t slot = 0
@@ -696,19 +694,18 @@ cdef inline int locate(Live *live, const Walk *w, int k, int n, Spot *spots) noe
     cdef int i
     for i in range(n):
         event = w.plan[k + i].event
-        spots[i].span = NULL
-        if event.type < FIRST_EVENT:
+        span = plain_span(live, event, &slot)
+        spots[i].span = span
+        if span == NULL:
+            if unlikely(event.type >= FIRST_EVENT):
+                return i
             continue
-        span = plain_span(live, gen, event, &slot)
-        if unlikely(span == NULL):
-            return i
         group = rest_of(live, span).groups[slot // GROUP]
         if unlikely(group == 0):
             if event.type == ALLOCATED_OBJECT:
                 group = new_group(live, span, slot)
             if group == 0:
                 return i
-        spots[i].span = span
         spots[i].slot = slot
         spots[i].cell = cell_at(live, group, slot)
         prefetch(spots[i].cell)
@@ -717,7 +714,7 @@ cdef inline int locate(Live *live, const Walk *w, int k, int n, Spot *spots) noe
 
 cdef inline int replay_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *row, int64_t room) noexcept nogil:
     """As :func:`take_plain`, and replay what happens to slots while these are in a known state."""
-    cdef const GEN *gen = &w.gens[w.g]
+    cdef uint32_t generation = <uint32_t> w.gens[w.g].number
     cdef const SPAN *span
     cdef const DECODED *event
     cdef Spot[STRIDE] spots
@@ -740,7 +737,7 @@ cdef inline int replay_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC 
             if unlikely(not in_known_state(live, span, spots[i].cell, event)):
                 break
             if step:
-                fill(row, event, &ctxs[w.plan[k].ctx], gen, base, span, spots[i].slot)
+                fill(row, event, &ctxs[w.plan[k].ctx], generation, base, span, spots[i].slot)
                 row += 1
         latest = max(latest, event.time)
         k += 1
@@ -798,7 +795,7 @@ cdef int take_one(Live *live, CTX *ctx, RUN *run, DECODED *event, ALLOC *row, FA
     row.inset = 0
     row.type = 0
     if what == WHAT_OBJECT:
-        named = heap_address(gen, event)
+        named = event.args[0]
         span = span_at(live, named >> gen.page_shift)
         if span != NULL and not slot_in(span, named, &slot):
             span = NULL
