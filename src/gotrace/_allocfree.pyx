@@ -4,6 +4,7 @@ Lives here: addresses from ids, the span map, slots, live objects and stacks (FO
 of the scheduler, growing of tables (a status asks for it), names of types.
 """
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from gotrace._generated cimport (
     ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, DECODED, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROUP,
@@ -62,10 +63,25 @@ cdef enum:
     UNRESOLVED = 1
     OWED = 1 << 30          # in a cell or an order: the free of what lived here before is still to come
     LEAST_EVENT = 3         # bytes
+    NEAR = 1024             # places of tables that are looked into before a map
+    NEAR_KEY_BITS = 12
 
 # FORMAT 9.9: a thread that writes faster than one event per clock unit runs ahead of the clock, at most by one
 # unit for each event since its buffer began. So the free that made room may come after the next allocation on
 # another thread, by no more than that; any other free means what lives there now.
+
+
+# Ids of types and pages of the heap are dense: small tables, indexed by their low bits, spare most look-ups in maps.
+
+
+cdef struct NearLeaf:
+    uint64_t high           # page / LEAF
+    int64_t at              # place of its first page in leaves
+
+
+cdef struct NearType:
+    uint64_t number
+    int64_t row
 
 
 cdef struct Live:
@@ -91,12 +107,29 @@ cdef struct Live:
     int64_t latest          # ns: latest time so far
     int64_t n_rows, n_events
     bint replay
+    NearLeaf[NEAR] near_leaves
+    NearType[NEAR] near_types           # of generation typed
+    uint64_t[1 << NEAR_KEY_BITS] near_keys      # type and spanclass << 24 | key + 1
+    int64_t typed
 
 
 cdef inline int64_t leaf_at(const Live *live, uint64_t page) noexcept nogil:
     """Where the span of page is noted in leaves, for good; 0: in no leaf, and leaf 0 is never used."""
     cdef int32_t leaf = find(&live.pages, page // LEAF)
     return <int64_t> leaf * LEAF + (page % LEAF) if leaf else 0
+
+
+cdef inline int64_t near_leaf_at(Live *live, uint64_t page) noexcept nogil:
+    """As :func:`leaf_at`, and faster for pages of objects; what lies in leaf 0 is in no leaf, too."""
+    cdef NearLeaf *near = &live.near_leaves[(page // LEAF) % NEAR]
+    cdef int64_t at
+    if unlikely(near.high != page // LEAF):
+        at = leaf_at(live, page)
+        if at == 0:
+            return 0
+        near.high = page // LEAF
+        near.at = at - <int64_t> (page % LEAF)
+    return near.at + <int64_t> (page % LEAF)
 
 
 cdef inline SPAN *span_at(Live *live, uint64_t page) noexcept nogil:
@@ -260,6 +293,19 @@ cdef inline int32_t key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept
     return live.keys.vals[at] - 1
 
 
+cdef inline int32_t near_key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept nogil:
+    """As :func:`key_of`, and faster where few pairs come often."""
+    cdef uint64_t pair = <uint64_t> kind << 8 | spanclass
+    cdef uint64_t *near = &live.near_keys[(pair * live.keys.multiplier) >> (64 - NEAR_KEY_BITS)]
+    cdef int32_t key
+    if near[0] >> 24 == pair and near[0] & 0xFFFFFF:
+        return <int32_t> (near[0] & 0xFFFFFF) - 1
+    key = key_of(live, kind, spanclass)
+    if 0 <= key < 0xFFFFFF:
+        near[0] = pair << 24 | <uint64_t> (key + 1)
+    return key
+
+
 cdef inline int32_t *cell_at(Live *live, int32_t group, uint32_t slot) noexcept nogil:
     """The cell of a slot in its group."""
     return &live.cells[<int64_t> (group - 1) * GROUP + slot % GROUP]
@@ -400,13 +446,18 @@ cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) no
     return OK
 
 
-cdef inline int32_t type_of(const IdMap *types, uint64_t number) noexcept nogil:
+cdef inline int32_t type_of(Live *live, uint64_t number) noexcept nogil:
     """Row of the type table for a type id of this generation."""
+    cdef NearType *near = &live.near_types[number % NEAR]
     cdef int32_t row
-    if number == 0:
-        return UNTYPED
-    row = find(types, number) if types.vals != NULL else 0
-    return row if row else UNRESOLVED
+    if unlikely(near.number != number):
+        row = UNTYPED
+        if number:
+            row = find(&live.types, number) if live.types.vals != NULL else 0
+            row = row if row else UNRESOLVED
+        near.row = row
+        near.number = number
+    return <int32_t> near.row       # a place not used yet answers for 0: untyped
 
 
 cdef inline uint64_t heap_address(const GEN *gen, const DECODED *event) noexcept nogil:
@@ -439,12 +490,12 @@ cdef inline void look_up(Live *live, const GEN *gen, DECODED *events, int n) noe
         is_free = events[i].type == LAST_OBJECT
         named = base + events[i].args[0] * align if is_object else named
         number = events[i].args[1] if is_object and not is_free else number
-        kind = type_of(&live.types, number)
+        kind = type_of(live, number)
         kind = 0 if is_free else kind
         is_plain = <uint8_t> (events[i].type - ALLOCATED_OBJECT) < 2 and kind != UNRESOLVED
         events[i].args[0] = named if is_object else events[i].args[0]
         events[i].args[1] = kind if is_object else events[i].args[1]
-        events[i].hint = <int32_t> leaf_at(live, named >> shift) if is_plain else 0
+        events[i].hint = <int32_t> near_leaf_at(live, named >> shift) if is_plain else 0
         row = leaves[events[i].hint]
         prefetch(&spans[row])
         if replay:
@@ -484,7 +535,7 @@ cdef int look_ahead(Live *live, const GEN *gen, RUN *run) noexcept nogil:
                 span = span_at(live, named >> gen.page_shift)
                 if span != NULL and not slot_in(span, named, &slot):
                     span = NULL
-                status = be_born(live, span, slot, named, type_of(&live.types, events[i].args[1]), OP_EXISTS)
+                status = be_born(live, span, slot, named, type_of(live, events[i].args[1]), OP_EXISTS)
             if status != OK:
                 return status if status > 0 else OK     # a fault is raised when its event's turn comes
             run.snapshot = events[i].start + 1
@@ -608,14 +659,21 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
     live.step = (flags >> WHAT_OBJECT) & 1
     live.latest = sizes[SIZE_LATEST]
     live.n_rows = live.n_events = 0
+    live.typed = -1
+    memset(live.near_leaves, 0, sizeof(live.near_leaves))
+    if live.replay:
+        memset(live.near_keys, 0, sizeof(live.near_keys))
     with nogil:
         while status == OK:
             status = plan_events(&w, fault)
             if status == OK:
-                open_map(&live.types, NULL, NULL, 1, multiplier)
-                if w.gens[w.g].type_bits:
-                    open_map(&live.types, &type_keys[w.gens[w.g].type_at], &type_vals[w.gens[w.g].type_at],
-                             w.gens[w.g].type_bits, multiplier)
+                if live.typed != w.g:
+                    live.typed = w.g
+                    memset(live.near_types, 0, sizeof(live.near_types))
+                    open_map(&live.types, NULL, NULL, 1, multiplier)
+                    if w.gens[w.g].type_bits:
+                        open_map(&live.types, &type_keys[w.gens[w.g].type_at], &type_vals[w.gens[w.g].type_at],
+                                 w.gens[w.g].type_bits, multiplier)
                 status = take_plan(&live, &w, &ctxs[0], &rows[0], rows.shape[0], fault)
     keep_place(&w)
     sizes[SIZE_LATEST] = live.latest
@@ -760,7 +818,7 @@ cdef inline bint in_known_state(Live *live, const SPAN *span, int32_t *cell, con
         counts.free_bytes += span.elem
         cell[0] = 0
     elif cell[0] == 0:
-        key = key_of(live, <int32_t> event.args[1], span.spanclass)
+        key = near_key_of(live, <int32_t> event.args[1], span.spanclass)
         if unlikely(key < 0):
             return False
         cell[0] = key + 1
