@@ -81,7 +81,8 @@ cdef struct NearLeaf:
 
 cdef struct NearType:
     uint64_t number
-    int64_t row
+    int32_t row
+    int32_t typed           # as in Live; 0 a place not used yet
 
 
 cdef struct Live:
@@ -108,9 +109,9 @@ cdef struct Live:
     int64_t n_rows, n_events
     bint replay
     NearLeaf[NEAR] near_leaves
-    NearType[NEAR] near_types           # of generation typed
+    NearType[NEAR] near_types
     uint64_t[1 << NEAR_KEY_BITS] near_keys      # type and spanclass << 24 | key + 1
-    int64_t typed
+    int32_t typed           # generation whose types these are, counted from 1
 
 
 cdef inline int64_t leaf_at(const Live *live, uint64_t page) noexcept nogil:
@@ -450,14 +451,15 @@ cdef inline int32_t type_of(Live *live, uint64_t number) noexcept nogil:
     """Row of the type table for a type id of this generation."""
     cdef NearType *near = &live.near_types[number % NEAR]
     cdef int32_t row
-    if unlikely(near.number != number):
+    if unlikely((near.number != number) | (near.typed != live.typed)):
         row = UNTYPED
         if number:
             row = find(&live.types, number) if live.types.vals != NULL else 0
             row = row if row else UNRESOLVED
         near.row = row
         near.number = number
-    return <int32_t> near.row       # a place not used yet answers for 0: untyped
+        near.typed = live.typed
+    return near.row
 
 
 cdef inline uint64_t heap_address(const GEN *gen, const DECODED *event) noexcept nogil:
@@ -659,7 +661,8 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
     live.step = (flags >> WHAT_OBJECT) & 1
     live.latest = sizes[SIZE_LATEST]
     live.n_rows = live.n_events = 0
-    live.typed = -1
+    live.typed = 0
+    memset(live.near_types, 0, sizeof(live.near_types))
     memset(live.near_leaves, 0, sizeof(live.near_leaves))
     if live.replay:
         memset(live.near_keys, 0, sizeof(live.near_keys))
@@ -667,9 +670,8 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
         while status == OK:
             status = plan_events(&w, fault)
             if status == OK:
-                if live.typed != w.g:
-                    live.typed = w.g
-                    memset(live.near_types, 0, sizeof(live.near_types))
+                if live.typed != w.g + 1:
+                    live.typed = <int32_t> w.g + 1
                     open_map(&live.types, NULL, NULL, 1, multiplier)
                     if w.gens[w.g].type_bits:
                         open_map(&live.types, &type_keys[w.gens[w.g].type_at], &type_vals[w.gens[w.g].type_at],
