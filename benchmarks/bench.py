@@ -81,8 +81,8 @@ print(time.perf_counter() - start)
 
 def importing(runs: int) -> str:
     """Say how long ``import gotrace`` takes after ``import numpy``, in a process of its own each time."""
-    run([sys.executable, "-c", IMPORT])
     command = [sys.executable, "-c", IMPORT]
+    run(command)
     seconds = [float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(runs)]
     low, high = min(seconds) * 1e3, max(seconds) * 1e3
     return f"`import gotrace` after numpy: {statistics.median(seconds) * 1e3:.1f} ms ({low:.1f} to {high:.1f})\n"

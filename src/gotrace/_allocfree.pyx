@@ -70,7 +70,6 @@ cdef enum:
 # unit for each event since its buffer began. So the free that made room may come after the next allocation on
 # another thread, by no more than that; any other free means what lives there now.
 
-
 # Ids of types and pages of the heap are dense: small tables, indexed by their low bits, spare most look-ups in maps.
 
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 UNKNOWN_CLASS = 255
 
-_WIDTHS = {"inuse_objects": 13, "inuse_bytes": 12, "alloc_objects": 13, "alloc_bytes": 12}  # of columns of text
+KINDS = ("type", "class", "package")
+"""What :func:`group_keys` can put objects together by."""
 
 _Map = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]
 
@@ -172,33 +173,28 @@ class Heap:
     samples: SampleCounts | None = None
 
     def __str__(self) -> str:
-        columns = ("inuse_objects", "inuse_bytes", "alloc_objects", "alloc_bytes")
-        head = "".join(f"{name:>{_WIDTHS[name]}} " for name in columns)
-        error = "" if self.errors is None else f"{'inuse_bytes_error':>17} "
-        lines = [
-            "".join(f"{row[name]:>{_WIDTHS[name]}} " for name in columns)
-            + ("" if self.errors is None else f"{self.errors['inuse_bytes_error'][i]:>17.0f} ")
-            + f" {row['name']}"
-            for i, row in enumerate(self.table)
-        ]
-        return "\n".join([f"{head}{error} {self.by}", *lines])
+        names = ["inuse_objects", "inuse_bytes", "alloc_objects", "alloc_bytes"]
+        names += ["inuse_bytes_error"] if self.errors is not None else []
+        columns = [[name, *(str(number) for number in self._column(name))] for name in names]
+        padded = [[cell.rjust(max(len(column[0]), 12)) for cell in column] for column in columns]
+        titles = [self.by, *self.table["name"]]
+        return "\n".join(f"{' '.join(line)}  {title}" for *line, title in zip(*padded, titles, strict=True))
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        columns = [f"{what}_{unit}" for what in ("inuse", "alloc", "free") for unit in ("objects", "bytes")]
-        cells = [[f"{row[name]:,}" for name in columns] for row in self.table]
-        if self.errors is not None:
-            added = ("inuse_bytes_error", "inuse_samples")
-            columns += added
-            for line, row in zip(cells, self.errors, strict=True):
-                line += [f"{row[name]:,.0f}" for name in added]
-        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
-        body = "".join(
-            f"<tr><td>{escape(name)}</td>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>"
-            for name, line in zip(self.table["name"], cells, strict=True)
-        )
+        names = [f"{what}_{unit}" for what in ("inuse", "alloc", "free") for unit in ("objects", "bytes")]
+        names += ["inuse_bytes_error", "inuse_samples"] if self.errors is not None else []
+        columns = [[f"<td>{number:,}</td>" for number in self._column(name)] for name in names]
+        titles = [f"<td>{escape(name)}</td>" for name in self.table["name"]]
+        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in names)
+        body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in zip(titles, *columns, strict=True))
         return f"<table><thead><tr><th>{escape(self.by)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _column(self, name: str) -> list[int]:
+        """A column of the table or of its errors, in whole numbers."""
+        rows = self.table if self.errors is None or name in (HEAP.names or ()) else self.errors
+        return [round(number) for number in rows[name].tolist()]
 
     def plot(self, *, top: int = 10, ax: Any = None) -> Any:
         """Draw the largest rows as bars, with matplotlib (extra ``plot``).
@@ -246,7 +242,7 @@ def package_of(name: str) -> str:
 def group_keys(keys: Rows, types: TypeTable, by: str) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Put pairs of type and size class into groups: names, and each pair's group.
 
-    ``by`` is ``"type"``, ``"class"`` or ``"package"``. Objects without a type stand under their size class, so that
+    ``by`` is one of :data:`KINDS`. Objects without a type stand under their size class, so that
     nothing hides behind one large line.
     """
     names: list[str] = []
@@ -265,7 +261,7 @@ def group_keys(keys: Rows, types: TypeTable, by: str) -> tuple[list[str], npt.ND
 
 
 def summarize(counts: Rows, types: TypeTable, by: str) -> Rows:
-    """Add rows of COUNTS up to rows of HEAP, by ``"type"``, ``"class"`` or ``"package"``."""
+    """Add rows of COUNTS up to rows of HEAP, by one of :data:`KINDS`."""
     parts = np.zeros(len(counts), HEAP)
     for column in counts.dtype.names or ():
         if column in (HEAP.names or ()):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gotrace.dtypes import HEAP, HeapSize, Life
-from gotrace.heap import Heap, add_up, group_keys
+from gotrace.heap import KINDS, Heap, add_up, group_keys
 from gotrace.lifetimes import NEVER, Ages, Lives
 from gotrace.owners import OWNERS, Owners
 from gotrace.reader import LifetimeBuilder, Part, Pass
@@ -19,7 +19,7 @@ from gotrace.sampling import Sampled
 from gotrace.selection import nanoseconds, start_of
 from gotrace.slabs import Rows
 
-GROUPS = ("type", "class", "package", *OWNERS, "site")
+GROUPS = (*KINDS, *OWNERS, "site")
 """What a line of a heap can stand for."""
 
 _INSTANTS = "start, peak, end, a time such as 12.5s, or gc:17"
@@ -87,7 +87,7 @@ class Question:
     @property
     def simple(self) -> bool:
         """Whether counts by type and size class at the end are all that is needed."""
-        return self.by in ("type", "class", "package") and self.at == "end" and not self.aged
+        return self.by in KINDS and self.at == "end" and not self.aged
 
     @property
     def twice(self) -> bool:
@@ -152,15 +152,18 @@ class HeapBuilder(LifetimeBuilder):
         peak = question.at == "peak"
         table, errors, unaged = self._table(peak)
         return Heap(
-            *(table, self._time(), question.by, self.start, bool(self.allocs.heap.sizes[HeapSize.EVENTS])),
-            *(
-                lives.memory(peak=peak),
-                self.anomaly_counts(),
-                question.at,
-                (question.min_age, question.max_age),
-                unaged,
-            ),
-            *(errors, self._owners.counts if isinstance(self._owners, Sampled) else None),
+            table,
+            self._time(),
+            question.by,
+            start=self.start,
+            seen=bool(self.allocs.heap.sizes[HeapSize.EVENTS]),
+            memory=lives.memory(peak=peak),
+            anomalies=self.anomaly_counts(),
+            at=question.at,
+            ages=(question.min_age, question.max_age),
+            unaged=unaged,
+            errors=errors,
+            samples=self._owners.counts if isinstance(self._owners, Sampled) else None,
         )
 
     def _time(self) -> int:

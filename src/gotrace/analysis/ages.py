@@ -13,7 +13,7 @@ import numpy as np
 
 from gotrace.dtypes import HeapSize, Life
 from gotrace.errors import TraceError
-from gotrace.heap import group_keys
+from gotrace.heap import KINDS, group_keys
 from gotrace.lifetimes import Lives
 from gotrace.reader import LifetimeBuilder
 from gotrace.selection import start_of
@@ -22,9 +22,6 @@ from gotrace.trace import Trace
 
 FIRST_AGES = (0, 1, 2, 3, 4, 8, 16, 32)
 """First age in GC cycles of each bin; the last one has all above."""
-
-GROUPS = ("type", "class", "package")
-"""What a line can stand for."""
 
 AGES = np.dtype(
     [
@@ -96,8 +93,8 @@ def lifespans(trace: Trace, by: str = "type", progress: Callable[[int], None] | 
     TraceError
         The trace is damaged; ``partial`` of the error holds what came before the fault.
     """
-    if by not in GROUPS:
-        raise ValueError(f"by={by!r}: {', '.join(GROUPS)}")
+    if by not in KINDS:
+        raise ValueError(f"by={by!r}: {', '.join(KINDS)}")
     shared = trace._new_pass()
     deaths = _Deaths()
     builder = LifetimeBuilder(shared, 1, deaths.lives)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from gotrace.dtypes import HeapSize
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
-from gotrace.heap import group_keys
+from gotrace.heap import KINDS, group_keys
 from gotrace.slabs import Rows
 from gotrace.trace import open as open_trace
 
@@ -169,7 +169,7 @@ def diff(
     OSError
         A trace cannot be opened.
     """
-    if by not in ("type", "class", "package"):
+    if by not in KINDS:
         raise ValueError(f"by={by!r}: type, class or package")
     if sort not in METRICS:
         raise ValueError(f"sort={sort!r}: {', '.join(METRICS)}")

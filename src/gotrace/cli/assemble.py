@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
-from pathlib import Path
 
 from gotrace.cli import common
-from gotrace.export import occupied, replacing
+from gotrace.cli.output import check_output, output
 from gotrace.raw import TextError, assemble_stream
 from gotrace.spec.versions import VERSIONS
 
@@ -33,16 +31,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Write the trace; no file is written of a text that is none."""
-    out = Path(args.output)
-    if args.output != "-" and occupied(out) and not args.force:
-        args.usage(f"{out} exists; --force overwrites it")
+    check_output(args, args.output)
     version = args.header and int(args.header.partition(".")[2])
     try:
-        with ExitStack() as stack:
-            file = common.binary_stdout() if args.output == "-" else stack.enter_context(replacing(out))
+        with output(args.output) as file:
             for piece in assemble_stream(args.text, version=version):
                 file.write(piece)
-            file.flush()
     except TextError as error:
         words = error.detail.replace("say which version it is", "say --header 1.NN")
         common.say(f"{args.text}: line {error.line}: {words}")

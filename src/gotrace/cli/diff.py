@@ -10,6 +10,7 @@ from functools import partial
 from gotrace.analysis.diff import METRICS, Diff, diff, traces_of
 from gotrace.cli import common
 from gotrace.errors import TraceError
+from gotrace.heap import KINDS
 from gotrace.report.diff import print_diff, print_diff_json
 
 
@@ -23,9 +24,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("old", metavar="OLD", help="trace or traces of the old build")
     parser.add_argument("new", metavar="NEW", help="trace or traces of the new build")
-    parser.add_argument(
-        "--by", choices=("type", "class", "package"), default="type", help="what a line stands for (default: type)"
-    )
+    parser.add_argument("--by", choices=KINDS, default="type", help="what a line stands for (default: type)")
     parser.add_argument("--sort", choices=METRICS, default=METRICS[0], help=f"what to compare (default: {METRICS[0]})")
     parser.add_argument(
         "--fail-over",

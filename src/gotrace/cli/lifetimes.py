@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from gotrace.analysis.ages import AGES, GROUPS, Lifespans, lifespans
+from gotrace.analysis.ages import AGES, Lifespans, lifespans
 from gotrace.cli.answer import add_flags, answer
+from gotrace.heap import KINDS
 from gotrace.report.ages import print_lifespans, print_lifespans_json
 
 
@@ -21,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "trace taken with GODEBUG=traceallocfree=1. An object dies for the trace when the collector sweeps it, "
         "which is later than its last use.",
     )
-    parser.add_argument("--by", choices=GROUPS, default="type", help="what a line stands for (default: type)")
+    parser.add_argument("--by", choices=KINDS, default="type", help="what a line stands for (default: type)")
     parser.add_argument(
         "--sort",
         choices=AGES.names,

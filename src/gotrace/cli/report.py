@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import io
-from contextlib import ExitStack
-from pathlib import Path
 
 import gotrace
 from gotrace.analysis.history import History, collect
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
-from gotrace.export import occupied, replacing
+from gotrace.cli.output import check_output, output
 from gotrace.report.page import write_page
 
 
@@ -36,21 +34,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Write the page; a damaged trace gives that of what came before the fault."""
-    out = Path(args.output)
     if args.trace == "-":
         args.usage("the trace is read twice, which standard input cannot: save it to a file first")
-    if args.output != "-" and occupied(out) and not args.force:
-        args.usage(f"{out} exists; --force overwrites it")
+    check_output(args, args.output)
     codes: list[int] = []
     with common.exit_code(codes):
         with common.progress(args.trace, quiet=args.quiet) as progress:
             history = collect(args.trace, errors=args.errors, progress=progress)
         page = io.StringIO()
         write_page(page, history, _sites(history, args), gotrace=gotrace.__version__)
-        with ExitStack() as stack:
-            file = common.binary_stdout() if args.output == "-" else stack.enter_context(replacing(out))
+        with output(args.output) as file:
             file.write(page.getvalue().encode())
-            file.flush()
         if not args.quiet:
             for warning in history.warnings:
                 common.say(warning)

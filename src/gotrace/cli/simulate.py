@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gotrace.cli import common
-from gotrace.export import occupied, replacing
+from gotrace.cli.output import check_output, output
+from gotrace.export import replacing
 from gotrace.simulation import ANOMALIES, SHAPES, Truth, simulate
 
 _SUFFIXES = (".npz", ".json")
@@ -58,12 +58,9 @@ def run(args: argparse.Namespace) -> int:
         args.usage("standard output takes the trace or JSON")
     if args.truth and not args.truth.endswith(_SUFFIXES):
         args.usage(f"{args.truth}: the truth is an .npz or a .json file")
-    for path in filter(None, (args.output if args.output != "-" else None, args.truth)):
-        if occupied(Path(path)) and not args.force:
-            args.usage(f"{path} exists; --force overwrites it")
+    check_output(args, args.output, *filter(None, [args.truth]))
     try:
-        with ExitStack() as stack:
-            file = common.binary_stdout() if args.output == "-" else stack.enter_context(replacing(Path(args.output)))
+        with output(args.output) as file:
             truth = simulate(
                 file,
                 args.shape,
@@ -80,7 +77,6 @@ def run(args: argparse.Namespace) -> int:
                 generation=args.generation,
                 anomalies=args.anomaly,
             )
-            file.flush()
         if args.truth:
             _write_truth(truth, Path(args.truth))
     except ValueError as error:

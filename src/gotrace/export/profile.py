@@ -12,10 +12,8 @@ import numpy.typing as npt
 from gotrace.analysis.sites import Sites
 from gotrace.heap import class_name, package_of
 from gotrace.report.sites import account
+from gotrace.sampling import NO_SAMPLE
 from gotrace.tables import Frame
-
-UNKNOWN = "(no sample)"
-"""Stands for the site of types that no sample tells of."""
 
 
 class Place(NamedTuple):
@@ -70,7 +68,7 @@ def _of_sites(found: Sites) -> Profile:
     return Profile(
         f"allocations by site, estimated from {found.matched:,} CPU samples",
         [("samples", "count"), ("alloc_objects", "count"), ("alloc_space", "bytes")],
-        [[_place(frame) for frame in found.stacks[stack]] or [Place(UNKNOWN)] for stack in table["stack"].tolist()],
+        [[_place(frame) for frame in found.stacks[stack]] or [Place(NO_SAMPLE)] for stack in table["stack"].tolist()],
         [plain(found.names[kind]) for kind in table["type"].tolist()],
         np.stack([table[name].astype(np.int64) for name in ("samples", "objects", "bytes")], axis=1),
         account(found),

@@ -23,6 +23,7 @@ from gotrace.heap import package_of
 from gotrace.report.common import human_bytes, human_time
 from gotrace.report.heap import NOTHING
 from gotrace.report.sites import account
+from gotrace.sampling import NO_SAMPLE
 
 LINES = 10
 """Types with a colour of their own over time; the others are one."""
@@ -361,7 +362,7 @@ def _who(found: Sites | None) -> dict[str, Any] | None:
     root: dict[str, Any] = {"n": "all allocations", "v": [0], "c": []}
     parts: dict[tuple[int, str], dict[str, Any]] = {}
     for rank, row in enumerate(found.table):
-        frames = [frame.function for frame in found.stacks[int(row["stack"])][:DEPTH]][::-1] or ["(no sample)"]
+        frames = [frame.function for frame in found.stacks[int(row["stack"])][:DEPTH]][::-1] or [NO_SAMPLE]
         node, nbytes = root, [int(row["bytes"])]
         _add(root["v"], nbytes)
         for name in (*frames, found.names[row["type"]]) if rank < STACKS else (OTHER,):
