@@ -4,7 +4,60 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport DECODED, RUN
 from gotrace._runs cimport Stream, short_to_ns, wrap_add
-from gotrace._varint cimport bits_of, ends64, load64, lowest, sevens
+from gotrace._varint cimport ends64, load64, lowest
+
+cdef extern from *:
+    """
+    /* How the eight bytes behind a type are cut into its numbers, given how many there are and which bytes end one. */
+    struct gt_cut {
+        uint64_t masks[5];      /* of each number: of the bytes, or of their sevens put together */
+        uint8_t shifts[5];      /* of each number in the sevens */
+        uint8_t length;         /* bytes of all, 0 if they go on */
+        uint8_t unused[18];     /* one line of the cache */
+    };
+    static struct gt_cut gt_cuts[6][256];
+    #if defined(GOTRACE_PEXT)
+    #define gt_numbers(word) (word)
+    #define gt_number(word, cut, i) _pext_u64(word, (cut)->masks[i])
+    #else
+    #define gt_numbers(word) gt_sevens(word)
+    #define gt_number(numbers, cut, i) (((numbers) & (cut)->masks[i]) >> (cut)->shifts[i])
+    #endif
+
+    static void gt_fill_cuts(void) {
+        for (int n = 1; n < 6; n++)
+            for (int ends = 0; ends < 256; ends++) {
+                struct gt_cut *cut = &gt_cuts[n][ends];
+                int i = 0, first = 0;
+                for (int at = 0; at < 8 && i < n; at++)
+                    if (ends >> at & 1) {
+    #if defined(GOTRACE_PEXT)
+                        cut->masks[i] = (0x7f7f7f7f7f7f7f7fu << (8 * first)) & (0x7f7f7f7f7f7f7f7fu >> (8 * (7 - at)));
+    #else
+                        cut->masks[i] = (((uint64_t)1 << (7 * (at + 1 - first))) - 1) << (7 * first);
+                        cut->shifts[i] = (uint8_t)(7 * first);
+    #endif
+                        first = at + 1;
+                        cut->length = ++i == n ? (uint8_t)first : 0;
+                    }
+            }
+    }
+
+    /* Bits without the lowest; where it follows a condition, that stays a branch: what comes next need not wait. */
+    static inline uint64_t gt_behind(uint64_t bits) {
+    #if defined(__GNUC__)
+        __asm__("" : "+r"(bits));
+    #endif
+        return bits & (bits - 1);
+    }
+    """
+    cdef struct Cut "gt_cut":
+        uint8_t length
+    Cut cuts "gt_cuts" [6][256]
+    void fill_cuts "gt_fill_cuts"()
+    uint64_t numbers_of "gt_numbers"(uint64_t word) noexcept nogil
+    uint64_t number "gt_number"(uint64_t numbers, const Cut *cut, int i) noexcept nogil
+    uint64_t behind "gt_behind"(uint64_t bits) noexcept nogil
 
 cdef enum:
     WINDOW = 64         # bytes whose varint ends are found at once
@@ -15,73 +68,58 @@ cdef enum:
 cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
     """Decode up to room events of the current batch, until one has over 8 bytes of numbers or is odd; how many.
 
-    Nearly all events are that short: the sevens of their bytes are put together once, then cut into numbers. Where
-    numbers end is found for a window of bytes at once, so that one event need not wait for the one before it.
+    Nearly all events are that short. Where numbers end is found for a window of bytes at once, so that one event need
+    not wait for the one before it; how its bytes are cut into numbers stands in a table.
     """
-    cdef const uint8_t *window = s.data + run.next
+    cdef const uint8_t *window
     cdef const uint8_t *n_args = s.n_args
     cdef double factor = s.factor
-    cdef int64_t at = run.next, time = run.time, base = run.base, last = min(run.end, s.size - TOUCHED)
-    cdef uint64_t ends, rest, numbers, dt
-    cdef uint32_t n, first, second, stop, place = LONGEST
+    cdef int64_t at = run.next, time = run.time, base = run.base, end = run.end, last = min(end, s.size - TOUCHED)
+    cdef uint64_t ends, rest, numbers
+    cdef uint32_t n, eight, place = LONGEST
     cdef uint8_t kind
     cdef int k = 0
+    cdef const Cut *cut
     cdef DECODED *event
     while k < room and at < last and place >= LONGEST:
         window = s.data + at
-        ends = ends64(window)
+        ends = rest = ends64(window)
         place = 0
         while place <= WINDOW - LONGEST and k < room:
             event = &events[k]
             kind = window[place]
             n = n_args[kind]
-            numbers = sevens(load64(window + place + 1))
+            if kind < 128:
+                rest = behind(rest)         # that was the type itself
+            eight = (ends >> (place + 1)) & 0xFF
+            numbers = numbers_of(load64(window + place + 1))
             event.type = kind
             event.start = at + place
-            rest = ends
-            if kind < 128:
-                rest &= rest - 1        # that was the type itself
-            if n == 0 or rest == 0:
+            if n == 3:
+                cut = &cuts[3][eight]
+                event.args[0] = number(numbers, cut, 1)
+                event.args[1] = number(numbers, cut, 2)
+                rest = behind(behind(rest))
+            elif n == 2:
+                cut = &cuts[2][eight]
+                event.args[0] = number(numbers, cut, 1)
+                rest = behind(rest)
+            else:
+                cut = &cuts[n][eight]
+                event.args[0] = number(numbers, cut, 1)
+                event.args[1] = number(numbers, cut, 2)
+                event.args[2] = number(numbers, cut, 3)
+                event.args[3] = number(numbers, cut, 4)
+                while n > 1:
+                    rest = behind(rest)
+                    n -= 1
+            if cut.length == 0 or at + place + cut.length >= end:
                 break
-            stop = lowest(rest)
-            rest &= rest - 1
-            first = 7 * (stop - place)
-            dt = bits_of(numbers, 0, first)
-            if n > 1:
-                if rest == 0:
-                    break
-                stop = lowest(rest)
-                rest &= rest - 1
-                second = 7 * (stop - place)
-                event.args[0] = bits_of(numbers, first, second)
-                if n > 2:
-                    if rest == 0:
-                        break
-                    stop = lowest(rest)
-                    rest &= rest - 1
-                    first = 7 * (stop - place)
-                    event.args[1] = bits_of(numbers, second, first)
-                    if n > 3:
-                        if rest == 0:
-                            break
-                        stop = lowest(rest)
-                        rest &= rest - 1
-                        second = 7 * (stop - place)
-                        event.args[2] = bits_of(numbers, first, second)
-                        if n > 4:
-                            if rest == 0:
-                                break
-                            stop = lowest(rest)
-                            rest &= rest - 1
-                            first = 7 * (stop - place)
-                            event.args[3] = bits_of(numbers, second, first)
-            if stop - place > 8 or at + stop >= run.end:
-                break
-            ends = rest
-            place = stop + 1
+            place = lowest(rest) + 1
+            rest = behind(rest)
             if time == 0:
                 time = base
-            time = wrap_add(time, short_to_ns(dt, factor))
+            time = wrap_add(time, short_to_ns(number(numbers, cut, 0), factor))
             event.time = time
             k += 1
         at += place

@@ -8,7 +8,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint64_t
 from gotrace._generated cimport (
     CUT_VARINT, DECODED, FAULT, OK, RUN, UNKNOWN_EVENT, UNTIMED_EVENT, VARINT_OVERFLOW,
 )
-from gotrace._fast cimport decode_fast
+from gotrace._fast cimport decode_fast, fill_cuts
 from gotrace._fast_pext cimport fast_events_pext
 from gotrace._varint cimport CUT, read_uvarint
 
@@ -32,6 +32,7 @@ cdef enum:
 
 cdef int (*fast_events)(const Stream *, RUN *, DECODED *, int) noexcept nogil
 fast_events = fast_events_pext if has_pext() else fast_events_anywhere
+fill_cuts()
 
 
 cdef int fast_events_anywhere(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
