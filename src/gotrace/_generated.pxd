@@ -564,6 +564,7 @@ cdef struct DECODED:
     int64_t start
     int32_t hint
     uint8_t type
+    uint8_t unused[11]
 
 cdef struct CTX:
     int64_t m

@@ -379,6 +379,7 @@ DECODED = _aligned(
     ("start", "i8"),  # buffer index
     ("hint", "i4"),  # what the kernel that takes the events found out ahead
     ("type", "u1"),
+    ("unused", "u1", (11,)),  # one line of the cache
 )
 LEAST_AHEAD = 8  # events of a run for which the pool always has room
 CTX = _aligned(

@@ -16,7 +16,6 @@ from gotrace import _allocfree, _decode, _pool, clock
 from gotrace.dtypes import (
     ALLOC,
     CTX,
-    DECODED,
     EVENT,
     EXPERIMENTAL,
     FRAME,
@@ -49,7 +48,7 @@ from gotrace.heap import LiveHeap
 from gotrace.lifetimes import Lives, Slice
 from gotrace.losses import Losses
 from gotrace.ordering.drive import Order, time_order
-from gotrace.slabs import Rows, Runs, Slab, group_runs, read_slabs
+from gotrace.slabs import Rows, Runs, Slab, decoded_rows, group_runs, read_slabs
 from gotrace.source import Source
 from gotrace.spec import tables as spec_tables
 from gotrace.spec.enums import EventKind, EventType, Resource
@@ -342,7 +341,7 @@ class _Walk:
 
     def __init__(self, registry: Registry) -> None:
         self._n_args = spec_tables.timed_args(registry.events)
-        self.decoded = np.zeros(4096, DECODED)
+        self.decoded = decoded_rows(4096)
         self._threads = Threads()
 
     def begin(self, part: Part, runs: Runs, gens: Rows) -> tuple[Any, ...]:
@@ -350,7 +349,7 @@ class _Walk:
         self._threads.enter(runs.runs)
         need = LEAST_AHEAD * int(gens["n_runs"].max())
         if len(self.decoded) < need:
-            self.decoded = np.zeros(need, DECODED)
+            self.decoded = decoded_rows(need)
         slab = part.slab
         return (
             *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs),

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _batch
-from gotrace.dtypes import BATCH, RUN, BatchKind
+from gotrace.dtypes import BATCH, DECODED, RUN, BatchKind
 from gotrace.errors import Status, TraceError, from_fault, new_fault
 from gotrace.losses import Losses
 from gotrace.source import Bytes, Source, Window
@@ -399,3 +399,10 @@ def group_runs(slab: Slab) -> Runs:
         runs=runs,
         first=np.searchsorted(heads["gen"], np.arange(slab.n_gens + 1)).astype(np.int32),
     )
+
+
+def decoded_rows(n: int) -> Rows:
+    """Return n rows of DECODED for the events that a walk decodes ahead, each in one line of the cache."""
+    room = np.zeros((n + 1) * DECODED.itemsize, np.uint8)
+    first = -room.ctypes.data % DECODED.itemsize
+    return room[first : first + n * DECODED.itemsize].view(DECODED)

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _pool, clock
-from gotrace.dtypes import DECODED, FRONT, LEAST_AHEAD, ORDERED, SAMPLE
+from gotrace.dtypes import FRONT, LEAST_AHEAD, ORDERED, SAMPLE
 from gotrace.errors import InternalError, OrderingError, Status, TraceError, new_fault
 from gotrace.experiments import Registry
 from gotrace.ordering.machine import Machine
 from gotrace.ordering.state import SchedState, rows
-from gotrace.slabs import Rows
+from gotrace.slabs import Rows, decoded_rows
 from gotrace.spec import tables as spec_tables
 from gotrace.spec.enums import EventKind, EventType, GoStatus, Oddity, ProcStatus
 from gotrace.tables import MULTIPLIER, Tables, min_times, sample_times
@@ -94,7 +94,7 @@ class Order:
         self._machine = machine(MULTIPLIER, mends)
         self._machine.bind(self.state)
         self._rows = rows(_ROOM, ORDERED)
-        self._ahead = rows(_DECODED, DECODED)
+        self._ahead = decoded_rows(_DECODED).view(np.recarray)
         self._threads: Any = ()
         self._generation = 0
         self.string_base = self.stack_base = 1
@@ -202,7 +202,7 @@ class Order:
         threads = _some(runs.runs)
         most = int(np.diff(runs.first).max())
         if len(self._ahead) < most * LEAST_AHEAD:
-            self._ahead = rows(most * LEAST_AHEAD, DECODED)
+            self._ahead = decoded_rows(most * LEAST_AHEAD).view(np.recarray)
         pool = _pool.Pool(
             *(slab.data, slab.base, slab.batches, _some(runs.order), self._n_args, self._spec, threads),
             *(self._ahead, faults),
