@@ -99,10 +99,12 @@ cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room
                 cut = &cuts[3][eight]
                 event.args[0] = number(numbers, cut, 1)
                 event.args[1] = number(numbers, cut, 2)
+                event.args[2] = event.args[3] = 0
                 rest = behind(behind(rest))
             elif n == 2:
                 cut = &cuts[2][eight]
                 event.args[0] = number(numbers, cut, 1)
+                event.args[1] = event.args[2] = event.args[3] = 0
                 rest = behind(rest)
             else:
                 cut = &cuts[n][eight]

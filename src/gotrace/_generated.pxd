@@ -697,7 +697,6 @@ cdef struct SPEC:
     uint8_t kind
     uint8_t rule
     uint8_t start
-    uint8_t n_args
     uint8_t creates
     uint8_t bulk
     int8_t stack

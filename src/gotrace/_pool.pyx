@@ -78,7 +78,7 @@ cdef class Pool:
         cdef const SPEC *specs = &self.spec[0]
         cdef const SPEC *spec = &specs[event.type]
         cdef ORDERED *row
-        cdef int status = OK, i, n = self.n, room = self.room, most = 1 if p == -1 else 2
+        cdef int status = OK, n = self.n, room = self.room, most = 1 if p == -1 else 2
         cdef int64_t last = self.last, m = thread.m, base = self.stream.base
         while <uint8_t> (spec.bulk - 1) < most and event.time <= bound and n < room:
             row = &self.rows[n]
@@ -93,8 +93,7 @@ cdef class Pool:
             row.type = event.type
             row.part = 0
             row.resource = 0
-            for i in range(4):
-                row.args[i] = <int64_t> event.args[i] if i < spec.n_args else 0
+            memcpy(row.args, event.args, sizeof(row.args))
             memset(&row.stack2, 0, 16)
             thread.at += 1
             if thread.at == thread.n:

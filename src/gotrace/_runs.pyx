@@ -64,6 +64,8 @@ cdef int slow_event(const Stream *s, RUN *run, DECODED *event, uint64_t *dt, FAU
             dt[0] = value
         else:
             event.args[i - 1] = value
+    for i in range(n, 5):
+        event.args[i - 1] = 0
     run.next = p - s.data
     return OK
 

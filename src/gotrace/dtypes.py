@@ -374,7 +374,7 @@ RUN = _aligned(
     ("fresh", "u1"),  # 1: that part was filled anew, and nobody looked at it
 )
 DECODED = _aligned(
-    ("args", "u8", (4,)),  # what the event has not is left as it was
+    ("args", "u8", (4,)),  # what the event has not is 0
     ("time", "i8"),  # ns
     ("start", "i8"),  # buffer index
     ("hint", "i4"),  # what the kernel that takes the events found out ahead
@@ -610,7 +610,6 @@ SPEC = _aligned(  # what the ordering asks of an event type
     ("kind", "u1"),
     ("rule", "u1"),
     ("start", "u1"),  # type of the event that begins what this one ends or continues
-    ("n_args", "u1"),
     ("creates", "u1"),  # 1: the state must have room
     ("bulk", "u1"),  # it changes nothing, so that many pass at once, and needs 1: a thread, 2: a thread and a P
     ("stack", "i1"),  # places of arguments: the context's stack; -1 none

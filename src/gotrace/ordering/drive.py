@@ -51,6 +51,7 @@ class SlabInput:
     out: Any  # rows of ORDERED to fill
     data: npt.NDArray[np.uint8]
     spec: Any
+    blanks: Any  # ORDERED: a row of each type that says nothing yet
     numbers: npt.NDArray[np.int64]
     factors: npt.NDArray[np.float64]
     starts: npt.NDArray[np.int64]  # ns
@@ -90,6 +91,8 @@ class Order:
         self._delivered = 0
         self._n_args = spec_tables.timed_args(registry.events)
         self._spec = spec_tables.specs(registry.events, {e.id: e.needs for e in registry.values()}).view(np.recarray)
+        self._blanks = rows(len(self._spec), ORDERED)
+        self._blanks.kind, self._blanks.type = self._spec.kind, np.arange(len(self._spec))
         self.state = SchedState()
         self._machine = machine(MULTIPLIER, mends)
         self._machine.bind(self.state)
@@ -216,6 +219,7 @@ class Order:
             out=self._rows,
             data=slab.data,
             spec=self._spec,
+            blanks=self._blanks,
             numbers=slab.numbers.astype(np.int64),
             factors=factors,
             starts=clock.to_ns(min_times(slab), factors),

@@ -1,4 +1,5 @@
-# The C types of machine.py; the same file runs uncompiled without them. Never here: behaviour.
+# The C types of machine.py; the same file runs uncompiled without them. What nearly every event calls is inline, since
+# compilers left it as calls, which cost a tenth of the time. Never here: behaviour.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
@@ -27,6 +28,14 @@ from gotrace._generated cimport (
     UNKNOWN_STRING_ARG, UNKNOWN_THREAD, WAIT, WIDE_PROC, WRONG_GO_STATUS, WRONG_PROC_STATUS,
 )
 from gotrace._pool cimport Pool
+
+ctypedef const DECODED *Event
+ctypedef G_STATE *Goroutine
+ctypedef M_STATE *Thread
+ctypedef ORDERED *Row
+ctypedef RUN *Run
+ctypedef const SAMPLE *Sample
+ctypedef const SPEC *Spec
 
 
 @cython.locals(place=int64_t)
@@ -84,6 +93,7 @@ cdef class Machine:
     cdef FAULT[::1] faults
     cdef const uint8_t[::1] data
     cdef const SPEC[::1] spec
+    cdef const ORDERED[::1] blanks
     cdef const int64_t[::1] numbers
     cdef const double[::1] factors
     cdef const int64_t[::1] starts
@@ -112,7 +122,8 @@ cdef class Machine:
     cdef int n, room, n_gens, gen, begun, search_at, sample, last_sample, first, ahead
     cdef int64_t number
     # The event at hand and its thread's context before it.
-    cdef int at, type, m_row, run
+    cdef Event event
+    cdef int type, m_row, run
     cdef int64_t m, g, p
     cdef int bad, ended_name
     cdef int64_t bad_id, bad_offset
@@ -132,8 +143,8 @@ cdef class Machine:
     @cython.locals(first=int, i=int, n_runs=int, run=int, status=int)
     cdef int begin(self) noexcept nogil
 
-    @cython.locals(run=int, status=int)
-    cdef int next_event(self, int i) noexcept nogil
+    @cython.locals(run=int, status=int, thread=Run)
+    cdef inline int next_event(self, int i) noexcept nogil
 
     cpdef int place(self, int run) noexcept nogil
 
@@ -141,10 +152,10 @@ cdef class Machine:
     cdef int gallop(self) noexcept nogil
 
     @cython.locals(status=int)
-    cdef int pass_on(self, int run, int row, int64_t bound) noexcept nogil
+    cdef inline int pass_on(self, int run, int row, int64_t bound) noexcept nogil
 
     @cython.locals(bound=int64_t)
-    cdef int64_t bound(self) noexcept nogil
+    cdef inline int64_t bound(self) noexcept nogil
 
     @cython.locals(n=int, status=int)
     cdef int search(self) noexcept nogil
@@ -156,7 +167,7 @@ cdef class Machine:
     cdef int sift_up(self, int i) noexcept nogil
 
     @cython.locals(child=int, run=int, time=int64_t)
-    cdef void sift_down(self, int i) noexcept nogil
+    cdef inline void sift_down(self, int i) noexcept nogil
 
     cdef void remove(self, int i) noexcept nogil
     cdef bint less(self, int i, int j) noexcept nogil
@@ -199,7 +210,7 @@ cdef class Machine:
     cdef bint has_room(self, int threads) noexcept nogil
 
     @cython.locals(i=int)
-    cdef int find(self, int kind, int64_t key) noexcept nogil
+    cdef inline int find(self, int kind, int64_t key) noexcept nogil
 
     @cython.locals(i=int)
     cdef void enter(self, int kind, int64_t key, int row) noexcept nogil
@@ -207,7 +218,7 @@ cdef class Machine:
     @cython.locals(home=int, i=int, j=int)
     cdef void leave(self, int kind, int64_t key) noexcept nogil
 
-    cdef int goroutine(self, int64_t gid) noexcept nogil
+    cdef inline int goroutine(self, int64_t gid) noexcept nogil
 
     @cython.locals(row=int)
     cdef void new_goroutine(self, int64_t gid, int status) noexcept nogil
@@ -217,7 +228,7 @@ cdef class Machine:
     @cython.locals(row=int)
     cdef int thread(self, int64_t mid) noexcept nogil
 
-    cdef void bind_g(self, int64_t gid) noexcept nogil
+    cdef inline void bind_g(self, int64_t gid) noexcept nogil
     cdef void bind_p(self, int64_t pid) noexcept nogil
 
     @cython.locals(at=int64_t, h=uint64_t, i=int, key=int64_t, name=int, place=int, size=int)
@@ -227,10 +238,10 @@ cdef class Machine:
     cdef bint same_letters(self, int64_t at, int64_t other, int size) noexcept nogil
 
     @cython.locals(first=int, i=int, mask=int)
-    cdef int string(self, int64_t key) noexcept nogil
+    cdef inline int string(self, int64_t key) noexcept nogil
 
     @cython.locals(first=int, i=int, mask=int)
-    cdef int stack(self, int64_t key) noexcept nogil
+    cdef inline int stack(self, int64_t key) noexcept nogil
 
     cdef int find_range(self, int head, int kind, int64_t description) noexcept nogil
 
@@ -246,42 +257,42 @@ cdef class Machine:
     @cython.locals(after=int)
     cdef int free_region(self, int row) noexcept nogil
 
-    @cython.locals(i=int, j=int, n_args=int, time=int64_t)
+    @cython.locals(event=Event, j=int, row=Row, spec=Spec, time=int64_t)
     cdef void put(self, int kind, int part, int64_t m, int64_t g, int64_t p) noexcept nogil
 
     @cython.locals(row=int)
-    cdef int stack_of(self, int place) noexcept nogil
+    cdef inline int stack_of(self, int place) noexcept nogil
 
     @cython.locals(string=int)
     cdef int name_in(self, int place) noexcept nogil
 
     @cython.locals(row=int)
-    cdef int string_of(self, int place) noexcept nogil
+    cdef inline int string_of(self, int place) noexcept nogil
 
     cdef int unknown(self, int status, int place) noexcept nogil
 
-    @cython.locals(i=int)
-    cdef void moved(self, int resource, int64_t rid, int old, int new) noexcept nogil
+    @cython.locals(row=Row)
+    cdef inline void moved(self, int resource, int64_t rid, int old, int new) noexcept nogil
 
-    @cython.locals(i=int)
+    @cython.locals(row=Row)
     cdef void scoped(self, int resource, int64_t rid) noexcept nogil
 
-    cdef void put_here(self) noexcept nogil
+    cdef inline void put_here(self) noexcept nogil
 
-    @cython.locals(i=int, time=int64_t)
+    @cython.locals(row=Row, time=int64_t)
     cdef void put_sync(self) noexcept nogil
 
-    @cython.locals(i=int, sample=int, time=int64_t)
+    @cython.locals(row=Row, sample=Sample, time=int64_t)
     cdef void put_sample(self) noexcept nogil
 
-    @cython.locals(i=int, j=int)
-    cdef int blank(self, int64_t time) noexcept nogil
+    @cython.locals(row=Row)
+    cdef Row blank(self, int64_t time) noexcept nogil
 
-    @cython.locals(kind=int, row=int, rule=int)
+    @cython.locals(row=int, rule=int, spec=Spec, thread=Thread)
     cdef int attempt(self, int run) noexcept nogil
 
-    cdef int64_t arg(self, int place) noexcept nogil
-    cdef int require(self, int m, int p, int g) noexcept nogil
+    cdef inline int64_t arg(self, int place) noexcept nogil
+    cdef inline int require(self, int m, int p, int g) noexcept nogil
     cdef bint next_of_goroutine(self, int row, int64_t seq) noexcept nogil
     cdef bint next_of_proc(self, int row, int64_t seq) noexcept nogil
     cdef bint narrow(self, int64_t pid) noexcept nogil
@@ -336,12 +347,12 @@ cdef class Machine:
     cdef int go_destroy_syscall(self) noexcept nogil
 
     @cython.locals(row=int, status=int)
-    cdef int running(self) noexcept nogil
+    cdef inline int running(self) noexcept nogil
 
     @cython.locals(row=int)
     cdef int go_leave(self) noexcept nogil
 
-    @cython.locals(gid=int64_t, row=int, status=int)
+    @cython.locals(g=Goroutine, gid=int64_t, row=int, status=int)
     cdef int go_start(self) noexcept nogil
 
     @cython.locals(gid=int64_t, row=int)
@@ -394,7 +405,7 @@ cdef class Machine:
     @cython.locals(row=int, status=int)
     cdef int task_end(self) noexcept nogil
 
-    @cython.locals(i=int)
+    @cython.locals(row=Row)
     cdef void of_task(self, int64_t key, int64_t parent) noexcept nogil
 
     @cython.locals(region=int, row=int, status=int, string=int)

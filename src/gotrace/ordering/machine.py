@@ -11,8 +11,15 @@ the constants). Everything it knows lies in the arrays of ``state.py``. Never he
 
 import cython
 
-if not cython.compiled:
+if cython.compiled:
+    from cython import address
+else:
     from gotrace.ordering.names import *  # noqa: F403
+
+    def address(row):
+        """The row itself: a record looks into its array."""
+        return row
+
 
 _MASK = (1 << 64) - 1  # for the uncompiled form: C wraps by itself
 
@@ -138,6 +145,7 @@ class Machine:
         self.room = len(slab.out)
         self.data = slab.data
         self.spec = slab.spec
+        self.blanks = slab.blanks
         self.numbers = slab.numbers
         self.factors = slab.factors
         self.starts = slab.starts
@@ -238,8 +246,9 @@ class Machine:
     def next_event(self, i):
         """Make the next event of a run in the frontier its current one: OK, MORE when there is none, or a fault."""
         run = self.front[i].run
-        self.runs[run].at += 1
-        if self.runs[run].at >= self.runs[run].n:
+        thread = address(self.runs[run])
+        thread.at += 1
+        if thread.at >= thread.n:
             status = self.pool.decode(run)
             if status != OK:
                 return status
@@ -335,7 +344,7 @@ class Machine:
             self.search_at = 0
             return self.delivered(n)
         self.search_at = 0
-        self.at = self.place(self.front[0].run)
+        self.event = address(self.events[self.place(self.front[0].run)])
         return self.refuse(STUCK, 0, 0)
 
     def delivered(self, n):
@@ -353,8 +362,8 @@ class Machine:
         self.faults[0].detail = detail
         self.faults[0].limit = limit
         if status < 0:
-            self.faults[0].offset = self.base + self.events[self.at].start
-            self.faults[0].type = self.events[self.at].type
+            self.faults[0].offset = self.base + self.event.start
+            self.faults[0].type = self.event.type
         return status
 
     # --- the frontier as a heap, exactly Go's: its order among equal times is part of the result -------------
@@ -816,40 +825,33 @@ class Machine:
 
     def put(self, kind, part, m, g, p):
         """Begin a row for the event at hand, or one of type ``kind`` that it adds."""
-        i = self.n
-        self.n = i + 1
-        time = self.events[self.at].time
+        self.out[self.n] = self.blanks[kind]
+        row = address(self.out[self.n])
+        event = self.event
+        spec = address(self.spec[kind])
+        self.n = self.n + 1
+        time = event.time
         if time <= self.sched[0].last:
             time = self.sched[0].last + 1
         self.sched[0].last = time
-        self.out[i].time = time
-        self.out[i].offset = self.base + self.events[self.at].start
-        self.out[i].g = g
-        self.out[i].m = m
-        self.out[i].p = p
-        self.out[i].generation = low32(self.number)
-        self.out[i].kind = self.spec[kind].kind
-        self.out[i].type = kind
-        self.out[i].part = part
-        self.out[i].resource = RESOURCE_NONE
-        self.out[i].stack = 0
-        self.out[i].stack2 = 0
-        self.out[i].name = 0
-        self.out[i].text = 0
-        self.out[i].old = 0
-        self.out[i].new = 0
-        n_args = self.spec[kind].n_args
-        for j in range(4):
-            self.out[i].args[j] = self.arg(j) if part == 0 and j < n_args else 0
+        row.time = time
+        row.offset = self.base + event.start
+        row.g = g
+        row.m = m
+        row.p = p
+        row.generation = low32(self.number)
+        row.part = part
         if part == 0:
-            if self.spec[kind].stack >= 0:
-                self.out[i].stack = self.stack_of(self.spec[kind].stack)
-                if self.spec[kind].stack2 >= 0:
-                    self.out[i].stack2 = self.stack_of(self.spec[kind].stack2)
-            if self.spec[kind].string >= 0:
-                self.out[i].name = self.string_of(self.spec[kind].string)
-                if self.spec[kind].string2 >= 0:
-                    self.out[i].text = self.string_of(self.spec[kind].string2)
+            for j in range(4):
+                row.args[j] = signed(event.args[j])
+            if spec.stack >= 0:
+                row.stack = self.stack_of(spec.stack)
+                if spec.stack2 >= 0:
+                    row.stack2 = self.stack_of(spec.stack2)
+            if spec.string >= 0:
+                row.name = self.string_of(spec.string)
+                if spec.string2 >= 0:
+                    row.text = self.string_of(spec.string2)
 
     def stack_of(self, place):
         """Row of the trace's stacks that an argument names."""
@@ -876,27 +878,27 @@ class Machine:
         elif self.bad == OK:
             self.bad = status
             self.bad_id = self.arg(place)
-            self.bad_offset = self.base + self.events[self.at].start
+            self.bad_offset = self.base + self.event.start
         return 0
 
     def moved(self, resource, rid, old, new):
         """Say which transition the last row is."""
-        i = self.n - 1
-        self.out[i].resource = resource
-        self.out[i].args[0] = rid
-        self.out[i].args[1] = 0
-        self.out[i].args[2] = 0
-        self.out[i].args[3] = 0
-        self.out[i].old = old
-        self.out[i].new = new
+        row = address(self.out[self.n - 1])
+        row.resource = resource
+        row.args[0] = rid
+        row.args[1] = 0
+        row.args[2] = 0
+        row.args[3] = 0
+        row.old = old
+        row.new = new
 
     def scoped(self, resource, rid):
         """Say what the range of the last row is about; what was measured comes behind it."""
-        i = self.n - 1
-        self.out[i].resource = resource
-        self.out[i].args[2] = self.out[i].args[1] if self.type == EV_GC_SWEEP_END else 0
-        self.out[i].args[1] = self.out[i].args[0] if self.type == EV_GC_SWEEP_END else 0
-        self.out[i].args[0] = rid
+        row = address(self.out[self.n - 1])
+        row.resource = resource
+        row.args[2] = row.args[1] if self.type == EV_GC_SWEEP_END else 0
+        row.args[1] = row.args[0] if self.type == EV_GC_SWEEP_END else 0
+        row.args[0] = rid
 
     def put_here(self):
         """Begin the row of the event at hand in its thread's context."""
@@ -908,62 +910,53 @@ class Machine:
             time = self.sched[0].last + 1
         self.sched[0].last = time
         self.sched[0].syncs += 1
-        i = self.blank(time)
-        self.out[i].kind = EVENT_SYNC
-        self.out[i].type = EV_SYNC
-        self.out[i].args[0] = self.sched[0].syncs
-        self.out[i].args[1] = self.gen + 1
+        row = self.blank(time)
+        row.kind = EVENT_SYNC
+        row.type = EV_SYNC
+        row.args[0] = self.sched[0].syncs
+        row.args[1] = self.gen + 1
 
     def put_sample(self):
-        sample = self.front[self.sample].run
+        sample = address(self.samples[self.front[self.sample].run])
         self.sample = self.sample + 1
-        time = self.samples[sample].time
+        time = sample.time
         if time <= self.sched[0].last:
             time = self.sched[0].last + 1
         self.sched[0].last = time
-        i = self.blank(time)
-        self.out[i].offset = self.samples[sample].offset
-        self.out[i].kind = EVENT_STACK_SAMPLE
-        self.out[i].type = EV_CPU_SAMPLE
-        self.out[i].g = self.samples[sample].g
-        self.out[i].m = self.samples[sample].m
-        self.out[i].p = self.samples[sample].p
-        self.out[i].stack = self.samples[sample].stack
+        row = self.blank(time)
+        row.offset = sample.offset
+        row.kind = EVENT_STACK_SAMPLE
+        row.type = EV_CPU_SAMPLE
+        row.g = sample.g
+        row.m = sample.m
+        row.p = sample.p
+        row.stack = sample.stack
 
     def blank(self, time):
         """Begin a row that no thread wrote."""
-        i = self.n
-        self.n = i + 1
-        self.out[i].time = time
-        self.out[i].offset = -1
-        self.out[i].g = -1
-        self.out[i].m = -1
-        self.out[i].p = -1
-        self.out[i].generation = low32(self.number)
-        self.out[i].part = 0
-        self.out[i].resource = RESOURCE_NONE
-        self.out[i].stack = 0
-        self.out[i].stack2 = 0
-        self.out[i].name = 0
-        self.out[i].text = 0
-        self.out[i].old = 0
-        self.out[i].new = 0
-        for j in range(4):
-            self.out[i].args[j] = 0
-        return i
+        self.out[self.n] = self.blanks[0]
+        row = address(self.out[self.n])
+        self.n = self.n + 1
+        row.time = time
+        row.offset = -1
+        row.g = -1
+        row.m = -1
+        row.p = -1
+        row.generation = low32(self.number)
+        return row
 
     # --- one event ---------------------------------------------------------------------------------------------
 
     def attempt(self, run):
         """Let a run's current event happen: OK when its rows are out, WAIT, a wish or a fault."""
         self.run = run
-        self.at = self.place(run)
+        self.event = address(self.events[self.place(run)])
         self.bad = OK
-        kind = self.events[self.at].type
-        self.type = kind
-        rule = self.spec[kind].rule
+        self.type = self.event.type
+        spec = address(self.spec[self.type])
+        rule = spec.rule
         row = self.rows_of[run]
-        if self.spec[kind].creates and not self.has_room(1):
+        if spec.creates and not self.has_room(1):
             return self.refuse(GROW_STATE, 1, 0)
         self.m_row = row
         if row != 0:
@@ -1036,7 +1029,7 @@ class Machine:
         return self.refuse(NO_RULE, 0, 0)
 
     def arg(self, place):
-        return signed(self.events[self.at].args[place])
+        return signed(self.event.args[place])
 
     def require(self, m, p, g):
         """Look at the context: 1 required, 2 forbidden, 0 either. What is missing never comes by waiting."""
@@ -1162,7 +1155,7 @@ class Machine:
         A thread that takes a P sweeps before it says so, and the tracer then takes the P for a running one.
         """
         following = self.pool.look_ahead(self.run)
-        self.at = self.place(self.run)
+        self.event = address(self.events[self.place(self.run)])
         return self.spec[following].rule == RULE_EXPERIMENT
 
     def note(self, what, rid):
@@ -1172,7 +1165,7 @@ class Machine:
             self.n_odd = i + 1
             self.odd[i].what = what
             self.odd[i].id = rid
-            self.odd[i].offset = self.base + self.events[self.at].start
+            self.odd[i].offset = self.base + self.event.start
 
     def other_owner(self, pid):
         """Whether another thread than the one at hand has a P, as far as there is room to say so."""
@@ -1427,13 +1420,14 @@ class Machine:
         """A runnable goroutine runs. Whatever made it runnable may stand on another thread: its number tells."""
         gid = self.arg(0)
         row = self.goroutine(gid)
-        if row == 0 or self.gs[row].status != GO_RUNNABLE or not self.next_of_goroutine(row, self.arg(1)):
+        g = address(self.gs[row])
+        if row == 0 or g.status != GO_RUNNABLE or not self.next_of_goroutine(row, self.arg(1)):
             return WAIT
         status = self.require(1, 1, 2)
         if status != OK:
             return status
-        self.gs[row].status = GO_RUNNING
-        self.gs[row].seq = self.arg(1)
+        g.status = GO_RUNNING
+        g.seq = self.arg(1)
         self.put_here()
         self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_RUNNABLE, GO_STATE_RUNNING)
         self.bind_g(gid)
@@ -1746,11 +1740,11 @@ class Machine:
 
     def of_task(self, key, parent):
         """Say which task the last row is about."""
-        i = self.n - 1
-        self.out[i].args[0] = key
-        self.out[i].args[1] = parent
-        self.out[i].args[2] = 0
-        self.out[i].args[3] = 0
+        row = address(self.out[self.n - 1])
+        row.args[0] = key
+        row.args[1] = parent
+        row.args[2] = 0
+        row.args[3] = 0
 
     def region_begin(self):
         """Regions of a goroutine nest. They compare by the bytes of their names: ids belong to a generation."""

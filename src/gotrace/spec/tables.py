@@ -54,7 +54,7 @@ def specs(events: Iterable[EventSpec], needs: Mapping[int, str]) -> npt.NDArray[
         row["kind"] = event.kind or 0
         if not event.timed:
             continue
-        row["rule"], row["start"], row["n_args"] = event.rule, event.start, len(event.arg_names)
+        row["rule"], row["start"] = event.rule, event.start
         row["creates"] = bool(event.creates)
         for what in ("stack", "string"):
             places = [i for i, name in enumerate(event.arg_names) if name.split("_")[-1] == what]
