@@ -95,7 +95,27 @@ func collect() {
 	runtime.GC()
 }
 
+// Has more threads than the program needs at a time, so that the runtime makes none, with objects of its own, while a
+// goroutine below lets another one run.
+func threads() {
+	var here, gone sync.WaitGroup
+	n := runtime.GOMAXPROCS(0) + 8
+	here.Add(n)
+	gone.Add(n)
+	for i := 0; i < n; i++ {
+		go func() {
+			defer gone.Done()
+			runtime.LockOSThread()
+			here.Done()
+			here.Wait()
+			runtime.UnlockOSThread()
+		}()
+	}
+	gone.Wait()
+}
+
 func main() {
+	threads()
 	out, err := os.Create(os.Args[1])
 	if err != nil {
 		panic(err)
