@@ -110,7 +110,7 @@ def experimental(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches
     come.
     """
     cdef int64_t n = 0, room = rows.shape[0]
-    cdef int status = OK, i, n_args_now
+    cdef int status = OK, i
     cdef FAULT *fault = &faults[0]
     cdef const DECODED *event
     cdef CTX *ctx
@@ -136,7 +136,6 @@ def experimental(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches
                     break
                 row = &rows[n]
                 n += 1
-                n_args_now = w.s.n_args[event.type] - 1
                 row.time = event.time
                 row.offset = base + event.start
                 row.g = ctx.g
@@ -145,9 +144,9 @@ def experimental(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches
                 row.generation = <uint32_t> w.gens[w.g].number
                 row.experiment = experiments[event.type]
                 row.type = event.type
-                row.n_args = <uint8_t> n_args_now
+                row.n_args = w.s.n_args[event.type] - 1
                 for i in range(4):
-                    row.args[i] = event.args[i] if i < n_args_now else 0
+                    row.args[i] = event.args[i]
             else:
                 continue
             unplan(&w, k)

@@ -1,6 +1,6 @@
 """Decoding of plain events, compiled for processors that have the instruction pext.
 
-Never here: anything but the call.
+Never here: anything but the call and its table.
 """
 from gotrace._fast cimport decode_fast, fill_cuts
 

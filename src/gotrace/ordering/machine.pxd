@@ -30,8 +30,6 @@ from gotrace._generated cimport (
 from gotrace._pool cimport Pool
 
 ctypedef const DECODED *Event
-ctypedef G_STATE *Goroutine
-ctypedef M_STATE *Thread
 ctypedef ORDERED *Row
 ctypedef RUN *Run
 ctypedef const SAMPLE *Sample
@@ -257,7 +255,7 @@ cdef class Machine:
     @cython.locals(after=int)
     cdef int free_region(self, int row) noexcept nogil
 
-    @cython.locals(event=Event, j=int, row=Row, spec=Spec, time=int64_t)
+    @cython.locals(event=Event, j=int, row=Row, spec=Spec)
     cdef void put(self, int kind, int part, int64_t m, int64_t g, int64_t p) noexcept nogil
 
     @cython.locals(row=int)
@@ -279,16 +277,17 @@ cdef class Machine:
 
     cdef inline void put_here(self) noexcept nogil
 
-    @cython.locals(row=Row, time=int64_t)
+    @cython.locals(row=Row)
     cdef void put_sync(self) noexcept nogil
 
-    @cython.locals(row=Row, sample=Sample, time=int64_t)
+    @cython.locals(row=Row, sample=Sample)
     cdef void put_sample(self) noexcept nogil
 
     @cython.locals(row=Row)
     cdef Row blank(self, int64_t time) noexcept nogil
+    cdef inline int64_t risen(self, int64_t time) noexcept nogil
 
-    @cython.locals(row=int, rule=int, spec=Spec, thread=Thread)
+    @cython.locals(row=int, rule=int, spec=Spec)
     cdef int attempt(self, int run) noexcept nogil
 
     cdef inline int64_t arg(self, int place) noexcept nogil
@@ -352,7 +351,7 @@ cdef class Machine:
     @cython.locals(row=int)
     cdef int go_leave(self) noexcept nogil
 
-    @cython.locals(g=Goroutine, gid=int64_t, row=int, status=int)
+    @cython.locals(gid=int64_t, row=int, status=int)
     cdef int go_start(self) noexcept nogil
 
     @cython.locals(gid=int64_t, row=int)

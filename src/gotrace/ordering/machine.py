@@ -830,11 +830,7 @@ class Machine:
         event = self.event
         spec = address(self.spec[kind])
         self.n = self.n + 1
-        time = event.time
-        if time <= self.sched[0].last:
-            time = self.sched[0].last + 1
-        self.sched[0].last = time
-        row.time = time
+        row.time = self.risen(event.time)
         row.offset = self.base + event.start
         row.g = g
         row.m = m
@@ -905,12 +901,8 @@ class Machine:
         self.put(self.type, 0, self.m, self.g, self.p)
 
     def put_sync(self):
-        time = self.starts[self.gen]
-        if time <= self.sched[0].last:
-            time = self.sched[0].last + 1
-        self.sched[0].last = time
         self.sched[0].syncs += 1
-        row = self.blank(time)
+        row = self.blank(self.starts[self.gen])
         row.kind = EVENT_SYNC
         row.type = EV_SYNC
         row.args[0] = self.sched[0].syncs
@@ -919,11 +911,7 @@ class Machine:
     def put_sample(self):
         sample = address(self.samples[self.front[self.sample].run])
         self.sample = self.sample + 1
-        time = sample.time
-        if time <= self.sched[0].last:
-            time = self.sched[0].last + 1
-        self.sched[0].last = time
-        row = self.blank(time)
+        row = self.blank(sample.time)
         row.offset = sample.offset
         row.kind = EVENT_STACK_SAMPLE
         row.type = EV_CPU_SAMPLE
@@ -937,13 +925,20 @@ class Machine:
         self.out[self.n] = self.blanks[0]
         row = address(self.out[self.n])
         self.n = self.n + 1
-        row.time = time
+        row.time = self.risen(time)
         row.offset = -1
         row.g = -1
         row.m = -1
         row.p = -1
         row.generation = low32(self.number)
         return row
+
+    def risen(self, time):
+        """The time of the next row: it never falls behind, nor is it the same."""
+        if time <= self.sched[0].last:
+            time = self.sched[0].last + 1
+        self.sched[0].last = time
+        return time
 
     # --- one event ---------------------------------------------------------------------------------------------
 
@@ -1420,14 +1415,13 @@ class Machine:
         """A runnable goroutine runs. Whatever made it runnable may stand on another thread: its number tells."""
         gid = self.arg(0)
         row = self.goroutine(gid)
-        g = address(self.gs[row])
-        if row == 0 or g.status != GO_RUNNABLE or not self.next_of_goroutine(row, self.arg(1)):
+        if row == 0 or self.gs[row].status != GO_RUNNABLE or not self.next_of_goroutine(row, self.arg(1)):
             return WAIT
         status = self.require(1, 1, 2)
         if status != OK:
             return status
-        g.status = GO_RUNNING
-        g.seq = self.arg(1)
+        self.gs[row].status = GO_RUNNING
+        self.gs[row].seq = self.arg(1)
         self.put_here()
         self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_RUNNABLE, GO_STATE_RUNNING)
         self.bind_g(gid)
