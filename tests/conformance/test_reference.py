@@ -185,13 +185,15 @@ def fresh(goroot: Path, minor: int, folder: Path) -> Iterator[tuple[str, bytes]]
 def damaged_by_the_runtime(data: bytes, folder: Path) -> bool:
     """Whether Go's readers find a fresh trace torn; then gotrace must refuse it too.
 
-    The tracer of Go 1.27.3 rarely writes one event into the middle of another, or ends a batch within a stack.
+    The tracer of Go 1.27.3 rarely writes one event into the middle of another, ends a batch within a stack, or says
+    that a batch is empty and is not; the last does not trouble Go's wire text, which does not look for batches.
     """
     path = folder / "wire.trace"
     path.write_bytes(b"go 1.26 trace\0\0\0" + data[16:])
     whole = folder / "whole.trace"
     whole.write_bytes(data)
-    if reference.text("wire", path)[2] == 0 and "unexpected EOF" not in reference.text("parsed", whole)[1]:
+    said = reference.text("parsed", whole)[1]
+    if reference.text("wire", path)[2] == 0 and "unexpected EOF" not in said and "expected batch event" not in said:
         return False
     with pytest.raises(gotrace.TraceError), gotrace.open(data) as trace:
         trace.generations.to_numpy()
