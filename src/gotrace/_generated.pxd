@@ -509,12 +509,17 @@ cdef struct RAW_STACK:
     int32_t n_frames
     int32_t gen
 
-cdef struct RAW_FRAME:
+cdef struct RAW_PC:
     uint64_t pc
     uint64_t function
     uint64_t file
     uint64_t line
     int32_t stack
+    int32_t gen
+
+cdef struct NEAR_PC:
+    uint64_t pc
+    int32_t row
     int32_t gen
 
 cdef struct RAW_SAMPLE:

@@ -2,7 +2,7 @@
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
-from gotrace._generated cimport BATCH, DECODED, FAULT, ORDERED, RUN, SPEC
+from gotrace._generated cimport BATCH, DECODED, FAULT, RUN, SPEC
 from gotrace._runs cimport Stream
 
 
@@ -19,7 +19,8 @@ cdef class Pool:
     cdef int ahead
     cdef FAULT[::1] faults
     cdef Stream stream
-    cdef ORDERED *rows
+    cdef char *rows                 # of ORDERED, each ``stride`` bytes behind the one before
+    cdef Py_ssize_t stride
     cdef int room
     cdef public int n               # rows of the output that are filled
     cdef public int64_t last        # ns: time of the last one

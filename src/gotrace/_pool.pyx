@@ -33,9 +33,10 @@ cdef class Pool:
         self.stream.order = &order[0]
         self.stream.n_args = &n_args[0]
 
-    def fill(self, ORDERED[::1] rows):
+    def fill(self, ORDERED[:] rows):
         """Let ``pass_on`` write into these rows, which the caller keeps alive."""
-        self.rows = &rows[0]
+        self.rows = <char *> &rows[0]
+        self.stride = rows.strides[0]
         self.room = <int> rows.shape[0]
 
     cpdef int begin(self, int first, int n_runs, double factor) noexcept nogil:
@@ -81,7 +82,7 @@ cdef class Pool:
         cdef int status = OK, n = self.n, room = self.room, most = 1 if p == -1 else 2
         cdef int64_t last = self.last, m = thread.m, base = self.stream.base
         while <uint8_t> (spec.bulk - 1) < most and event.time <= bound and n < room:
-            row = &self.rows[n]
+            row = <ORDERED *> (self.rows + n * self.stride)
             row.time = event.time if event.time > last else last + 1
             row.offset = base + event.start
             row.g = g

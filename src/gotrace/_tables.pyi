@@ -14,15 +14,19 @@ def parse(
     sync_batches: bool,
     strings: _Rows,
     stacks: _Rows,
-    frames: _Rows,
+    frames: _I4,
+    pcs: _Rows,
+    near: _Rows,
+    near_bits: int,
+    multiplier: int,
     samples: _Rows,
     clocks: _Rows,
     faults: _Rows,
-) -> tuple[int, int, int, int]: ...
+) -> tuple[int, int, int, int, int]: ...
 def index(ids: _U8, gens: _I4, at: _I8, bits: _U1, multiplier: int, keys: _U8, vals: _I4, first: _I8) -> None: ...
 def find(ids: _U8, gens: _I4, at: _I8, bits: _U1, multiplier: int, keys: _U8, vals: _I4, rows: _I8) -> None: ...
 def resolve(
-    frames: _Rows,
+    pcs: _Rows,
     at: _I8,
     bits: _U1,
     multiplier: int,
@@ -35,4 +39,5 @@ def resolve(
     first: _I8,
     functions: _I8,
     files: _I8,
+    frames: _I4,
 ) -> int: ...

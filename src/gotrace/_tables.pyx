@@ -6,7 +6,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from gotrace._generated cimport (
     BATCH, CLOCK, DUPLICATE_STACK, DUPLICATE_STRING, FAULT, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS,
-    KIND_SYNC, MAX_FRAMES, MAX_STRING, OK, RAW_FRAME, RAW_SAMPLE, RAW_STACK, RAW_STRING, SECOND_CLOCK,
+    KIND_SYNC, MAX_FRAMES, MAX_STRING, NEAR_PC, OK, RAW_PC, RAW_SAMPLE, RAW_STACK, RAW_STRING, SECOND_CLOCK,
     SECOND_FREQUENCY, STACK_TOO_DEEP, STRING_CUT, STRING_TOO_LONG, WRONG_RECORD, ZERO_FREQUENCY,
 )
 from gotrace._idmap cimport IdMap, find as find_id, open_map, place
@@ -59,11 +59,14 @@ cdef int strings_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, 
 
 
 cdef int stacks_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, int64_t base, const BATCH *batch,
-                   RAW_STACK *rows, int64_t *n, RAW_FRAME *frames, int64_t *n_frames, FAULT *fault) noexcept nogil:
+                   RAW_STACK *rows, int64_t *n, int32_t *frames, int64_t *n_frames, RAW_PC *pcs, int64_t *n_pcs,
+                   NEAR_PC *near, int near_shift, uint64_t multiplier, FAULT *fault) noexcept nogil:
     cdef uint64_t field[4]
     cdef int _frame
     cdef int status
     cdef RAW_STACK row
+    cdef RAW_PC *pc
+    cdef NEAR_PC *met
     while p < end:
         fault.offset = p - start + base
         row.offset = fault.offset
@@ -89,12 +92,20 @@ cdef int stacks_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, i
             if status < 0:
                 fault.offset = p - start + base
                 return status
-            frames[n_frames[0]].pc = field[0]
-            frames[n_frames[0]].function = field[1]
-            frames[n_frames[0]].file = field[2]
-            frames[n_frames[0]].line = field[3]
-            frames[n_frames[0]].stack = <int32_t> n[0]
-            frames[n_frames[0]].gen = batch.gen
+            met = &near[(field[0] * multiplier) >> near_shift]
+            if met.pc != field[0] or met.gen != batch.gen + 1:
+                met.pc = field[0]
+                met.gen = batch.gen + 1
+                met.row = <int32_t> n_pcs[0]
+                pc = &pcs[n_pcs[0]]
+                pc.pc = field[0]
+                pc.function = field[1]
+                pc.file = field[2]
+                pc.line = field[3]
+                pc.stack = <int32_t> n[0]
+                pc.gen = batch.gen
+                n_pcs[0] += 1
+            frames[n_frames[0]] = met.row
             n_frames[0] += 1
         if row.id == 0:
             fault.detail = 0
@@ -160,29 +171,31 @@ cdef int clock_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, in
 
 
 def parse(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, bint sync_batches,
-          RAW_STRING[::1] strings, RAW_STACK[::1] stacks, RAW_FRAME[::1] frames, RAW_SAMPLE[::1] samples,
-          CLOCK[::1] clocks, FAULT[::1] faults):
-    """Read all structural batches in file order; ``(n_strings, n_stacks, n_frames, n_samples)``.
+          RAW_STRING[::1] strings, RAW_STACK[::1] stacks, int32_t[::1] frames, RAW_PC[::1] pcs, NEAR_PC[::1] near,
+          int near_bits, uint64_t multiplier, RAW_SAMPLE[::1] samples, CLOCK[::1] clocks, FAULT[::1] faults):
+    """Read all structural batches in file order; ``(n_strings, n_stacks, n_frames, n_pcs, n_samples)``.
 
     The outputs must have room for all that their batches can hold: a string for each 3 bytes of strings
-    batches, a stack for each 3 bytes, a frame for each 4, a sample for each 6. faults[0] says where it stopped;
-    the row behind the last one then has the offset of the record at fault.
+    batches, a stack for each 3 bytes, a frame and a pc for each 4, a sample for each 6. ``frames`` are rows of pcs.
+    A pc may have several rows: ``near``, of 2**near_bits zeros, remembers only so many. faults[0] says where it
+    stopped; the row behind the last one then has the offset of the record at fault.
     """
     cdef Py_ssize_t i
-    cdef int64_t at, n_strings = 0, n_stacks = 0, n_frames = 0, n_samples = 0
+    cdef int64_t at, n_strings = 0, n_stacks = 0, n_frames = 0, n_pcs = 0, n_samples = 0
     cdef const uint8_t *start
     cdef const uint8_t *p
     cdef const uint8_t *end
     cdef RAW_STRING *string = &strings[0]
     cdef RAW_STACK *stack = &stacks[0]
-    cdef RAW_FRAME *frame = &frames[0]
+    cdef int32_t *frame = &frames[0]
+    cdef RAW_PC *pc = &pcs[0]
     cdef RAW_SAMPLE *sample = &samples[0]
     cdef FAULT *fault = &faults[0]
     cdef int status = OK
     fault.status = OK
     fault.type = -1
     if data.shape[0] == 0:
-        return 0, 0, 0, 0
+        return 0, 0, 0, 0, 0
     with nogil:
         start = &data[0]
         for i in range(batches.shape[0]):
@@ -194,8 +207,8 @@ def parse(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, bint 
             if batches[i].kind == KIND_STRINGS:
                 status = strings_of(start, p + 1, end, base, &batches[i], string, &n_strings, fault)
             elif batches[i].kind == KIND_STACKS:
-                status = stacks_of(start, p + 1, end, base, &batches[i], stack, &n_stacks, frame, &n_frames,
-                                   fault)
+                status = stacks_of(start, p + 1, end, base, &batches[i], stack, &n_stacks, frame, &n_frames, pc,
+                                   &n_pcs, &near[0], 64 - near_bits, multiplier, fault)
             elif batches[i].kind == KIND_SAMPLES:
                 status = samples_of(start, p + 1, end, base, &batches[i], sample, &n_samples, fault)
             else:
@@ -205,7 +218,7 @@ def parse(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, bint 
                 fault.status = status
                 fault.batch = <int> i
                 break
-    return n_strings, n_stacks, n_frames, n_samples
+    return n_strings, n_stacks, n_frames, n_pcs, n_samples
 
 
 def index(const uint64_t[::1] ids, const int32_t[::1] gens, const int64_t[::1] at, const uint8_t[::1] bits,
@@ -245,42 +258,42 @@ cdef inline int64_t row_of(const IdMap *strings, uint64_t text) noexcept nogil:
     return find_id(strings, text) - 1 if strings.vals != NULL else -1
 
 
-def resolve(const RAW_FRAME[::1] frames, const int64_t[::1] at, const uint8_t[::1] bits, uint64_t multiplier,
+def resolve(const RAW_PC[::1] pcs, const int64_t[::1] at, const uint8_t[::1] bits, uint64_t multiplier,
             uint64_t[::1] keys, int32_t[::1] vals, const int64_t[::1] string_at, const uint8_t[::1] string_bits,
             uint64_t[::1] string_keys, int32_t[::1] string_vals, int64_t[::1] first, int64_t[::1] functions,
-            int64_t[::1] files):
+            int64_t[::1] files, int32_t[::1] frames):
     """Find out what frames mean: the first one of a pc in its generation defines it (FORMAT 3.3).
 
-    ``first[i]`` becomes the row that defines frame i, ``functions[i]`` and ``files[i]`` its rows of strings, -1 where
-    there is none. The first frame that names a string which its generation has not, or -1. The index of pcs is as
-    in :func:`index`.
+    ``first[i]`` becomes the first row of the pc in row i, and ``frames`` such rows; their ``functions`` and ``files``
+    become rows of strings, -1 where there is none, those of others are left alone. The first row that names a string
+    which its generation has not, or -1. The index of pcs is as in :func:`index`.
     """
     cdef Py_ssize_t i
     cdef int64_t slot, loose = -1
     cdef int32_t gen = -1, row
-    cdef IdMap pcs, strings
-    open_map(&pcs, NULL, NULL, 1, multiplier)
+    cdef IdMap known, strings
+    open_map(&known, NULL, NULL, 1, multiplier)
     open_map(&strings, NULL, NULL, 1, multiplier)
     with nogil:
-        for i in range(frames.shape[0]):
-            if frames[i].gen != gen:
-                gen = frames[i].gen
-                open_map(&pcs, &keys[at[gen]], &vals[at[gen]], bits[gen], multiplier)
+        for i in range(pcs.shape[0]):
+            if pcs[i].gen != gen:
+                gen = pcs[i].gen
+                open_map(&known, &keys[at[gen]], &vals[at[gen]], bits[gen], multiplier)
                 strings.vals = NULL
                 if string_bits[gen]:
                     open_map(&strings, &string_keys[string_at[gen]], &string_vals[string_at[gen]], string_bits[gen],
                              multiplier)
-            slot = place(&pcs, frames[i].pc)
-            row = pcs.vals[slot] - 1
+            slot = place(&known, pcs[i].pc)
+            row = known.vals[slot] - 1
             if row < 0:
                 row = <int32_t> i
-                pcs.keys[slot] = frames[i].pc
-                pcs.vals[slot] = row + 1
-                functions[i] = row_of(&strings, frames[i].function)
-                files[i] = row_of(&strings, frames[i].file)
-                if loose < 0 and ((frames[i].function and functions[i] < 0) or (frames[i].file and files[i] < 0)):
+                known.keys[slot] = pcs[i].pc
+                known.vals[slot] = row + 1
+                functions[i] = row_of(&strings, pcs[i].function)
+                files[i] = row_of(&strings, pcs[i].file)
+                if loose < 0 and ((pcs[i].function and functions[i] < 0) or (pcs[i].file and files[i] < 0)):
                     loose = i
             first[i] = row
-            functions[i] = functions[row]
-            files[i] = files[row]
+        for i in range(frames.shape[0]):
+            frames[i] = <int32_t> first[frames[i]]
     return loose

@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 from gotrace._generated cimport (
     CUT_BATCH, CUT_HEADER, CUT_MARK, CUT_VARINT, FAULT, FULL, MAX_BATCH_SIZE, BATCH_TOO_BIG, MAX_FRAMES,
     MAX_STRING, MORE, NOT_A_BATCH, OK, STACK_TOO_DEEP, STRING_CUT, STRING_TOO_LONG, UNKNOWN_EVENT,
-    UNTIMED_EVENT, VARINT_OVERFLOW, NAME, ORDERED, RAW_FRAME, RAW_STACK, RAW_STRING, RESOURCE_NONE, RESOURCE_PROC,
+    UNTIMED_EVENT, VARINT_OVERFLOW, NAME, ORDERED, RAW_PC, RAW_STACK, RAW_STRING, RESOURCE_NONE, RESOURCE_PROC,
     EVENT_EXPERIMENTAL, EVENT_LABEL, EVENT_LOG, EVENT_METRIC, EVENT_RANGE_BEGIN, EVENT_RANGE_END, EVENT_STACK_SAMPLE,
     EVENT_STATE_TRANSITION, EVENT_SYNC, EVENT_TASK_BEGIN, EVENT_TASK_END, EV_GC_SWEEP_END, EV_GO_CREATE,
     EV_GO_CREATE_BLOCKED, EV_STW_BEGIN, EV_STW_END,
@@ -159,8 +159,8 @@ cdef struct Words:
     const uint8_t *letters
     const RAW_STACK *stacks
     int stack_base
-    const RAW_FRAME *frames
-    const int64_t *frame_first
+    const int32_t *frames
+    const RAW_PC *pcs
     const int64_t *functions
     const int64_t *files
 
@@ -199,17 +199,17 @@ cdef uint8_t *put_frames(uint8_t *out, const Words *w, int32_t stack) noexcept n
             out[0] = 9
             out[half] = 9
             out += 1 + half
-            string = w.files[i] if half else w.functions[i]
+            string = w.files[w.frames[i]] if half else w.functions[w.frames[i]]
             if string >= 0:
                 memcpy(out, w.data + w.strings[string].at, w.strings[string].length)
                 out += w.strings[string].length
             if half:
                 out[0] = 58
-                out = put_number(out + 1, w.frames[w.frame_first[i]].line)
+                out = put_number(out + 1, w.pcs[w.frames[i]].line)
             else:
                 memcpy(out, b" @ 0x", 5)
                 out += 5
-                pc = w.frames[i].pc
+                pc = w.pcs[w.frames[i]].pc
                 n = 1
                 while n < 16 and pc >> (4 * n):
                     n += 1
@@ -223,7 +223,7 @@ cdef uint8_t *put_frames(uint8_t *out, const Words *w, int32_t stack) noexcept n
 
 def parsed(const ORDERED[::1] rows, Py_ssize_t at, const uint8_t[::1] data, const RAW_STRING[::1] strings,
            int string_base, const NAME[::1] names, const uint8_t[::1] letters, const RAW_STACK[::1] stacks,
-           int stack_base, const RAW_FRAME[::1] frames, const int64_t[::1] frame_first, const int64_t[::1] functions,
+           int stack_base, const int32_t[::1] frames, const RAW_PC[::1] pcs, const int64_t[::1] functions,
            const int64_t[::1] files, const uint8_t[::1] pieces, const int32_t[:, ::1] bounds,
            const int32_t[:, ::1] words, const uint8_t[::1] n_args, const uint8_t[::1] clocks,
            const int64_t[::1] clock_at, const uint32_t[:, ::1] ranges, uint8_t[::1] text):
@@ -251,7 +251,7 @@ def parsed(const ORDERED[::1] rows, Py_ssize_t at, const uint8_t[::1] data, cons
     w.stacks = &stacks[0]
     w.stack_base = stack_base
     w.frames = &frames[0]
-    w.frame_first = &frame_first[0]
+    w.pcs = &pcs[0]
     w.functions = &functions[0]
     w.files = &files[0]
     with nogil:

@@ -303,17 +303,22 @@ RAW_STRING = _aligned(
 RAW_STACK = _aligned(
     ("id", "u8"),
     ("offset", "i8"),  # absolute byte of the record
-    ("first", "i8"),  # row of RAW_FRAME
+    ("first", "i8"),  # its leaf's place among all frames
     ("n_frames", "i4"),
     ("gen", "i4"),  # row of GEN
 )
-RAW_FRAME = _aligned(
+RAW_PC = _aligned(  # as a frame defines it
     ("pc", "u8"),
     ("function", "u8"),  # string id
     ("file", "u8"),  # string id
     ("line", "u8"),
     ("stack", "i4"),  # row of RAW_STACK
     ("gen", "i4"),  # row of GEN
+)
+NEAR_PC = _aligned(  # where a pc was met last
+    ("pc", "u8"),
+    ("row", "i4"),  # row of RAW_PC
+    ("gen", "i4"),  # row of GEN + 1
 )
 RAW_SAMPLE = _aligned(
     ("offset", "i8"),  # absolute byte of the record

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gotrace import _text, clock
-from gotrace.dtypes import RAW_FRAME, RAW_STACK, RAW_STRING
+from gotrace.dtypes import RAW_PC, RAW_STACK, RAW_STRING
 from gotrace.experiments import Registry
 from gotrace.slabs import Rows
 from gotrace.spec import tables as spec_tables
@@ -54,7 +54,7 @@ class PartLines:
         self._sources: tuple[Any, ...] = (
             *(_some(tables and tables.data, np.uint8), _some(tables and tables.strings, RAW_STRING)),
             *(order.string_base, _some(tables and tables.stacks, RAW_STACK), order.stack_base),
-            *(_some(tables and tables.frames, RAW_FRAME), _some(tables and tables.frame_first, np.int64)),
+            *(_some(tables and tables.frames, np.int32), _some(tables and tables.pcs, RAW_PC)),
             *(_some(tables and tables.functions, np.int64), _some(tables and tables.files, np.int64)),
         )
         self._rest = (

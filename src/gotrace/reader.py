@@ -567,11 +567,15 @@ class OrderedBuilder(Builder):
         """Order a part's events and yield rows of this table."""
         if self._drives:
             self.shared.refused = True
-            for rows in self.shared.order.run(part):
+            for rows in self.shared.order.run(part, self.place):
                 self._share(rows)
                 yield from self.ready()
             self.shared.refused = False
         yield from self.ready()
+
+    def place(self) -> Rows | None:
+        """Where ordered rows shall stand; None: anywhere."""
+        return None
 
     def lose(self, part: Part) -> str:
         """Let the machine forget what a broken part made it believe."""
@@ -626,7 +630,20 @@ class EventBuilder(OrderedBuilder):
     def __init__(self, shared: Pass, length: int) -> None:
         super().__init__(shared, length)
         self._chunks = _Chunks(EVENT, length)
-        self._left: Rows = np.empty(0, ORDERED)
+        self._few: Rows = np.empty(64, ORDERED)
+        self._left = self._few[:0]
+
+    def place(self) -> Rows | None:
+        """Where ordered rows stand so that what EVENT has of them is the current chunk; at its very end, elsewhere.
+
+        Each row overlaps the one before, so the last one needs more room than the chunk has.
+        """
+        if len(self.shared.ordered) > 1:
+            return None
+        free = self._chunks.room()
+        if len(free) < len(self._few):
+            return self._few
+        return np.ndarray(len(free) - 1, ORDERED, free, strides=(EVENT.itemsize,))
 
     def take(self, rows: Rows) -> None:
         """Take rows of ORDERED, which ``ready`` copies before there are others."""
@@ -635,6 +652,9 @@ class EventBuilder(OrderedBuilder):
     def ready(self) -> Iterator[Rows]:
         """Copy the rows and yield chunks that are full; the next one begins when that one is out of hands."""
         rows, self._left = self._left, self._left[:0]
+        if rows.strides[0] == EVENT.itemsize:  # they stand there already
+            self._chunks.add(len(rows))
+            return
         while len(rows):
             n = min(len(self._chunks.room()), len(rows))
             _pool.take_events(rows[:n], self._chunks.room())
@@ -864,14 +884,13 @@ class FrameBuilder(Builder):
     def feed(self, part: Part) -> Iterator[Rows]:
         """Yield a part's frames; strings and stacks are rows of their tables."""
         tables = part.tables
-        frames = tables.frames
-        n = len(frames)
-        table = np.zeros(n, FRAME)
-        table["pc"] = frames["pc"]
-        table["line"] = frames["line"][tables.frame_first[:n]]
-        for name, rows in (("function", tables.functions[:n]), ("file", tables.files[:n])):
+        pcs = tables.pcs[tables.frames]
+        table = np.zeros(len(pcs), FRAME)
+        table["pc"] = pcs["pc"]
+        table["line"] = pcs["line"]
+        for name, rows in (("function", tables.functions[tables.frames]), ("file", tables.files[tables.frames])):
             table[name] = np.where(rows < 0, 0, rows + self._n_strings)
-        table["stack"] = frames["stack"] + self._n_stacks
+        table["stack"] = np.repeat(np.arange(len(tables.stacks)), tables.stacks["n_frames"]) + self._n_stacks
         self._n_strings += len(tables.strings)
         self._n_stacks += len(tables.stacks)
         yield table

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _tables, clock
-from gotrace.dtypes import CLOCK, RAW_FRAME, RAW_SAMPLE, RAW_STACK, RAW_STRING, BatchKind
+from gotrace.dtypes import CLOCK, NEAR_PC, RAW_PC, RAW_SAMPLE, RAW_STACK, RAW_STRING, BatchKind
 from gotrace.errors import Status, TraceError, new_fault
 from gotrace.losses import Losses
 from gotrace.slabs import I4, I8, Rows, Slab
@@ -42,6 +42,7 @@ def _draw() -> int:
 
 
 _STRUCTURAL = (BatchKind.STRINGS, BatchKind.STACKS, BatchKind.SAMPLES, BatchKind.SYNC)
+_NEAR_BITS = 12  # of places for pcs met lately: two hundred to some thousand make up all stacks of a generation
 _MOST_TRIES = 64  # to read damaged tables of a slab
 _TERMS, _LARGEST_TERM = 16, 8  # about one number in 20 is fit: too many to guess
 MULTIPLIER: int = _draw()
@@ -105,15 +106,15 @@ class Tables:
     data: Bytes
     strings: Rows
     stacks: Rows
-    frames: Rows
+    frames: I4  # rows of pcs, which define what they are: the first ones in their generations
+    pcs: Rows
     samples: Rows
     clocks: Rows
     string_index: Index
     stack_index: Index
-    frame_first: I8  # row of frames that defines the frame's pc: the first one of its generation
-    functions: I8  # rows of strings by frame, -1 none
+    functions: I8  # rows of strings by row of pcs that a frame has, -1 none
     files: I8
-    loose_frame: int  # the first one that names an unknown string, or -1
+    loose_pc: int  # the first one that names an unknown string, or -1
 
     def text(self, row: int) -> str:
         """Decode one string; bytes that are no UTF-8 come as surrogate escapes."""
@@ -127,15 +128,16 @@ class Tables:
         first, n = int(self.stacks[row]["first"]), int(self.stacks[row]["n_frames"])
         return [
             Frame(self.text(int(self.functions[i])), self.text(int(self.files[i])),
-                  int(self.frames[self.frame_first[i]]["line"]), int(self.frames[i]["pc"]))
-            for i in range(first, first + n)
+                  int(self.pcs[i]["line"]), int(self.pcs[i]["pc"]))
+            for i in self.frames[first : first + n].tolist()
         ]  # fmt: skip
 
     def keep(self, n_gens: int) -> None:
         """Keep only what belongs to the first generations."""
         self.strings = self.strings[: np.searchsorted(self.strings["gen"], n_gens)]
         self.stacks = self.stacks[: np.searchsorted(self.stacks["gen"], n_gens)]
-        self.frames = self.frames[: np.searchsorted(self.frames["gen"], n_gens)]
+        self.frames = self.frames[: self.stacks["n_frames"].sum(dtype=np.int64)]
+        self.pcs = self.pcs[: np.searchsorted(self.pcs["gen"], n_gens)]
         self.samples = self.samples[: np.searchsorted(self.samples["gen"], n_gens)]
         self.clocks = self.clocks[:n_gens]
 
@@ -152,14 +154,15 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
     }
     strings = np.empty(sizes[BatchKind.STRINGS] // 3 + 1, RAW_STRING)
     stacks = np.empty(sizes[BatchKind.STACKS] // 3 + 1, RAW_STACK)
-    frames = np.empty(sizes[BatchKind.STACKS] // 4 + 1, RAW_FRAME)
+    frames = np.empty(sizes[BatchKind.STACKS] // 4 + 1, np.int32)
+    pcs = np.empty(len(frames), RAW_PC)
     samples = np.empty(sizes[BatchKind.SAMPLES] // 6 + 1, RAW_SAMPLE)
     clocks = np.zeros(max(slab.n_gens, 1), CLOCK)
     tries = 0
     while True:
-        n_strings, n_stacks, n_frames, n_samples = _tables.parse(
-            *(slab.data, slab.base, slab.batches, slab.version.sync_batches),
-            *(strings, stacks, frames, samples, clocks, fault),
+        n_strings, n_stacks, n_frames, n_pcs, n_samples = _tables.parse(
+            *(slab.data, slab.base, slab.batches, slab.version.sync_batches, strings, stacks, frames, pcs),
+            *(np.zeros(1 << _NEAR_BITS, NEAR_PC), _NEAR_BITS, MULTIPLIER, samples, clocks, fault),
         )
         if losses is None or fault[0]["status"] == Status.OK:
             break
@@ -172,18 +175,19 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
         _cut_off(slab, fault[0], int(record[0]["offset"]), losses, rest=tries == _MOST_TRIES)
         clocks[:] = 0
     clocks = clocks[: slab.n_gens]
-    strings, stacks, frames, samples = strings[:n_strings], stacks[:n_stacks], frames[:n_frames], samples[:n_samples]
+    strings, stacks, samples = strings[:n_strings], stacks[:n_stacks], samples[:n_samples]
+    frames, pcs = frames[:n_frames], pcs[:n_pcs]
     string_index = make_index(strings["id"], strings["gen"], slab.n_gens)
     stack_index = make_index(stacks["id"], stacks["gen"], slab.n_gens)
-    pcs = _new_index(frames["gen"], slab.n_gens)
-    functions, files = np.empty(len(frames), np.int64), np.empty(len(frames), np.int64)
+    pc_index = _new_index(pcs["gen"], slab.n_gens)
+    functions, files = np.empty(len(pcs), np.int64), np.empty(len(pcs), np.int64)
     loose = _tables.resolve(
-        frames, pcs.at, pcs.bits, MULTIPLIER, pcs.keys, pcs.vals, string_index.at, string_index.bits,
-        string_index.keys, string_index.vals, pcs.first, functions, files,
+        pcs, pc_index.at, pc_index.bits, MULTIPLIER, pc_index.keys, pc_index.vals, string_index.at,
+        string_index.bits, string_index.keys, string_index.vals, pc_index.first, functions, files, frames,
     )  # fmt: skip
     tables = Tables(
-        *(slab.data, strings, stacks, frames, samples, clocks, string_index, stack_index),
-        *(pcs.first, functions, files, loose),
+        *(slab.data, strings, stacks, frames, pcs, samples, clocks, string_index, stack_index),
+        *(functions, files, loose),
     )
     found = _structure_faults(slab, tables, fault[0])
     if losses is not None:
@@ -287,11 +291,11 @@ def _loose_end(slab: Slab, tables: Tables) -> tuple[int, TraceError] | None:
     stack_of_sample = tables.stack_index.find(tables.samples["args"][:, 4], tables.samples["gen"])
     loose = np.flatnonzero((tables.samples["args"][:, 4] != 0) & (stack_of_sample < 0))
     sample_gens = tables.samples["gen"][loose]
-    if 0 <= tables.loose_frame < len(tables.frames):
-        frame = tables.frames[tables.loose_frame]
+    if 0 <= tables.loose_pc < len(tables.pcs):
+        frame = tables.pcs[tables.loose_pc]
         gen = int(frame["gen"])
         if not (len(sample_gens) and sample_gens[0] < gen):
-            name = "function" if frame["function"] and tables.functions[tables.loose_frame] < 0 else "file"
+            name = "function" if frame["function"] and tables.functions[tables.loose_pc] < 0 else "file"
             offset = int(tables.stacks[frame["stack"]]["offset"])
             return gen, _fault_at(slab, gen, offset, Status.UNKNOWN_STRING, int(frame[name]))
     if len(sample_gens):

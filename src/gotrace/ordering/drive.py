@@ -48,7 +48,6 @@ class SlabInput:
     events: Any  # decoded ones, see ``Machine.place``
     base: int
     faults: Any
-    out: Any  # rows of ORDERED to fill
     data: npt.NDArray[np.uint8]
     spec: Any
     blanks: Any  # ORDERED: a row of each type that says nothing yet
@@ -96,14 +95,16 @@ class Order:
         self.state = SchedState()
         self._machine = machine(MULTIPLIER, mends)
         self._machine.bind(self.state)
-        self._rows = rows(_ROOM, ORDERED)
+        self._rows: Rows = np.zeros(_ROOM, ORDERED)
         self._ahead = decoded_rows(_DECODED).view(np.recarray)
         self._threads: Any = ()
         self._generation = 0
         self.string_base = self.stack_base = 1
 
-    def run(self, part: Part) -> Iterator[Rows]:
+    def run(self, part: Part, into: Callable[[], Rows | None] | None = None) -> Iterator[Rows]:
         """Yield the events of a part as rows of ORDERED, valid until the next ones are asked for.
+
+        ``into`` says where the next ones shall stand, see ``Machine.fill``; None, and they stand in rows of our own.
 
         Raises
         ------
@@ -118,8 +119,10 @@ class Order:
         self._threads = slab.runs
         self._delivered = 0
         fault = slab.faults.view(np.ndarray)
-        written = self._rows.view(np.ndarray)
         while True:
+            place = into() if into else None
+            written = self._rows if place is None else place
+            self._machine.fill(written.view(np.recarray))
             n = self._machine.order()
             status = Status(int(fault["status"][0]))
             if n:
@@ -216,7 +219,6 @@ class Order:
             events=self._ahead,
             base=slab.base,
             faults=faults,
-            out=self._rows,
             data=slab.data,
             spec=self._spec,
             blanks=self._blanks,

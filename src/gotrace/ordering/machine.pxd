@@ -113,7 +113,7 @@ cdef class Machine:
     cdef const int32_t[::1] stack_vals
     cdef int stack_base
     # Where it stands.
-    cdef ORDERED[::1] out
+    cdef ORDERED[:] out
     cdef readonly int n_front
     cdef public int n_odd
     cdef bint mends
@@ -141,12 +141,13 @@ cdef class Machine:
     @cython.locals(first=int, i=int, n_runs=int, run=int, status=int)
     cdef int begin(self) noexcept nogil
 
-    @cython.locals(run=int, status=int, thread=Run)
-    cdef inline int next_event(self, int i) noexcept nogil
+    @cython.locals(thread=Run)
+    cdef inline int next_event(self, int run) noexcept nogil
 
     cpdef int place(self, int run) noexcept nogil
+    cdef inline Event at_hand(self, int run) noexcept nogil
 
-    @cython.locals(bound=int64_t, n=int, row=int, run=int, status=int)
+    @cython.locals(bound=int64_t, event=Event, n=int, row=int, run=int, status=int)
     cdef int gallop(self) noexcept nogil
 
     @cython.locals(status=int)
@@ -155,7 +156,7 @@ cdef class Machine:
     @cython.locals(bound=int64_t)
     cdef inline int64_t bound(self) noexcept nogil
 
-    @cython.locals(n=int, status=int)
+    @cython.locals(n=int, run=int, status=int)
     cdef int search(self) noexcept nogil
 
     cdef int delivered(self, int n) noexcept nogil
@@ -287,8 +288,8 @@ cdef class Machine:
     cdef Row blank(self, int64_t time) noexcept nogil
     cdef inline int64_t risen(self, int64_t time) noexcept nogil
 
-    @cython.locals(row=int, rule=int, spec=Spec)
-    cdef int attempt(self, int run) noexcept nogil
+    @cython.locals(rule=int, spec=Spec)
+    cdef int attempt(self, int run, int row, Event event) noexcept nogil
 
     cdef inline int64_t arg(self, int place) noexcept nogil
     cdef inline int require(self, int m, int p, int g) noexcept nogil

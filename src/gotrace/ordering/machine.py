@@ -107,8 +107,8 @@ def proc_state(status):
 class Machine:
     """The state machine and its frontier.
 
-    ``bind`` gives it the arrays that last over the trace, ``open`` those of a slab; then ``order`` is called until
-    its status is 0, after each wish with the wish fulfilled.
+    ``bind`` gives it the arrays that last over the trace, ``open`` those of a slab, ``fill`` rows; then ``order`` is
+    called until its status is 0, after each wish with the wish fulfilled.
     """
 
     def __init__(self, multiplier, mends):
@@ -140,9 +140,6 @@ class Machine:
         self.events = slab.events
         self.base = slab.base
         self.faults = slab.faults
-        self.out = slab.out
-        self.pool.fill(slab.out)
-        self.room = len(slab.out)
         self.data = slab.data
         self.spec = slab.spec
         self.blanks = slab.blanks
@@ -171,6 +168,15 @@ class Machine:
         self.begun = 0
         self.n_front = 0
         self.search_at = 0
+
+    def fill(self, rows):
+        """Put the next events into these rows.
+
+        They may overlap: of a row that has another one behind it, only what EVENT has lasts then.
+        """
+        self.out = rows
+        self.pool.fill(rows)
+        self.room = len(rows)
 
     def enter_all(self, kind, keys, rows):
         """Enter keys and their rows into the hash table, for the state when it makes a larger one."""
@@ -227,10 +233,11 @@ class Machine:
             run = first + i
             self.rows_of[run] = self.thread(self.runs[run].m)
             self.front[self.n_front].run = run
-            status = self.next_event(self.n_front)
+            status = self.next_event(run)
             if status < 0:
                 return status
             if status == OK:
+                self.front[self.n_front].time = self.at_hand(run).time
                 self.n_front = self.n_front + 1
                 self.sift_up(self.n_front - 1)
         if self.n_front > 0 and not self.sched[0].started:
@@ -243,21 +250,21 @@ class Machine:
         self.begun = 1
         return OK
 
-    def next_event(self, i):
-        """Make the next event of a run in the frontier its current one: OK, MORE when there is none, or a fault."""
-        run = self.front[i].run
+    def next_event(self, run):
+        """Make the next event of a run its current one: OK, MORE when there is none, or a fault."""
         thread = address(self.runs[run])
         thread.at += 1
-        if thread.at >= thread.n:
-            status = self.pool.decode(run)
-            if status != OK:
-                return status
-        self.front[i].time = self.events[self.place(run)].time
-        return OK
+        if thread.at < thread.n:
+            return OK
+        return self.pool.decode(run)
 
     def place(self, run):
         """Row of a run's current event."""
         return (run - self.first) * self.ahead + self.runs[run].at
+
+    def at_hand(self, run):
+        """A run's current event."""
+        return address(self.events[self.place(run)])
 
     def gallop(self):
         """Let the earliest thread go on as long as it stays the earliest.
@@ -267,19 +274,19 @@ class Machine:
         run = self.front[0].run
         row = self.rows_of[run]
         bound = self.bound()
+        event = self.at_hand(run)
         while True:
             n = self.n
-            if row != 0 and self.spec[self.events[self.place(run)].type].bulk:
+            status = MORE
+            if row != 0 and self.spec[event.type].bulk:
                 status = self.pass_on(run, row, bound)
                 if status < 0:
                     return status
-            else:
-                status = MORE
             if self.n == n:
-                status = self.attempt(run)
+                status = self.attempt(run, row, event)
                 if status != OK:
                     return status
-                status = self.next_event(0)
+                status = self.next_event(run)
                 if status < 0:
                     self.n = n
                     return status
@@ -288,7 +295,9 @@ class Machine:
             if status == MORE:
                 self.remove(0)
                 return OK
-            if self.front[0].time > bound:
+            event = self.at_hand(run)
+            self.front[0].time = event.time
+            if event.time > bound:
                 self.sift_down(0)
                 return OK
             if self.room - self.n < 3:
@@ -302,8 +311,6 @@ class Machine:
         status = self.pool.pass_on(run, bound, self.ms[row].g, self.ms[row].p, low32(self.number))
         self.n = self.pool.n
         self.sched[0].last = self.pool.last
-        if status == OK:
-            self.front[0].time = self.events[self.place(run)].time
         return status
 
     def bound(self):
@@ -327,24 +334,27 @@ class Machine:
             self.search_at = 1
         while self.search_at < self.n_front:
             n = self.n
-            status = self.attempt(self.front[self.search_at].run)
+            run = self.front[self.search_at].run
+            status = self.attempt(run, self.rows_of[run], self.at_hand(run))
             if status == WAIT:
                 self.search_at = self.search_at + 1
                 continue
             if status != OK:
                 return status
-            status = self.next_event(self.search_at)
+            status = self.next_event(run)
             if status < 0:
                 self.n = n
                 return status
             if status == MORE:
                 self.remove(self.search_at)
-            elif not self.sift_up(self.search_at):
-                self.sift_down(self.search_at)
+            else:
+                self.front[self.search_at].time = self.at_hand(run).time
+                if not self.sift_up(self.search_at):
+                    self.sift_down(self.search_at)
             self.search_at = 0
             return self.delivered(n)
         self.search_at = 0
-        self.event = address(self.events[self.place(self.front[0].run)])
+        self.event = self.at_hand(self.front[0].run)
         return self.refuse(STUCK, 0, 0)
 
     def delivered(self, n):
@@ -942,15 +952,14 @@ class Machine:
 
     # --- one event ---------------------------------------------------------------------------------------------
 
-    def attempt(self, run):
-        """Let a run's current event happen: OK when its rows are out, WAIT, a wish or a fault."""
+    def attempt(self, run, row, event):
+        """Let a run's event happen in its thread's context: OK when its rows are out, WAIT, a wish or a fault."""
         self.run = run
-        self.event = address(self.events[self.place(run)])
+        self.event = event
         self.bad = OK
-        self.type = self.event.type
-        spec = address(self.spec[self.type])
+        self.type = event.type
+        spec = address(self.spec[event.type])
         rule = spec.rule
-        row = self.rows_of[run]
         if spec.creates and not self.has_room(1):
             return self.refuse(GROW_STATE, 1, 0)
         self.m_row = row
@@ -1150,7 +1159,7 @@ class Machine:
         A thread that takes a P sweeps before it says so, and the tracer then takes the P for a running one.
         """
         following = self.pool.look_ahead(self.run)
-        self.event = address(self.events[self.place(self.run)])
+        self.event = self.at_hand(self.run)
         return self.spec[following].rule == RULE_EXPERIMENT
 
     def note(self, what, rid):
