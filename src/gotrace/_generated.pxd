@@ -104,7 +104,7 @@ cdef enum:
     OP_FREE = 2
 
 cdef enum:
-    AHEAD = 128
+    AHEAD = 256
     LEAF = 64
     GROUP = 32
     GROUPS = 32
@@ -561,6 +561,7 @@ cdef struct RUN:
     int32_t ctx
     int32_t at
     int32_t n
+    int32_t part
     uint8_t fresh
 
 cdef struct DECODED:
@@ -568,8 +569,10 @@ cdef struct DECODED:
     int64_t time
     int64_t start
     int32_t hint
+    int32_t stack
+    int32_t name
     uint8_t type
-    uint8_t unused[11]
+    uint8_t unused[3]
 
 cdef struct CTX:
     int64_t m

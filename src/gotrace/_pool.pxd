@@ -2,6 +2,7 @@
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
+from gotrace._ahead cimport Ahead
 from gotrace._generated cimport BATCH, DECODED, FAULT, RUN, SPEC
 from gotrace._runs cimport Stream
 
@@ -14,18 +15,18 @@ cdef class Pool:
     cdef const uint8_t[::1] n_args
     cdef const SPEC[::1] spec
     cdef RUN[::1] runs
-    cdef DECODED[::1] pool          # ``ahead`` rows for each run of the generation
-    cdef int first                  # the generation's first run
+    cdef DECODED[::1] pool          # parts of ``ahead`` rows for the runs of the generation
     cdef int ahead
     cdef FAULT[::1] faults
     cdef Stream stream
+    cdef Ahead second               # None: one thread does everything
     cdef char *rows                 # of ORDERED, each ``stride`` bytes behind the one before
     cdef Py_ssize_t stride
     cdef int room
     cdef public int n               # rows of the output that are filled
     cdef public int64_t last        # ns: time of the last one
 
-    cpdef int begin(self, int first, int n_runs, double factor) noexcept nogil
+    cpdef void begin(self, int gen, int first, int n_runs, double factor) noexcept nogil
     cpdef int decode(self, int run) noexcept nogil
     cpdef int look_ahead(self, int run) noexcept nogil
     cpdef int pass_on(self, int run, int64_t bound, int64_t g, int64_t p, uint32_t generation) noexcept nogil

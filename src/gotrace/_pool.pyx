@@ -7,6 +7,7 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
+from gotrace._ahead cimport Ahead
 from gotrace._generated cimport AHEAD, BATCH, DECODED, EVENT, FAULT, MORE, OK, ORDERED, RUN, SPEC
 from gotrace._runs cimport DONE, refill
 
@@ -17,7 +18,7 @@ cdef class Pool:
 
     def __init__(self, const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
                  const uint8_t[::1] n_args, const SPEC[::1] spec, RUN[::1] runs, DECODED[::1] pool,
-                 FAULT[::1] faults):
+                 FAULT[::1] faults, Ahead ahead=None):
         self.data = data
         self.batches = batches
         self.order = order
@@ -26,6 +27,7 @@ cdef class Pool:
         self.runs = runs
         self.pool = pool
         self.faults = faults
+        self.second = ahead
         self.stream.data = &data[0]
         self.stream.size = data.shape[0]
         self.stream.base = base
@@ -39,20 +41,25 @@ cdef class Pool:
         self.stride = rows.strides[0]
         self.room = <int> rows.shape[0]
 
-    cpdef int begin(self, int first, int n_runs, double factor) noexcept nogil:
-        """Share the pool out among the runs of a generation; the number of rows that each has."""
-        self.first = first
-        self.ahead = <int> min(self.pool.shape[0] // max(n_runs, 1), <Py_ssize_t> AHEAD)
+    cpdef void begin(self, int gen, int first, int n_runs, double factor) noexcept nogil:
+        """Share the pool out among the runs of a generation."""
+        cdef int i, parts = max(n_runs, 1) * (1 if self.second is None else 2)
+        self.ahead = <int> min(self.pool.shape[0] // parts, <Py_ssize_t> AHEAD)
         self.stream.factor = factor
-        return self.ahead
+        if self.second is not None:
+            self.second.begin(gen, &self.stream, &self.runs[0], first, n_runs, &self.pool[0], self.ahead)
+            return
+        for i in range(n_runs):
+            self.runs[first + i].part = i * self.ahead
 
     cpdef int decode(self, int run) noexcept nogil:
         """Decode a run's next events: OK, MORE when there are none, or the status of a fault."""
         cdef RUN *thread = &self.runs[run]
         thread.at = 0
-        thread.n = refill(
-            &self.stream, thread, &self.pool[<int64_t> (run - self.first) * self.ahead], self.ahead, &self.faults[0]
-        )
+        if self.second is not None:
+            thread.n = self.second.take(&self.runs[0], run, &self.faults[0])
+        else:
+            thread.n = refill(&self.stream, thread, &self.pool[thread.part], self.ahead, &self.faults[0])
         if thread.n:
             return OK
         return MORE if self.faults[0].status == DONE else self.faults[0].status
@@ -60,7 +67,7 @@ cdef class Pool:
     cpdef int look_ahead(self, int run) noexcept nogil:
         """Type of the event behind a run's current one, 0 if there is none; the current one may change its place."""
         cdef RUN *thread = &self.runs[run]
-        cdef DECODED *part = &self.pool[<int64_t> (run - self.first) * self.ahead]
+        cdef DECODED *part = &self.pool[thread.part]
         if thread.at + 1 == thread.n:
             part[0] = part[thread.at]
             thread.at = 0
@@ -74,8 +81,7 @@ cdef class Pool:
         pass in this context.
         """
         cdef RUN *thread = &self.runs[run]
-        cdef DECODED *part = &self.pool[<int64_t> (run - self.first) * self.ahead]
-        cdef const DECODED *event = &part[thread.at]
+        cdef const DECODED *event = &self.pool[thread.part + thread.at]
         cdef const SPEC *specs = &self.spec[0]
         cdef const SPEC *spec = &specs[event.type]
         cdef ORDERED *row
@@ -105,7 +111,7 @@ cdef class Pool:
             n += 1
             if status == MORE:
                 break
-            event = &part[thread.at]
+            event = &self.pool[thread.part + thread.at]
             spec = &specs[event.type]
         self.n = n
         self.last = last

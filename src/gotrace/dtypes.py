@@ -376,15 +376,20 @@ RUN = _aligned(
     ("ctx", "i4"),  # row of CTX
     ("at", "i4"),  # its next event, in its part of the pool
     ("n", "i4"),  # events in its part of the pool, all of one batch
+    ("part", "i4"),  # and the pool's row that is the first of them
     ("fresh", "u1"),  # 1: that part was filled anew, and nobody looked at it
 )
 DECODED = _aligned(
     ("args", "u8", (4,)),  # what the event has not is 0
     ("time", "i8"),  # ns
     ("start", "i8"),  # buffer index
-    ("hint", "i4"),  # what the kernel that takes the events found out ahead
+    # What was found out ahead. For rows of ALLOC: where the page's span is noted. For the order: rows of stacks and
+    # strings that the event names, 0 none, -1 unknown.
+    ("hint", "i4"),
+    ("stack", "i4"),
+    ("name", "i4"),
     ("type", "u1"),
-    ("unused", "u1", (11,)),  # one line of the cache
+    ("unused", "u1", (3,)),  # one line of the cache
 )
 LEAST_AHEAD = 8  # events of a run for which the pool always has room
 CTX = _aligned(
@@ -398,7 +403,7 @@ CTX = _aligned(
 class Layout(IntEnum):
     """Sizes of the kernels' working arrays, and a flag."""
 
-    AHEAD = 128  # events of a run that are decoded ahead at most
+    AHEAD = 256  # events of a run that are decoded ahead at most
 
     LEAF = 64  # pages a leaf of the page map holds
     GROUP = 32  # cells a group holds

@@ -242,10 +242,11 @@ def read_parts(
 class Pass:
     """What one pass over a trace keeps from slab to slab."""
 
-    def __init__(self, registry: Registry, warn: Callable[[str], None], *, mends: bool) -> None:
+    def __init__(self, registry: Registry, warn: Callable[[str], None], *, mends: bool, jobs: int) -> None:
         self.registry = registry
         self.warn = warn
         self._mends = mends
+        self._jobs = jobs
         self.types = TypeTable()
         self.ordered: list[OrderedBuilder] = []
         self.refused = False  # the order broke, or its rows were not fetched to the end
@@ -253,7 +254,7 @@ class Pass:
     @cached_property
     def order(self) -> Order:
         """The state machine of this pass."""
-        return Order(self.registry, self.warn, mends=self._mends)
+        return Order(self.registry, self.warn, mends=self._mends, jobs=self._jobs)
 
 
 class Threads:

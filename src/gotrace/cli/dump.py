@@ -24,6 +24,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     common.add_traces(parser, many=False)
     parser.add_argument("--mode", choices=("parsed", "wire"), default="parsed", help="which text (default: parsed)")
     common.add_salvage(parser)
+    common.add_jobs(parser)
     filters = parser.add_argument_group("filters", "Of events in order; they join with and.")
     filters.add_argument(
         "--time", type=common.time_range, metavar="A:B", help="from A to before B after the trace's start: 1.5s:2s"
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         )
     codes: list[int] = []
     out = common.binary_stdout()
-    with common.exit_code(codes), gotrace.open(args.trace, errors=args.errors) as trace:
+    with common.exit_code(codes), gotrace.open(args.trace, errors=args.errors, jobs=args.jobs) as trace:
         try:
             for text in trace._wire() if args.mode == "wire" else trace._parsed(selection):
                 out.write(text)

@@ -46,6 +46,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("-f", "--force", action="store_true", help="overwrite files")
     common.add_quiet(parser)
     common.add_salvage(parser)
+    common.add_jobs(parser)
     parser.set_defaults(run=run, usage=parser.error)
 
 
@@ -118,7 +119,7 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
     for path, targets in zip(args.traces, files, strict=True):
         with (
             common.exit_code(codes),
-            gotrace.open(path, errors=args.errors) as trace,
+            gotrace.open(path, errors=args.errors, jobs=args.jobs) as trace,
             common.progress(path, quiet=args.quiet) as progress,
         ):
             error: TraceError | None = None
@@ -152,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
     for path, targets in zip(args.traces, files, strict=True):
         with (
             common.exit_code(codes),
-            gotrace.open(path, errors=args.errors) as trace,
+            gotrace.open(path, errors=args.errors, jobs=args.jobs) as trace,
             common.progress(path, quiet=args.quiet) as progress,
             ExitStack() as stack,
         ):

@@ -23,6 +23,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--strict", action="store_true", help="what is only odd counts as broken")
     common.add_json(parser)
     common.add_quiet(parser)
+    common.add_jobs(parser)
     parser.set_defaults(run=run)
 
 
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     for path in args.traces:
         with (
             common.exit_code(codes),
-            gotrace.open(path) as trace,
+            gotrace.open(path, jobs=args.jobs) as trace,
             common.progress(path, quiet=args.quiet) as progress,
         ):
             verdict = validate(trace, progress)

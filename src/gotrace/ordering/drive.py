@@ -5,14 +5,16 @@ Never here: a rule of the order.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _pool, clock
+from gotrace import _ahead, _pool, clock
 from gotrace.dtypes import FRONT, LEAST_AHEAD, ORDERED, SAMPLE
 from gotrace.errors import InternalError, OrderingError, Status, TraceError, new_fault
 from gotrace.experiments import Registry
@@ -21,7 +23,7 @@ from gotrace.ordering.state import SchedState, rows
 from gotrace.slabs import Rows, decoded_rows
 from gotrace.spec import tables as spec_tables
 from gotrace.spec.enums import EventKind, EventType, GoStatus, Oddity, ProcStatus
-from gotrace.tables import MULTIPLIER, Tables, min_times, sample_times
+from gotrace.tables import MULTIPLIER, Index, Tables, min_times, sample_times
 
 if TYPE_CHECKING:
     from gotrace.reader import Part
@@ -36,7 +38,31 @@ _ODD = {
     Oddity.UNKNOWN_STRING: "unknown string id {}: left out",
 }
 _ROOM = 8192  # rows handed on at a time: few enough for the cache, enough to be worth a call
-_DECODED = 4096  # events decoded ahead, over all threads
+_DECODED = 8192  # events decoded ahead, over all threads
+_WORTH = 1 << 18  # bytes of a generation for which a second thread is worth the asking
+
+
+class _Second:
+    """The thread that decodes ahead, if any. It ends by itself when there is nothing to do for a while."""
+
+    def __init__(self, ahead: _ahead.Ahead | None) -> None:
+        self._ahead = ahead
+        self._thread: Thread | None = None
+
+    def wake(self) -> None:
+        if self._ahead is not None and self._ahead.claim():
+            self._join()
+            self._thread = Thread(target=self._ahead.serve, name="gotrace decodes ahead")
+            self._thread.start()
+
+    def end(self) -> None:
+        if self._ahead is not None:
+            self._ahead.stop()
+            self._join()
+
+    def _join(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
 
 
 @dataclass
@@ -44,6 +70,7 @@ class SlabInput:
     """What the machine reads of a slab; arrays are in the order of its generations."""
 
     pool: Any
+    ahead: _ahead.Ahead | None
     runs: Any
     events: Any  # decoded ones, see ``Machine.place``
     base: int
@@ -83,6 +110,7 @@ class Order:
         machine: type[Machine] = Machine,
         *,
         mends: bool = False,
+        jobs: int = 1,
     ) -> None:
         self._registry = registry
         self._warn = warn
@@ -93,6 +121,7 @@ class Order:
         self._blanks = rows(len(self._spec), ORDERED)
         self._blanks.kind, self._blanks.type = self._spec.kind, np.arange(len(self._spec))
         self.state = SchedState()
+        self._two = min(jobs, os.cpu_count() or 1) > 1 and not mends  # what mends wants to look ahead itself
         self._machine = machine(MULTIPLIER, mends)
         self._machine.bind(self.state)
         self._rows: Rows = np.zeros(_ROOM, ORDERED)
@@ -118,11 +147,23 @@ class Order:
         self._machine.open(slab)
         self._threads = slab.runs
         self._delivered = 0
+        second = _Second(slab.ahead)
+        try:
+            yield from self._ordered(part, slab, second, into)
+        finally:
+            second.end()
+        self.string_base += len(part.tables.strings)
+        self.stack_base += len(part.tables.stacks)
+
+    def _ordered(
+        self, part: Part, slab: SlabInput, second: _Second, into: Callable[[], Rows | None] | None
+    ) -> Iterator[Rows]:
         fault = slab.faults.view(np.ndarray)
         while True:
             place = into() if into else None
             written = self._rows if place is None else place
             self._machine.fill(written.view(np.recarray))
+            second.wake()
             n = self._machine.order()
             status = Status(int(fault["status"][0]))
             if n:
@@ -141,8 +182,6 @@ class Order:
                 raise self._refusal(part, slab)
             elif status != Status.FULL:
                 raise InternalError(f"the state machine stopped with {status!r}")
-        self.string_base += len(part.tables.strings)
-        self.stack_base += len(part.tables.stacks)
 
     def lose(self, part: Part) -> str:
         """Pass over the rest of a part whose order is broken, and forget the scheduler; say how much is lost."""
@@ -207,14 +246,18 @@ class Order:
         front["run"][n_runs:-1] = np.arange(n_samples)
         threads = _some(runs.runs)
         most = int(np.diff(runs.first).max())
-        if len(self._ahead) < most * LEAST_AHEAD:
-            self._ahead = decoded_rows(most * LEAST_AHEAD).view(np.recarray)
-        pool = _pool.Pool(
-            *(slab.data, slab.base, slab.batches, _some(runs.order), self._n_args, self._spec, threads),
-            *(self._ahead, faults),
-        )
+        two = self._two and slab.end - int(slab.batches["offset"][0]) >= _WORTH * slab.n_gens
+        room = max(_DECODED, most * LEAST_AHEAD) * (1 + two)
+        if len(self._ahead) < room:
+            self._ahead = decoded_rows(room).view(np.recarray)
+        read = (slab.data, slab.base, slab.batches, _some(runs.order), self._n_args, self._spec, threads, self._ahead)
+        ids = (*_ids(tables.string_index), self.string_base, *_ids(tables.stack_index), self.stack_base)
+        ahead = None
+        if two:
+            ahead = _ahead.Ahead(np.zeros(_ahead.room(most), np.uint8), read, self._spec, MULTIPLIER, *ids)
         return SlabInput(
-            pool=pool,
+            pool=_pool.Pool(*read, faults, ahead),
+            ahead=ahead,
             runs=threads.view(np.recarray),
             events=self._ahead,
             base=slab.base,
@@ -299,6 +342,10 @@ def _told(statuses: type[GoStatus] | type[ProcStatus], row: Any) -> str:
 def _some(table: Any) -> Any:
     """Return the table, or one row of zeros for an empty one: kernels want something to point at."""
     return table if len(table) else np.zeros(1, table.dtype)
+
+
+def _ids(index: Index) -> tuple[Any, ...]:
+    return index.at, index.bits, _some(index.keys), _some(index.vals)
 
 
 def _samples(part: Part, stack_base: int) -> Rows:

@@ -116,8 +116,8 @@ cdef class Machine:
     cdef ORDERED[:] out
     cdef readonly int n_front
     cdef public int n_odd
-    cdef bint mends
-    cdef int n, room, n_gens, gen, begun, search_at, sample, last_sample, first, ahead
+    cdef bint mends, known      # known: events come with their stacks and strings
+    cdef int n, room, n_gens, gen, begun, search_at, sample, last_sample
     cdef int64_t number
     # The event at hand and its thread's context before it.
     cdef Event event
@@ -144,6 +144,7 @@ cdef class Machine:
     @cython.locals(thread=Run)
     cdef inline int next_event(self, int run) noexcept nogil
 
+    @cython.locals(thread=Run)
     cpdef int place(self, int run) noexcept nogil
     cdef inline Event at_hand(self, int run) noexcept nogil
 
@@ -258,6 +259,8 @@ cdef class Machine:
 
     @cython.locals(event=Event, j=int, row=Row, spec=Spec)
     cdef void put(self, int kind, int part, int64_t m, int64_t g, int64_t p) noexcept nogil
+
+    cdef void put_names(self, Row row, Event event, Spec spec) noexcept nogil
 
     @cython.locals(row=int)
     cdef inline int stack_of(self, int place) noexcept nogil

@@ -163,6 +163,7 @@ class Machine:
         self.stack_keys = slab.stack_keys
         self.stack_vals = slab.stack_vals
         self.stack_base = slab.stack_base
+        self.known = slab.ahead is not None
         self.n_gens = len(slab.numbers)
         self.gen = 0
         self.begun = 0
@@ -227,8 +228,7 @@ class Machine:
             return FULL
         self.number = self.numbers[self.gen]
         self.n_front = 0
-        self.first = first
-        self.ahead = self.pool.begin(first, n_runs, self.factors[self.gen])
+        self.pool.begin(self.gen, first, n_runs, self.factors[self.gen])
         for i in range(n_runs):
             run = first + i
             self.rows_of[run] = self.thread(self.runs[run].m)
@@ -260,7 +260,8 @@ class Machine:
 
     def place(self, run):
         """Row of a run's current event."""
-        return (run - self.first) * self.ahead + self.runs[run].at
+        thread = address(self.runs[run])
+        return thread.part + thread.at
 
     def at_hand(self, run):
         """A run's current event."""
@@ -850,21 +851,32 @@ class Machine:
         if part == 0:
             for j in range(4):
                 row.args[j] = signed(event.args[j])
-            if spec.stack >= 0:
-                row.stack = self.stack_of(spec.stack)
-                if spec.stack2 >= 0:
-                    row.stack2 = self.stack_of(spec.stack2)
-            if spec.string >= 0:
-                row.name = self.string_of(spec.string)
-                if spec.string2 >= 0:
-                    row.text = self.string_of(spec.string2)
+            if (spec.stack & spec.string) != -1:
+                self.put_names(row, event, spec)
+
+    def put_names(self, row, event, spec):
+        """Fill in the stacks and strings that an event names, as far as nobody found the first ones ahead."""
+        if spec.stack >= 0:
+            row.stack = event.stack if self.known else self.stack_of(spec.stack)
+            if row.stack < 0:
+                row.stack = self.unknown(UNKNOWN_STACK_ARG, spec.stack)
+            if spec.stack2 >= 0:
+                row.stack2 = self.stack_of(spec.stack2)
+                if row.stack2 < 0:
+                    row.stack2 = self.unknown(UNKNOWN_STACK_ARG, spec.stack2)
+        if spec.string >= 0:
+            row.name = event.name if self.known else self.string_of(spec.string)
+            if row.name < 0:
+                row.name = self.unknown(UNKNOWN_STRING_ARG, spec.string)
+            if spec.string2 >= 0:
+                row.text = self.string_of(spec.string2)
+                if row.text < 0:
+                    row.text = self.unknown(UNKNOWN_STRING_ARG, spec.string2)
 
     def stack_of(self, place):
-        """Row of the trace's stacks that an argument names."""
+        """Row of the trace's stacks that an argument names, 0 none, -1 unknown."""
         row = self.stack(self.arg(place))
-        if row == -2:
-            return self.unknown(UNKNOWN_STACK_ARG, place)
-        return 0 if row < 0 else self.stack_base + row
+        return row + 1 if row < 0 else self.stack_base + row
 
     def name_in(self, place):
         """String of a name that an argument is, as ``string``; to salvage, an unknown one is the empty one."""
@@ -872,10 +884,9 @@ class Machine:
         return -1 if string == -2 and self.mends else string
 
     def string_of(self, place):
+        """Row of the trace's strings, as ``stack_of``."""
         row = self.string(self.arg(place))
-        if row == -2:
-            return self.unknown(UNKNOWN_STRING_ARG, place)
-        return 0 if row < 0 else self.string_base + row
+        return row + 1 if row < 0 else self.string_base + row
 
     def unknown(self, status, place):
         """Note an unknown id: it is told when the thread's next event is decoded and the row would go out."""
