@@ -11,8 +11,8 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-KERNELS = ["_varint", "_batch", "_tables", "_fast_pext", "_runs", "_ahead", "_decode", "_pool", "_allocfree", "_text"]
-KERNELS += ["_encode", "_simulate", "_sites", "_lifetimes"]
+KERNELS = ["_varint", "_batch", "_tables", "_fast_pext", "_runs", "_ahead", "_walk", "_decode", "_pool", "_allocfree"]
+KERNELS += ["_text", "_encode", "_simulate", "_sites", "_lifetimes"]
 SOURCES = {f"gotrace.{name}": f"src/gotrace/{name}.pyx" for name in KERNELS}
 SOURCES["gotrace.ordering.machine"] = "src/gotrace/ordering/machine.py"
 HEADERS = sorted(map(str, Path("src/gotrace").rglob("*.pxd")))

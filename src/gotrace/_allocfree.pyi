@@ -1,11 +1,18 @@
+from typing import final
+
 import numpy as np
 import numpy.typing as npt
+
+from gotrace._ahead import Ahead
 
 _U1 = npt.NDArray[np.uint8]
 _I4 = npt.NDArray[np.int32]
 _I8 = npt.NDArray[np.int64]
 _U8 = npt.NDArray[np.uint64]
 _Rows = npt.NDArray[np.void]
+
+@final
+class ObjectsAhead(Ahead): ...
 
 def extract(
     data: _U1,
@@ -17,7 +24,9 @@ def extract(
     runs: _Rows,
     heap: _I4,
     pool: _Rows,
+    briefs: _Rows,
     state: _I8,
+    ahead: ObjectsAhead | None,
     ctxs: _Rows,
     type_keys: _U8,
     type_vals: _I4,

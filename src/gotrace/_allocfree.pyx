@@ -3,51 +3,28 @@
 Lives here: addresses from ids, the span map, slots, live objects and stacks (FORMAT 9). Never here: the order
 of the scheduler, growing of tables (a status asks for it), names of types.
 """
+cimport cython
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from gotrace._generated cimport (
-    ALLOC, BAD_KINDCLASS, BATCH, COUNTS, CTX, DECODED, FAULT, FULL, GEN, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROUP,
-    GROUPS, GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, LEAF, OK, OP_ALLOC, OP_EXISTS, OP_FREE,
-    RAW_TYPE, REPLAY, RUN, SPAN, SPAN_REST, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TYPE_CUT, TYPE_ID_ZERO,
-    TYPE_NUMBER, WHAT_OBJECT, WHAT_SPAN, WIDE_PROC,
-    ODD_LATE_FREE,
-    ODD_LIVE_SLOT_ALLOCATED,
-    ODD_LIVE_STACK_ALLOCATED,
-    ODD_OBJECT_IN_FREED_SPAN,
-    ODD_OBJECT_OUTSIDE,
-    ODD_OVERLAPPING_SPAN,
-    ODD_RELATIVE,
-    ODD_STACK_OF_ORDER_0,
-    ODD_TINY_SHARED,
-    ODD_UNKNOWN_OBJECT_FREED,
-    ODD_UNKNOWN_SPAN_FREED,
-    ODD_UNKNOWN_STACK_FREED,
-    ODD_UNRESOLVED_TYPE,
-    SIZE_EVENTS,
-    SIZE_FREE_GROUP,
-    SIZE_FREE_SPAN,
-    SIZE_HEAP_SPANS,
-    SIZE_HEAP_SPAN_BYTES,
-    SIZE_LATEST,
-    SIZE_LATE_STACK,
-    SIZE_LATE_STACK_M,
-    SIZE_MANUAL_SPANS,
-    SIZE_MANUAL_SPAN_BYTES,
-    SIZE_N_GROUPS,
-    SIZE_N_KEYS,
-    SIZE_N_LEAVES,
-    SIZE_N_LOOSE,
-    SIZE_N_SPANS,
-    SIZE_N_STACKS,
-    SIZE_STACKS,
-    SIZE_STACK_BYTES,
+    ALLOC, BAD_KINDCLASS, BATCH, BRIEF, COUNTS, CTX, DECODED, FAULT, FULL, GEN, GROUP, GROUPS, GROW_CELLS, GROW_KEYS,
+    GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, LEAF, ODD_LATE_FREE, ODD_LIVE_SLOT_ALLOCATED,
+    ODD_LIVE_STACK_ALLOCATED, ODD_OBJECT_IN_FREED_SPAN, ODD_OBJECT_OUTSIDE, ODD_OVERLAPPING_SPAN, ODD_RELATIVE,
+    ODD_STACK_OF_ORDER_0, ODD_TINY_SHARED, ODD_UNKNOWN_OBJECT_FREED, ODD_UNKNOWN_SPAN_FREED, ODD_UNKNOWN_STACK_FREED,
+    ODD_UNRESOLVED_TYPE, OK, OP_ALLOC, OP_EXISTS, OP_FREE, RAW_TYPE, REPLAY, RUN, SIZE_EVENTS, SIZE_FREE_GROUP,
+    SIZE_FREE_SPAN, SIZE_HEAP_SPANS, SIZE_HEAP_SPAN_BYTES, SIZE_LATEST, SIZE_LATE_STACK, SIZE_LATE_STACK_M,
+    SIZE_MANUAL_SPANS, SIZE_MANUAL_SPAN_BYTES, SIZE_N_GROUPS, SIZE_N_KEYS, SIZE_N_LEAVES, SIZE_N_LOOSE, SIZE_N_SPANS,
+    SIZE_N_STACKS, SIZE_STACKS, SIZE_STACK_BYTES, SPAN, SPAN_REST, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TYPE_CUT,
+    TYPE_ID_ZERO, TYPE_NUMBER, WHAT_OBJECT, WHAT_SPAN, WIDE_PROC,
 )
+from gotrace._ahead cimport Ahead, Scout, load, store
 from gotrace._idmap cimport IdMap, find, open_map, place
-from gotrace._runs cimport (
-    DONE, Walk, blame, enter_batch, follow, keep_place, open_walk, part_of, plan_events, refill, to_ns, unplan,
-)
+from gotrace._runs cimport DONE, enter_batch, refill, to_ns
 from gotrace._varint cimport CUT, prefetch, read_uvarint, unlikely
+from gotrace._walk cimport (
+    Walk, blame, follow, keep_place, open_walk, place_of, plan_events, start_of, type_of, unplan, whole,
+)
 
 cdef enum:
     FIRST_EVENT = 128       # Span; wire type = FIRST_EVENT + 3 * what + op
@@ -84,6 +61,23 @@ cdef struct NearType:
     int32_t typed           # as in Live; 0 a place not used yet
 
 
+cdef struct Finder:
+    # What finds pages and types; each thread has its own.
+    const GEN *gens
+    const GEN *gen          # the generation whose types these are, and
+    int32_t typed           # its number, counted from 1
+    uint64_t *type_keys
+    int32_t *type_vals
+    IdMap types             # type id -> row, of the generation
+    IdMap pages             # page / LEAF -> leaf + 1
+    NearLeaf[NEAR] near_leaves
+    NearType[NEAR] near_types
+    # What shall be in the cache when an event's turn comes; NULL where that is another core's cache.
+    const int32_t *leaves
+    const SPAN *spans
+    const SPAN_REST *rests
+
+
 cdef struct Live:
     SPAN *spans
     SPAN_REST *rests
@@ -101,30 +95,34 @@ cdef struct Live:
     const Walk *walk
     const DECODED *event    # the current one
     const RUN *run          # and its run
-    IdMap types             # type id -> row, of the generation
+    Finder *finder
     int flags
     int step                # 1 if objects make rows
     int64_t latest          # ns: latest time so far
     int64_t n_rows, n_events
     bint replay
-    NearLeaf[NEAR] near_leaves
-    NearType[NEAR] near_types
     uint64_t[1 << NEAR_KEY_BITS] near_keys      # type and spanclass << 24 | key + 1
-    int32_t typed           # generation whose types these are, counted from 1
 
 
-cdef inline int64_t leaf_at(const Live *live, uint64_t page) noexcept nogil:
-    """Where the span of page is noted in leaves, for good; 0: in no leaf, and leaf 0 is never used."""
-    cdef int32_t leaf = find(&live.pages, page // LEAF)
+cdef inline int64_t leaf_at(const IdMap *pages, uint64_t page) noexcept nogil:
+    """Where the span of page is noted in leaves, for good; 0: in no leaf, and leaf 0 is never used.
+
+    Another thread may enter pages meanwhile; what it has entered is found or not.
+    """
+    cdef uint64_t high = page // LEAF, i = (high * pages.multiplier) >> pages.shift
+    cdef int32_t leaf = load(&pages.vals[i])
+    while leaf and pages.keys[i] != high:
+        i = (i + 1) & pages.mask
+        leaf = load(&pages.vals[i])
     return <int64_t> leaf * LEAF + (page % LEAF) if leaf else 0
 
 
-cdef inline int64_t near_leaf_at(Live *live, uint64_t page) noexcept nogil:
+cdef inline int64_t near_leaf_at(Finder *finder, uint64_t page) noexcept nogil:
     """As :func:`leaf_at`, and faster for pages of objects; what lies in leaf 0 is in no leaf, too."""
-    cdef NearLeaf *near = &live.near_leaves[(page // LEAF) % NEAR]
+    cdef NearLeaf *near = &finder.near_leaves[(page // LEAF) % NEAR]
     cdef int64_t at
     if unlikely(near.high != page // LEAF):
-        at = leaf_at(live, page)
+        at = leaf_at(&finder.pages, page)
         if at == 0:
             return 0
         near.high = page // LEAF
@@ -134,7 +132,7 @@ cdef inline int64_t near_leaf_at(Live *live, uint64_t page) noexcept nogil:
 
 cdef inline SPAN *span_at(Live *live, uint64_t page) noexcept nogil:
     """The live span that owns page, NULL if none; of large and manual spans only the first page is known."""
-    cdef int32_t row = live.leaves[leaf_at(live, page)]
+    cdef int32_t row = live.leaves[leaf_at(&live.pages, page)]
     return &live.spans[row] if row else NULL
 
 
@@ -151,7 +149,7 @@ cdef inline int32_t *leaf_cell(Live *live, uint64_t page) noexcept nogil:
     if live.pages.vals[at] == 0:
         live.pages.keys[at] = high
         live.sizes[SIZE_N_LEAVES] += 1
-        live.pages.vals[at] = <int32_t> live.sizes[SIZE_N_LEAVES]
+        store(&live.pages.vals[at], <int32_t> live.sizes[SIZE_N_LEAVES])
         for i in range(LEAF):
             live.leaves[live.sizes[SIZE_N_LEAVES] * LEAF + i] = 0
     return &live.leaves[<int64_t> live.pages.vals[at] * LEAF + (page % LEAF)]
@@ -446,18 +444,18 @@ cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) no
     return OK
 
 
-cdef inline int32_t type_of(Live *live, uint64_t number) noexcept nogil:
+cdef inline int32_t type_row(Finder *finder, uint64_t number) noexcept nogil:
     """Row of the type table for a type id of this generation."""
-    cdef NearType *near = &live.near_types[number % NEAR]
+    cdef NearType *near = &finder.near_types[number % NEAR]
     cdef int32_t row
-    if unlikely((near.number != number) | (near.typed != live.typed)):
+    if unlikely((near.number != number) | (near.typed != finder.typed)):
         row = UNTYPED
         if number:
-            row = find(&live.types, number) if live.types.vals != NULL else 0
+            row = find(&finder.types, number) if finder.types.vals != NULL else 0
             row = row if row else UNRESOLVED
         near.row = row
         near.number = number
-        near.typed = live.typed
+        near.typed = finder.typed
     return near.row
 
 
@@ -472,35 +470,62 @@ cdef inline bint slot_in(const SPAN *span, uint64_t named, uint32_t *slot) noexc
     return slot[0] < span.n_slots
 
 
-cdef inline void look_up(Live *live, const GEN *gen, DECODED *events, int n) noexcept nogil:
-    """Find what objects' events need before their turn comes, and ask what that will read into the cache.
-
-    args[0] becomes the address, args[1] the type's row, ``hint`` where the page's span is noted, or 0 for an event
-    that cannot be plain.
-    """
-    cdef const int32_t *leaves = live.leaves
-    cdef const SPAN *spans = live.spans
-    cdef uint64_t named = gen.heap_base, base = gen.heap_base, align = gen.object_align, number = 0
-    cdef uint8_t shift = gen.page_shift
-    cdef int32_t row, kind
+cdef inline void look_up(Finder *finder, const DECODED *events, BRIEF *briefs, int n) noexcept nogil:
+    """Find what objects' events need before their turn comes."""
+    cdef uint64_t base = finder.gen.heap_base, named = base, align = finder.gen.object_align, number = 0
+    cdef uint8_t shift = finder.gen.page_shift
+    cdef int32_t row
     cdef int i
-    cdef bint is_object, is_free, is_plain, replay = live.replay
+    cdef bint is_object, is_free, is_plain
     for i in range(n):
         # Other events, and the type of a free, repeat what came before: guessing wrong would cost more.
         is_object = <uint8_t> (events[i].type - FIRST_OBJECT) < 3
         is_free = events[i].type == LAST_OBJECT
         named = base + events[i].args[0] * align if is_object else named
         number = events[i].args[1] if is_object and not is_free else number
-        kind = type_of(live, number)
-        kind = 0 if is_free else kind
-        is_plain = <uint8_t> (events[i].type - ALLOCATED_OBJECT) < 2 and kind != UNRESOLVED
-        events[i].args[0] = named if is_object else events[i].args[0]
-        events[i].args[1] = kind if is_object else events[i].args[1]
-        events[i].hint = <int32_t> near_leaf_at(live, named >> shift) if is_plain else 0
-        row = leaves[events[i].hint]
-        prefetch(&spans[row])
-        if replay:
-            prefetch(&live.rests[row])
+        row = type_row(finder, number)
+        row = UNTYPED if is_free else row
+        is_plain = <uint8_t> (events[i].type - ALLOCATED_OBJECT) < 2 and row != UNRESOLVED
+        briefs[i].time = events[i].time
+        briefs[i].arg = named if is_object else events[i].args[0]
+        briefs[i].place = place_of(&events[i])
+        briefs[i].hint = <int32_t> near_leaf_at(finder, named >> shift) if is_plain else 0
+        briefs[i].type_row = row
+        if finder.leaves != NULL:
+            row = finder.leaves[briefs[i].hint]
+            prefetch(&finder.spans[row])
+            if finder.rests != NULL:
+                prefetch(&finder.rests[row])
+
+
+cdef void enter_types(void *finder, int64_t gen) noexcept nogil:
+    """Let a finder find the types of a generation."""
+    cdef Finder *f = <Finder *> finder
+    f.gen = &f.gens[gen]
+    f.typed = <int32_t> gen + 1
+    open_map(&f.types, NULL, NULL, 1, f.pages.multiplier)
+    if f.gen.type_bits:
+        open_map(&f.types, f.type_keys + f.gen.type_at, f.type_vals + f.gen.type_at, f.gen.type_bits,
+                 f.pages.multiplier)
+
+
+cdef void find_nearby(void *finder, DECODED *events, BRIEF *briefs, int n, bint helping) noexcept nogil:
+    look_up(<Finder *> finder, events, briefs, n)
+
+
+cdef void enter_both(void *finders, int64_t gen) noexcept nogil:
+    enter_types(&(<Finder *> finders)[0], gen)
+    enter_types(&(<Finder *> finders)[1], gen)
+
+
+cdef void find_objects(void *finders, DECODED *events, BRIEF *briefs, int n, bint helping) noexcept nogil:
+    look_up(&(<Finder *> finders)[helping], events, briefs, n)
+
+
+@cython.final
+cdef class ObjectsAhead(Ahead):
+    """Events ahead; those of objects with what :func:`look_up` finds."""
+    cdef Finder[2] finders
 
 
 cdef int look_ahead(Live *live, const GEN *gen, RUN *run) noexcept nogil:
@@ -536,7 +561,7 @@ cdef int look_ahead(Live *live, const GEN *gen, RUN *run) noexcept nogil:
                 span = span_at(live, named >> gen.page_shift)
                 if span != NULL and not slot_in(span, named, &slot):
                     span = NULL
-                status = be_born(live, span, slot, named, type_of(live, events[i].args[1]), OP_EXISTS)
+                status = be_born(live, span, slot, named, type_row(live.finder, events[i].args[1]), OP_EXISTS)
             if status != OK:
                 return status if status > 0 else OK     # a fault is raised when its event's turn comes
             run.snapshot = events[i].start + 1
@@ -615,24 +640,26 @@ cdef int span_event(Live *live, const GEN *gen, uint8_t op, ALLOC *row) noexcept
 
 def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
             const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, int32_t[::1] heap, DECODED[::1] pool,
-            int64_t[::1] state, CTX[::1] ctxs, uint64_t[::1] type_keys, int32_t[::1] type_vals,
-            uint64_t multiplier, const int64_t[::1] class_bytes, int flags, ALLOC[::1] rows, FAULT[::1] faults,
-            SPAN[::1] spans, SPAN_REST[::1] rests, uint64_t[::1] page_keys, int32_t[::1] page_vals, int32_t[::1] leaves,
-            uint64_t[::1] stack_keys, int32_t[::1] stack_vals, uint64_t[::1] loose_keys, int32_t[::1] loose_vals,
-            int32_t[::1] cells, uint64_t[::1] key_keys, int32_t[::1] key_vals, COUNTS[::1] counts,
-            int64_t[::1] sizes, int64_t[::1] anomalies):
+            BRIEF[::1] briefs, int64_t[::1] state, ObjectsAhead ahead, CTX[::1] ctxs, uint64_t[::1] type_keys,
+            int32_t[::1] type_vals, uint64_t multiplier, const int64_t[::1] class_bytes, int flags, ALLOC[::1] rows,
+            FAULT[::1] faults, SPAN[::1] spans, SPAN_REST[::1] rests, uint64_t[::1] page_keys, int32_t[::1] page_vals,
+            int32_t[::1] leaves, uint64_t[::1] stack_keys, int32_t[::1] stack_vals, uint64_t[::1] loose_keys,
+            int32_t[::1] loose_vals, int32_t[::1] cells, uint64_t[::1] key_keys, int32_t[::1] key_vals, COUNTS[::1]
+            counts, int64_t[::1] sizes, int64_t[::1] anomalies):
     """Merge the runs of a slab by time and resolve their alloc/free events; the number of rows made.
 
     ``flags`` has 1 << what for each kind of row wanted, and 8 to replay objects into ``counts``. ``rows`` has at
-    least one. ``state``, with ``runs``, ``heap``, ``pool``, ``ctxs`` and the tables, holds the place where a call
-    went on to. faults[0].status is FULL when rows are used up, GROW_... when that table must grow before the next
-    call, 0 at the end of the slab, below 0 for a fault.
+    least one. ``state``, with ``runs``, ``heap``, ``pool``, ``briefs``, ``ctxs`` and the tables, holds the place where
+    a call went on to. faults[0].status is FULL when rows are used up, GROW_... when that table must grow before the
+    next call, 0 at the end of the slab, below 0 for a fault.
     """
     cdef int status = OK
     cdef Live live
     cdef Walk w
     cdef FAULT *fault = &faults[0]
-    open_walk(&w, data, base, batches, order, n_args, gens, runs, heap, pool, state)
+    cdef Finder own
+    cdef int i
+    cdef Scout scout
     live.walk = &w
     live.spans = &spans[0]
     live.rests = &rests[0]
@@ -660,21 +687,27 @@ def extract(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, con
     live.step = (flags >> WHAT_OBJECT) & 1
     live.latest = sizes[SIZE_LATEST]
     live.n_rows = live.n_events = 0
-    live.typed = 0
-    memset(live.near_types, 0, sizeof(live.near_types))
-    memset(live.near_leaves, 0, sizeof(live.near_leaves))
     if live.replay:
         memset(live.near_keys, 0, sizeof(live.near_keys))
+    live.finder = &own if ahead is None else ahead.finders
+    scout.own = live.finder
+    scout.enter = enter_types if ahead is None else enter_both
+    scout.find = find_nearby if ahead is None else find_objects
+    if ahead is None:
+        memset(&own, 0, sizeof(own))
+    live.finder.leaves = live.leaves
+    live.finder.spans = live.spans
+    live.finder.rests = live.rests if live.replay else NULL
+    for i in range(1 if ahead is None else 2):
+        live.finder[i].gens = &gens[0]
+        live.finder[i].type_keys = &type_keys[0]
+        live.finder[i].type_vals = &type_vals[0]
+        live.finder[i].pages = live.pages
+    open_walk(&w, data, base, batches, order, n_args, gens, runs, heap, pool, briefs, state, ahead, &scout)
     with nogil:
         while status == OK:
             status = plan_events(&w, fault)
             if status == OK:
-                if live.typed != w.g + 1:
-                    live.typed = <int32_t> w.g + 1
-                    open_map(&live.types, NULL, NULL, 1, multiplier)
-                    if w.gens[w.g].type_bits:
-                        open_map(&live.types, &type_keys[w.gens[w.g].type_at], &type_vals[w.gens[w.g].type_at],
-                                 w.gens[w.g].type_bits, multiplier)
                 status = take_plan(&live, &w, &ctxs[0], &rows[0], rows.shape[0], fault)
     keep_place(&w)
     sizes[SIZE_LATEST] = live.latest
@@ -689,29 +722,29 @@ cdef struct Spot:
     uint32_t slot
 
 
-cdef inline SPAN *plain_span(const Live *live, const DECODED *event, uint32_t *slot) noexcept nogil:
+cdef inline SPAN *plain_span(const Live *live, const BRIEF *event, uint32_t *slot) noexcept nogil:
     """The span of a plain event, else NULL: nearly all are allocations and frees of objects in known spans."""
     cdef SPAN *span = &live.spans[live.leaves[event.hint]]
-    return span if slot_in(span, event.args[0], slot) else NULL
+    return span if slot_in(span, event.arg, slot) else NULL
 
 
 cdef inline void fill(
-    ALLOC *row, const DECODED *event, const CTX *ctx, uint32_t generation, int64_t base, const SPAN *span, uint32_t slot
+    ALLOC *row, const BRIEF *event, const CTX *ctx, uint32_t generation, int64_t base, const SPAN *span, uint32_t slot
 ) noexcept nogil:
     """Make the row of a plain event."""
     cdef uint64_t address = span.base + slot * <uint64_t> span.elem
-    cdef uint64_t inset = event.args[0] - address
+    cdef uint64_t inset = event.arg - address
     row.time = event.time
     row.address = address
     row.size = span.elem
-    row.offset = base + event.start
+    row.offset = base + start_of(event)
     row.g = ctx.g
     row.m = ctx.m
-    row.type = <int32_t> event.args[1]
+    row.type = event.type_row
     row.p = ctx.p
     row.generation = generation
     row.what = WHAT_OBJECT
-    row.op = event.type - FIRST_OBJECT
+    row.op = type_of(event) - FIRST_OBJECT
     row.spanclass = span.spanclass
     row.inset = <uint8_t> (inset if inset < 255 else 255)
 
@@ -720,7 +753,7 @@ cdef inline int take_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *r
     """Make rows of the plan's events from place k on while they are plain: how many events."""
     cdef uint32_t generation = <uint32_t> w.gens[w.g].number
     cdef const SPAN *span
-    cdef const DECODED *event
+    cdef const BRIEF *event
     cdef int64_t base = w.s.base, latest = live.latest
     cdef uint32_t slot = 0
     cdef int first = k, step = live.step, others = 0
@@ -733,7 +766,7 @@ cdef inline int take_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *r
                 fill(row, event, &ctxs[w.plan[k].ctx], generation, base, span, slot)
                 row += 1
         else:
-            if unlikely(event.type >= FIRST_EVENT or follow(&ctxs[w.plan[k].ctx], event) != OK):
+            if unlikely(type_of(event) >= FIRST_EVENT or follow(w, &ctxs[w.plan[k].ctx], event) != OK):
                 break
             others += 1
         latest = max(latest, event.time)
@@ -746,7 +779,7 @@ cdef inline int take_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC *r
 
 cdef inline int locate(Live *live, const Walk *w, int k, int n, Spot *spots) noexcept nogil:
     """Find where the plan's events from place k on happen, and ask for their cells, while they are plain: how many."""
-    cdef const DECODED *event
+    cdef const BRIEF *event
     cdef SPAN *span
     cdef uint32_t slot = 0
     cdef int32_t group
@@ -756,12 +789,12 @@ cdef inline int locate(Live *live, const Walk *w, int k, int n, Spot *spots) noe
         span = plain_span(live, event, &slot)
         spots[i].span = span
         if span == NULL:
-            if unlikely(event.type >= FIRST_EVENT):
+            if unlikely(type_of(event) >= FIRST_EVENT):
                 return i
             continue
         group = rest_of(live, span).groups[slot // GROUP]
         if unlikely(group == 0):
-            if event.type == ALLOCATED_OBJECT:
+            if type_of(event) == ALLOCATED_OBJECT:
                 group = new_group(live, span, slot)
             if group == 0:
                 return i
@@ -775,7 +808,7 @@ cdef inline int replay_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC 
     """As :func:`take_plain`, and replay what happens to slots while these are in a known state."""
     cdef uint32_t generation = <uint32_t> w.gens[w.g].number
     cdef const SPAN *span
-    cdef const DECODED *event
+    cdef const BRIEF *event
     cdef Spot[STRIDE] spots
     cdef int64_t base = w.s.base, latest = live.latest
     cdef int first = k, step = live.step, others = 0, i = 0, n = 0
@@ -789,7 +822,7 @@ cdef inline int replay_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC 
         event = w.plan[k].event
         span = spots[i].span
         if span == NULL:
-            if unlikely(follow(&ctxs[w.plan[k].ctx], event) != OK):
+            if unlikely(follow(w, &ctxs[w.plan[k].ctx], event) != OK):
                 break
             others += 1
         else:
@@ -807,11 +840,11 @@ cdef inline int replay_plain(Live *live, const Walk *w, CTX *ctxs, int k, ALLOC 
     return k - first
 
 
-cdef inline bint in_known_state(Live *live, const SPAN *span, int32_t *cell, const DECODED *event) noexcept nogil:
+cdef inline bint in_known_state(Live *live, const SPAN *span, int32_t *cell, const BRIEF *event) noexcept nogil:
     """Replay an allocation in a free slot or a free of a live one; False if it is anything else."""
     cdef int32_t key
     cdef COUNTS *counts
-    if event.type == LAST_OBJECT:
+    if type_of(event) == LAST_OBJECT:
         if unlikely(cell[0] <= 0 or cell[0] & OWED or span.over):
             return False
         counts = &live.counts[cell[0] - 1]
@@ -819,7 +852,7 @@ cdef inline bint in_known_state(Live *live, const SPAN *span, int32_t *cell, con
         counts.free_bytes += span.elem
         cell[0] = 0
     elif cell[0] == 0:
-        key = near_key_of(live, <int32_t> event.args[1], span.spanclass)
+        key = near_key_of(live, event.type_row, span.spanclass)
         if unlikely(key < 0):
             return False
         cell[0] = key + 1
@@ -833,32 +866,32 @@ cdef inline bint in_known_state(Live *live, const SPAN *span, int32_t *cell, con
     return True
 
 
-cdef int take_one(Live *live, CTX *ctx, RUN *run, DECODED *event, ALLOC *row, FAULT *fault) noexcept nogil:
+cdef int take_one(Live *live, CTX *ctx, RUN *run, const BRIEF *event, ALLOC *row, FAULT *fault) noexcept nogil:
     """Take any event, and fill row if it is one of alloc/free: OK, GROW_... or a fault."""
     cdef const Walk *w = live.walk
     cdef const GEN *gen = &w.gens[w.g]
     cdef uint64_t named, inset
     cdef uint32_t slot = 0
-    cdef uint8_t what = (event.type - FIRST_EVENT) // 3, op = (event.type - FIRST_EVENT) % 3
+    cdef uint8_t kind = type_of(event), what = (kind - FIRST_EVENT) // 3, op = (kind - FIRST_EVENT) % 3
     cdef int status = OK
     cdef SPAN *span = NULL
-    if event.type < FIRST_EVENT or event.type > LAST_EVENT:
+    if kind < FIRST_EVENT or kind > LAST_EVENT:
         live.latest = max(live.latest, event.time)
-        return OK if follow(ctx, event) == OK else blame(w, run, event, fault, WIDE_PROC, event.args[0])
-    live.event = event
+        return OK if follow(w, ctx, event) == OK else blame(w, run, event, fault, WIDE_PROC, event.arg)
+    live.event = whole(w, event)
     live.run = run
-    if op == OP_EXISTS and event.start >= run.snapshot:
+    if op == OP_EXISTS and start_of(event) >= run.snapshot:
         status = look_ahead(live, gen, run)
         if status != OK:
             return status
     row.inset = 0
     row.type = 0
     if what == WHAT_OBJECT:
-        named = event.args[0]
+        named = event.arg
         span = span_at(live, named >> gen.page_shift)
         if span != NULL and not slot_in(span, named, &slot):
             span = NULL
-        row.type = <int32_t> event.args[1]
+        row.type = event.type_row
         if live.replay:
             if op == OP_FREE:
                 die(live, span, slot, named)
@@ -882,11 +915,11 @@ cdef int take_one(Live *live, CTX *ctx, RUN *run, DECODED *event, ALLOC *row, FA
         status = span_event(live, gen, op, row) if what == WHAT_SPAN else stack_event(live, gen, op, row)
         if status != OK:
             return status if status > 0 else blame(
-                w, run, event, fault, status, event.args[2 if status == BAD_KINDCLASS else 1])
+                w, run, event, fault, status, live.event.args[2 if status == BAD_KINDCLASS else 1])
     live.latest = max(live.latest, event.time)
     live.n_events += 1
     row.time = event.time
-    row.offset = w.s.base + event.start
+    row.offset = w.s.base + start_of(event)
     row.g = ctx.g
     row.m = ctx.m
     row.p = ctx.p
@@ -899,13 +932,10 @@ cdef int take_one(Live *live, CTX *ctx, RUN *run, DECODED *event, ALLOC *row, FA
 cdef inline int take_plan(Live *live, Walk *w, CTX *ctxs, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
     """Take the events of the plan: OK, FULL, GROW_... or a fault."""
     cdef RUN *run
-    cdef DECODED *event
-    cdef int status = OK, k
+    cdef const BRIEF *event
+    cdef int status = OK, k = 0
     cdef int64_t before, at_first = live.n_events
     cdef ALLOC scratch
-    for k in range(w.n_fresh):
-        look_up(live, &w.gens[w.g], part_of(w, w.fresh[k]), w.runs[w.fresh[k]].n)
-    k = 0
     while k < w.n_plan:
         if live.replay:
             k += replay_plain(live, w, ctxs, k, &rows[live.n_rows], room - live.n_rows)
@@ -916,7 +946,7 @@ cdef inline int take_plan(Live *live, Walk *w, CTX *ctxs, ALLOC *rows, int64_t r
         event = w.plan[k].event
         run = &w.runs[w.plan[k].run]
         before = live.n_events
-        if live.n_rows == room and FIRST_EVENT <= event.type <= LAST_EVENT and wanted(live, event):
+        if live.n_rows == room and FIRST_EVENT <= type_of(event) <= LAST_EVENT and wanted(live, event):
             status = FULL
             break
         status = take_one(live, &ctxs[run.ctx], run, event, &scratch, fault)
@@ -932,8 +962,8 @@ cdef inline int take_plan(Live *live, Walk *w, CTX *ctxs, ALLOC *rows, int64_t r
     return status
 
 
-cdef inline bint wanted(const Live *live, const DECODED *event) noexcept nogil:
-    return (live.flags >> ((event.type - FIRST_EVENT) // 3)) & 1
+cdef inline bint wanted(const Live *live, const BRIEF *event) noexcept nogil:
+    return (live.flags >> ((type_of(event) - FIRST_EVENT) // 3)) & 1
 
 
 cdef int log2(Py_ssize_t places) noexcept nogil:

@@ -1,6 +1,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from gotrace._ahead import Ahead
+
 _U1 = npt.NDArray[np.uint8]
 _I4 = npt.NDArray[np.int32]
 _I8 = npt.NDArray[np.int64]
@@ -37,7 +39,9 @@ def experimental(
     runs: _Rows,
     heap: _I4,
     pool: _Rows,
+    briefs: _Rows,
     state: _I8,
+    ahead: Ahead | None,
     ctxs: _Rows,
     experiments: _U1,
     rows: _Rows,

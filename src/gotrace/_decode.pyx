@@ -8,10 +8,12 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from gotrace._generated cimport (
-    AHEAD, BATCH, CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, MARK, OK, RUN, WIDE_PROC,
+    AHEAD, BATCH, BRIEF, CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, MARK, OK, RUN, WIDE_PROC,
 )
-from gotrace._runs cimport (
-    DONE, Stream, Walk, blame, follow, keep_place, open_walk, plan_events, refill, unplan,
+from gotrace._ahead cimport Ahead, Scout
+from gotrace._runs cimport DONE, Stream, refill
+from gotrace._walk cimport (
+    Walk, blame, follow, keep_place, open_walk, place_of, plan_events, start_of, type_of, unplan, whole,
 )
 
 
@@ -99,25 +101,42 @@ def trim(const uint8_t[::1] data, int64_t base, BATCH[::1] batches, const int32_
     return n, nbytes
 
 
+cdef void enter_nothing(void *own, int64_t gen) noexcept nogil:
+    pass
+
+
+cdef void tell_briefly(void *own, DECODED *events, BRIEF *briefs, int n, bint helping) noexcept nogil:
+    cdef int i
+    for i in range(n):
+        briefs[i].time = events[i].time
+        briefs[i].arg = events[i].args[0]
+        briefs[i].place = place_of(&events[i])
+
+
 def experimental(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
                  const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, int32_t[::1] heap, DECODED[::1] pool,
-                 int64_t[::1] state, CTX[::1] ctxs, const uint8_t[::1] experiments, EXPERIMENTAL[::1] rows,
-                 FAULT[::1] faults):
+                 BRIEF[::1] briefs, int64_t[::1] state, Ahead ahead, CTX[::1] ctxs, const uint8_t[::1] experiments,
+                 EXPERIMENTAL[::1] rows, FAULT[::1] faults):
     """Fill rows with the experimental events in time order; the number of rows.
 
     ``experiments`` gives the experiment of each event type, 0 for none. ``state``, with ``runs``, ``heap``,
-    ``pool`` and ``ctxs``, holds the place where a call went on to. faults[0].status is FULL when there is more to
-    come.
+    ``pool``, ``briefs`` and ``ctxs``, holds the place where a call went on to. faults[0].status is FULL when there is
+    more to come.
     """
     cdef int64_t n = 0, room = rows.shape[0]
     cdef int status = OK, i
+    cdef uint8_t kind
     cdef FAULT *fault = &faults[0]
-    cdef const DECODED *event
+    cdef const BRIEF *event
     cdef CTX *ctx
     cdef EXPERIMENTAL *row
     cdef Walk w
     cdef int k
-    open_walk(&w, data, base, batches, order, n_args, gens, runs, heap, pool, state)
+    cdef Scout scout
+    scout.own = NULL
+    scout.enter = enter_nothing
+    scout.find = tell_briefly
+    open_walk(&w, data, base, batches, order, n_args, gens, runs, heap, pool, briefs, state, ahead, &scout)
     with nogil:
         while status == OK:
             status = plan_events(&w, fault)
@@ -126,9 +145,10 @@ def experimental(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches
             for k in range(w.n_plan):
                 event = w.plan[k].event
                 ctx = &ctxs[w.plan[k].ctx]
-                if experiments[event.type] == 0:
-                    if follow(ctx, event) != OK:
-                        status = blame(&w, &w.runs[w.plan[k].run], event, fault, WIDE_PROC, event.args[0])
+                kind = type_of(event)
+                if experiments[kind] == 0:
+                    if follow(&w, ctx, event) != OK:
+                        status = blame(&w, &w.runs[w.plan[k].run], event, fault, WIDE_PROC, event.arg)
                         break
                     continue
                 if n == room:
@@ -137,16 +157,16 @@ def experimental(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches
                 row = &rows[n]
                 n += 1
                 row.time = event.time
-                row.offset = base + event.start
+                row.offset = base + start_of(event)
                 row.g = ctx.g
                 row.m = ctx.m
                 row.p = ctx.p
                 row.generation = <uint32_t> w.gens[w.g].number
-                row.experiment = experiments[event.type]
-                row.type = event.type
-                row.n_args = w.s.n_args[event.type] - 1
+                row.experiment = experiments[kind]
+                row.type = kind
+                row.n_args = w.s.n_args[kind] - 1
                 for i in range(4):
-                    row.args[i] = event.args[i]
+                    row.args[i] = whole(&w, event).args[i]
             else:
                 continue
             unplan(&w, k)

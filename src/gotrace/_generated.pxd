@@ -104,7 +104,8 @@ cdef enum:
     OP_FREE = 2
 
 cdef enum:
-    AHEAD = 256
+    AHEAD = 128
+    PARTS = 4
     LEAF = 64
     GROUP = 32
     GROUPS = 32
@@ -562,17 +563,22 @@ cdef struct RUN:
     int32_t at
     int32_t n
     int32_t part
-    uint8_t fresh
 
 cdef struct DECODED:
     uint64_t args[4]
     int64_t time
     int64_t start
-    int32_t hint
     int32_t stack
     int32_t name
     uint8_t type
-    uint8_t unused[3]
+    uint8_t unused[7]
+
+cdef struct BRIEF:
+    int64_t time
+    uint64_t arg
+    int64_t place
+    int32_t hint
+    int32_t type_row
 
 cdef struct CTX:
     int64_t m

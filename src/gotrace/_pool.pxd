@@ -1,10 +1,33 @@
 # What each thread does next, for the ordering. Never here: the order of threads.
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from gotrace._ahead cimport Ahead
+from gotrace._ahead cimport Ahead, Parts
 from gotrace._generated cimport BATCH, DECODED, FAULT, RUN, SPEC
+from gotrace._idmap cimport IdMap
 from gotrace._runs cimport Stream
+
+
+cdef struct Names:
+    # What tells the rows of stacks and strings, as ``tables.Index`` has them.
+    const SPEC *spec
+    uint64_t multiplier
+    const int64_t *string_at
+    const uint8_t *string_bits
+    uint64_t *string_keys
+    int32_t *string_vals
+    int32_t string_base         # row of the trace's strings that the slab's first one has
+    const int64_t *stack_at
+    const uint8_t *stack_bits
+    uint64_t *stack_keys
+    int32_t *stack_vals
+    int32_t stack_base
+    IdMap strings, stacks       # of the generation; an empty one has no keys
+
+
+@cython.final
+cdef class NamesAhead(Ahead):
+    cdef Names names
 
 
 @cython.final
@@ -19,7 +42,8 @@ cdef class Pool:
     cdef int ahead
     cdef FAULT[::1] faults
     cdef Stream stream
-    cdef Ahead second               # None: one thread does everything
+    cdef NamesAhead kept
+    cdef Parts *second              # NULL: one thread does everything
     cdef char *rows                 # of ORDERED, each ``stride`` bytes behind the one before
     cdef Py_ssize_t stride
     cdef int room

@@ -7,7 +7,29 @@ from gotrace._ahead import Ahead
 
 _U1 = npt.NDArray[np.uint8]
 _I4 = npt.NDArray[np.int32]
+_I8 = npt.NDArray[np.int64]
+_U8 = npt.NDArray[np.uint64]
 _Rows = npt.NDArray[np.void]
+
+@final
+class NamesAhead(Ahead):
+    def __init__(
+        self,
+        n: int,
+        kept: object,
+        spec: _Rows,
+        multiplier: int,
+        string_at: _I8,
+        string_bits: _U1,
+        string_keys: _U8,
+        string_vals: _I4,
+        string_base: int,
+        stack_at: _I8,
+        stack_bits: _U1,
+        stack_keys: _U8,
+        stack_vals: _I4,
+        stack_base: int,
+    ) -> None: ...
 
 @final
 class Pool:
@@ -25,7 +47,7 @@ class Pool:
         runs: _Rows,
         pool: _Rows,
         faults: _Rows,
-        ahead: Ahead | None = None,
+        ahead: NamesAhead | None = None,
     ) -> None: ...
     def fill(self, rows: _Rows) -> None: ...
     def begin(self, gen: int, first: int, n_runs: int, factor: float) -> None: ...

@@ -1,15 +1,77 @@
 """What each thread does next, for the ordering; runs of events that change nothing pass in bulk.
 
-Lives here: a thread's current event, and rows of events that need only their thread's context. Never here: which
-thread is next, what an event means.
+Lives here: a thread's current event, the rows that events decoded ahead name, and rows of events that need only their
+thread's context. Never here: which thread is next, what an event means.
 """
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from gotrace._ahead cimport Ahead
-from gotrace._generated cimport AHEAD, BATCH, DECODED, EVENT, FAULT, MORE, OK, ORDERED, RUN, SPEC
+from gotrace._ahead cimport Ahead, open_parts, take
+from gotrace._generated cimport AHEAD, BATCH, BRIEF, DECODED, EVENT, FAULT, MORE, OK, ORDERED, PARTS, RUN, SPEC
+from gotrace._idmap cimport IdMap, find, open_map
 from gotrace._runs cimport DONE, refill
+
+
+cdef inline void open_index(IdMap *ids, int64_t gen, const int64_t *at, const uint8_t *bits, uint64_t *keys,
+                            int32_t *vals, uint64_t multiplier) noexcept nogil:
+    ids.keys = NULL
+    if bits[gen]:
+        open_map(ids, keys + at[gen], vals + at[gen], bits[gen], multiplier)
+
+
+cdef inline int32_t row_of(const IdMap *ids, uint64_t id, int32_t base) noexcept nogil:
+    """Row of the trace's table that an id names, 0 none, -1 unknown."""
+    cdef int32_t found
+    if id == 0:
+        return 0
+    found = find(ids, id) if ids.keys != NULL else 0
+    return base + found - 1 if found else -1
+
+
+cdef void enter_names(void *own, int64_t gen) noexcept nogil:
+    cdef Names *names = <Names *> own
+    open_index(&names.strings, gen, names.string_at, names.string_bits, names.string_keys, names.string_vals,
+               names.multiplier)
+    open_index(&names.stacks, gen, names.stack_at, names.stack_bits, names.stack_keys, names.stack_vals,
+               names.multiplier)
+
+
+cdef void find_names(void *own, DECODED *events, BRIEF *briefs, int n, bint helping) noexcept nogil:
+    """Note the rows of the events' stacks and strings, the first ones of each."""
+    cdef const Names *names = <Names *> own
+    cdef const SPEC *spec
+    cdef int i
+    for i in range(n):
+        spec = &names.spec[events[i].type]
+        if spec.stack >= 0:
+            events[i].stack = row_of(&names.stacks, events[i].args[spec.stack], names.stack_base)
+        if spec.string >= 0:
+            events[i].name = row_of(&names.strings, events[i].args[spec.string], names.string_base)
+
+
+@cython.final
+cdef class NamesAhead(Ahead):
+    """Events ahead with the rows that they name."""
+
+    def __init__(self, int n, object kept, const SPEC[::1] spec, uint64_t multiplier,
+                 const int64_t[::1] string_at, const uint8_t[::1] string_bits, uint64_t[::1] string_keys,
+                 int32_t[::1] string_vals, int string_base, const int64_t[::1] stack_at,
+                 const uint8_t[::1] stack_bits, uint64_t[::1] stack_keys, int32_t[::1] stack_vals,
+                 int stack_base):
+        self.kept = (kept, spec, string_at, string_bits, string_keys, string_vals, stack_at, stack_bits, stack_keys,
+                     stack_vals)
+        self.names.spec = &spec[0]
+        self.names.multiplier = multiplier
+        self.names.string_at, self.names.string_bits = &string_at[0], &string_bits[0]
+        self.names.string_keys, self.names.string_vals = &string_keys[0], &string_vals[0]
+        self.names.string_base = string_base
+        self.names.stack_at, self.names.stack_bits = &stack_at[0], &stack_bits[0]
+        self.names.stack_keys, self.names.stack_vals = &stack_keys[0], &stack_vals[0]
+        self.names.stack_base = stack_base
+        self.parts.scout.own = &self.names
+        self.parts.scout.enter = enter_names
+        self.parts.scout.find = find_names
 
 
 @cython.final
@@ -18,7 +80,7 @@ cdef class Pool:
 
     def __init__(self, const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
                  const uint8_t[::1] n_args, const SPEC[::1] spec, RUN[::1] runs, DECODED[::1] pool,
-                 FAULT[::1] faults, Ahead ahead=None):
+                 FAULT[::1] faults, NamesAhead ahead=None):
         self.data = data
         self.batches = batches
         self.order = order
@@ -27,7 +89,8 @@ cdef class Pool:
         self.runs = runs
         self.pool = pool
         self.faults = faults
-        self.second = ahead
+        self.kept = ahead
+        self.second = NULL if ahead is None else &ahead.parts
         self.stream.data = &data[0]
         self.stream.size = data.shape[0]
         self.stream.base = base
@@ -43,11 +106,11 @@ cdef class Pool:
 
     cpdef void begin(self, int gen, int first, int n_runs, double factor) noexcept nogil:
         """Share the pool out among the runs of a generation."""
-        cdef int i, parts = max(n_runs, 1) * (1 if self.second is None else 2)
+        cdef int i, parts = max(n_runs, 1) * (1 if self.second == NULL else PARTS)
         self.ahead = <int> min(self.pool.shape[0] // parts, <Py_ssize_t> AHEAD)
         self.stream.factor = factor
-        if self.second is not None:
-            self.second.begin(gen, &self.stream, &self.runs[0], first, n_runs, &self.pool[0], self.ahead)
+        if self.second != NULL:
+            open_parts(self.second, gen, &self.stream, &self.runs[0], first, n_runs, &self.pool[0], NULL, self.ahead)
             return
         for i in range(n_runs):
             self.runs[first + i].part = i * self.ahead
@@ -56,8 +119,8 @@ cdef class Pool:
         """Decode a run's next events: OK, MORE when there are none, or the status of a fault."""
         cdef RUN *thread = &self.runs[run]
         thread.at = 0
-        if self.second is not None:
-            thread.n = self.second.take(&self.runs[0], run, &self.faults[0])
+        if self.second != NULL:
+            thread.n = take(self.second, &self.runs[0], run, &self.faults[0])
         else:
             thread.n = refill(&self.stream, thread, &self.pool[thread.part], self.ahead, &self.faults[0])
         if thread.n:

@@ -1,8 +1,8 @@
-# Runs: one thread's events of one generation, decoded some at a time, and merged by time with the other runs.
+# Runs: one thread's events of one generation, decoded some at a time.
 # Rules of time are FORMAT 4.2. Never here: what an event means, apart from the context it leaves behind.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
-from gotrace._generated cimport AHEAD, BATCH, CTX, DECODED, FAULT, GEN, OK, RUN, WIDE_PROC
+from gotrace._generated cimport BATCH, CTX, DECODED, FAULT, OK, RUN, WIDE_PROC
 
 cdef extern from *:
     """
@@ -56,20 +56,8 @@ cdef inline void enter_batch(const Stream *s, RUN *run) noexcept nogil:
     run.time = 0
 
 
-cdef inline int follow(CTX *ctx, const DECODED *event) noexcept nogil:
-    """Let an event change its thread's goroutine and proc, as far as the thread's own events tell."""
-    cdef uint8_t kind = event.type
-    cdef uint64_t bit = <uint64_t> 1 << (kind & 63)
-    if kind > 63 or ctx.m == -1:
-        return OK
-    if bit & (STARTS_G | STOPS_G):
-        ctx.g = <int64_t> event.args[0] if bit & STARTS_G else -1
-        return OK
-    return follow_far(ctx, event) if bit & FOLLOWED else OK
-
-
 cdef inline int follow_far(CTX *ctx, const DECODED *event) noexcept nogil:
-    """The same for events that come less often."""
+    """Let an event of FOLLOWED change its thread's goroutine and proc, as far as the thread's own events tell."""
     cdef uint8_t kind = event.type
     cdef uint8_t status
     if kind == 10 or kind == 12 or kind == 13:          # ProcStart, ProcSteal, ProcStatus
@@ -103,95 +91,4 @@ cdef inline int follow_far(CTX *ctx, const DECODED *event) noexcept nogil:
     return OK
 
 
-cdef struct Planned:
-    DECODED *event
-    int32_t run
-    int32_t ctx
-
-
-cdef enum:
-    PLAN = 256          # events that are planned at a time
-
-
-cdef struct Walk:
-    # All events of a slab by time, some planned at a time, and the place where a call stopped.
-    Stream s
-    const GEN *gens
-    RUN *runs
-    int32_t *heap           # runs of the generation that have events left
-    DECODED *pool           # ``ahead`` rows for each run of the generation
-    int64_t n_gens, room    # rows of gens and of the pool
-    int64_t *state
-    int64_t g               # generation, and
-    int32_t size            # size of heap: kept in state between calls
-    int32_t first           # the generation's first run
-    int32_t ahead
-    int n_plan, n_fresh
-    Planned[PLAN] plan      # what comes next
-    int32_t[2 * PLAN + 2] fresh     # runs with a part in which nobody looked
-
-
-cdef enum:
-    # Places in the array ``state``; it starts as 0, -1.
-    STATE_GEN = 0
-    STATE_SIZE = 1
-
-
-cdef inline void open_walk(Walk *w, const uint8_t[::1] data, int64_t base, const BATCH[::1] batches,
-                           const int32_t[::1] order, const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs,
-                           int32_t[::1] heap, DECODED[::1] pool, int64_t[::1] state):
-    """Begin, or go on where ``state`` says; no array may be empty."""
-    w.s.data = &data[0]
-    w.s.size = data.shape[0]
-    w.s.base = base
-    w.s.batches = &batches[0]
-    w.s.order = &order[0]
-    w.s.n_args = &n_args[0]
-    w.s.factor = 1.0
-    w.gens = &gens[0]
-    w.runs = &runs[0]
-    w.heap = &heap[0]
-    w.pool = &pool[0]
-    w.n_gens = gens.shape[0]
-    w.room = pool.shape[0]
-    w.state = &state[0]
-    w.g = state[STATE_GEN]
-    w.size = <int32_t> state[STATE_SIZE]
-    w.first = w.ahead = 0
-    if w.g < w.n_gens:
-        enter_generation(w)
-
-
-cdef inline void keep_place(const Walk *w) noexcept nogil:
-    """Note in ``state`` where to go on."""
-    w.state[STATE_GEN] = w.g
-    w.state[STATE_SIZE] = w.size
-
-
-cdef inline void enter_generation(Walk *w) noexcept nogil:
-    cdef const GEN *gen = &w.gens[w.g]
-    w.s.factor = gen.factor
-    w.first = gen.first_run
-    w.ahead = <int32_t> min(w.room // max(gen.n_runs, 1), <int64_t> AHEAD)
-
-
-cdef inline DECODED *part_of(const Walk *w, int32_t r) noexcept nogil:
-    """The decoded events of a run."""
-    return w.pool + <int64_t> (r - w.first) * w.ahead
-
-
-cdef inline int blame(
-    const Walk *w, const RUN *run, const DECODED *event, FAULT *fault, int status, uint64_t number
-) noexcept nogil:
-    """Blame an event of run for status."""
-    fault.status = status
-    fault.offset = w.s.base + event.start
-    fault.batch = w.s.order[run.batch]
-    fault.type = event.type
-    fault.detail = number
-    return status
-
-
 cdef int refill(const Stream *s, RUN *run, DECODED *events, int room, FAULT *fault) noexcept nogil
-cdef int plan_events(Walk *w, FAULT *fault) noexcept nogil
-cdef void unplan(Walk *w, int n) noexcept nogil

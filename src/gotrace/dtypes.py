@@ -377,19 +377,24 @@ RUN = _aligned(
     ("at", "i4"),  # its next event, in its part of the pool
     ("n", "i4"),  # events in its part of the pool, all of one batch
     ("part", "i4"),  # and the pool's row that is the first of them
-    ("fresh", "u1"),  # 1: that part was filled anew, and nobody looked at it
 )
 DECODED = _aligned(
     ("args", "u8", (4,)),  # what the event has not is 0
     ("time", "i8"),  # ns
     ("start", "i8"),  # buffer index
-    # What was found out ahead. For rows of ALLOC: where the page's span is noted. For the order: rows of stacks and
-    # strings that the event names, 0 none, -1 unknown.
-    ("hint", "i4"),
+    # For the order, found out ahead: rows of stacks and strings that the event names, 0 none, -1 unknown.
     ("stack", "i4"),
     ("name", "i4"),
     ("type", "u1"),
-    ("unused", "u1", (3,)),  # one line of the cache
+    ("unused", "u1", (7,)),  # one line of the cache
+)
+BRIEF = _aligned(  # what merging and most rows need of an event: half a line of the cache
+    ("time", "i8"),  # ns
+    ("arg", "u8"),  # its first number; of an object, the address
+    ("place", "i8"),  # buffer index << 8 | type
+    # Of an object: where the page's span is noted, 0 if that must be asked later, and the row of its type.
+    ("hint", "i4"),
+    ("type_row", "i4"),
 )
 LEAST_AHEAD = 8  # events of a run for which the pool always has room
 CTX = _aligned(
@@ -403,7 +408,8 @@ CTX = _aligned(
 class Layout(IntEnum):
     """Sizes of the kernels' working arrays, and a flag."""
 
-    AHEAD = 256  # events of a run that are decoded ahead at most
+    AHEAD = 128  # events of a run that are decoded ahead at most
+    PARTS = 4  # times that, with a second thread: one part is in use, the others are made
 
     LEAF = 64  # pages a leaf of the page map holds
     GROUP = 32  # cells a group holds

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _allocfree, _decode, _pool, clock
+from gotrace import _ahead, _allocfree, _decode, _pool, clock
 from gotrace.dtypes import (
     ALLOC,
+    BRIEF,
     CTX,
     EVENT,
     EXPERIMENTAL,
@@ -48,6 +49,7 @@ from gotrace.heap import LiveHeap
 from gotrace.lifetimes import Lives, Slice
 from gotrace.losses import Losses
 from gotrace.ordering.drive import Order, time_order
+from gotrace.second import Second, is_worth, may_help
 from gotrace.slabs import Rows, Runs, Slab, decoded_rows, group_runs, read_slabs
 from gotrace.source import Source
 from gotrace.spec import tables as spec_tables
@@ -61,6 +63,7 @@ _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
 _REPLAYED = 1 << 14  # rows of ALLOC that are replayed at a time: they stay in the cache
 _SNAPSHOT = (128, 131, 134)  # Span, HeapObject, GoroutineStack
 _MARK_BEGIN = 29  # GCBegin
+_DECODED = 4096  # events decoded ahead, over all threads
 _TOLD = 64  # damaged batches of a part that are told one by one
 
 
@@ -169,12 +172,12 @@ class Part:
                 return marks[:n]
             marks = np.empty(n, MARK)
 
-    def pass_over(self, fault: np.void, decoded: Rows) -> bool:
+    def pass_over(self, fault: np.void, briefs: Rows) -> bool:
         """To salvage, make an event that makes no sense one without effect; whether that was done."""
         if self.losses is None:
             return False
         self.losses.add(self.error(fault), "an event is left out")
-        decoded["type"][decoded["start"] == int(fault["offset"]) - self.slab.base] = 0
+        briefs["place"][briefs["place"] >> 8 == int(fault["offset"]) - self.slab.base] &= ~0xFF
         return True
 
     def n_events(self, registry: Registry) -> int:
@@ -247,6 +250,7 @@ class Pass:
         self.warn = warn
         self._mends = mends
         self._jobs = jobs
+        self.two = may_help(jobs) and not mends  # salvage decides part by part what goes on
         self.types = TypeTable()
         self.ordered: list[OrderedBuilder] = []
         self.refused = False  # the order broke, or its rows were not fetched to the end
@@ -338,25 +342,35 @@ class _Chunks:
 
 
 class _Walk:
-    """Arrays in which a kernel keeps its walk over the events of a part, merged by time, from call to call."""
+    """Arrays in which a kernel keeps its walk over the events of a part, merged by time, from call to call.
 
-    def __init__(self, registry: Registry) -> None:
-        self._n_args = spec_tables.timed_args(registry.events)
-        self.decoded = decoded_rows(4096)
+    ``ahead`` is what a second thread works on.
+    """
+
+    def __init__(self, shared: Pass, ahead: type[_ahead.Ahead]) -> None:
+        self._n_args = spec_tables.timed_args(shared.registry.events)
+        self._two = shared.two
+        self._ahead = ahead
+        self._room(_DECODED * (Layout.PARTS if self._two else 1))
         self._threads = Threads()
 
-    def begin(self, part: Part, runs: Runs, gens: Rows) -> tuple[Any, ...]:
-        """Return what the kernel takes first; the parts of the pool hold at least a few events."""
+    def begin(self, part: Part, runs: Runs, gens: Rows) -> tuple[Second, tuple[Any, ...]]:
+        """Return a thread and what the kernel takes first; the parts of the pool hold at least a few events."""
         self._threads.enter(runs.runs)
-        need = LEAST_AHEAD * int(gens["n_runs"].max())
-        if len(self.decoded) < need:
-            self.decoded = decoded_rows(need)
+        most = int(gens["n_runs"].max())
+        need = LEAST_AHEAD * most * (Layout.PARTS if self._two else 1)
+        if len(self.briefs) < need:
+            self._room(need)
         slab = part.slab
-        return (
+        arrays = (
             *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs),
-            *(np.empty(len(runs.runs), np.int32), self.decoded, np.array([0, -1], np.int64)),
-            self._threads.rows,
+            *(np.empty(len(runs.runs), np.int32), self._decoded, self.briefs, np.array([0, -1], np.int64)),
         )
+        ahead = self._ahead(most, arrays) if self._two and is_worth(slab) else None
+        return Second(ahead), (*arrays, ahead, self._threads.rows)
+
+    def _room(self, n: int) -> None:
+        self._decoded, self.briefs = decoded_rows(n), decoded_rows(n, BRIEF)
 
 
 class AllocBuilder(Builder):
@@ -368,7 +382,7 @@ class AllocBuilder(Builder):
         self._shared = shared
         self._flags = sum(1 << what for what in whats) + (Layout.REPLAY if replay else 0)
         self._chunks = _Chunks(ALLOC, length)
-        self._walk = _Walk(shared.registry)
+        self._walk = _Walk(shared, _allocfree.ObjectsAhead)
         self.registry = shared.registry
         self._info: Info | None = None
         self.heap = LiveHeap()
@@ -383,23 +397,25 @@ class AllocBuilder(Builder):
         keys, vals = self._tables_of(part, gens)
         if not len(runs.runs):
             return
-        walk = self._walk.begin(part, runs, gens)
+        second, walk = self._walk.begin(part, runs, gens)
         fault = new_fault()
-        while True:
-            n = _allocfree.extract(
-                *(*walk, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, self._chunks.room(), fault),
-                *self.heap.arrays(),
-            )
-            self._chunks.add(n)
-            yield from self._chunks.full()
-            status = Status(int(fault[0]["status"]))
-            if status == Status.OK:
-                break
-            if status < 0:
-                if not part.pass_over(fault[0], self._walk.decoded):
-                    raise part.error(fault[0])
-            elif status != Status.FULL:
-                self.heap.grow(status)
+        with second:
+            while True:
+                second.wake()
+                n = _allocfree.extract(
+                    *(*walk, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, self._chunks.room(), fault),
+                    *self.heap.arrays(),
+                )
+                self._chunks.add(n)
+                yield from self._chunks.full()
+                status = Status(int(fault[0]["status"]))
+                if status == Status.OK:
+                    break
+                if status < 0:
+                    if not part.pass_over(fault[0], self._walk.briefs):
+                        raise part.error(fault[0])
+                elif status != Status.FULL:
+                    self.heap.grow(status)
 
     @property
     def page_size(self) -> int:
@@ -515,7 +531,7 @@ class ExperimentalBuilder(Builder):
 
     def __init__(self, shared: Pass, length: int, types: Sequence[int] = ()) -> None:
         self._chunks = _Chunks(EXPERIMENTAL, length)
-        self._walk = _Walk(shared.registry)
+        self._walk = _Walk(shared, _ahead.Ahead)
         self._experiments = spec_tables.experiments(shared.registry.events)
         if types:
             self._experiments[:] = 0
@@ -526,16 +542,18 @@ class ExperimentalBuilder(Builder):
         runs = part.runs()
         if not len(runs.runs):
             return
-        walk = self._walk.begin(part, runs, part.gens(runs))
+        second, walk = self._walk.begin(part, runs, part.gens(runs))
         fault = new_fault()
-        while True:
-            n = _decode.experimental(*(*walk, self._experiments, self._chunks.room(), fault))
-            self._chunks.add(n)
-            yield from self._chunks.full()
-            if fault[0]["status"] == Status.OK:
-                break
-            if fault[0]["status"] < 0 and not part.pass_over(fault[0], self._walk.decoded):
-                raise part.error(fault[0])
+        with second:
+            while True:
+                second.wake()
+                n = _decode.experimental(*(*walk, self._experiments, self._chunks.room(), fault))
+                self._chunks.add(n)
+                yield from self._chunks.full()
+                if fault[0]["status"] == Status.OK:
+                    break
+                if fault[0]["status"] < 0 and not part.pass_over(fault[0], self._walk.briefs):
+                    raise part.error(fault[0])
 
     def flush(self) -> Iterator[Rows]:
         """Yield the last, partly filled chunk."""

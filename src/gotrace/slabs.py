@@ -401,8 +401,8 @@ def group_runs(slab: Slab) -> Runs:
     )
 
 
-def decoded_rows(n: int) -> Rows:
-    """Return n rows of DECODED for the events that a walk decodes ahead, each in one line of the cache."""
-    room = np.zeros((n + 1) * DECODED.itemsize, np.uint8)
+def decoded_rows(n: int, dtype: np.dtype[np.void] = DECODED) -> Rows:
+    """Return n rows of DECODED, or BRIEF, for the events that are decoded ahead, none in two lines of the cache."""
+    room = np.zeros((n + 2) * dtype.itemsize, np.uint8)
     first = -room.ctypes.data % DECODED.itemsize
-    return room[first : first + n * DECODED.itemsize].view(DECODED)
+    return room[first : first + n * dtype.itemsize].view(dtype)

@@ -52,8 +52,8 @@ def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: in
         What a damaged trace does: all rows before the fault, then a :class:`TraceError`; or whatever can be read, and
         what was lost is in :attr:`Trace.losses`.
     jobs : int
-        Threads in all. Rows and their order never depend on it. A second one decodes ahead of the ordering, where
-        ``errors`` is ``"raise"`` and generations are large; more, and tables without order, gain nothing so far.
+        Threads in all. Rows and their order never depend on it. A second one decodes ahead for alloc/free rows, their
+        replay and ordered events, where ``errors`` is ``"raise"`` and generations are large; more gain nothing so far.
 
     Returns
     -------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -119,40 +118,6 @@ def test_rows_of_events_begin_as_all_ordered_ones_do() -> None:
     ordered, fields = dict(ORDERED.fields or {}), dict(EVENT.fields or {})
     assert fields == {name: ordered[name] for name in fields}
     assert {name for name, (_, at, *_) in ordered.items() if at < EVENT.itemsize} == {*fields, "resource"}
-
-
-def chunks(data: bytes, step: int, jobs: int = 1) -> tuple[list[tuple[Any, ...]], str]:
-    found: list[tuple[Any, ...]] = []
-    try:
-        with gotrace.open(data, jobs=jobs) as opened:
-            for rows in opened.iterate("events", step_size=step):
-                found += rows.tolist()
-    except gotrace.TraceError as error:
-        return found, str(error)
-    return found, ""
-
-
-@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name.removesuffix(".trace.gz"))
-def test_neither_chunks_nor_threads_change_a_row(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gotrace.ordering.drive._WORTH", 0)
-    data = reference.load(path)
-    for part in (data, data[: len(data) * 2 // 3]):
-        plain = chunks(part, 1 << 25)
-        assert chunks(part, 1 << 25, jobs=2) == plain
-        for rows in (63, 64, 65, 1000):
-            assert chunks(part, rows * EVENT.itemsize, jobs=1 + rows % 2) == plain
-
-
-def test_a_second_thread_ends_with_what_it_works_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gotrace.ordering.drive._WORTH", 0)
-    before = threading.active_count()
-    with gotrace.open(reference.load(FIXTURES[0]), jobs=2) as opened:
-        rows = opened.iterate("events", step_size=100 * EVENT.itemsize)
-        assert len(next(rows)) == 100
-        del rows
-    assert threading.active_count() == before
-    with pytest.raises(ValueError, match="at least 1"):
-        gotrace.open(b"", jobs=0)
 
 
 def test_every_rule_has_a_method_and_events() -> None:

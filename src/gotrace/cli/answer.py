@@ -31,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser, *, top: int = 20) -> None:
     common.add_json(parser)
     common.add_quiet(parser)
     common.add_salvage(parser)
-    parser.set_defaults(usage=parser.error)
+    parser.set_defaults(usage=parser.error, jobs=1)
 
 
 def answer(
@@ -49,7 +49,7 @@ def answer(
     codes: list[int] = []
     with (
         common.exit_code(codes),
-        gotrace.open(args.trace, errors=args.errors) as trace,
+        gotrace.open(args.trace, errors=args.errors, jobs=args.jobs) as trace,
         common.progress(args.trace, quiet=args.quiet) as progress,
     ):
         error: TraceError | None = None

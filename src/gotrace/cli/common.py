@@ -100,7 +100,7 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1,
         metavar="N",
-        help="threads in all (default: 1); a second one makes events in order a fifth to a third faster",
+        help="threads in all (default: 1); a second one makes rows, replay and events in order up to 1.5 times faster",
     )
 
 

@@ -41,6 +41,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     short.add_argument("--leaks", action="store_true", help="what may leak: --min-age 2 at the end")
     short.add_argument("--temporary", action="store_true", help="what died with --max-age 1, most bytes first")
     add_flags(parser)
+    common.add_jobs(parser)
     parser.set_defaults(run=run)
 
 

@@ -5,21 +5,20 @@ Never here: a rule of the order.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _ahead, _pool, clock
-from gotrace.dtypes import FRONT, LEAST_AHEAD, ORDERED, SAMPLE
+from gotrace import _pool, clock
+from gotrace.dtypes import FRONT, LEAST_AHEAD, ORDERED, SAMPLE, Layout
 from gotrace.errors import InternalError, OrderingError, Status, TraceError, new_fault
 from gotrace.experiments import Registry
 from gotrace.ordering.machine import Machine
 from gotrace.ordering.state import SchedState, rows
+from gotrace.second import Second, is_worth, may_help
 from gotrace.slabs import Rows, decoded_rows
 from gotrace.spec import tables as spec_tables
 from gotrace.spec.enums import EventKind, EventType, GoStatus, Oddity, ProcStatus
@@ -39,30 +38,6 @@ _ODD = {
 }
 _ROOM = 8192  # rows handed on at a time: few enough for the cache, enough to be worth a call
 _DECODED = 8192  # events decoded ahead, over all threads
-_WORTH = 1 << 18  # bytes of a generation for which a second thread is worth the asking
-
-
-class _Second:
-    """The thread that decodes ahead, if any. It ends by itself when there is nothing to do for a while."""
-
-    def __init__(self, ahead: _ahead.Ahead | None) -> None:
-        self._ahead = ahead
-        self._thread: Thread | None = None
-
-    def wake(self) -> None:
-        if self._ahead is not None and self._ahead.claim():
-            self._join()
-            self._thread = Thread(target=self._ahead.serve, name="gotrace decodes ahead")
-            self._thread.start()
-
-    def end(self) -> None:
-        if self._ahead is not None:
-            self._ahead.stop()
-            self._join()
-
-    def _join(self) -> None:
-        if self._thread is not None:
-            self._thread.join()
 
 
 @dataclass
@@ -70,7 +45,7 @@ class SlabInput:
     """What the machine reads of a slab; arrays are in the order of its generations."""
 
     pool: Any
-    ahead: _ahead.Ahead | None
+    ahead: _pool.NamesAhead | None
     runs: Any
     events: Any  # decoded ones, see ``Machine.place``
     base: int
@@ -121,7 +96,7 @@ class Order:
         self._blanks = rows(len(self._spec), ORDERED)
         self._blanks.kind, self._blanks.type = self._spec.kind, np.arange(len(self._spec))
         self.state = SchedState()
-        self._two = min(jobs, os.cpu_count() or 1) > 1 and not mends  # what mends wants to look ahead itself
+        self._two = may_help(jobs) and not mends  # what mends wants to look ahead itself
         self._machine = machine(MULTIPLIER, mends)
         self._machine.bind(self.state)
         self._rows: Rows = np.zeros(_ROOM, ORDERED)
@@ -147,16 +122,13 @@ class Order:
         self._machine.open(slab)
         self._threads = slab.runs
         self._delivered = 0
-        second = _Second(slab.ahead)
-        try:
+        with Second(slab.ahead) as second:
             yield from self._ordered(part, slab, second, into)
-        finally:
-            second.end()
         self.string_base += len(part.tables.strings)
         self.stack_base += len(part.tables.stacks)
 
     def _ordered(
-        self, part: Part, slab: SlabInput, second: _Second, into: Callable[[], Rows | None] | None
+        self, part: Part, slab: SlabInput, second: Second, into: Callable[[], Rows | None] | None
     ) -> Iterator[Rows]:
         fault = slab.faults.view(np.ndarray)
         while True:
@@ -246,15 +218,15 @@ class Order:
         front["run"][n_runs:-1] = np.arange(n_samples)
         threads = _some(runs.runs)
         most = int(np.diff(runs.first).max())
-        two = self._two and slab.end - int(slab.batches["offset"][0]) >= _WORTH * slab.n_gens
-        room = max(_DECODED, most * LEAST_AHEAD) * (1 + two)
+        two = self._two and is_worth(slab)
+        room = max(_DECODED, most * LEAST_AHEAD) * (Layout.PARTS if two else 1)
         if len(self._ahead) < room:
             self._ahead = decoded_rows(room).view(np.recarray)
         read = (slab.data, slab.base, slab.batches, _some(runs.order), self._n_args, self._spec, threads, self._ahead)
         ids = (*_ids(tables.string_index), self.string_base, *_ids(tables.stack_index), self.stack_base)
         ahead = None
         if two:
-            ahead = _ahead.Ahead(np.zeros(_ahead.room(most), np.uint8), read, self._spec, MULTIPLIER, *ids)
+            ahead = _pool.NamesAhead(most, read, self._spec, MULTIPLIER, *ids)
         return SlabInput(
             pool=_pool.Pool(*read, faults, ahead),
             ahead=ahead,

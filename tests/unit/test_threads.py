@@ -1,0 +1,75 @@
+"""Neither chunks nor a second thread change what is read, and the thread ends with what it works for."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reference
+
+import gotrace
+from gotrace.dtypes import ALLOC, EVENT, EXPERIMENTAL
+
+FIXTURES = reference.fixtures()
+TABLES = {"events": EVENT, "allocs": ALLOC, "experimental": EXPERIMENTAL}
+
+
+@pytest.fixture(autouse=True)
+def _always_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gotrace.second._WORTH", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+
+def chunks(data: bytes, table: str, step: int, jobs: int) -> tuple[list[list[Any]], str]:
+    """Columns of the rows, and the error that ended them, if any."""
+    columns: list[list[Any]] = [[] for _ in TABLES[table].names or ()]
+    said = ""
+    try:
+        with gotrace.open(data, jobs=jobs) as opened:
+            for rows in opened.iterate(table, step_size=step):
+                for column, name in zip(columns, rows.dtype.names or (), strict=True):
+                    column += rows[name].tolist()
+    except gotrace.TraceError as error:
+        said = str(error)
+    return columns, said
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name.removesuffix(".trace.gz"))
+def test_neither_chunks_nor_threads_change_a_row(path: Path, table: str) -> None:
+    data = reference.load(path)
+    for part in (data, data[: len(data) * 2 // 3]):
+        plain = chunks(part, table, 1 << 25, jobs=1)
+        assert chunks(part, table, 1 << 25, jobs=2) == plain
+        for rows in (63, 64, 65, 1000):
+            assert chunks(part, table, rows * TABLES[table].itemsize, jobs=1 + rows % 2) == plain
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name.removesuffix(".trace.gz"))
+def test_the_replayed_heap_is_the_same(path: Path) -> None:
+    data = reference.load(path)
+    heaps = []
+    for jobs in (1, 2):
+        with gotrace.open(data, jobs=jobs) as opened:
+            heap = opened.heap()
+            heaps.append((heap.table.tolist(), heap.anomalies))
+    assert heaps[0] == heaps[1]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_second_thread_ends_with_what_it_works_for(table: str) -> None:
+    path = next(path for path in FIXTURES if "allocfree" in path.name)
+    before = threading.active_count()
+    with gotrace.open(reference.load(path), jobs=2) as opened:
+        rows = opened.iterate(table, step_size=100 * TABLES[table].itemsize)
+        assert len(next(rows)) == 100
+        assert threading.active_count() == before + 1
+        del rows
+    assert threading.active_count() == before
+
+
+def test_no_fewer_than_one() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        gotrace.open(b"", jobs=0)
