@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,25 @@ def encoding(trace: gotrace.Trace, runs: int) -> dict[str, list[float]]:
     return {f"{len(rows):,} experimental events encoded": seconds}
 
 
+READS: dict[str, Callable[[gotrace.Trace], object]] = {
+    "alloc/free rows": lambda trace: sum(map(len, trace.iterate("allocs"))),
+    "alloc/free rows in 1 MB chunks": lambda trace: sum(map(len, trace.iterate("allocs", step_size="1 MB"))),
+    "heap by type": lambda trace: trace.heap(),
+    "events in order": lambda trace: sum(map(len, trace.iterate("events"))),
+    "events in order in 1 MB chunks": lambda trace: sum(map(len, trace.iterate("events", step_size="1 MB"))),
+}
+
+
+def reading(path: Path, runs: int) -> dict[str, list[float]]:
+    """What is made of all events, by one thread and by two."""
+    with gotrace.open(path) as one, gotrace.open(path, jobs=2) as two:
+        return {
+            what + also: timed(partial(read, trace), runs)
+            for what, read in READS.items()
+            for trace, also in ((one, ""), (two, ", two threads"))
+        }
+
+
 def measure(path: Path, program: Path, tool: Path | None, runs: int) -> dict[str, Any]:
     """Everything about one trace; its text only with Go's tool to compare with."""
     gotrace_command = Path(sys.executable).with_name("gotrace")
@@ -125,15 +145,7 @@ def measure(path: Path, program: Path, tool: Path | None, runs: int) -> dict[str
             "Go's reader, bare": walk(program, path, "bare", runs),
             "Go's reader, alloc/free rows": walk(program, path, "rows", runs),
             "decode and count": timed(lambda: trace.generations.to_numpy(), runs),
-            "alloc/free rows": timed(lambda: sum(map(len, trace.iterate("allocs"))), runs),
-            "alloc/free rows in 1 MB chunks": timed(
-                lambda: sum(map(len, trace.iterate("allocs", step_size="1 MB"))), runs
-            ),
-            "heap by type": timed(lambda: trace.heap(), runs),
-            "events in order": timed(lambda: sum(map(len, trace.iterate("events"))), runs),
-            "events in order in 1 MB chunks": timed(
-                lambda: sum(map(len, trace.iterate("events", step_size="1 MB"))), runs
-            ),
+            **reading(path, runs),
             **encoding(trace, runs),
             "gotrace heap, whole process": process([gotrace_command, "heap", path], runs),
             "gotrace stats, whole process": process([gotrace_command, "stats", path], runs),
