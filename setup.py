@@ -1,7 +1,8 @@
 """Extensions and their compiler directives; everything else is in pyproject.toml.
 
 ``GOTRACE_BUILD`` chooses the mode: ``release`` (default), ``debug`` (bounds, overflow and None checks, C
-assertions), ``coverage`` (line tracing) or ``sanitize`` (debug under AddressSanitizer and UBSan).
+assertions), ``coverage`` (line tracing), ``sanitize`` (debug under AddressSanitizer and UBSan) or ``threads`` (debug
+under ThreadSanitizer).
 """
 
 import os
@@ -16,7 +17,7 @@ KERNELS += ["_text", "_encode", "_simulate", "_sites", "_lifetimes"]
 SOURCES = {f"gotrace.{name}": f"src/gotrace/{name}.pyx" for name in KERNELS}
 SOURCES["gotrace.ordering.machine"] = "src/gotrace/ordering/machine.py"
 HEADERS = sorted(map(str, Path("src/gotrace").rglob("*.pxd")))
-MODES = ("release", "debug", "coverage", "sanitize")
+MODES = ("release", "debug", "coverage", "sanitize", "threads")
 
 mode = os.environ.get("GOTRACE_BUILD", "release")
 if mode not in MODES:
@@ -52,10 +53,12 @@ else:
     cflags += ["-O1", "-g", "-UNDEBUG"]
 if mode == "coverage":
     macros += [("CYTHON_TRACE_NOGIL", "1")]
-if mode == "sanitize":
-    san = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
-    cflags += san
-    ldflags += san
+sanitizers = {
+    "sanitize": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"],
+    "threads": ["-fsanitize=thread"],
+}
+cflags += sanitizers.get(mode, [])
+ldflags += sanitizers.get(mode, [])
 
 # Other builds test the portable code, which this processor would otherwise never run.
 PEXT = ["-mbmi", "-mbmi2", "-DGOTRACE_PEXT"]

@@ -105,7 +105,9 @@ cdef void open_parts(Parts *a, int64_t gen, const Stream *s, RUN *runs, int firs
     for i in range(n):
         slot = &a.slots[i]
         slot.cursor = runs[first + i]
-        slot.made = slot.used = slot.ended = 0
+        store(&slot.made, 0)
+        store(&slot.used, 0)
+        store(&slot.ended, 0)
         store(&slot.lock, OPEN)
     store(&a.n, n)
 
