@@ -29,6 +29,7 @@ C_TYPES = {
     "uint64": "uint64_t",
     "int32": "int32_t",
     "uint32": "uint32_t",
+    "uint16": "uint16_t",
     "uint8": "uint8_t",
     "int8": "int8_t",
     "float64": "double",
@@ -36,7 +37,7 @@ C_TYPES = {
 STRUCTS = [
     *("ALLOC", "EXPERIMENTAL", "LIFETIME"),
     *("BATCH", "FAULT", "CLOCK", "RAW_STRING", "RAW_STACK", "RAW_PC", "NEAR_PC", "RAW_SAMPLE", "RAW_TYPE"),
-    *("GEN", "RUN", "DECODED", "BRIEF", "CTX", "SPAN", "SPAN_REST", "COUNTS"),
+    *("GEN", "RUN", "DECODED", "BRIEF", "CTX", "PAGE", "SPAN", "COUNTS"),
     *("MARK", "HELD_SPAN", "CELL", "TALLY", "CYCLE"),
     *("EVENT", "SAMPLE", "ORDERED", "SPEC", "PLACE", "G_STATE", "P_STATE", "M_STATE"),
     *("OPEN_RANGE", "OPEN_REGION", "ACTIVE_TASK", "NAME", "SCHED", "FRONT", "NOTE"),
@@ -87,7 +88,7 @@ def render() -> str:
     """Return the text of the file."""
     parts = [
         "# Written by tools/gen_pxd.py from dtypes.py, errors.py and spec/limits.py. Do not edit.",
-        "from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t",
+        "from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t",
         "",
     ]
     for prefix, enum in ENUMS:

@@ -1,9 +1,8 @@
-# Decoding ahead: what runs will ask for next, decoded by a second thread or by whoever needs it first.
-# Never here: the order of threads, what an event means.
-from libc.stdint cimport int32_t, int64_t, uint8_t
+# Working ahead: parts that will be asked for next, made by a second thread or by whoever needs them first.
+# Never here: what a part is made of.
+from libc.stdint cimport int32_t, uint8_t
 
-from gotrace._generated cimport BRIEF, DECODED, FAULT, PARTS, RUN
-from gotrace._runs cimport Stream
+from gotrace._generated cimport FAULT, PARTS
 
 cdef extern from *:
     """
@@ -37,38 +36,26 @@ cdef extern from *:
     void relax "gt_relax"() noexcept nogil
 
 
-cdef struct Scout:
-    # What is found out about events before their turn comes.
-    void *own
-    void (*enter)(void *own, int64_t gen) noexcept nogil        # of a generation, before its first event is decoded
-    # Of n events, as far as possible, and what there is to be told in ``briefs``, if anything.
-    void (*find)(void *own, DECODED *events, BRIEF *briefs, int n, bint helping) noexcept nogil
-
-
 cdef struct Slot:
-    # The parts of a run: number k stands in place k % PARTS. One line of the cache is written by the thread that uses
-    # them, the others by whoever makes them, with ``lock`` in his hands.
+    # Parts that follow each other: number k stands in place k % places. One line of the cache is written by the thread
+    # that uses them, the others by whoever makes them, with ``lock`` in his hands.
     int32_t used            # parts that were handed over; the last one is in use
     uint8_t[60] apart
     int32_t lock
     int32_t made            # parts
-    int32_t ended           # the last one is the run's last
+    int32_t ended           # the last one is empty, and there are no more
     int32_t[PARTS] n        # events in each; 0: what ``fault`` says
-    int32_t[PARTS] batch    # that they are of, as RUN.batch
-    RUN cursor              # where the run's decoding stands
     FAULT fault
     uint8_t[64] behind
 
 
 cdef struct Parts:
-    # The next part of each run of a generation.
+    # The next parts of each slot.
     Slot *slots
     int32_t n, serving, stopped
-    int first, ahead
-    Stream s
-    DECODED *pool
-    BRIEF *briefs           # of the pool, or NULL
-    Scout scout
+    int32_t places          # of each slot, 1 or PARTS
+    void *own               # what is given to ``make``, which makes a part: how many events, or 0 and a fault
+    int (*make)(void *own, int slot, int32_t place, bint helping, FAULT *fault) noexcept nogil
 
 
 cdef class Ahead:
@@ -76,9 +63,10 @@ cdef class Ahead:
     cdef void *memory
     cdef Parts parts
 
+    cdef int reserve(self, int n, bint two) except -1
 
-cdef void open_parts(Parts *a, int64_t gen, const Stream *s, RUN *runs, int first, int n, DECODED *pool,
-                     BRIEF *briefs, int ahead) noexcept nogil
-cdef int take(Parts *a, RUN *runs, int run, FAULT *fault) noexcept nogil
+
+cdef void open_parts(Parts *a, int n) noexcept nogil
+cdef int take(Parts *a, int i, int32_t *place, FAULT *fault) noexcept nogil
 cdef void hold(Parts *a) noexcept nogil
 cdef void go_on(Parts *a) noexcept nogil

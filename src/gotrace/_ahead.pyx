@@ -1,13 +1,11 @@
-"""Decoding ahead: what runs will ask for next, decoded by a second thread or by whoever needs it first.
+"""Working ahead: parts that will be asked for next, made by a second thread or by whoever needs them first.
 
-Lives here: the parts of a run, one in use and some to come, and how two threads hand them to and fro.
-Never here: the order of threads, what an event means.
+Lives here: how two threads hand parts to and fro. Never here: what a part is made of.
 """
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.stdint cimport int32_t, uintptr_t
 from libc.stdlib cimport calloc, free
 
-from gotrace._generated cimport BRIEF, DECODED, FAULT, PARTS, RUN
-from gotrace._runs cimport Stream, refill
+from gotrace._generated cimport FAULT, PARTS
 
 cdef enum:
     # States of a slot's lock.
@@ -20,20 +18,25 @@ cdef enum:
 
 
 cdef class Ahead:
-    """The next parts of each run of a generation, for up to n runs; ``kept`` stays alive for the thread that serves."""
+    """The next parts of some slots; ``kept`` stays alive for the thread that serves."""
 
-    def __cinit__(self, int n, object kept, *ignored):
-        self.kept = kept
-        self.memory = calloc(n + 1, sizeof(Slot))
-        if self.memory == NULL:
-            raise MemoryError
-        self.parts.slots = <Slot *> ((<uintptr_t> self.memory + LINE - 1) & ~<uintptr_t> (LINE - 1))
+    def __cinit__(self):
+        self.memory = NULL
 
     def __dealloc__(self):
         free(self.memory)
 
+    cdef int reserve(self, int n, bint two) except -1:
+        """Make room for up to n slots, each with one part in use and, if two threads work, some to come."""
+        self.memory = calloc(n + 1, sizeof(Slot))
+        if self.memory == NULL:
+            raise MemoryError
+        self.parts.slots = <Slot *> ((<uintptr_t> self.memory + LINE - 1) & ~<uintptr_t> (LINE - 1))
+        self.parts.places = PARTS if two else 1
+        return 0
+
     def serve(self):
-        """Decode ahead, until there was nothing to do for a while or ``stop`` is called."""
+        """Make parts, until there was nothing to do for a while or ``stop`` is called."""
         cdef int idle = 0
         cdef int32_t i
         cdef Parts *a = &self.parts
@@ -41,7 +44,7 @@ cdef class Ahead:
             while TWO_THREADS and idle < IDLE and not load(&a.stopped):
                 idle += 1
                 for i in range(load(&a.n)):
-                    if lacks(&a.slots[i], PARTS - 1) and make(a, i, PARTS - 1, True):
+                    if lacks(&a.slots[i], a.places - 1) and make(a, i, a.places - 1, True):
                         idle = 0
                 relax()
             store(&a.serving, 0)
@@ -63,17 +66,14 @@ cdef inline bint lacks(const Slot *slot, int32_t enough) noexcept nogil:
 cdef bint make(Parts *a, int i, int32_t enough, bint helping) noexcept nogil:
     """Make the next part of a slot, if it lacks one and nobody else does; whether that was done."""
     cdef Slot *slot = &a.slots[i]
-    cdef int32_t place, part
+    cdef int32_t place
     cdef bint lacking
     if not swap(&slot.lock, OPEN, TAKEN):
         return False
     lacking = lacks(slot, enough)
     if lacking:
-        place = slot.made % PARTS
-        part = part_at(a, i, place)
-        slot.n[place] = refill(&a.s, &slot.cursor, a.pool + part, a.ahead, &slot.fault)
-        slot.batch[place] = slot.cursor.batch
-        a.scout.find(a.scout.own, a.pool + part, a.briefs + part if a.briefs != NULL else NULL, slot.n[place], helping)
+        place = slot.made % a.places
+        slot.n[place] = a.make(a.own, i, place, helping, &slot.fault)
         if slot.n[place] == 0:
             store(&slot.ended, 1)
         store(&slot.made, slot.made + 1)
@@ -81,52 +81,33 @@ cdef bint make(Parts *a, int i, int32_t enough, bint helping) noexcept nogil:
     return lacking
 
 
-cdef inline int32_t part_at(const Parts *a, int i, int32_t place) noexcept nogil:
-    """The pool's row that is the first of a part."""
-    return (i * PARTS + place) * a.ahead
-
-
-cdef void open_parts(Parts *a, int64_t gen, const Stream *s, RUN *runs, int first, int n, DECODED *pool,
-                     BRIEF *briefs, int ahead) noexcept nogil:
-    """Begin a generation of n runs from ``first`` on, all others being used up.
-
-    The pool, and ``briefs`` unless NULL, have PARTS * ahead events for each.
-    """
+cdef void open_parts(Parts *a, int n) noexcept nogil:
+    """Begin anew with n slots, all held."""
     cdef int i
     cdef Slot *slot
     hold(a)
     store(&a.n, 0)
-    a.scout.enter(a.scout.own, gen)
-    a.s = s[0]
-    a.pool = pool
-    a.briefs = briefs
-    a.ahead = ahead
-    a.first = first
     for i in range(n):
         slot = &a.slots[i]
-        slot.cursor = runs[first + i]
+        store(&slot.lock, HELD)
         store(&slot.made, 0)
         store(&slot.used, 0)
         store(&slot.ended, 0)
-        store(&slot.lock, OPEN)
     store(&a.n, n)
 
 
-cdef int take(Parts *a, RUN *runs, int run, FAULT *fault) noexcept nogil:
-    """Give a run its next part in exchange for the one that it has: as ``refill``."""
-    cdef int i = run - a.first
+cdef int take(Parts *a, int i, int32_t *place, FAULT *fault) noexcept nogil:
+    """Exchange the part of a slot that is in use for the next one, at ``place``: its events, or 0 and a fault."""
     cdef Slot *slot = &a.slots[i]
-    cdef int32_t place = slot.used % PARTS
+    place[0] = slot.used % a.places
     while load(&slot.made) == slot.used:
         if not make(a, i, 1, False):
             relax()
-    if slot.n[place] == 0:
+    if slot.n[place[0]] == 0:
         fault[0] = slot.fault
         return 0
-    runs[run].batch = slot.batch[place]
-    runs[run].part = part_at(a, i, place)
     store(&slot.used, slot.used + 1)
-    return slot.n[place]
+    return slot.n[place[0]]
 
 
 cdef void hold(Parts *a) noexcept nogil:

@@ -1,7 +1,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from gotrace._ahead import Ahead
+from gotrace._walk import Walk
 
 _U1 = npt.NDArray[np.uint8]
 _I4 = npt.NDArray[np.int32]
@@ -29,24 +29,7 @@ def trim(
     runs: _Rows,
     faults: _Rows,
 ) -> tuple[int, int]: ...
-def experimental(
-    data: _U1,
-    base: int,
-    batches: _Rows,
-    order: _I4,
-    n_args: _U1,
-    gens: _Rows,
-    runs: _Rows,
-    heap: _I4,
-    pool: _Rows,
-    briefs: _Rows,
-    state: _I8,
-    ahead: Ahead | None,
-    ctxs: _Rows,
-    experiments: _U1,
-    rows: _Rows,
-    faults: _Rows,
-) -> int: ...
+def experimental(walk: Walk, experiments: _U1, rows: _Rows, faults: _Rows) -> int: ...
 def marks(
     data: _U1,
     base: int,

@@ -10,11 +10,8 @@ from libc.string cimport memset
 from gotrace._generated cimport (
     AHEAD, BATCH, BRIEF, CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, MARK, OK, RUN, WIDE_PROC,
 )
-from gotrace._ahead cimport Ahead, Scout
-from gotrace._runs cimport DONE, Stream, refill
-from gotrace._walk cimport (
-    Walk, blame, follow, keep_place, open_walk, place_of, plan_events, start_of, type_of, unplan, whole,
-)
+from gotrace._runs cimport DONE, Stream, args_at, open_stream, refill
+from gotrace._walk cimport Walk, blame, ctx_at, follow, start_of, type_of
 
 
 def count(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
@@ -34,12 +31,7 @@ def count(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const
     cdef DECODED[AHEAD] events
     cdef FAULT *fault = &faults[0]
     fault.status = OK
-    s.data = &data[0]
-    s.size = data.shape[0]
-    s.base = base
-    s.batches = &batches[0]
-    s.order = &order[0]
-    s.n_args = &n_args[0]
+    open_stream(&s, data, base, batches, order, n_args)
     with nogil:
         for g in range(gens.shape[0]):
             s.factor = gens[g].factor
@@ -75,13 +67,7 @@ def trim(const uint8_t[::1] data, int64_t base, BATCH[::1] batches, const int32_
     cdef Stream s
     cdef DECODED[AHEAD] events
     cdef FAULT fault
-    s.data = &data[0]
-    s.size = data.shape[0]
-    s.base = base
-    s.batches = &batches[0]
-    s.order = &order[0]
-    s.n_args = &n_args[0]
-    s.factor = 1.0
+    open_stream(&s, data, base, batches, order, n_args)
     with nogil:
         for r in range(runs.shape[0]):
             while True:
@@ -101,76 +87,52 @@ def trim(const uint8_t[::1] data, int64_t base, BATCH[::1] batches, const int32_
     return n, nbytes
 
 
-cdef void enter_nothing(void *own, int64_t gen) noexcept nogil:
-    pass
+def experimental(Walk walk, const uint8_t[::1] experiments, EXPERIMENTAL[::1] rows, FAULT[::1] faults):
+    """Fill rows with the experimental events that come next; the number of rows.
 
-
-cdef void tell_briefly(void *own, DECODED *events, BRIEF *briefs, int n, bint helping) noexcept nogil:
-    cdef int i
-    for i in range(n):
-        briefs[i].time = events[i].time
-        briefs[i].arg = events[i].args[0]
-        briefs[i].place = place_of(&events[i])
-
-
-def experimental(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
-                 const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, int32_t[::1] heap, DECODED[::1] pool,
-                 BRIEF[::1] briefs, int64_t[::1] state, Ahead ahead, CTX[::1] ctxs, const uint8_t[::1] experiments,
-                 EXPERIMENTAL[::1] rows, FAULT[::1] faults):
-    """Fill rows with the experimental events in time order; the number of rows.
-
-    ``experiments`` gives the experiment of each event type, 0 for none. ``state``, with ``runs``, ``heap``,
-    ``pool``, ``briefs`` and ``ctxs``, holds the place where a call went on to. faults[0].status is FULL when there is
-    more to come.
+    ``experiments`` gives the experiment of each event type, 0 for none. faults[0].status is FULL when there is more to
+    come.
     """
     cdef int64_t n = 0, room = rows.shape[0]
-    cdef int status = OK, i
+    cdef int status = OK, k
     cdef uint8_t kind
     cdef FAULT *fault = &faults[0]
+    cdef const Stream *s = &walk.s
     cdef const BRIEF *event
     cdef CTX *ctx
     cdef EXPERIMENTAL *row
-    cdef Walk w
-    cdef int k
-    cdef Scout scout
-    scout.own = NULL
-    scout.enter = enter_nothing
-    scout.find = tell_briefly
-    open_walk(&w, data, base, batches, order, n_args, gens, runs, heap, pool, briefs, state, ahead, &scout)
     with nogil:
+        walk.resume()
         while status == OK:
-            status = plan_events(&w, fault)
-            if status != OK:
-                break
-            for k in range(w.n_plan):
-                event = w.plan[k].event
-                ctx = &ctxs[w.plan[k].ctx]
-                kind = type_of(event)
-                if experiments[kind] == 0:
-                    if follow(&w, ctx, event) != OK:
-                        status = blame(&w, &w.runs[w.plan[k].run], event, fault, WIDE_PROC, event.arg)
-                        break
-                    continue
-                if n == room:
-                    status = FULL
+            if walk.at == walk.n:
+                status = walk.go_further(fault)
+                continue
+            k = walk.at
+            event = &walk.events[k]
+            ctx = ctx_at(walk, k)
+            kind = type_of(event)
+            if experiments[kind] == 0:
+                if follow(s, ctx, event) != OK:
+                    status = blame(s, event, fault, WIDE_PROC, event.arg)
                     break
+            elif n == room:
+                status = FULL
+                break
+            else:
                 row = &rows[n]
                 n += 1
                 row.time = event.time
-                row.offset = base + start_of(event)
+                row.offset = s.base + start_of(event)
                 row.g = ctx.g
                 row.m = ctx.m
                 row.p = ctx.p
-                row.generation = <uint32_t> w.gens[w.g].number
+                row.generation = <uint32_t> walk.gen.number
                 row.experiment = experiments[kind]
                 row.type = kind
-                row.n_args = w.s.n_args[kind] - 1
-                for i in range(4):
-                    row.args[i] = whole(&w, event).args[i]
-            else:
-                continue
-            unplan(&w, k)
-    keep_place(&w)
+                row.n_args = s.n_args[kind] - 1
+                args_at(s, start_of(event), row.args)
+            walk.at += 1
+        walk.pause(status)
     fault.status = OK if status == DONE else status
     return n
 
@@ -196,12 +158,7 @@ def marks(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const
     cdef DECODED[AHEAD] events
     cdef FAULT ignored
     cdef MARK *row
-    s.data = &data[0]
-    s.size = data.shape[0]
-    s.base = base
-    s.batches = &batches[0]
-    s.order = &order[0]
-    s.n_args = &n_args[0]
+    open_stream(&s, data, base, batches, order, n_args)
     with nogil:
         for g in range(gens.shape[0]):
             s.factor = gens[g].factor

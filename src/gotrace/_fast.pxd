@@ -1,8 +1,9 @@
 # Decoding of plain events, the innermost loop of all. It is compiled twice: see _runs.pyx.
 # Never here: a fault, an event that is odd in any way.
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from gotrace._generated cimport DECODED, RUN
+from gotrace._finder cimport FIRST_OBJECT, UNTYPED, Finder, find_object, type_row
+from gotrace._generated cimport BRIEF, DECODED, RUN
 from gotrace._runs cimport Stream, short_to_ns, wrap_add
 from gotrace._varint cimport ends64, load64, lowest
 
@@ -128,3 +129,64 @@ cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room
     run.next = at
     run.time = time
     return k
+
+
+cdef inline int brief_fast(const Stream *s, RUN *run, BRIEF *briefs, int room, Finder *finder) noexcept nogil:
+    """As :func:`decode_fast`, in brief, with what there is to be found of objects; a batch's last events are left."""
+    cdef const uint8_t *window
+    cdef const uint8_t *n_args = s.n_args
+    cdef double factor = s.factor
+    cdef int64_t at = run.next, time = run.time, base = run.base, last = min(run.end, s.size) - TOUCHED - LONGEST
+    cdef uint64_t ends, rest, numbers
+    cdef uint32_t n, eight, place = LONGEST
+    cdef uint8_t kind, n_kinds = finder.n_kinds
+    cdef int32_t row
+    cdef const Cut *cut
+    cdef BRIEF *brief = briefs
+    cdef BRIEF *behind_all = briefs + room
+    while brief < behind_all and at < last and place >= LONGEST:
+        window = s.data + at
+        ends = rest = ends64(window)
+        place = 0
+        while place <= WINDOW - LONGEST and brief < behind_all:
+            kind = window[place]
+            n = n_args[kind]
+            eight = (ends >> (place + 1)) & 0xFF
+            numbers = numbers_of(load64(window + place + 1))
+            brief.place = (at + place) << 8 | kind
+            if <uint8_t> (kind - FIRST_OBJECT) < n_kinds:
+                if n == 3:
+                    cut = &cuts[3][eight]
+                    if cut.length == 0:
+                        break
+                    rest = behind(behind(rest))
+                    row = type_row(finder, number(numbers, cut, 2))
+                else:
+                    cut = &cuts[2][eight]
+                    if cut.length == 0:
+                        break
+                    rest = behind(rest)
+                    row = UNTYPED
+                find_object(finder, brief, kind, number(numbers, cut, 1), row)
+            else:
+                cut = &cuts[n][eight]
+                if cut.length == 0:
+                    break
+                if kind < 128:
+                    rest = behind(rest)         # that was the type itself
+                while n > 1:
+                    rest = behind(rest)
+                    n -= 1
+                brief.arg = number(numbers, cut, 1)
+                brief.hint = brief.type_row = 0
+            place = lowest(rest) + 1
+            rest = behind(rest)
+            if time == 0:
+                time = base
+            time = wrap_add(time, short_to_ns(number(numbers, cut, 0), factor))
+            brief.time = time
+            brief += 1
+        at += place
+    run.next = at
+    run.time = time
+    return <int> (brief - briefs)

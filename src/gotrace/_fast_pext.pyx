@@ -1,12 +1,16 @@
 """Decoding of plain events, compiled for processors that have the instruction pext.
 
-Never here: anything but the call and its table.
+Never here: anything but the calls and their table.
 """
-from gotrace._fast cimport decode_fast, fill_cuts
+from gotrace._fast cimport brief_fast, decode_fast, fill_cuts
 
 
 cdef int fast_events_pext(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
     return decode_fast(s, run, events, room)
+
+
+cdef int fast_briefs_pext(const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder) noexcept nogil:
+    return brief_fast(s, run, events, room, finder)
 
 
 fill_cuts()

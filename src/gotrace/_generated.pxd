@@ -1,5 +1,5 @@
 # Written by tools/gen_pxd.py from dtypes.py, errors.py and spec/limits.py. Do not edit.
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef enum:
     OK = 0
@@ -105,6 +105,7 @@ cdef enum:
 
 cdef enum:
     AHEAD = 128
+    MERGED = 256
     PARTS = 4
     LEAF = 64
     GROUP = 32
@@ -559,7 +560,6 @@ cdef struct RUN:
     int64_t m
     int32_t batch
     int32_t last_batch
-    int32_t ctx
     int32_t at
     int32_t n
     int32_t part
@@ -581,30 +581,32 @@ cdef struct BRIEF:
     int32_t type_row
 
 cdef struct CTX:
-    int64_t m
     int64_t g
+    int64_t m
     int32_t p
     uint8_t in_syscall
 
-cdef struct SPAN:
-    uint64_t base
-    int64_t elem
-    uint32_t reciprocal
-    uint32_t n_slots
+cdef struct PAGE:
+    int32_t span
+    uint16_t n_slots
     uint8_t spanclass
-    uint8_t over
+    uint8_t index
 
-cdef struct SPAN_REST:
+cdef struct SPAN:
     int32_t groups[32]
-    int64_t bytes
     uint64_t page
+    int64_t bytes
+    int64_t elem
     int64_t late
     int64_t late_m
     int64_t born
     int64_t born_m
     int64_t old_bytes
+    uint32_t n_slots
     int32_t n_pages
     int32_t next_free
+    uint8_t spanclass
+    uint8_t over
     uint8_t old_spanclass
 
 cdef struct COUNTS:

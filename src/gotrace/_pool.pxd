@@ -2,14 +2,25 @@
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from gotrace._ahead cimport Ahead, Parts
-from gotrace._generated cimport BATCH, DECODED, FAULT, RUN, SPEC
+from gotrace._ahead cimport Ahead
+from gotrace._generated cimport BATCH, DECODED, FAULT, PARTS, RUN, SPEC
 from gotrace._idmap cimport IdMap
 from gotrace._runs cimport Stream
 
 
+cdef struct Cursor:
+    # Where a thread's decoding stands.
+    RUN run
+    int32_t[PARTS] batch        # that its parts are of, as RUN.batch
+
+
 cdef struct Names:
-    # What tells the rows of stacks and strings, as ``tables.Index`` has them.
+    # What makes parts: where they are decoded, and what tells the rows of stacks and strings, as ``tables.Index``
+    # has them.
+    Stream stream
+    DECODED *pool               # PARTS * ahead events for each thread
+    int ahead
+    Cursor *cursors
     const SPEC *spec
     uint64_t multiplier
     const int64_t *string_at
@@ -43,7 +54,8 @@ cdef class Pool:
     cdef FAULT[::1] faults
     cdef Stream stream
     cdef NamesAhead kept
-    cdef Parts *second              # NULL: one thread does everything
+    cdef Names *names               # NULL: one thread does everything
+    cdef int first                  # run of the generation
     cdef char *rows                 # of ORDERED, each ``stride`` bytes behind the one before
     cdef Py_ssize_t stride
     cdef int room

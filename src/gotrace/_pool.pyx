@@ -5,12 +5,13 @@ thread's context. Never here: which thread is next, what an event means.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from gotrace._ahead cimport Ahead, open_parts, take
-from gotrace._generated cimport AHEAD, BATCH, BRIEF, DECODED, EVENT, FAULT, MORE, OK, ORDERED, PARTS, RUN, SPEC
+from gotrace._ahead cimport Ahead, go_on, open_parts, take
+from gotrace._generated cimport AHEAD, BATCH, DECODED, EVENT, FAULT, MORE, OK, ORDERED, PARTS, RUN, SPEC
 from gotrace._idmap cimport IdMap, find, open_map
-from gotrace._runs cimport DONE, refill
+from gotrace._runs cimport DONE, open_stream, refill
 
 
 cdef inline void open_index(IdMap *ids, int64_t gen, const int64_t *at, const uint8_t *bits, uint64_t *keys,
@@ -29,30 +30,38 @@ cdef inline int32_t row_of(const IdMap *ids, uint64_t id, int32_t base) noexcept
     return base + found - 1 if found else -1
 
 
-cdef void enter_names(void *own, int64_t gen) noexcept nogil:
-    cdef Names *names = <Names *> own
+cdef void enter_names(Names *names, int64_t gen) noexcept nogil:
     open_index(&names.strings, gen, names.string_at, names.string_bits, names.string_keys, names.string_vals,
                names.multiplier)
     open_index(&names.stacks, gen, names.stack_at, names.stack_bits, names.stack_keys, names.stack_vals,
                names.multiplier)
 
 
-cdef void find_names(void *own, DECODED *events, BRIEF *briefs, int n, bint helping) noexcept nogil:
-    """Note the rows of the events' stacks and strings, the first ones of each."""
-    cdef const Names *names = <Names *> own
+cdef inline int32_t part_at(const Names *names, int i, int32_t place) noexcept nogil:
+    """The pool's row that is the first of a part."""
+    return (i * PARTS + place) * names.ahead
+
+
+cdef int name_part(void *own, int slot, int32_t place, bint helping, FAULT *fault) noexcept nogil:
+    """Decode a thread's next part, and note the rows of its events' stacks and strings, the first ones of each."""
+    cdef Names *names = <Names *> own
+    cdef Cursor *cursor = &names.cursors[slot]
+    cdef DECODED *events = names.pool + part_at(names, slot, place)
     cdef const SPEC *spec
-    cdef int i
+    cdef int i, n = refill(&names.stream, &cursor.run, events, names.ahead, fault)
+    cursor.batch[place] = cursor.run.batch
     for i in range(n):
         spec = &names.spec[events[i].type]
         if spec.stack >= 0:
             events[i].stack = row_of(&names.stacks, events[i].args[spec.stack], names.stack_base)
         if spec.string >= 0:
             events[i].name = row_of(&names.strings, events[i].args[spec.string], names.string_base)
+    return n
 
 
 @cython.final
 cdef class NamesAhead(Ahead):
-    """Events ahead with the rows that they name."""
+    """Events ahead with the rows that they name, of up to n threads."""
 
     def __init__(self, int n, object kept, const SPEC[::1] spec, uint64_t multiplier,
                  const int64_t[::1] string_at, const uint8_t[::1] string_bits, uint64_t[::1] string_keys,
@@ -69,9 +78,15 @@ cdef class NamesAhead(Ahead):
         self.names.stack_at, self.names.stack_bits = &stack_at[0], &stack_bits[0]
         self.names.stack_keys, self.names.stack_vals = &stack_keys[0], &stack_vals[0]
         self.names.stack_base = stack_base
-        self.parts.scout.own = &self.names
-        self.parts.scout.enter = enter_names
-        self.parts.scout.find = find_names
+        self.reserve(n, True)
+        self.names.cursors = <Cursor *> calloc(n + 1, sizeof(Cursor))
+        if self.names.cursors == NULL:
+            raise MemoryError
+        self.parts.own = &self.names
+        self.parts.make = name_part
+
+    def __dealloc__(self):
+        free(self.names.cursors)
 
 
 @cython.final
@@ -90,13 +105,8 @@ cdef class Pool:
         self.pool = pool
         self.faults = faults
         self.kept = ahead
-        self.second = NULL if ahead is None else &ahead.parts
-        self.stream.data = &data[0]
-        self.stream.size = data.shape[0]
-        self.stream.base = base
-        self.stream.batches = &batches[0]
-        self.stream.order = &order[0]
-        self.stream.n_args = &n_args[0]
+        self.names = NULL if ahead is None else &ahead.names
+        open_stream(&self.stream, data, base, batches, order, n_args)
 
     def fill(self, ORDERED[:] rows):
         """Let ``pass_on`` write into these rows, which the caller keeps alive."""
@@ -106,23 +116,35 @@ cdef class Pool:
 
     cpdef void begin(self, int gen, int first, int n_runs, double factor) noexcept nogil:
         """Share the pool out among the runs of a generation."""
-        cdef int i, parts = max(n_runs, 1) * (1 if self.second == NULL else PARTS)
+        cdef int i, parts = max(n_runs, 1) * (1 if self.names == NULL else PARTS)
         self.ahead = <int> min(self.pool.shape[0] // parts, <Py_ssize_t> AHEAD)
         self.stream.factor = factor
-        if self.second != NULL:
-            open_parts(self.second, gen, &self.stream, &self.runs[0], first, n_runs, &self.pool[0], NULL, self.ahead)
+        if self.names == NULL:
+            for i in range(n_runs):
+                self.runs[first + i].part = i * self.ahead
             return
+        open_parts(&self.kept.parts, n_runs)
+        self.first = first
+        self.names.stream = self.stream
+        self.names.pool = &self.pool[0]
+        self.names.ahead = self.ahead
+        enter_names(self.names, gen)
         for i in range(n_runs):
-            self.runs[first + i].part = i * self.ahead
+            self.names.cursors[i].run = self.runs[first + i]
+        go_on(&self.kept.parts)
 
     cpdef int decode(self, int run) noexcept nogil:
         """Decode a run's next events: OK, MORE when there are none, or the status of a fault."""
         cdef RUN *thread = &self.runs[run]
+        cdef int32_t place = 0
         thread.at = 0
-        if self.second != NULL:
-            thread.n = take(self.second, &self.runs[0], run, &self.faults[0])
-        else:
+        if self.names == NULL:
             thread.n = refill(&self.stream, thread, &self.pool[thread.part], self.ahead, &self.faults[0])
+        else:
+            thread.n = take(&self.kept.parts, run - self.first, &place, &self.faults[0])
+            if thread.n:
+                thread.batch = self.names.cursors[run - self.first].batch[place]
+                thread.part = part_at(self.names, run - self.first, place)
         if thread.n:
             return OK
         return MORE if self.faults[0].status == DONE else self.faults[0].status

@@ -3,13 +3,14 @@
 Lives here: decoding of timed events (FORMAT 4.2), for other kernels to cimport. Never here: what an event means, Python
 functions.
 """
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from gotrace._generated cimport (
-    CUT_VARINT, DECODED, FAULT, OK, RUN, UNKNOWN_EVENT, UNTIMED_EVENT, VARINT_OVERFLOW,
+    BRIEF, CUT_VARINT, DECODED, FAULT, OK, RUN, UNKNOWN_EVENT, UNTIMED_EVENT, VARINT_OVERFLOW,
 )
-from gotrace._fast cimport decode_fast, fill_cuts
-from gotrace._fast_pext cimport fast_events_pext
+from gotrace._fast cimport brief_fast, decode_fast, fill_cuts
+from gotrace._fast_pext cimport fast_briefs_pext, fast_events_pext
+from gotrace._finder cimport FIRST_OBJECT, LAST_OBJECT, UNTYPED, Finder, find_object, type_row
 from gotrace._varint cimport CUT, read_uvarint
 
 cdef extern from *:
@@ -28,7 +29,9 @@ cdef extern from *:
     bint has_pext "gt_has_pext"() noexcept nogil
 
 cdef int (*fast_events)(const Stream *, RUN *, DECODED *, int) noexcept nogil
+cdef int (*fast_briefs)(const Stream *, RUN *, BRIEF *, int, Finder *) noexcept nogil
 fast_events = fast_events_pext if has_pext() else fast_events_anywhere
+fast_briefs = fast_briefs_pext if has_pext() else fast_briefs_anywhere
 fill_cuts()
 
 
@@ -36,11 +39,15 @@ cdef int fast_events_anywhere(const Stream *s, RUN *run, DECODED *events, int ro
     return decode_fast(s, run, events, room)
 
 
-cdef int slow_event(const Stream *s, RUN *run, DECODED *event, uint64_t *dt, FAULT *fault) noexcept nogil:
+cdef int fast_briefs_anywhere(const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder) noexcept nogil:
+    return brief_fast(s, run, events, room, finder)
+
+
+cdef int slow_event(const Stream *s, RUN *run, DECODED *event, FAULT *fault) noexcept nogil:
     """Decode the event at run.next with every byte checked, and go behind it; OK or a status."""
     cdef const uint8_t *p = s.data + run.next
     cdef const uint8_t *end = s.data + run.end
-    cdef uint64_t value = 0
+    cdef uint64_t value = 0, dt = 0
     cdef int n = s.n_args[p[0]]
     cdef int i, got
     fault.type = p[0]
@@ -58,39 +65,87 @@ cdef int slow_event(const Stream *s, RUN *run, DECODED *event, uint64_t *dt, FAU
             return CUT_VARINT if got == CUT else VARINT_OVERFLOW
         p += got
         if i == 0:
-            dt[0] = value
+            dt = value
         else:
             event.args[i - 1] = value
     for i in range(n, 5):
         event.args[i - 1] = 0
     run.next = p - s.data
+    run.time = wrap_add(run.time if run.time else run.base, to_ns(dt, s.factor))
+    event.time = run.time
     return OK
 
 
-cdef int refill(const Stream *s, RUN *run, DECODED *events, int room, FAULT *fault) noexcept nogil:
-    """Decode up to room events, all of one batch: how many, or 0 with DONE or the fault in fault.status."""
-    cdef uint64_t dt = 0
-    cdef int n = 0, status
+cdef inline bint within_batch(const Stream *s, RUN *run) noexcept nogil:
+    """Enter the next batch that has events, if the current one has no more; whether there is one."""
     while run.next == run.end:
         run.batch += 1
         if run.batch >= run.last_batch:
             run.batch = run.last_batch - 1
-            fault.status = DONE
-            return 0
+            return False
         enter_batch(s, run)
+    return True
+
+
+cdef int refill(const Stream *s, RUN *run, DECODED *events, int room, FAULT *fault) noexcept nogil:
+    """Decode up to room events, all of one batch: how many, or 0 with DONE or the fault in fault.status."""
+    cdef int n = 0, status
+    if not within_batch(s, run):
+        fault.status = DONE
+        return 0
     while True:
         n += fast_events(s, run, events + n, room - n)
         if n == room or run.next == run.end:
             return n
-        status = slow_event(s, run, &events[n], &dt, fault)
+        status = slow_event(s, run, &events[n], fault)
         if status != OK:
             if n == 0:
                 fault.status = status
             return n
-        if run.time == 0:
-            run.time = run.base
-        run.time = wrap_add(run.time, to_ns(dt, s.factor))
-        events[n].time = run.time
         n += 1
         if n == room or run.next == run.end:
             return n
+
+
+cdef int refill_briefs(
+    const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder, FAULT *fault
+) noexcept nogil:
+    """As :func:`refill`, in brief, with what there is to be found of objects."""
+    cdef DECODED event
+    cdef int n = 0, status
+    if not within_batch(s, run):
+        fault.status = DONE
+        return 0
+    while True:
+        n += fast_briefs(s, run, events + n, room - n, finder)
+        if n == room or run.next == run.end:
+            return n
+        status = slow_event(s, run, &event, fault)
+        if status != OK:
+            if n == 0:
+                fault.status = status
+            return n
+        events[n].time = event.time
+        events[n].place = event.start << 8 | event.type
+        events[n].arg = event.args[0]
+        events[n].hint = events[n].type_row = 0
+        if <uint8_t> (event.type - FIRST_OBJECT) < finder.n_kinds:
+            find_object(finder, &events[n], event.type, event.args[0],
+                        UNTYPED if event.type == LAST_OBJECT else type_row(finder, event.args[1]))
+        n += 1
+        if n == room or run.next == run.end:
+            return n
+
+
+cdef void args_at(const Stream *s, int64_t start, uint64_t *args) noexcept nogil:
+    """Read the numbers of an event, without its time, again; what it has not is 0."""
+    cdef const uint8_t *p = s.data + start + 1
+    cdef uint64_t value = 0
+    cdef int i, n = s.n_args[s.data[start]]
+    for i in range(5):
+        if i < n:
+            p += max(read_uvarint(p, s.data + s.size, &value), 0)
+        else:
+            value = 0
+        if i:
+            args[i - 1] = value

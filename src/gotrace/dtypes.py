@@ -373,7 +373,6 @@ RUN = _aligned(
     ("m", "i8"),
     ("batch", "i4"),  # place in the list of batches
     ("last_batch", "i4"),  # end of its part of that list
-    ("ctx", "i4"),  # row of CTX
     ("at", "i4"),  # its next event, in its part of the pool
     ("n", "i4"),  # events in its part of the pool, all of one batch
     ("part", "i4"),  # and the pool's row that is the first of them
@@ -398,8 +397,8 @@ BRIEF = _aligned(  # what merging and most rows need of an event: half a line of
 )
 LEAST_AHEAD = 8  # events of a run for which the pool always has room
 CTX = _aligned(
-    ("m", "i8"),
     ("g", "i8"),
+    ("m", "i8"),
     ("p", "i4"),
     ("in_syscall", "u1"),
 )
@@ -409,7 +408,8 @@ class Layout(IntEnum):
     """Sizes of the kernels' working arrays, and a flag."""
 
     AHEAD = 128  # events of a run that are decoded ahead at most
-    PARTS = 4  # times that, with a second thread: one part is in use, the others are made
+    MERGED = 256  # events of all runs that are merged at a time
+    PARTS = 4  # times either, with a second thread: one part is in use, the others are made
 
     LEAF = 64  # pages a leaf of the page map holds
     GROUP = 32  # cells a group holds
@@ -419,25 +419,27 @@ class Layout(IntEnum):
     AGES = 64  # ages in GC cycles that are told apart; the last one has all above
 
 
-SPAN = _aligned(  # what every event needs, two to a cache line; the same row of SPAN_REST has the rest
-    ("base", "u8"),  # byte address
-    ("elem", "i8"),  # bytes of a slot
-    ("reciprocal", "u4"),  # ceil(2**32 / elem); 0 where slot 0 is all there is
-    ("n_slots", "u4"),
+PAGE = _aligned(  # what lies on a page of the heap: all that nearly every event of an object needs
+    ("span", "i4"),  # 0 none
+    ("n_slots", "u2"),  # of a span of a small size class; 0: the span must be asked
     ("spanclass", "u1"),
-    ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
+    ("index", "u1"),  # pages of the span before it
 )
-SPAN_REST = _aligned(
+SPAN = _aligned(
     ("groups", "i4", (Layout.GROUPS,)),  # cells in groups, made when first used; 0 none
-    ("bytes", "i8"),  # of the whole span
     ("page", "u8"),  # number of its first page
+    ("bytes", "i8"),
+    ("elem", "i8"),  # bytes of a slot
     ("late", "i8"),  # ns: last allocation in a live slot, whose old object's free is still to come
     ("late_m", "i8"),  # and the thread that made it
     ("born", "i8"),  # ns: the span's allocation, if it lay over a live span
     ("born_m", "i8"),  # and the thread that made it
     ("old_bytes", "i8"),  # of that span, whose free is still to come
+    ("n_slots", "u4"),
     ("n_pages", "i4"),  # entries in the page map
     ("next_free", "i4"),
+    ("spanclass", "u1"),
+    ("over", "u1"),  # 1: it was allocated over a live span whose free did not come yet
     ("old_spanclass", "u1"),  # of that span
 )
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _allocfree, plots
-from gotrace.dtypes import COUNTS, HEAP, SPAN, SPAN_REST, HeapSize, Layout
+from gotrace.dtypes import COUNTS, HEAP, PAGE, SPAN, HeapSize, Layout
 from gotrace.errors import Status
 from gotrace.experiments.allocfree import ANOMALIES, UNRESOLVED, UNTYPED, TypeTable
 from gotrace.slabs import Rows
@@ -37,9 +37,8 @@ class LiveHeap:
 
     def __init__(self) -> None:
         self.spans = np.empty(256, SPAN)
-        self.rests = np.empty(256, SPAN_REST)
         self.pages = _new_map(512)
-        self.leaves = np.zeros(128 * Layout.LEAF, np.int32)
+        self.leaves = np.zeros(128 * Layout.LEAF, PAGE)
         self.stacks = _new_map(512)
         self.loose = _new_map(64)
         self.cells = np.empty(1024 * Layout.GROUP, np.int32)
@@ -52,7 +51,7 @@ class LiveHeap:
     def arrays(self) -> tuple[Any, ...]:
         """All tables in the order in which the kernel takes them."""
         return (
-            *(self.spans, self.rests, *self.pages, self.leaves, *self.stacks, *self.loose, self.cells, *self.keys),
+            *(self.spans, *self.pages, self.leaves, *self.stacks, *self.loose, self.cells, *self.keys),
             *(self.counts, self.sizes, self.anomalies),
         )
 
@@ -70,7 +69,6 @@ class LiveHeap:
 
     def _grow_spans(self) -> None:
         self.spans = _doubled(self.spans)
-        self.rests = _doubled(self.rests)
 
     def _grow_pages(self) -> None:
         self.pages = _rehashed(self.pages)

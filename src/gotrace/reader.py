@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _ahead, _allocfree, _decode, _pool, clock
+from gotrace import _allocfree, _decode, _pool, _walk, clock
 from gotrace.dtypes import (
     ALLOC,
     BRIEF,
@@ -269,9 +269,9 @@ class Threads:
         self._ms: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._of: npt.NDArray[np.int32] = np.empty(0, np.int32)
 
-    def enter(self, runs: Rows) -> None:
-        """Fill column ``ctx`` of RUN rows; threads not seen before get new rows."""
-        ms = np.array(sorted(set(runs["m"].tolist())), np.int64)
+    def rows_of(self, runs: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """Return the row of each run's thread; threads not seen before get new ones."""
+        ms = np.array(sorted(set(runs.tolist())), np.int64)
         fresh = ms[~np.isin(ms, self._ms, assume_unique=True)]
         if len(fresh):
             new = np.zeros(len(fresh), CTX)
@@ -283,7 +283,7 @@ class Threads:
             rows = np.concatenate((self._of, np.arange(first, first + len(fresh), dtype=np.int32)))
             order = np.argsort(every)
             self._ms, self._of = every[order], rows[order].astype(np.int32)
-        runs["ctx"] = self._of[np.searchsorted(self._ms, runs["m"])]
+        return self._of[np.searchsorted(self._ms, runs)]
 
 
 class Builder:
@@ -341,36 +341,31 @@ class _Chunks:
         return rows
 
 
-class _Walk:
-    """Arrays in which a kernel keeps its walk over the events of a part, merged by time, from call to call.
+class _Walks:
+    """Makes walks over the events of parts, merged by time; all of them use the same working arrays."""
 
-    ``ahead`` is what a second thread works on.
-    """
-
-    def __init__(self, shared: Pass, ahead: type[_ahead.Ahead]) -> None:
+    def __init__(self, shared: Pass) -> None:
         self._n_args = spec_tables.timed_args(shared.registry.events)
         self._two = shared.two
-        self._ahead = ahead
-        self._room(_DECODED * (Layout.PARTS if self._two else 1))
+        self._parts = Layout.PARTS if self._two else 1  # of each run
+        self._pool = decoded_rows(_DECODED * self._parts, BRIEF)
+        self.merged = decoded_rows(Layout.MERGED, BRIEF)
+        self._runs = np.empty(Layout.MERGED, np.int32)
         self._threads = Threads()
 
-    def begin(self, part: Part, runs: Runs, gens: Rows) -> tuple[Second, tuple[Any, ...]]:
-        """Return a thread and what the kernel takes first; the parts of the pool hold at least a few events."""
-        self._threads.enter(runs.runs)
+    def begin(self, part: Part, runs: Runs, gens: Rows) -> tuple[Second, _walk.Walk]:
+        """Return a thread that works ahead, and the walk; the pool has room for at least a few events of each run."""
+        ctx_of = self._threads.rows_of(runs.runs["m"])
         most = int(gens["n_runs"].max())
-        need = LEAST_AHEAD * most * (Layout.PARTS if self._two else 1)
-        if len(self.briefs) < need:
-            self._room(need)
-        slab = part.slab
-        arrays = (
-            *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs),
-            *(np.empty(len(runs.runs), np.int32), self._decoded, self.briefs, np.array([0, -1], np.int64)),
+        if len(self._pool) < LEAST_AHEAD * most * self._parts:
+            self._pool = decoded_rows(LEAST_AHEAD * most * self._parts, BRIEF)
+        slab, ctxs = part.slab, self._threads.rows
+        two = self._two and is_worth(slab)
+        walk = _walk.Walk(
+            *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs, ctxs, ctx_of),
+            *(np.empty(most, np.int32), self._pool, self.merged, self._runs, two),
         )
-        ahead = self._ahead(most, arrays) if self._two and is_worth(slab) else None
-        return Second(ahead), (*arrays, ahead, self._threads.rows)
-
-    def _room(self, n: int) -> None:
-        self._decoded, self.briefs = decoded_rows(n), decoded_rows(n, BRIEF)
+        return Second(walk if two else None), walk
 
 
 class AllocBuilder(Builder):
@@ -382,7 +377,7 @@ class AllocBuilder(Builder):
         self._shared = shared
         self._flags = sum(1 << what for what in whats) + (Layout.REPLAY if replay else 0)
         self._chunks = _Chunks(ALLOC, length)
-        self._walk = _Walk(shared, _allocfree.ObjectsAhead)
+        self._walks = _Walks(shared)
         self.registry = shared.registry
         self._info: Info | None = None
         self.heap = LiveHeap()
@@ -397,25 +392,24 @@ class AllocBuilder(Builder):
         keys, vals = self._tables_of(part, gens)
         if not len(runs.runs):
             return
-        second, walk = self._walk.begin(part, runs, gens)
+        second, walk = self._walks.begin(part, runs, gens)
         fault = new_fault()
+        extractor = _allocfree.Extractor(walk, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, fault)
+        extractor.tables(*self.heap.arrays())
         with second:
             while True:
                 second.wake()
-                n = _allocfree.extract(
-                    *(*walk, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, self._chunks.room(), fault),
-                    *self.heap.arrays(),
-                )
-                self._chunks.add(n)
+                self._chunks.add(extractor.take(self._chunks.room()))
                 yield from self._chunks.full()
                 status = Status(int(fault[0]["status"]))
                 if status == Status.OK:
                     break
                 if status < 0:
-                    if not part.pass_over(fault[0], self._walk.briefs):
+                    if not part.pass_over(fault[0], self._walks.merged):
                         raise part.error(fault[0])
                 elif status != Status.FULL:
                     self.heap.grow(status)
+                    extractor.tables(*self.heap.arrays())
 
     @property
     def page_size(self) -> int:
@@ -531,7 +525,7 @@ class ExperimentalBuilder(Builder):
 
     def __init__(self, shared: Pass, length: int, types: Sequence[int] = ()) -> None:
         self._chunks = _Chunks(EXPERIMENTAL, length)
-        self._walk = _Walk(shared, _ahead.Ahead)
+        self._walks = _Walks(shared)
         self._experiments = spec_tables.experiments(shared.registry.events)
         if types:
             self._experiments[:] = 0
@@ -542,17 +536,16 @@ class ExperimentalBuilder(Builder):
         runs = part.runs()
         if not len(runs.runs):
             return
-        second, walk = self._walk.begin(part, runs, part.gens(runs))
+        second, walk = self._walks.begin(part, runs, part.gens(runs))
         fault = new_fault()
         with second:
             while True:
                 second.wake()
-                n = _decode.experimental(*(*walk, self._experiments, self._chunks.room(), fault))
-                self._chunks.add(n)
+                self._chunks.add(_decode.experimental(walk, self._experiments, self._chunks.room(), fault))
                 yield from self._chunks.full()
                 if fault[0]["status"] == Status.OK:
                     break
-                if fault[0]["status"] < 0 and not part.pass_over(fault[0], self._walk.briefs):
+                if fault[0]["status"] < 0 and not part.pass_over(fault[0], self._walks.merged):
                     raise part.error(fault[0])
 
     def flush(self) -> Iterator[Rows]:
