@@ -25,7 +25,9 @@ from gotrace._generated cimport (
 from gotrace._idmap cimport IdMap, open_map, place
 from gotrace._runs cimport DONE, Stream, args_at, refill, to_ns
 from gotrace._varint cimport CUT, prefetch, read_uvarint, unlikely
-from gotrace._walk cimport Walk, batch_at, blame, ctx_at, follow, run_from, start_of, type_of
+from gotrace._walk cimport (
+    Course, Walk, batch_at, blame, ctx_at, follow, go_further, pause, resume, run_from, start_of, type_of,
+)
 
 cdef enum:
     FIRST_EVENT = 128       # Span; wire type = FIRST_EVENT + 3 * what + op
@@ -252,7 +254,6 @@ cdef inline int32_t *cell_at(Live *live, int32_t group, uint32_t slot) noexcept 
 cdef int32_t new_group(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
     """Make the group of a slot; 0 if there is no room."""
     cdef int32_t group
-    cdef int i
     if live.sizes[SIZE_FREE_GROUP]:
         group = <int32_t> live.sizes[SIZE_FREE_GROUP]
         live.sizes[SIZE_FREE_GROUP] = live.cells[<int64_t> (group - 1) * GROUP]
@@ -261,8 +262,7 @@ cdef int32_t new_group(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
         group = <int32_t> live.sizes[SIZE_N_GROUPS]
     else:
         return 0
-    for i in range(GROUP):
-        live.cells[<int64_t> (group - 1) * GROUP + i] = 0
+    memset(&live.cells[<int64_t> (group - 1) * GROUP], 0, GROUP * sizeof(int32_t))
     span.groups[slot // GROUP] = group
     return group
 
@@ -529,7 +529,7 @@ cdef class Extractor:
         cdef Live *live = &self.live
         cdef Py_ssize_t i
         self.walk = walk
-        live.s, live.runs = &walk.s, walk.runs
+        live.s, live.runs = &walk.course.s, walk.course.runs
         for i in range(2, 2 * class_bytes.shape[0]):
             live.classes[i].elem = class_bytes[i >> 1]
             live.classes[i].reciprocal = <uint32_t> (
@@ -540,7 +540,7 @@ cdef class Extractor:
             self.finders[i].multiplier = multiplier
             self.finders[i].type_keys, self.finders[i].type_vals = &type_keys[0], &type_vals[0]
             self.finders[i].n_kinds = LAST_OBJECT - FIRST_OBJECT + 1
-        walk.maker.finders = live.finder = &self.finders[0]
+        walk.course.maker.finders = live.finder = &self.finders[0]
         self.fault = &faults[0]
         self.kept = (type_keys, type_vals, class_bytes, faults)
 
@@ -573,17 +573,17 @@ cdef class Extractor:
         """
         cdef int status = OK
         cdef Live *live = &self.live
-        cdef Walk walk = self.walk
+        cdef Course *walk = &self.walk.course
         live.latest = live.sizes[SIZE_LATEST]
         live.n_rows = live.n_events = 0
         with nogil:
-            walk.resume()
+            resume(walk)
             while status == OK:
                 if walk.at == walk.n:
-                    status = walk.go_further(self.fault)
+                    status = go_further(walk, self.fault)
                 else:
                     status = take_merged(live, walk, &rows[0], rows.shape[0], self.fault)
-            walk.pause(status)
+            pause(walk, status)
         live.sizes[SIZE_LATEST] = live.latest
         live.sizes[SIZE_EVENTS] += live.n_events
         self.fault.status = OK if status == DONE else status
@@ -623,7 +623,7 @@ cdef inline void fill(
     row.inset = <uint8_t> min(inset, <uint32_t> 255)
 
 
-cdef inline int take_plain(Live *live, Walk walk, ALLOC *row, int64_t room, bint writes) noexcept nogil:
+cdef inline int take_plain(Live *live, Course *walk, ALLOC *row, int64_t room, bint writes) noexcept nogil:
     """Make rows of the next events, if they are wanted, while they are plain, as nearly all are: the place behind.
 
     That is an allocation or a free of a small object in a known span.
@@ -698,7 +698,7 @@ cdef inline int locate(Live *live, uint8_t shift, const BRIEF *events, int n, Sp
     return n
 
 
-cdef inline int replay_plain(Live *live, Walk walk, ALLOC *row, int64_t room, bint writes) noexcept nogil:
+cdef inline int replay_plain(Live *live, Course *walk, ALLOC *row, int64_t room, bint writes) noexcept nogil:
     """As :func:`take_plain`, and replay what happens to slots while these are in a known state."""
     cdef Spot[STRIDE] spots
     cdef const Spot *spot
@@ -708,35 +708,35 @@ cdef inline int replay_plain(Live *live, Walk walk, ALLOC *row, int64_t room, bi
     cdef uint32_t generation = <uint32_t> walk.gen.number
     cdef int first = walk.at, k = first, others = 0, i = 0, n = 0
     cdef int last = <int> min(<int64_t> walk.n, k + room) if writes else walk.n
-    while k < last:
-        if i == n:
-            i = 0
-            n = locate(live, walk.gen.page_shift, &events[k], min(last - k, <int> STRIDE), spots)
-            if n == 0:
-                break
-        event = &events[k]
-        spot = &spots[i]
-        if spot.cell == NULL:
-            if unlikely(follow(live.s, ctx_at(walk, k), event) != OK):
-                break
-            others += 1
-        else:
-            if unlikely(not in_known_state(live, spot, event)):
-                break
-            if writes:
-                fill(row, event, ctx_at(walk, k), generation, base, spot.spanclass,
-                     live.classes[spot.spanclass].elem, spot.inset)
-                row += 1
-        latest = max(latest, event.time)
-        k += 1
-        i += 1
+    while k < last and i == n:
+        n = locate(live, walk.gen.page_shift, &events[k], min(last - k, <int> STRIDE), spots)
+        if n == 0:
+            break
+        i = 0
+        while i < n:
+            event = &events[k + i]
+            spot = &spots[i]
+            if spot.cell == NULL:
+                if unlikely(follow(live.s, ctx_at(walk, k + i), event) != OK):
+                    break
+                others += 1
+            else:
+                if unlikely(not in_known_state(live, spot, event)):
+                    break
+                if writes:
+                    fill(row, event, ctx_at(walk, k + i), generation, base, spot.spanclass,
+                         live.classes[spot.spanclass].elem, spot.inset)
+                    row += 1
+            latest = max(latest, event.time)
+            i += 1
+        k += i
     live.latest = latest
     live.n_events += k - first - others
     live.n_rows += k - first - others if writes else 0
     return k
 
 
-cdef inline int take_plainly(Live *live, Walk walk, ALLOC *row, int64_t room) noexcept nogil:
+cdef inline int take_plainly(Live *live, Course *walk, ALLOC *row, int64_t room) noexcept nogil:
     """Take the next events while they are plain: the place of the first one that is not."""
     cdef bint writes = (live.flags >> WHAT_OBJECT) & 1
     if live.flags & REPLAY:
@@ -771,7 +771,7 @@ cdef inline bint in_known_state(Live *live, const Spot *spot, const BRIEF *event
     return True
 
 
-cdef int take_one(Live *live, Walk walk, ALLOC *row, FAULT *fault) noexcept nogil:
+cdef int take_one(Live *live, Course *walk, ALLOC *row, FAULT *fault) noexcept nogil:
     """Take the next event, and fill row if it is one of alloc/free: OK, GROW_... or a fault."""
     cdef const GEN *gen = walk.gen
     cdef const BRIEF *event = &walk.events[walk.at]
@@ -834,7 +834,7 @@ cdef int take_one(Live *live, Walk walk, ALLOC *row, FAULT *fault) noexcept nogi
     return OK
 
 
-cdef inline int take_merged(Live *live, Walk walk, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
+cdef inline int take_merged(Live *live, Course *walk, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
     """Take the merged events: OK, FULL, GROW_... or a fault."""
     cdef const BRIEF *event
     cdef int status = OK

@@ -11,7 +11,7 @@ from gotrace._generated cimport (
     AHEAD, BATCH, BRIEF, CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, MARK, OK, RUN, WIDE_PROC,
 )
 from gotrace._runs cimport DONE, Stream, args_at, open_stream, refill
-from gotrace._walk cimport Walk, blame, ctx_at, follow, start_of, type_of
+from gotrace._walk cimport Course, Walk, blame, ctx_at, follow, go_further, pause, resume, start_of, type_of
 
 
 def count(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
@@ -87,7 +87,7 @@ def trim(const uint8_t[::1] data, int64_t base, BATCH[::1] batches, const int32_
     return n, nbytes
 
 
-def experimental(Walk walk, const uint8_t[::1] experiments, EXPERIMENTAL[::1] rows, FAULT[::1] faults):
+def experimental(Walk walked, const uint8_t[::1] experiments, EXPERIMENTAL[::1] rows, FAULT[::1] faults):
     """Fill rows with the experimental events that come next; the number of rows.
 
     ``experiments`` gives the experiment of each event type, 0 for none. faults[0].status is FULL when there is more to
@@ -97,15 +97,16 @@ def experimental(Walk walk, const uint8_t[::1] experiments, EXPERIMENTAL[::1] ro
     cdef int status = OK, k
     cdef uint8_t kind
     cdef FAULT *fault = &faults[0]
+    cdef Course *walk = &walked.course
     cdef const Stream *s = &walk.s
     cdef const BRIEF *event
     cdef CTX *ctx
     cdef EXPERIMENTAL *row
     with nogil:
-        walk.resume()
+        resume(walk)
         while status == OK:
             if walk.at == walk.n:
-                status = walk.go_further(fault)
+                status = go_further(walk, fault)
                 continue
             k = walk.at
             event = &walk.events[k]
@@ -132,7 +133,7 @@ def experimental(Walk walk, const uint8_t[::1] experiments, EXPERIMENTAL[::1] ro
                 row.n_args = s.n_args[kind] - 1
                 args_at(s, start_of(event), row.args)
             walk.at += 1
-        walk.pause(status)
+        pause(walk, status)
     fault.status = OK if status == DONE else status
     return n
 

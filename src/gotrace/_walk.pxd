@@ -3,7 +3,7 @@
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
-from gotrace._ahead cimport Ahead
+from gotrace._ahead cimport Ahead, Parts
 from gotrace._finder cimport Finder
 from gotrace._generated cimport BATCH, BRIEF, CTX, FAULT, GEN, OK, PARTS, RUN
 from gotrace._runs cimport FOLLOWED, STARTS_G, STOPS_G, Stream, follow_far
@@ -18,30 +18,34 @@ cdef struct Maker:
     Finder *finders         # the walker's, and the helper's
 
 
+cdef struct Course:
+    # All events of a slab by time, merged some at a time: those from ``at`` on come next.
+    Maker maker
+    Parts *second           # NULL: one thread does everything
+    bint held               # nobody makes parts
+    Stream s
+    const GEN *gens
+    int64_t n_gens, room    # rows of gens and of the pool
+    int64_t next_g          # generation whose events are merged next
+    const GEN *gen          # of the events that are merged
+    RUN *runs
+    int32_t *heap           # runs of the generation that have events left
+    int32_t size            # of the heap; -1 before the generation's begin
+    CTX *ctxs
+    const int32_t *ctx_of   # rows of ctxs by run
+    BRIEF *events           # MERGED at most
+    int32_t *run_of
+    int at, n
+
+
 @cython.final
 cdef class Walk(Ahead):
-    # All events of a slab by time, merged some at a time: those from ``at`` on come next.
-    cdef Maker maker
-    cdef bint two, held
-    cdef Stream s
-    cdef const GEN *gens
-    cdef int64_t n_gens, room       # rows of gens and of the pool
-    cdef int64_t next_g             # generation whose events are merged next
-    cdef const GEN *gen             # of the events that are merged
-    cdef RUN *runs
-    cdef int32_t *heap              # runs of the generation that have events left
-    cdef int32_t size               # of the heap; -1 before the generation's begin
-    cdef CTX *ctxs
-    cdef const int32_t *ctx_of      # rows of ctxs by run
-    cdef BRIEF *events              # MERGED at most
-    cdef int32_t *run_of
-    cdef int at, n
-
-    cdef void resume(self) noexcept nogil
-    cdef void pause(self, int status) noexcept nogil
-    cdef int go_further(self, FAULT *fault) noexcept nogil
+    cdef Course course
 
 
+cdef void resume(Course *w) noexcept nogil
+cdef void pause(Course *w, int status) noexcept nogil
+cdef int go_further(Course *w, FAULT *fault) noexcept nogil
 cdef const BATCH *batch_at(const Stream *s, int64_t start) noexcept nogil
 cdef RUN run_from(const Stream *s, const RUN *runs, int32_t r, int64_t start) noexcept nogil
 cdef int blame(const Stream *s, const BRIEF *event, FAULT *fault, int status, uint64_t number) noexcept nogil
@@ -56,7 +60,7 @@ cdef inline int64_t start_of(const BRIEF *event) noexcept nogil:
     return event.place >> 8
 
 
-cdef inline CTX *ctx_at(Walk walk, int k) noexcept nogil:
+cdef inline CTX *ctx_at(const Course *walk, int k) noexcept nogil:
     """The context of a merged event."""
     return &walk.ctxs[walk.ctx_of[walk.run_of[k]]]
 

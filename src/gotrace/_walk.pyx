@@ -32,68 +32,69 @@ cdef class Walk(Ahead):
                  const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, CTX[::1] ctxs,
                  const int32_t[::1] ctx_of, int32_t[::1] heap, BRIEF[::1] pool, BRIEF[::1] events,
                  int32_t[::1] run_of, bint two):
+        cdef Course *w = &self.course
         self.kept = (data, batches, order, n_args, gens, runs, ctxs, ctx_of, heap, pool, events, run_of)
-        open_stream(&self.s, data, base, batches, order, n_args)
-        self.gens, self.n_gens = &gens[0], gens.shape[0]
-        self.gen = self.gens
-        self.runs, self.heap = &runs[0], &heap[0]
-        self.ctxs, self.ctx_of = &ctxs[0], &ctx_of[0]
-        self.events, self.run_of = &events[0], &run_of[0]
-        self.room = pool.shape[0]
-        self.next_g = self.at = self.n = 0
-        self.size = -1
-        self.maker.pool = &pool[0]
-        self.maker.finders = &nothing[0]
-        self.two, self.held = two, False
+        open_stream(&w.s, data, base, batches, order, n_args)
+        w.gens, w.n_gens = &gens[0], gens.shape[0]
+        w.gen = w.gens
+        w.runs, w.heap, w.size = &runs[0], &heap[0], -1
+        w.ctxs, w.ctx_of = &ctxs[0], &ctx_of[0]
+        w.events, w.run_of = &events[0], &run_of[0]
+        w.maker.pool, w.room = &pool[0], pool.shape[0]
+        w.maker.finders = &nothing[0]
         if two:
             self.reserve(<int> heap.shape[0], True)
-            self.maker.cursors = <RUN *> calloc(heap.shape[0], sizeof(RUN))
-            if self.maker.cursors == NULL:
+            w.maker.cursors = <RUN *> calloc(heap.shape[0], sizeof(RUN))
+            if w.maker.cursors == NULL:
                 raise MemoryError
-            self.parts.own = &self.maker
+            self.parts.own = &w.maker
             self.parts.make = make_part
+            w.second = &self.parts
 
     def __dealloc__(self):
-        free(self.maker.cursors)
+        free(self.course.maker.cursors)
 
-    cdef void resume(self) noexcept nogil:
-        """Let parts be made."""
-        if self.held:
-            go_on(&self.parts)
-        self.held = False
 
-    cdef void pause(self, int status) noexcept nogil:
-        """Let nothing be made until ``resume``, unless there is just no room for more rows."""
-        if self.two and status != FULL:
-            hold(&self.parts)
-            self.held = True
+cdef void resume(Course *w) noexcept nogil:
+    """Let parts be made."""
+    if w.held:
+        go_on(w.second)
+    w.held = False
 
-    cdef int go_further(self, FAULT *fault) noexcept nogil:
-        """Merge what comes next, all of one generation: OK, DONE at the end of the slab, or a fault.
 
-        The root goes on while it is the earliest. Where threads take turns often, the two earliest runs are merged
-        without asking the heap each time.
-        """
-        cdef int status
-        self.at = self.n = 0
-        while True:
-            if self.next_g == self.n_gens:
-                return DONE
-            if self.size < 0:
-                status = open_generation(self, fault)
-                if status != OK:
-                    return status
-            status = settle(self, fault)
-            if status == OK:
-                break
-            if status < 0:
+cdef void pause(Course *w, int status) noexcept nogil:
+    """Let nothing be made until ``resume``, unless there is just no room for more rows."""
+    if w.second != NULL and status != FULL:
+        hold(w.second)
+        w.held = True
+
+
+cdef int go_further(Course *w, FAULT *fault) noexcept nogil:
+    """Merge what comes next, all of one generation: OK, DONE at the end of the slab, or a fault.
+
+    The root goes on while it is the earliest. Where threads take turns often, the two earliest runs are merged without
+    asking the heap each time.
+    """
+    cdef int status
+    w.at = w.n = 0
+    while True:
+        if w.next_g == w.n_gens:
+            return DONE
+        if w.size < 0:
+            status = open_generation(w, fault)
+            if status != OK:
                 return status
-            self.next_g += 1
-            self.size = -1
-        while self.n < MERGED and not spent(self):
-            if one_run(self) < SHORT and self.n < MERGED and self.size > 1 and not spent(self):
-                two_runs(self)
-        return OK
+        status = settle(w, fault)
+        if status == OK:
+            break
+        if status < 0:
+            return status
+        w.next_g += 1
+        w.size = -1
+    while w.n < MERGED and not spent(w):
+        if one_run(w) < SHORT and w.n < MERGED and w.size > 1 and not spent(w):
+            two_runs(w)
+    return OK
 
 
 cdef int make_part(void *own, int slot, int32_t place, bint helping, FAULT *fault) noexcept nogil:
@@ -178,14 +179,14 @@ cdef inline void push(const RUN *runs, int32_t *heap, int32_t n, int32_t run) no
     heap[i] = run
 
 
-cdef inline int look_further(Walk w, int32_t r, FAULT *fault) noexcept nogil:
+cdef inline int look_further(Course *w, int32_t r, FAULT *fault) noexcept nogil:
     """Get a run's next events and note when it is due; OK, DONE or a fault."""
     cdef RUN *run = &w.runs[r]
     cdef int32_t place = 0
     fault.status = OK
     run.at = 0
-    if w.two:
-        run.n = take(&w.parts, r - w.gen.first_run, &place, fault)
+    if w.second != NULL:
+        run.n = take(w.second, r - w.gen.first_run, &place, fault)
         run.part = part_at(&w.maker, r - w.gen.first_run, place)
     else:
         run.n = refill_briefs(&w.s, run, w.maker.pool + run.part, w.maker.ahead, &w.maker.finders[0], fault)
@@ -195,7 +196,7 @@ cdef inline int look_further(Walk w, int32_t r, FAULT *fault) noexcept nogil:
     return fault.status
 
 
-cdef inline int open_generation(Walk w, FAULT *fault) noexcept nogil:
+cdef inline int open_generation(Course *w, FAULT *fault) noexcept nogil:
     """Begin a generation; OK or a fault."""
     cdef const GEN *gen = &w.gens[w.next_g]
     cdef int32_t i
@@ -203,19 +204,19 @@ cdef inline int open_generation(Walk w, FAULT *fault) noexcept nogil:
     w.gen = gen
     w.s.factor = gen.factor
     w.size = 0
-    if w.two:
-        open_parts(&w.parts, gen.n_runs)
+    if w.second != NULL:
+        open_parts(w.second, gen.n_runs)
     w.maker.s = w.s
-    w.maker.ahead = <int32_t> min(w.room // (max(gen.n_runs, 1) * (PARTS if w.two else 1)), <int64_t> AHEAD)
+    w.maker.ahead = <int32_t> min(w.room // (max(gen.n_runs, 1) * (1 if w.second == NULL else PARTS)), <int64_t> AHEAD)
     for i in range(2):
         if w.maker.finders[i].n_kinds:
             enter_types(&w.maker.finders[i], gen, <int32_t> w.next_g)
     for i in range(gen.n_runs):
         w.runs[gen.first_run + i].part = i * w.maker.ahead
-        if w.two:
+        if w.second != NULL:
             w.maker.cursors[i] = w.runs[gen.first_run + i]
-    if w.two:
-        go_on(&w.parts)
+    if w.second != NULL:
+        go_on(w.second)
     for i in range(gen.first_run, gen.first_run + gen.n_runs):
         status = look_further(w, i, fault)
         if status < 0:
@@ -226,7 +227,7 @@ cdef inline int open_generation(Walk w, FAULT *fault) noexcept nogil:
     return OK
 
 
-cdef inline int settle(Walk w, FAULT *fault) noexcept nogil:
+cdef inline int settle(Course *w, FAULT *fault) noexcept nogil:
     """Let the earliest run stand at the root, with events: OK, DONE when the generation has no more, or a fault."""
     cdef int status
     cdef RUN *run
@@ -244,17 +245,17 @@ cdef inline int settle(Walk w, FAULT *fault) noexcept nogil:
     return DONE
 
 
-cdef inline bint spent(Walk w) noexcept nogil:
+cdef inline bint spent(Course *w) noexcept nogil:
     """Whether the root must be refilled before anything else can come."""
     return w.runs[w.heap[0]].at == w.runs[w.heap[0]].n
 
 
-cdef inline int32_t second(Walk w) noexcept nogil:
+cdef inline int32_t second(Course *w) noexcept nogil:
     """The heap's entry that is the earliest but the root; there are two at least."""
     return 1 + (w.size > 2 and earlier(w.runs, w.heap[2], w.heap[1]))
 
 
-cdef inline int one_run(Walk w) noexcept nogil:
+cdef inline int one_run(Course *w) noexcept nogil:
     """Take the events of the root while it is the earliest: how many. If they are used up, it stays the root."""
     cdef int32_t r = w.heap[0], rival
     cdef int64_t limit = INT64_MAX
@@ -278,7 +279,7 @@ cdef inline int one_run(Walk w) noexcept nogil:
     return n
 
 
-cdef inline void two_runs(Walk w) noexcept nogil:
+cdef inline void two_runs(Course *w) noexcept nogil:
     """Take the events of the two earliest runs up to the third; if one of them is used up, it becomes the root."""
     cdef int32_t place = second(w), a = w.heap[0], b = w.heap[place], i
     cdef RUN *run_a = &w.runs[a]
