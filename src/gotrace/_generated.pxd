@@ -105,8 +105,8 @@ cdef enum:
 
 cdef enum:
     AHEAD = 128
-    MERGED = 256
     PARTS = 4
+    MERGED = 256
     LEAF = 64
     GROUP = 32
     GROUPS = 32

@@ -387,11 +387,11 @@ DECODED = _aligned(
     ("type", "u1"),
     ("unused", "u1", (7,)),  # one line of the cache
 )
-BRIEF = _aligned(  # what merging and most rows need of an event: half a line of the cache
+BRIEF = _aligned(  # what merging and nearly all rows need of an event: half a line of the cache
     ("time", "i8"),  # ns
     ("arg", "u8"),  # its first number; of an object, the address
     ("place", "i8"),  # buffer index << 8 | type
-    # Of an object: where the page's span is noted, 0 if that must be asked later, and the row of its type.
+    # Of an object: where its page is noted, 0 if that must be asked later, and the row of its type.
     ("hint", "i4"),
     ("type_row", "i4"),
 )
@@ -408,8 +408,8 @@ class Layout(IntEnum):
     """Sizes of the kernels' working arrays, and a flag."""
 
     AHEAD = 128  # events of a run that are decoded ahead at most
+    PARTS = 4  # times that, with a second thread: one part is in use, the others are made
     MERGED = 256  # events of all runs that are merged at a time
-    PARTS = 4  # times either, with a second thread: one part is in use, the others are made
 
     LEAF = 64  # pages a leaf of the page map holds
     GROUP = 32  # cells a group holds
