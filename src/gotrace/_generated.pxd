@@ -107,7 +107,7 @@ cdef enum:
     AHEAD = 128
     PARTS = 4
     MERGED = 256
-    LEAF = 64
+    LEAF = 32
     GROUP = 32
     GROUPS = 32
     REPLAY = 8

@@ -411,7 +411,7 @@ class Layout(IntEnum):
     PARTS = 4  # times that, with a second thread: one part is in use, the others are made
     MERGED = 256  # events of all runs that are merged at a time
 
-    LEAF = 64  # pages a leaf of the page map holds
+    LEAF = 32  # pages a leaf of the page map holds
     GROUP = 32  # cells a group holds
     GROUPS = 32  # groups a span can have
     REPLAY = 8  # flag of the kernel beside 1 << What: replay objects
