@@ -44,6 +44,11 @@ cdef extern from *:
             }
     }
 
+    /* Which of eight bytes end a number. */
+    static inline uint8_t gt_ends8(uint64_t word) {
+        return (uint8_t)(((~word & 0x8080808080808080u) >> 7) * 0x0102040810204080u >> 56);
+    }
+
     /* Bits without the lowest; where it follows a condition, that stays a branch: what comes next need not wait. */
     static inline uint64_t gt_behind(uint64_t bits) {
     #if defined(__GNUC__)
@@ -58,12 +63,14 @@ cdef extern from *:
     void fill_cuts "gt_fill_cuts"()
     uint64_t numbers_of "gt_numbers"(uint64_t word) noexcept nogil
     uint64_t number "gt_number"(uint64_t numbers, const Cut *cut, int i) noexcept nogil
+    uint8_t ends8 "gt_ends8"(uint64_t word) noexcept nogil
     uint64_t behind "gt_behind"(uint64_t bits) noexcept nogil
 
 cdef enum:
     WINDOW = 64         # bytes whose varint ends are found at once
     LONGEST = 10        # bytes of a fast event, and one more
     TOUCHED = 64        # bytes that reading a fast event may touch
+    LEFT = 74           # bytes of a batch's end that brief_fast leaves: a window, and an event that begins in it
 
 
 cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
@@ -136,7 +143,7 @@ cdef inline int brief_fast(const Stream *s, RUN *run, BRIEF *briefs, int room, F
     cdef const uint8_t *window
     cdef const uint8_t *n_args = s.n_args
     cdef double factor = s.factor
-    cdef int64_t at = run.next, time = run.time, base = run.base, last = min(run.end, s.size) - TOUCHED - LONGEST
+    cdef int64_t at = run.next, time = run.time, base = run.base, last = min(run.end, s.size) - LEFT
     cdef uint64_t ends, rest, numbers
     cdef uint32_t n, eight, place = LONGEST
     cdef uint8_t kind, n_kinds = finder.n_kinds
@@ -174,9 +181,14 @@ cdef inline int brief_fast(const Stream *s, RUN *run, BRIEF *briefs, int room, F
                     break
                 if kind < 128:
                     rest = behind(rest)         # that was the type itself
-                while n > 1:
+                if n == 3:
+                    rest = behind(behind(rest))
+                elif n == 2:
                     rest = behind(rest)
-                    n -= 1
+                else:
+                    while n > 1:
+                        rest = behind(rest)
+                        n -= 1
                 brief.arg = number(numbers, cut, 1)
                 brief.hint = brief.type_row = 0
             place = lowest(rest) + 1
@@ -190,3 +202,20 @@ cdef inline int brief_fast(const Stream *s, RUN *run, BRIEF *briefs, int room, F
     run.next = at
     run.time = time
     return <int> (brief - briefs)
+
+
+cdef inline bint args_fast(const Stream *s, int64_t start, uint64_t *args) noexcept nogil:
+    """Read the numbers of an event that was decoded before, without its time; whether it is short enough."""
+    cdef uint64_t word, numbers
+    cdef const Cut *cut
+    cdef int i
+    if start > s.size - TOUCHED:
+        return False
+    word = load64(s.data + start + 1)
+    cut = &cuts[s.n_args[s.data[start]]][ends8(word)]
+    if cut.length == 0:
+        return False
+    numbers = numbers_of(word)
+    for i in range(4):
+        args[i] = number(numbers, cut, i + 1)
+    return True

@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from gotrace._generated cimport (
     BRIEF, CUT_VARINT, DECODED, FAULT, OK, RUN, UNKNOWN_EVENT, UNTIMED_EVENT, VARINT_OVERFLOW,
 )
-from gotrace._fast cimport brief_fast, decode_fast, fill_cuts
+from gotrace._fast cimport LEFT, args_fast, brief_fast, decode_fast, fill_cuts
 from gotrace._fast_pext cimport fast_briefs_pext, fast_events_pext
 from gotrace._finder cimport FIRST_OBJECT, LAST_OBJECT, UNTYPED, Finder, find_object, type_row
 from gotrace._varint cimport CUT, read_uvarint
@@ -27,6 +27,9 @@ cdef extern from *:
     }
     """
     bint has_pext "gt_has_pext"() noexcept nogil
+
+cdef enum:
+    LAST_ONES = 16      # events that are decoded whole where brief_fast leaves off
 
 cdef int (*fast_events)(const Stream *, RUN *, DECODED *, int) noexcept nogil
 cdef int (*fast_briefs)(const Stream *, RUN *, BRIEF *, int, Finder *) noexcept nogil
@@ -107,12 +110,23 @@ cdef int refill(const Stream *s, RUN *run, DECODED *events, int room, FAULT *fau
             return n
 
 
+cdef inline void tell(const DECODED *event, BRIEF *brief, Finder *finder) noexcept nogil:
+    """Tell an event in brief."""
+    brief.time = event.time
+    brief.place = event.start << 8 | event.type
+    brief.arg = event.args[0]
+    brief.hint = brief.type_row = 0
+    if <uint8_t> (event.type - FIRST_OBJECT) < finder.n_kinds:
+        find_object(finder, brief, event.type, event.args[0],
+                    UNTYPED if event.type == LAST_OBJECT else type_row(finder, event.args[1]))
+
+
 cdef int refill_briefs(
     const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder, FAULT *fault
 ) noexcept nogil:
     """As :func:`refill`, in brief, with what there is to be found of objects."""
-    cdef DECODED event
-    cdef int n = 0, status
+    cdef DECODED[LAST_ONES] whole
+    cdef int n = 0, i, got, status
     if not within_batch(s, run):
         fault.status = DONE
         return 0
@@ -120,19 +134,19 @@ cdef int refill_briefs(
         n += fast_briefs(s, run, events + n, room - n, finder)
         if n == room or run.next == run.end:
             return n
-        status = slow_event(s, run, &event, fault)
-        if status != OK:
-            if n == 0:
-                fault.status = status
-            return n
-        events[n].time = event.time
-        events[n].place = event.start << 8 | event.type
-        events[n].arg = event.args[0]
-        events[n].hint = events[n].type_row = 0
-        if <uint8_t> (event.type - FIRST_OBJECT) < finder.n_kinds:
-            find_object(finder, &events[n], event.type, event.args[0],
-                        UNTYPED if event.type == LAST_OBJECT else type_row(finder, event.args[1]))
-        n += 1
+        got = 0
+        if run.next >= min(run.end, s.size) - LEFT:
+            got = fast_events(s, run, whole, min(room - n, <int> LAST_ONES))
+        if got == 0:
+            status = slow_event(s, run, whole, fault)
+            if status != OK:
+                if n == 0:
+                    fault.status = status
+                return n
+            got = 1
+        for i in range(got):
+            tell(&whole[i], &events[n], finder)
+            n += 1
         if n == room or run.next == run.end:
             return n
 
@@ -142,6 +156,8 @@ cdef void args_at(const Stream *s, int64_t start, uint64_t *args) noexcept nogil
     cdef const uint8_t *p = s.data + start + 1
     cdef uint64_t value = 0
     cdef int i, n = s.n_args[s.data[start]]
+    if args_fast(s, start, args):
+        return
     for i in range(5):
         if i < n:
             p += max(read_uvarint(p, s.data + s.size, &value), 0)
