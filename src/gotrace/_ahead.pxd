@@ -37,7 +37,7 @@ cdef extern from *:
 
 
 cdef struct Slot:
-    # Parts that follow each other: number k stands in place k % places. One line of the cache is written by the thread
+    # Parts that follow each other: number k stands in place k % PARTS. One line of the cache is written by the thread
     # that uses them, the others by whoever makes them, with ``lock`` in his hands.
     int32_t used            # parts that were handed over; the last one is in use
     uint8_t[60] apart
@@ -53,7 +53,6 @@ cdef struct Parts:
     # The next parts of each slot.
     Slot *slots
     int32_t n, serving, stopped
-    int32_t places          # of each slot, 1 or PARTS
     void *own               # what is given to ``make``, which makes a part: how many events, or 0 and a fault
     int (*make)(void *own, int slot, int32_t place, bint helping, FAULT *fault) noexcept nogil
 
@@ -63,7 +62,7 @@ cdef class Ahead:
     cdef void *memory
     cdef Parts parts
 
-    cdef int reserve(self, int n, bint two) except -1
+    cdef int reserve(self, int n) except -1
 
 
 cdef void open_parts(Parts *a, int n) noexcept nogil

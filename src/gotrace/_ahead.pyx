@@ -26,13 +26,12 @@ cdef class Ahead:
     def __dealloc__(self):
         free(self.memory)
 
-    cdef int reserve(self, int n, bint two) except -1:
-        """Make room for up to n slots, each with one part in use and, if two threads work, some to come."""
+    cdef int reserve(self, int n) except -1:
+        """Make room for up to n slots."""
         self.memory = calloc(n + 1, sizeof(Slot))
         if self.memory == NULL:
             raise MemoryError
         self.parts.slots = <Slot *> ((<uintptr_t> self.memory + LINE - 1) & ~<uintptr_t> (LINE - 1))
-        self.parts.places = PARTS if two else 1
         return 0
 
     def serve(self):
@@ -44,7 +43,7 @@ cdef class Ahead:
             while TWO_THREADS and idle < IDLE and not load(&a.stopped):
                 idle += 1
                 for i in range(load(&a.n)):
-                    if lacks(&a.slots[i], a.places - 1) and make(a, i, a.places - 1, True):
+                    if lacks(&a.slots[i], PARTS - 1) and make(a, i, PARTS - 1, True):
                         idle = 0
                 relax()
             store(&a.serving, 0)
@@ -72,7 +71,7 @@ cdef bint make(Parts *a, int i, int32_t enough, bint helping) noexcept nogil:
         return False
     lacking = lacks(slot, enough)
     if lacking:
-        place = slot.made % a.places
+        place = slot.made % PARTS
         slot.n[place] = a.make(a.own, i, place, helping, &slot.fault)
         if slot.n[place] == 0:
             store(&slot.ended, 1)
@@ -99,7 +98,7 @@ cdef void open_parts(Parts *a, int n) noexcept nogil:
 cdef int take(Parts *a, int i, int32_t *place, FAULT *fault) noexcept nogil:
     """Exchange the part of a slot that is in use for the next one, at ``place``: its events, or 0 and a fault."""
     cdef Slot *slot = &a.slots[i]
-    place[0] = slot.used % a.places
+    place[0] = slot.used % PARTS
     while load(&slot.made) == slot.used:
         if not make(a, i, 1, False):
             relax()

@@ -78,7 +78,7 @@ cdef class NamesAhead(Ahead):
         self.names.stack_at, self.names.stack_bits = &stack_at[0], &stack_bits[0]
         self.names.stack_keys, self.names.stack_vals = &stack_keys[0], &stack_vals[0]
         self.names.stack_base = stack_base
-        self.reserve(n, True)
+        self.reserve(n)
         self.names.cursors = <Cursor *> calloc(n + 1, sizeof(Cursor))
         if self.names.cursors == NULL:
             raise MemoryError

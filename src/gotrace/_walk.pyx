@@ -43,7 +43,7 @@ cdef class Walk(Ahead):
         w.maker.pool, w.room = &pool[0], pool.shape[0]
         w.maker.finders = &nothing[0]
         if two:
-            self.reserve(<int> heap.shape[0], True)
+            self.reserve(<int> heap.shape[0])
             w.maker.cursors = <RUN *> calloc(heap.shape[0], sizeof(RUN))
             if w.maker.cursors == NULL:
                 raise MemoryError
