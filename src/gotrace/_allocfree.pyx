@@ -5,7 +5,7 @@ of the scheduler, growing of tables (a status asks for it), names of types.
 """
 cimport cython
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from gotrace._ahead cimport store
 from gotrace._finder cimport (
@@ -26,7 +26,8 @@ from gotrace._idmap cimport IdMap, open_map, place
 from gotrace._runs cimport DONE, Stream, args_at, refill, to_ns
 from gotrace._varint cimport CUT, prefetch, read_uvarint, unlikely
 from gotrace._walk cimport (
-    Course, Walk, batch_at, blame, ctx_at, follow, go_further, pause, resume, run_from, start_of, type_of,
+    Course, Turn, Walk, alternate, batch_at, blame, follow, in_turn, next_turn, pause, resume, run_from, start_of,
+    turn_of, type_of,
 )
 
 cdef enum:
@@ -579,10 +580,7 @@ cdef class Extractor:
         with nogil:
             resume(walk)
             while status == OK:
-                if walk.at == walk.n:
-                    status = go_further(walk, self.fault)
-                else:
-                    status = take_merged(live, walk, &rows[0], rows.shape[0], self.fault)
+                status = take_events(live, walk, &rows[0], rows.shape[0], self.fault)
             pause(walk, status)
         live.sizes[SIZE_LATEST] = live.latest
         live.sizes[SIZE_EVENTS] += live.n_events
@@ -591,9 +589,11 @@ cdef class Extractor:
 
 
 cdef struct Spot:
+    const BRIEF *event
     int32_t *cell           # NULL: the event is not about an object
     uint32_t inset          # bytes from the slot's begin to the address
     uint8_t spanclass
+    uint8_t mine            # whose turn it was
 
 
 cdef inline uint32_t place_in(uint8_t shift, const BRIEF *event, uint8_t index) noexcept nogil:
@@ -606,14 +606,12 @@ cdef inline void fill(
     uint32_t inset
 ) noexcept nogil:
     """Make the row of a plain event, which named a slot ``inset`` bytes behind its begin."""
-    cdef int64_t g = ctx.g, m = ctx.m
     cdef int32_t p = ctx.p
     row.time = event.time
     row.address = event.arg - inset
     row.size = elem
     row.offset = base + start_of(event)
-    row.g = g
-    row.m = m
+    memcpy(&row.g, &ctx.g, 2 * sizeof(int64_t))     # g and m
     row.type = event.type_row
     row.p = p
     row.generation = generation
@@ -623,125 +621,181 @@ cdef inline void fill(
     row.inset = <uint8_t> min(inset, <uint32_t> 255)
 
 
-cdef inline int take_plain(Live *live, Course *walk, ALLOC *row, int64_t room, bint writes) noexcept nogil:
-    """Make rows of the next events, if they are wanted, while they are plain, as nearly all are: the place behind.
+cdef inline int take_plain(Live *live, Course *walk, ALLOC *rows, int64_t room, bint writes,
+                           FAULT *fault) noexcept nogil:
+    """Make rows of the next events, if they are wanted, while they are plain, as nearly all are.
 
-    That is an allocation or a free of a small object in a known span.
+    That is an allocation or a free of a small object in a known span. OK if the next event is none, or of another
+    generation, or if there is no room; else DONE or a fault.
     """
+    cdef const GEN *gen = walk.gen
+    cdef Turn *turn
     cdef const BRIEF *event
-    cdef const BRIEF *events = walk.events
-    cdef const int32_t *run_of = walk.run_of
-    cdef const int32_t *ctx_of = walk.ctx_of
-    cdef CTX *ctxs = walk.ctxs
+    cdef const BRIEF *first
+    cdef const BRIEF *end
+    cdef CTX *ctx
+    cdef ALLOC unwanted
+    cdef ALLOC *row = rows + live.n_rows if writes else &unwanted
+    cdef const ALLOC *last_row = rows + room
     cdef const PAGE *page
     cdef const PAGE *leaves = live.leaves
     cdef const Class *size_class
     cdef const Class *classes = live.classes
-    cdef int64_t latest = live.latest, base = walk.s.base
-    cdef uint32_t generation = <uint32_t> walk.gen.number, inset, slot
-    cdef uint8_t shift = walk.gen.page_shift
-    cdef int first = walk.at, k = first, others = 0
-    cdef int last = <int> min(<int64_t> walk.n, k + room) if writes else walk.n
-    while k < last:
-        event = &events[k]
-        page = &leaves[event.hint]
-        size_class = &classes[page.spanclass]
-        inset = place_in(shift, event, page.index)
-        slot = slot_at(size_class, inset)
-        if slot < page.n_slots:
-            if writes:
-                fill(row, event, &ctxs[ctx_of[run_of[k]]], generation, base, page.spanclass, size_class.elem,
+    cdef int64_t latest = live.latest, base = walk.s.base, limit, n = 0
+    cdef uint32_t generation = <uint32_t> gen.number, inset, slot
+    cdef uint8_t shift = gen.page_shift
+    cdef int status = OK
+    while status == OK and walk.gen == gen:
+        turn = turn_of(walk)
+        event = first = turn.event
+        end = turn.end
+        if writes:
+            end = min(end, event + (last_row - row))
+        limit = walk.limit
+        ctx = turn.ctx
+        while event < end and event.time <= limit:
+            page = &leaves[event.hint]
+            size_class = &classes[page.spanclass]
+            inset = place_in(shift, event, page.index)
+            slot = slot_at(size_class, inset)
+            if slot < page.n_slots:
+                fill(row, event, ctx, generation, base, page.spanclass, size_class.elem,
                      inset - slot * <uint32_t> size_class.elem)
-                row += 1
-        else:
-            if unlikely(type_of(event) >= FIRST_EVENT or follow(live.s, &ctxs[ctx_of[run_of[k]]], event) != OK):
-                break
-            others += 1
-        latest = max(latest, event.time)
-        k += 1
+                row += writes
+            else:
+                if unlikely(type_of(event) >= FIRST_EVENT or follow(live.s, ctx, event) != OK):
+                    break
+                n -= 1
+            latest = max(latest, event.time)
+            event += 1
+        n += event - first
+        turn.event = event
+        if in_turn(walk):
+            break
+        status = next_turn(walk, fault)
     live.latest = latest
-    live.n_events += k - first - others
-    live.n_rows += k - first - others if writes else 0
-    return k
+    live.n_events += n
+    live.n_rows = row - rows if writes else live.n_rows
+    return status
 
 
-cdef inline int locate(Live *live, uint8_t shift, const BRIEF *events, int n, Spot *spots) noexcept nogil:
-    """Find where events happen, and ask for their cells, while they are plain: how many."""
+cdef inline int locate(Live *live, Course *walk, Spot *spots, int most) noexcept nogil:
+    """Step over the next events, find where they happen and ask for their cells, while they are plain: how many.
+
+    They stay where they were decoded: it ends before more are decoded.
+    """
+    cdef Turn *turn
+    cdef const BRIEF *event
     cdef const PAGE *page
     cdef const PAGE *leaves = live.leaves
     cdef const Class *size_class
     cdef SPAN *span
+    cdef Spot *spot
     cdef uint32_t inset, slot
     cdef int32_t group
-    cdef int i
-    for i in range(n):
-        page = &leaves[events[i].hint]
-        size_class = &live.classes[page.spanclass]
-        inset = place_in(shift, &events[i], page.index)
-        slot = slot_at(size_class, inset)
-        if slot < page.n_slots:
-            span = &live.spans[page.span]
-            group = span.groups[slot // GROUP]
-            if unlikely(group == 0):
-                if type_of(&events[i]) == ALLOCATED_OBJECT:
-                    group = new_group(live, span, slot)
-                if group == 0:
-                    return i
-            spots[i].spanclass = page.spanclass
-            spots[i].inset = inset - slot * <uint32_t> size_class.elem
-            spots[i].cell = cell_at(live, group, slot)
-            prefetch(spots[i].cell)
-        else:
-            if unlikely(type_of(&events[i]) >= FIRST_EVENT):
-                return i
-            spots[i].cell = NULL
-    return n
+    cdef int64_t limit
+    cdef int n = 0
+    cdef uint8_t shift = walk.gen.page_shift
+    while True:
+        turn = turn_of(walk)
+        event = turn.event
+        limit = walk.limit
+        while n < most and event < turn.end and event.time <= limit:
+            spot = &spots[n]
+            page = &leaves[event.hint]
+            size_class = &live.classes[page.spanclass]
+            inset = place_in(shift, event, page.index)
+            slot = slot_at(size_class, inset)
+            if slot < page.n_slots:
+                span = &live.spans[page.span]
+                group = span.groups[slot // GROUP]
+                if unlikely(group == 0):
+                    if type_of(event) == ALLOCATED_OBJECT:
+                        group = new_group(live, span, slot)
+                    if group == 0:
+                        most = n
+                        break
+                spot.spanclass = page.spanclass
+                spot.inset = inset - slot * <uint32_t> size_class.elem
+                spot.cell = cell_at(live, group, slot)
+                prefetch(spot.cell)
+            else:
+                if unlikely(type_of(event) >= FIRST_EVENT):
+                    most = n
+                    break
+                spot.cell = NULL
+            spot.event = event
+            spot.mine = walk.mine
+            event += 1
+            n += 1
+        turn.event = event
+        if n == most or not alternate(walk):
+            return n
 
 
-cdef inline int replay_plain(Live *live, Course *walk, ALLOC *row, int64_t room, bint writes) noexcept nogil:
+cdef inline void step_back(Course *walk, const Spot *spots, int first, int n) noexcept nogil:
+    """Let the first one of some events come next again."""
+    while n > first:
+        n -= 1
+        walk.mine = spots[n].mine
+        turn_of(walk).event = spots[n].event
+    if walk.size > 1:
+        walk.limit = walk.turns[1 - walk.mine].event.time - walk.turns[1 - walk.mine].first
+
+
+cdef inline int replay_plain(Live *live, Course *walk, ALLOC *rows, int64_t room, bint writes,
+                             FAULT *fault) noexcept nogil:
     """As :func:`take_plain`, and replay what happens to slots while these are in a known state."""
+    cdef const GEN *gen = walk.gen
     cdef Spot[STRIDE] spots
     cdef const Spot *spot
     cdef const BRIEF *event
-    cdef const BRIEF *events = walk.events
-    cdef int64_t latest = live.latest, base = walk.s.base
-    cdef uint32_t generation = <uint32_t> walk.gen.number
-    cdef int first = walk.at, k = first, others = 0, i = 0, n = 0
-    cdef int last = <int> min(<int64_t> walk.n, k + room) if writes else walk.n
-    while k < last and i == n:
-        n = locate(live, walk.gen.page_shift, &events[k], min(last - k, <int> STRIDE), spots)
-        if n == 0:
-            break
+    cdef CTX *ctx
+    cdef ALLOC *row = rows + live.n_rows
+    cdef ALLOC *last_row = rows + room
+    cdef int64_t latest = live.latest, base = walk.s.base, n_events = 0
+    cdef uint32_t generation = <uint32_t> gen.number
+    cdef int status = OK, i, n
+    while status == OK and walk.gen == gen:
+        n = locate(live, walk, spots, <int> min(last_row - row, <int64_t> STRIDE) if writes else STRIDE)
         i = 0
         while i < n:
-            event = &events[k + i]
             spot = &spots[i]
+            event = spot.event
+            ctx = walk.turns[spot.mine].ctx
             if spot.cell == NULL:
-                if unlikely(follow(live.s, ctx_at(walk, k + i), event) != OK):
+                if unlikely(follow(live.s, ctx, event) != OK):
                     break
-                others += 1
+                n_events -= 1
             else:
                 if unlikely(not in_known_state(live, spot, event)):
                     break
                 if writes:
-                    fill(row, event, ctx_at(walk, k + i), generation, base, spot.spanclass,
-                         live.classes[spot.spanclass].elem, spot.inset)
+                    fill(row, event, ctx, generation, base, spot.spanclass, live.classes[spot.spanclass].elem,
+                         spot.inset)
                     row += 1
             latest = max(latest, event.time)
             i += 1
-        k += i
+        n_events += i
+        if i < n:
+            step_back(walk, spots, i, n)
+            break
+        if not in_turn(walk):
+            status = next_turn(walk, fault)
+        elif n == 0:
+            break
     live.latest = latest
-    live.n_events += k - first - others
-    live.n_rows += k - first - others if writes else 0
-    return k
+    live.n_events += n_events
+    live.n_rows = row - rows if writes else live.n_rows
+    return status
 
 
-cdef inline int take_plainly(Live *live, Course *walk, ALLOC *row, int64_t room) noexcept nogil:
-    """Take the next events while they are plain: the place of the first one that is not."""
+cdef inline int take_plainly(Live *live, Course *walk, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
+    """Take the next events while they are plain."""
     cdef bint writes = (live.flags >> WHAT_OBJECT) & 1
     if live.flags & REPLAY:
-        return replay_plain(live, walk, row, room, True) if writes else replay_plain(live, walk, row, room, False)
-    return take_plain(live, walk, row, room, True) if writes else take_plain(live, walk, row, room, False)
+        return replay_plain(live, walk, rows, room, writes, fault)
+    return take_plain(live, walk, rows, room, writes, fault)
 
 
 cdef inline bint in_known_state(Live *live, const Spot *spot, const BRIEF *event) noexcept nogil:
@@ -774,8 +828,8 @@ cdef inline bint in_known_state(Live *live, const Spot *spot, const BRIEF *event
 cdef int take_one(Live *live, Course *walk, ALLOC *row, FAULT *fault) noexcept nogil:
     """Take the next event, and fill row if it is one of alloc/free: OK, GROW_... or a fault."""
     cdef const GEN *gen = walk.gen
-    cdef const BRIEF *event = &walk.events[walk.at]
-    cdef CTX *ctx = ctx_at(walk, walk.at)
+    cdef const BRIEF *event = turn_of(walk).event
+    cdef CTX *ctx = turn_of(walk).ctx
     cdef uint64_t named, inset
     cdef uint32_t slot = 0
     cdef uint8_t kind = type_of(event), what = (kind - FIRST_EVENT) // 3, op = (kind - FIRST_EVENT) % 3
@@ -785,7 +839,7 @@ cdef int take_one(Live *live, Course *walk, ALLOC *row, FAULT *fault) noexcept n
         live.latest = max(live.latest, event.time)
         return OK if follow(live.s, ctx, event) == OK else blame(live.s, event, fault, WIDE_PROC, event.arg)
     live.event = event
-    live.run = &live.runs[walk.run_of[walk.at]]
+    live.run = &live.runs[walk.pair[walk.mine]]
     if op == OP_EXISTS and start_of(event) >= live.run.snapshot:
         status = look_ahead(live, gen)
         if status != OK:
@@ -834,17 +888,18 @@ cdef int take_one(Live *live, Course *walk, ALLOC *row, FAULT *fault) noexcept n
     return OK
 
 
-cdef inline int take_merged(Live *live, Course *walk, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
-    """Take the merged events: OK, FULL, GROW_... or a fault."""
+cdef inline int take_events(Live *live, Course *walk, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
+    """Take the events of a generation: OK at its end, DONE, FULL, GROW_... or a fault."""
+    cdef const GEN *gen = walk.gen
     cdef const BRIEF *event
     cdef int status = OK
     cdef int64_t before, at_first = live.n_events
     cdef ALLOC scratch
-    while walk.at < walk.n:
-        walk.at = take_plainly(live, walk, &rows[live.n_rows], room - live.n_rows)
-        if walk.at == walk.n:
+    while True:
+        status = take_plainly(live, walk, rows, room, fault)
+        if status != OK or walk.gen != gen:
             break
-        event = &walk.events[walk.at]
+        event = turn_of(walk).event
         before = live.n_events
         if live.n_rows == room and FIRST_EVENT <= type_of(event) <= LAST_EVENT and wanted(live, event):
             status = FULL
@@ -855,8 +910,8 @@ cdef inline int take_merged(Live *live, Course *walk, ALLOC *rows, int64_t room,
         if live.n_events > before and wanted(live, event):
             rows[live.n_rows] = scratch
             live.n_rows += 1
-        walk.at += 1
-    if walk.gen.relative:
+        turn_of(walk).event += 1
+    if gen.relative:
         live.anomalies[ODD_RELATIVE] += live.n_events - at_first
     return status
 

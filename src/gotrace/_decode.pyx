@@ -11,7 +11,9 @@ from gotrace._generated cimport (
     AHEAD, BATCH, BRIEF, CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, MARK, OK, RUN, WIDE_PROC,
 )
 from gotrace._runs cimport DONE, Stream, args_at, open_stream, refill
-from gotrace._walk cimport Course, Walk, blame, ctx_at, follow, go_further, pause, resume, start_of, type_of
+from gotrace._walk cimport (
+    Course, Turn, Walk, blame, follow, in_turn, next_turn, pause, resume, start_of, turn_of, type_of,
+)
 
 
 def count(const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
@@ -94,23 +96,24 @@ def experimental(Walk walked, const uint8_t[::1] experiments, EXPERIMENTAL[::1] 
     come.
     """
     cdef int64_t n = 0, room = rows.shape[0]
-    cdef int status = OK, k
+    cdef int status = OK
     cdef uint8_t kind
     cdef FAULT *fault = &faults[0]
     cdef Course *walk = &walked.course
     cdef const Stream *s = &walk.s
+    cdef Turn *turn
     cdef const BRIEF *event
     cdef CTX *ctx
     cdef EXPERIMENTAL *row
     with nogil:
         resume(walk)
         while status == OK:
-            if walk.at == walk.n:
-                status = go_further(walk, fault)
+            if not in_turn(walk):
+                status = next_turn(walk, fault)
                 continue
-            k = walk.at
-            event = &walk.events[k]
-            ctx = ctx_at(walk, k)
+            turn = turn_of(walk)
+            event = turn.event
+            ctx = turn.ctx
             kind = type_of(event)
             if experiments[kind] == 0:
                 if follow(s, ctx, event) != OK:
@@ -132,7 +135,7 @@ def experimental(Walk walked, const uint8_t[::1] experiments, EXPERIMENTAL[::1] 
                 row.type = kind
                 row.n_args = s.n_args[kind] - 1
                 args_at(s, start_of(event), row.args)
-            walk.at += 1
+            turn.event += 1
         pause(walk, status)
     fault.status = OK if status == DONE else status
     return n

@@ -1,6 +1,7 @@
 # Finders: where the span of an object's page is noted, and the row of its type, found while events are decoded.
 # Never here: what an event changes.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.string cimport memset
 
 from gotrace._ahead cimport load
 from gotrace._generated cimport BRIEF, GEN, LEAF
@@ -24,16 +25,15 @@ cdef struct NearLeaf:
 
 
 cdef struct NearType:
-    uint64_t number
+    uint64_t number         # 0 where nothing was found yet: that is no type, and row 0
     int32_t row
-    int32_t typed           # as in Finder; 0 a place not used yet
 
 
 cdef struct Finder:
     # What finds pages and types. Without ``n_kinds``, objects' events are like any other.
     uint8_t n_kinds         # of objects' events
-    const GEN *gen          # the generation whose types these are, and
-    int32_t typed           # its number, counted from 1
+    uint8_t page_shift      # of the generation, as in GEN, and below
+    uint64_t heap_base, object_align
     uint64_t multiplier
     uint64_t *type_keys
     int32_t *type_vals
@@ -57,20 +57,21 @@ cdef inline int32_t type_in(const IdMap *types, uint64_t number) noexcept nogil:
     return UNTYPED if number == 0 else row if row else UNRESOLVED
 
 
-cdef inline void enter_types(Finder *finder, const GEN *gen, int32_t number) noexcept nogil:
-    """Find the types of a generation from now on."""
-    finder.gen = gen
-    finder.typed = number + 1
+cdef inline void enter_generation(Finder *finder, const GEN *gen) noexcept nogil:
+    """Find what a generation names from now on."""
+    finder.page_shift = gen.page_shift
+    finder.heap_base = gen.heap_base
+    finder.object_align = gen.object_align
     open_types(finder, &finder.types, gen)
+    memset(finder.near_types, 0, sizeof(finder.near_types))
 
 
 cdef inline int32_t type_row(Finder *finder, uint64_t number) noexcept nogil:
     """As :func:`type_in`, of this generation, and faster."""
     cdef NearType *near = &finder.near_types[number % NEAR]
-    if unlikely((near.number != number) | (near.typed != finder.typed)):
+    if unlikely(near.number != number):
         near.row = type_in(&finder.types, number)
         near.number = number
-        near.typed = finder.typed
     return near.row
 
 
@@ -102,9 +103,8 @@ cdef inline int64_t near_leaf_at(Finder *finder, uint64_t page) noexcept nogil:
 
 cdef inline void find_object(Finder *finder, BRIEF *brief, uint8_t kind, uint64_t id, int32_t row) noexcept nogil:
     """Note of an object's event, whose type has that row, its address and where its page is noted."""
-    cdef const GEN *gen = finder.gen
-    cdef uint64_t named = gen.heap_base + id * gen.object_align
-    cdef int64_t at = near_leaf_at(finder, named >> gen.page_shift)
+    cdef uint64_t named = finder.heap_base + id * finder.object_align
+    cdef int64_t at = near_leaf_at(finder, named >> finder.page_shift)
     brief.arg = named
     brief.type_row = row
     brief.hint = <int32_t> (at if kind != FIRST_OBJECT and row != UNRESOLVED else 0)

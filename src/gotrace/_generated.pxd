@@ -106,7 +106,6 @@ cdef enum:
 cdef enum:
     AHEAD = 128
     PARTS = 4
-    MERGED = 256
     LEAF = 32
     GROUP = 32
     GROUPS = 32

@@ -1,4 +1,4 @@
-# Walks: all events of a slab, merged by time, and the place where a call stopped.
+# Walks: all events of a slab by time, one thread's turn after the other, and the place where a call stopped.
 # Never here: what an event means.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
@@ -18,24 +18,35 @@ cdef struct Maker:
     Finder *finders         # the walker's, and the helper's
 
 
+cdef struct Turn:
+    # Where a run stands.
+    const BRIEF *event      # its next event, where it was decoded
+    const BRIEF *end        # behind those that are decoded
+    CTX *ctx
+    int64_t first           # 1 if it comes before the other one of the pair at equal times
+
+
 cdef struct Course:
-    # All events of a slab by time, merged some at a time: those from ``at`` on come next.
+    # All events of a slab by time. A run has its turn while it is the earliest; the one that comes next is known, too.
     Maker maker
     Parts *second           # NULL: one thread does everything
     bint held               # nobody makes parts
     Stream s
     const GEN *gens
     int64_t n_gens, room    # rows of gens and of the pool
-    int64_t next_g          # generation whose events are merged next
-    const GEN *gen          # of the events that are merged
+    int64_t next_g          # generation that is read
+    const GEN *gen          # the same, once it has begun
     RUN *runs
-    int32_t *heap           # runs of the generation that have events left
+    int32_t *heap           # runs of the generation that have events left; where a pair stands, ``turns`` know better
     int32_t size            # of the heap; -1 before the generation's begin
     CTX *ctxs
     const int32_t *ctx_of   # rows of ctxs by run
-    BRIEF *events           # MERGED at most
-    int32_t *run_of
-    int at, n
+    Turn[2] turns           # of the pair: the two earliest runs
+    int32_t[2] pair         # these runs, and
+    int32_t[2] seats        # their entries of the heap
+    int mine                # which of them has its turn
+    int64_t limit           # latest time of this turn
+    int64_t others          # earliest time of all other runs
 
 
 @cython.final
@@ -60,9 +71,29 @@ cdef inline int64_t start_of(const BRIEF *event) noexcept nogil:
     return event.place >> 8
 
 
-cdef inline CTX *ctx_at(const Course *walk, int k) noexcept nogil:
-    """The context of a merged event."""
-    return &walk.ctxs[walk.ctx_of[walk.run_of[k]]]
+cdef inline Turn *turn_of(Course *w) noexcept nogil:
+    """The turn that stands; only its ``event`` may be changed."""
+    return &w.turns[w.mine]
+
+
+cdef inline bint in_turn(Course *w) noexcept nogil:
+    """Whether the turn goes on; if not, ``next_turn`` is to be called."""
+    return w.turns[w.mine].event < w.turns[w.mine].end and w.turns[w.mine].event.time <= w.limit
+
+
+cdef inline bint alternate(Course *w) noexcept nogil:
+    """Begin the turn of the pair's other run, if that one is next."""
+    cdef const Turn *turn = &w.turns[w.mine]
+    if turn.event == turn.end or turn.event.time >= w.others:
+        return False
+    w.limit = turn.event.time - turn.first
+    w.mine ^= 1
+    return True
+
+
+cdef inline int next_turn(Course *w, FAULT *fault) noexcept nogil:
+    """Begin the next turn: OK, DONE at the end of the slab, or a fault."""
+    return OK if alternate(w) else go_further(w, fault)
 
 
 cdef inline int follow(const Stream *s, CTX *ctx, const BRIEF *event) noexcept nogil:

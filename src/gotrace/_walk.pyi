@@ -24,7 +24,5 @@ class Walk(Ahead):
         ctx_of: _I4,
         heap: _I4,
         pool: _Rows,
-        events: _Rows,
-        run_of: _I4,
         two: bool,
     ) -> None: ...

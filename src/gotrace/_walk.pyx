@@ -1,4 +1,4 @@
-"""Walks: all events of a slab, merged by time.
+"""Walks: all events of a slab by time, one thread's turn after the other.
 
 Lives here: the order in which events of several threads come (FORMAT 4.2), for other kernels to cimport. Never here:
 what an event means.
@@ -9,13 +9,9 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from gotrace._ahead cimport go_on, hold, open_parts, take
-from gotrace._finder cimport Finder, enter_types
-from gotrace._generated cimport AHEAD, BATCH, BRIEF, CTX, FAULT, FULL, GEN, MERGED, OK, PARTS, RUN
+from gotrace._finder cimport Finder, enter_generation
+from gotrace._generated cimport AHEAD, BATCH, BRIEF, CTX, FAULT, FULL, GEN, OK, PARTS, RUN
 from gotrace._runs cimport DONE, Stream, enter_batch, open_stream, refill_briefs
-
-cdef enum:
-    SHORT = 16          # events in a row of one run, below which two runs are merged without the heap
-
 
 cdef Finder[2] nothing      # find nothing
 
@@ -25,21 +21,19 @@ cdef class Walk(Ahead):
     """All events of a slab by time; one at least, and no array may be empty.
 
     ``pool`` has room for a few events of each run of a generation, PARTS times if ``two`` threads work; ``heap`` for
-    all runs of a generation, ``events`` and ``run_of`` for MERGED.
+    all runs of a generation.
     """
 
     def __init__(self, const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
                  const uint8_t[::1] n_args, const GEN[::1] gens, RUN[::1] runs, CTX[::1] ctxs,
-                 const int32_t[::1] ctx_of, int32_t[::1] heap, BRIEF[::1] pool, BRIEF[::1] events,
-                 int32_t[::1] run_of, bint two):
+                 const int32_t[::1] ctx_of, int32_t[::1] heap, BRIEF[::1] pool, bint two):
         cdef Course *w = &self.course
-        self.kept = (data, batches, order, n_args, gens, runs, ctxs, ctx_of, heap, pool, events, run_of)
+        self.kept = (data, batches, order, n_args, gens, runs, ctxs, ctx_of, heap, pool)
         open_stream(&w.s, data, base, batches, order, n_args)
         w.gens, w.n_gens = &gens[0], gens.shape[0]
         w.gen = w.gens
         w.runs, w.heap, w.size = &runs[0], &heap[0], -1
         w.ctxs, w.ctx_of = &ctxs[0], &ctx_of[0]
-        w.events, w.run_of = &events[0], &run_of[0]
         w.maker.pool, w.room = &pool[0], pool.shape[0]
         w.maker.finders = &nothing[0]
         if two:
@@ -70,13 +64,10 @@ cdef void pause(Course *w, int status) noexcept nogil:
 
 
 cdef int go_further(Course *w, FAULT *fault) noexcept nogil:
-    """Merge what comes next, all of one generation: OK, DONE at the end of the slab, or a fault.
-
-    The root goes on while it is the earliest. Where threads take turns often, the two earliest runs are merged without
-    asking the heap each time.
-    """
+    """As ``next_turn`` where the pair cannot just alternate."""
     cdef int status
-    w.at = w.n = 0
+    if w.size > 0:
+        unpair(w)
     while True:
         if w.next_g == w.n_gens:
             return DONE
@@ -91,9 +82,7 @@ cdef int go_further(Course *w, FAULT *fault) noexcept nogil:
             return status
         w.next_g += 1
         w.size = -1
-    while w.n < MERGED and not spent(w):
-        if one_run(w) < SHORT and w.n < MERGED and w.size > 1 and not spent(w):
-            two_runs(w)
+    pair(w)
     return OK
 
 
@@ -210,7 +199,7 @@ cdef inline int open_generation(Course *w, FAULT *fault) noexcept nogil:
     w.maker.ahead = <int32_t> min(w.room // (max(gen.n_runs, 1) * (1 if w.second == NULL else PARTS)), <int64_t> AHEAD)
     for i in range(2):
         if w.maker.finders[i].n_kinds:
-            enter_types(&w.maker.finders[i], gen, <int32_t> w.next_g)
+            enter_generation(&w.maker.finders[i], gen)
     for i in range(gen.n_runs):
         w.runs[gen.first_run + i].part = i * w.maker.ahead
         if w.second != NULL:
@@ -245,84 +234,42 @@ cdef inline int settle(Course *w, FAULT *fault) noexcept nogil:
     return DONE
 
 
-cdef inline bint spent(Course *w) noexcept nogil:
-    """Whether the root must be refilled before anything else can come."""
-    return w.runs[w.heap[0]].at == w.runs[w.heap[0]].n
+cdef inline void pair(Course *w) noexcept nogil:
+    """Let the two earliest runs take turns, and find out until when."""
+    cdef int32_t i, r, n = min(w.size, 2), rival = 1 + (w.size > 2 and earlier(w.runs, w.heap[2], w.heap[1]))
+    cdef const RUN *run
+    w.seats[0] = 0
+    w.seats[1] = rival
+    w.mine = 0
+    w.limit = w.others = INT64_MAX
+    for i in range(n):
+        r = w.pair[i] = w.heap[w.seats[i]]
+        run = &w.runs[r]
+        w.turns[i].event = w.maker.pool + run.part + run.at
+        w.turns[i].end = w.maker.pool + run.part + run.n
+        w.turns[i].ctx = &w.ctxs[w.ctx_of[r]]
+    if n == 1:
+        return
+    w.turns[0].first = w.pair[0] < w.pair[1]
+    w.turns[1].first = 1 - w.turns[0].first
+    w.limit = w.runs[w.pair[1]].due - w.turns[1].first
+    if w.size > 2:
+        w.others = w.runs[w.heap[3 - rival]].due
+    for i in range(2 * rival + 1, min(2 * rival + 3, w.size)):
+        w.others = min(w.others, w.runs[w.heap[i]].due)
 
 
-cdef inline int32_t second(Course *w) noexcept nogil:
-    """The heap's entry that is the earliest but the root; there are two at least."""
-    return 1 + (w.size > 2 and earlier(w.runs, w.heap[2], w.heap[1]))
-
-
-cdef inline int one_run(Course *w) noexcept nogil:
-    """Take the events of the root while it is the earliest: how many. If they are used up, it stays the root."""
-    cdef int32_t r = w.heap[0], rival
-    cdef int64_t limit = INT64_MAX
-    cdef RUN *run = &w.runs[r]
-    cdef const BRIEF *events = w.maker.pool + run.part + run.at
-    cdef BRIEF *out = w.events + w.n
-    cdef int32_t *out_run = w.run_of + w.n
-    cdef int n = 0, most = min(run.n - run.at, <int> MERGED - w.n)
-    if w.size > 1:
-        rival = w.heap[second(w)]
-        limit = w.runs[rival].due - (rival < r)
-    while n < most and events[n].time <= limit:
-        out[n] = events[n]
-        out_run[n] = r
-        n += 1
-    w.n += n
-    run.at += n
-    if run.at < run.n:
-        run.due = events[n].time
-        sift_down(w.runs, w.heap, w.size, 0)
-    return n
-
-
-cdef inline void two_runs(Course *w) noexcept nogil:
-    """Take the events of the two earliest runs up to the third; if one of them is used up, it becomes the root."""
-    cdef int32_t place = second(w), a = w.heap[0], b = w.heap[place], i
-    cdef RUN *run_a = &w.runs[a]
-    cdef RUN *run_b = &w.runs[b]
-    cdef const BRIEF *from_a = w.maker.pool + run_a.part
-    cdef const BRIEF *from_b = w.maker.pool + run_b.part
-    cdef const BRIEF *end_a = from_a + run_a.n
-    cdef const BRIEF *end_b = from_b + run_b.n
-    cdef int n = w.n
-    cdef int64_t limit = INT64_MAX
-    cdef bint b_first = b < a
-    cdef BRIEF *out = w.events
-    cdef int32_t *out_run = w.run_of
-    if 3 - place < w.size:
-        limit = w.runs[w.heap[3 - place]].due
-    for i in range(2 * place + 1, min(2 * place + 3, w.size)):
-        limit = min(limit, w.runs[w.heap[i]].due)
-    from_a += run_a.at
-    from_b += run_b.at
-    while n < MERGED and from_a < end_a and from_b < end_b:
-        if from_b.time < from_a.time or (b_first and from_b.time == from_a.time):
-            if from_b.time >= limit:
-                break
-            out[n] = from_b[0]
-            out_run[n] = b
-            from_b += 1
-        else:
-            if from_a.time >= limit:
-                break
-            out[n] = from_a[0]
-            out_run[n] = a
-            from_a += 1
-        n += 1
-    w.n = n
-    run_a.at = run_a.n - <int32_t> (end_a - from_a)
-    run_b.at = run_b.n - <int32_t> (end_b - from_b)
-    if from_a < end_a:
-        run_a.due = from_a.time
-    if from_b < end_b:
-        run_b.due = from_b.time
-    else:
-        w.heap[0] = b
-        w.heap[place] = a
-    sift_down(w.runs, w.heap, w.size, place)
-    if not spent(w):
+cdef inline void unpair(Course *w) noexcept nogil:
+    """Let the heap know where the pair stands; the one that had its turn stays the root if it has no events."""
+    cdef int i
+    cdef RUN *run
+    cdef const Turn *turn
+    for i in range(min(w.size, 2)):
+        turn = &w.turns[i]
+        run = &w.runs[w.pair[i]]
+        run.at = run.n - <int32_t> (turn.end - turn.event)
+        if turn.event < turn.end:
+            run.due = turn.event.time
+        w.heap[w.seats[i ^ w.mine]] = w.pair[i]
+    if w.turns[w.mine].event < w.turns[w.mine].end:
         sift_down(w.runs, w.heap, w.size, 0)

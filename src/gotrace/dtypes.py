@@ -409,7 +409,6 @@ class Layout(IntEnum):
 
     AHEAD = 128  # events of a run that are decoded ahead at most
     PARTS = 4  # times that, with a second thread: one part is in use, the others are made
-    MERGED = 256  # events of all runs that are merged at a time
 
     LEAF = 32  # pages a leaf of the page map holds
     GROUP = 32  # cells a group holds

@@ -342,28 +342,26 @@ class _Chunks:
 
 
 class _Walks:
-    """Makes walks over the events of parts, merged by time; all of them use the same working arrays."""
+    """Makes walks over the events of parts by time; all of them decode into the same pool."""
 
     def __init__(self, shared: Pass) -> None:
         self._n_args = spec_tables.timed_args(shared.registry.events)
         self._two = shared.two
         self._parts = Layout.PARTS if self._two else 1  # of each run
-        self._pool = decoded_rows(_DECODED * self._parts, BRIEF)
-        self.merged = decoded_rows(Layout.MERGED, BRIEF)
-        self._runs = np.empty(Layout.MERGED, np.int32)
+        self.pool = decoded_rows(_DECODED * self._parts, BRIEF)
         self._threads = Threads()
 
     def begin(self, part: Part, runs: Runs, gens: Rows) -> tuple[Second, _walk.Walk]:
         """Return a thread that works ahead, and the walk; the pool has room for at least a few events of each run."""
         ctx_of = self._threads.rows_of(runs.runs["m"])
         most = int(gens["n_runs"].max())
-        if len(self._pool) < LEAST_AHEAD * most * self._parts:
-            self._pool = decoded_rows(LEAST_AHEAD * most * self._parts, BRIEF)
+        if len(self.pool) < LEAST_AHEAD * most * self._parts:
+            self.pool = decoded_rows(LEAST_AHEAD * most * self._parts, BRIEF)
         slab, ctxs = part.slab, self._threads.rows
         two = self._two and is_worth(slab)
         walk = _walk.Walk(
             *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs, ctxs, ctx_of),
-            *(np.empty(most, np.int32), self._pool, self.merged, self._runs, two),
+            *(np.empty(most, np.int32), self.pool, two),
         )
         return Second(walk if two else None), walk
 
@@ -405,7 +403,7 @@ class AllocBuilder(Builder):
                 if status == Status.OK:
                     break
                 if status < 0:
-                    if not part.pass_over(fault[0], self._walks.merged):
+                    if not part.pass_over(fault[0], self._walks.pool):
                         raise part.error(fault[0])
                 elif status != Status.FULL:
                     self.heap.grow(status)
@@ -545,7 +543,7 @@ class ExperimentalBuilder(Builder):
                 yield from self._chunks.full()
                 if fault[0]["status"] == Status.OK:
                     break
-                if fault[0]["status"] < 0 and not part.pass_over(fault[0], self._walks.merged):
+                if fault[0]["status"] < 0 and not part.pass_over(fault[0], self._walks.pool):
                     raise part.error(fault[0])
 
     def flush(self) -> Iterator[Rows]:
