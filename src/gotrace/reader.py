@@ -76,6 +76,7 @@ class Part:
         self.slab = slab
         self.losses = losses
         self.torn = torn  # something before it was lost
+        self.notes: list[str] = []  # warnings, for when its turn comes
         self.tables = tables
         self.registry = registry
         self._experiments: dict[tuple[int, int], ExperimentData] | None = None
@@ -213,14 +214,18 @@ def read_parts(
     version: Version,
     start: int,
     registry: Registry,
-    warn: Callable[[str], None],
     losses: Losses | None = None,
+    *,
+    ahead: bool = False,
 ) -> Iterator[Part]:
-    """Yield the parts of a trace; raises what ends it after the last one, or notes ``losses`` and goes on."""
+    """Yield the parts of a trace; raises what ends it after the last one, or notes ``losses`` and goes on.
+
+    With ``ahead``, a part is still in use when the next one is asked for.
+    """
     last: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
     frequency = 0
     torn = False
-    for slab in read_slabs(source, version, start, losses):
+    for slab in read_slabs(source, version, start, losses, ahead=ahead):
         tables = read_tables(slab, losses, frequency)
         if slab.n_gens:
             numbers = np.concatenate((last, slab.numbers))
@@ -229,7 +234,7 @@ def read_parts(
             part = Part(slab, tables, registry, losses, torn=torn)
             for leap in leaps.tolist():
                 gen = leap + 1 - len(last)
-                note = losses.note if losses is not None and torn else warn
+                note = losses.note if losses is not None and torn else part.notes.append
                 note(f"{part.place(gen)}: follows generation {int(numbers[leap])}")
             last = slab.numbers[-1:]
             frequency = int(tables.clocks["frequency"][-1])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from gotrace._ahead import Ahead
     from gotrace.slabs import Slab
 
+_Item = TypeVar("_Item")
 _WORTH = 1 << 18  # bytes of a generation for which a second thread is worth the asking
 
 
@@ -22,6 +25,15 @@ def may_help(jobs: int) -> bool:
 def is_worth(slab: Slab) -> bool:
     """Whether the slab's generations are large enough for a second thread to help."""
     return slab.end - int(slab.batches["offset"][0]) >= _WORTH * slab.n_gens
+
+
+def one_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """Yield items, the next of which is made by another thread meanwhile."""
+    with ThreadPoolExecutor(1, "gotrace reads ahead") as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
 class Second:

@@ -115,15 +115,18 @@ def around(data: Bytes, base: int, offset: int) -> dict[str, Any]:
     return {"around": data[first : first + 48].tobytes(), "around_offset": base + first}
 
 
-def read_slabs(source: Source, version: Version, start: int, losses: Losses | None = None) -> Iterator[Slab]:
+def read_slabs(
+    source: Source, version: Version, start: int, losses: Losses | None = None, *, ahead: bool = False
+) -> Iterator[Slab]:
     """Yield all slabs from absolute offset ``start`` on; the last one may carry the fault that ends the trace.
 
     With ``losses``, each generation is a slab of its own, what there is of an unfinished one is kept, and reading goes
-    on behind a fault where batches follow each other again.
+    on behind a fault where batches follow each other again. With ``ahead``, a slab is still in use when the next one
+    is asked for.
     """
     window = source.window()
     rows = np.empty(1024, BATCH)
-    at = start
+    at = used = start
     first = True
     while True:
         gaps: list[tuple[int, int, np.void]] = []
@@ -138,7 +141,10 @@ def read_slabs(source: Source, version: Version, start: int, losses: Losses | No
         yield slab
         if slab.fault is not None or following is None:
             return
-        window.release(at)
+        window.release(used if ahead else at)
+        used = at
+        if ahead:
+            rows = np.empty(len(rows), BATCH)
 
 
 def _tell_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losses) -> None:

@@ -171,8 +171,7 @@ class TypeTable:
 
     def enter(self, tables: list[AllocFreeData]) -> I4:
         """Return the rows of the types of some generations, one after the other; new descriptors get new rows."""
-        types = np.concatenate([np.empty(0, RAW_TYPE), *(table.types for table in tables)])
-        address = types["address"]
+        address = np.concatenate([np.empty(0, np.uint64), *(table.types["address"] for table in tables)])
         known = np.zeros(len(address), bool)
         if len(self._known):
             place = np.minimum(np.searchsorted(self._known, address), len(self._known) - 1)
@@ -184,12 +183,13 @@ class TypeTable:
         ends = np.cumsum([len(table.types) for table in tables])
         for i in fresh.tolist():
             of = int(np.searchsorted(ends, i, side="right"))
-            name = tables[of].name(i - int(ends[of]) + len(tables[of].types))
-            self.names.append(name.decode("utf-8", "surrogateescape"))
+            table = tables[of]
+            row = i - int(ends[of]) + len(table.types)
+            self.names.append(table.name(row).decode("utf-8", "surrogateescape"))
             self._bearers[self.names[-1]] += 1
             self._address.append(int(address[i]))
-            self._size.append(int(types["size"][i]))
-            self._ptr_bytes.append(int(types["ptr_bytes"][i]))
+            self._size.append(int(table.types["size"][row]))
+            self._ptr_bytes.append(int(table.types["ptr_bytes"][row]))
         every = np.concatenate((self._known, address[fresh]))
         rows = np.concatenate((self._rows, np.arange(len(self) - len(fresh), len(self), dtype=np.int32)))
         order = np.argsort(every)
