@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -29,6 +28,8 @@ def is_worth(slab: Slab) -> bool:
 
 def one_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
     """Yield items, the next of which is made by another thread meanwhile."""
+    from concurrent.futures import ThreadPoolExecutor  # slow to import
+
     with ThreadPoolExecutor(1, "gotrace reads ahead") as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:

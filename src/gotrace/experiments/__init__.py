@@ -6,6 +6,8 @@ A package adds its own with :func:`register`, or by an entry point of group ``go
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +19,7 @@ from gotrace.spec.events import ALLOC_FREE_EVENTS, EVENTS, EventSpec
 
 Batches = list[tuple[int, bytes]]
 
+_GROUP = "gotrace.experiments"
 _FIRST_EVENT = 128
 _MAX_ARGS = 5
 
@@ -153,13 +156,38 @@ def register(experiment: Experiment) -> None:
 def registry() -> Registry:
     """Return the experiments known by now; the first call loads those of installed packages."""
     global _entry_points_read
-    if not _entry_points_read:
-        from importlib import metadata  # a third of gotrace's import time, so not before it is needed
+    if not _entry_points_read and _may_be_installed():
+        from importlib import metadata  # takes as long as all of gotrace
 
-        _entry_points_read = True
-        for entry in metadata.entry_points(group="gotrace.experiments"):
+        for entry in metadata.entry_points(group=_GROUP):
             register(entry.load())
+    _entry_points_read = True
     return Registry(dict(_registered))
+
+
+def _may_be_installed() -> bool:
+    """Whether a package's files name our group of entry points, or there may be packages without such files."""
+    for folder in dict.fromkeys(sys.path):
+        try:
+            names = os.listdir(folder or ".")  # noqa: PTH208 - pathlib takes longer to import than all this
+        except FileNotFoundError:
+            continue
+        except OSError:  # a zip file, say
+            return True
+        for name in names:
+            if name.endswith(".egg"):
+                return True
+            if name.endswith((".dist-info", ".egg-info")) and _names_group(os.path.join(folder, name)):  # noqa: PTH118
+                return True
+    return False
+
+
+def _names_group(folder: str) -> bool:
+    try:
+        with open(os.path.join(folder, "entry_points.txt"), "rb") as file:  # noqa: PTH118, PTH123
+            return _GROUP.encode() in file.read()
+    except OSError:
+        return False
 
 
 register(Experiment(1, "AllocFree", ALLOC_FREE_EVENTS, allocfree.parse))
