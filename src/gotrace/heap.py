@@ -56,7 +56,7 @@ class LiveHeap:
         )
 
     def grow(self, status: Status) -> None:
-        """Double the table that the kernel found full."""
+        """Make the table larger that the kernel found full."""
         grow: dict[Status, Callable[[], None]] = {
             Status.GROW_SPANS: self._grow_spans,
             Status.GROW_PAGES: self._grow_pages,
@@ -68,11 +68,11 @@ class LiveHeap:
         grow[status]()
 
     def _grow_spans(self) -> None:
-        self.spans = _doubled(self.spans)
+        self.spans = _larger(self.spans)
 
     def _grow_pages(self) -> None:
         self.pages = _rehashed(self.pages)
-        self.leaves = _doubled(self.leaves)
+        self.leaves = _larger(self.leaves)
 
     def _grow_stacks(self) -> None:
         self.stacks = _rehashed(self.stacks)
@@ -81,11 +81,11 @@ class LiveHeap:
         self.loose = _rehashed(self.loose)
 
     def _grow_cells(self) -> None:
-        self.cells = _doubled(self.cells)
+        self.cells = _larger(self.cells)
 
     def _grow_keys(self) -> None:
         self.keys = _rehashed(self.keys)
-        self.counts = _doubled(self.counts)
+        self.counts = _larger(self.counts)
 
     def anomaly_counts(self) -> dict[str, int]:
         """What was odd, without the zeros."""
@@ -118,8 +118,8 @@ def _rehashed(old: _Map) -> _Map:
     return new
 
 
-def _doubled(old: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    new = np.empty(2 * len(old), old.dtype)
+def _larger(old: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    new = np.empty(4 * len(old), old.dtype)  # what is not used yet costs no memory
     new[: len(old)] = old
     return new
 

@@ -76,16 +76,17 @@ class AllocFreeData:
     _tables: list[bytes] = field(default_factory=list, repr=False)
     _ends: list[int] = field(default_factory=list, repr=False)  # rows of types up to the end of each table
 
-    def name(self, row: int) -> bytes:
-        """Name of a row of ``types``."""
-        table = self._tables[bisect_right(self._ends, row)]
-        at = int(self.types["at"][row])
-        return table[at : at + int(self.types["length"][row])]
-
     @property
     def names(self) -> list[bytes]:
         """Name of each of ``types``."""
-        return [self.name(row) for row in range(len(self.types))]
+        return self.names_of(np.arange(len(self.types)))
+
+    def names_of(self, rows: npt.NDArray[np.int64]) -> list[bytes]:
+        """Names of some rows of ``types``."""
+        tables = [self._tables[bisect_right(self._ends, row)] for row in rows.tolist()]
+        at = self.types["at"][rows]
+        ends = at + self.types["length"][rows]
+        return [table[i:j] for table, i, j in zip(tables, at.tolist(), ends.tolist(), strict=True)]
 
 
 def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
@@ -180,20 +181,21 @@ class TypeTable:
                 return self._rows[place]
         _, first = np.unique(address, return_index=True)
         fresh = np.sort(first[~known[first]])
-        ends = np.cumsum([len(table.types) for table in tables])
-        for i in fresh.tolist():
-            of = int(np.searchsorted(ends, i, side="right"))
-            table = tables[of]
-            row = i - int(ends[of]) + len(table.types)
-            self.names.append(table.name(row).decode("utf-8", "surrogateescape"))
-            self._bearers[self.names[-1]] += 1
-            self._address.append(int(address[i]))
-            self._size.append(int(table.types["size"][row]))
-            self._ptr_bytes.append(int(table.types["ptr_bytes"][row]))
+        firsts = np.cumsum([0, *(len(table.types) for table in tables)])
+        table_of = np.searchsorted(firsts, fresh, side="right") - 1
+        for i in np.unique(table_of).tolist():
+            rows = fresh[table_of == i] - firsts[i]
+            types = tables[i].types[rows]
+            names = [name.decode("utf-8", "surrogateescape") for name in tables[i].names_of(rows)]
+            self.names += names
+            self._bearers.update(names)
+            self._address += types["address"].tolist()
+            self._size += types["size"].tolist()
+            self._ptr_bytes += types["ptr_bytes"].tolist()
         every = np.concatenate((self._known, address[fresh]))
-        rows = np.concatenate((self._rows, np.arange(len(self) - len(fresh), len(self), dtype=np.int32)))
+        every_row = np.concatenate((self._rows, np.arange(len(self) - len(fresh), len(self), dtype=np.int32)))
         order = np.argsort(every)
-        self._known, self._rows = every[order], rows[order].astype(np.int32)
+        self._known, self._rows = every[order], every_row[order].astype(np.int32)
         return self._rows[np.searchsorted(self._known, address)]
 
     def rows(self, start: int = 0) -> Rows:
