@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,9 @@ from gotrace.spec.limits import CLASS_BYTES
 from gotrace.spec.versions import Version
 from gotrace.tables import MULTIPLIER, Tables, make_index, min_times, read_tables, sample_times
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
 _REPLAYED = 1 << 14  # rows of ALLOC that are replayed at a time: they stay in the cache
 _SNAPSHOT = (128, 131, 134)  # Span, HeapObject, GoroutineStack
@@ -77,6 +80,7 @@ class Part:
         self.losses = losses
         self.torn = torn  # something before it was lost
         self.notes: list[str] = []  # warnings, for when its turn comes
+        self.helper: Executor | None = None  # the second thread
         self.tables = tables
         self.registry = registry
         self._experiments: dict[tuple[int, int], ExperimentData] | None = None
@@ -368,7 +372,7 @@ class _Walks:
             *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs, ctxs, ctx_of),
             *(np.empty(most, np.int32), self.pool, two),
         )
-        return Second(walk if two else None), walk
+        return Second(walk if two else None, part.helper), walk
 
 
 class AllocBuilder(Builder):

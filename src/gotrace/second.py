@@ -1,14 +1,16 @@
-"""The second thread of a pass: when it is worth having, begins and ends. Never here: what it decodes."""
+"""The second thread of a pass: when it is worth having, and what it is asked to do. Never here: what it decodes."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from threading import Thread
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
     from gotrace._ahead import Ahead
     from gotrace.slabs import Slab
 
@@ -26,39 +28,41 @@ def is_worth(slab: Slab) -> bool:
     return slab.end - int(slab.batches["offset"][0]) >= _WORTH * slab.n_gens
 
 
-def one_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
-    """Yield items, the next of which is made by another thread meanwhile."""
+def helper(jobs: int) -> AbstractContextManager[Executor | None]:
+    """Return a second thread, if there may be one, that does one thing after the other."""
+    if not may_help(jobs):
+        return nullcontext()
     from concurrent.futures import ThreadPoolExecutor  # slow to import
 
-    with ThreadPoolExecutor(1, "gotrace reads ahead") as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item
+    return ThreadPoolExecutor(1, "gotrace helps")
+
+
+def one_ahead(items: Iterator[_Item], thread: Executor) -> Iterator[_Item]:
+    """Yield items, the next of which is made by that thread meanwhile."""
+    coming = thread.submit(next, items, None)
+    while (item := coming.result()) is not None:
+        coming = thread.submit(next, items, None)
+        yield item
 
 
 class Second:
-    """The thread that decodes ahead, if any. It ends by itself when there is nothing to do for a while."""
+    """What a thread decodes ahead, if anything. It ends by itself when there is nothing to do for a while."""
 
-    def __init__(self, ahead: Ahead | None) -> None:
+    def __init__(self, ahead: Ahead | None, thread: Executor | None) -> None:
         self._ahead = ahead
-        self._thread: Thread | None = None
+        self._thread = thread
+        self._served: Future[None] | None = None
 
     def __enter__(self) -> Second:
         return self
 
     def wake(self) -> None:
-        """Let there be a thread, before a kernel needs what it decodes."""
-        if self._ahead is not None and self._ahead.claim():
-            self._join()
-            self._thread = Thread(target=self._ahead.serve, name="gotrace decodes ahead")
-            self._thread.start()
+        """Let the thread decode, before a kernel needs what it decodes."""
+        if self._ahead is not None and self._thread is not None and self._ahead.claim():
+            self._served = self._thread.submit(self._ahead.serve)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._ahead is not None:
             self._ahead.stop()
-            self._join()
-
-    def _join(self) -> None:
-        if self._thread is not None:
-            self._thread.join()
+        if self._served is not None:
+            self._served.result()

@@ -28,7 +28,7 @@ from gotrace.losses import Losses
 from gotrace.ordering.drive import Order, time_order
 from gotrace.parsed import Lines
 from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, LifetimeBuilder, Part, Pass, read_parts
-from gotrace.second import may_help, one_ahead
+from gotrace.second import helper, one_ahead
 from gotrace.selection import EVERYTHING, Selection, start_of
 from gotrace.slabs import Rows
 from gotrace.source import open_source
@@ -146,15 +146,20 @@ class Trace:
         """Yield the parts of one pass; after a fault the trace is closed, unless to salvage."""
         if self._closed:
             raise ValueError(f"the trace cannot be read: {self._closed}")
-        ahead = may_help(self._jobs) and self._losses is None and not self._source.once
-        parts = read_parts(self._source, self._version, header.SIZE, self.experiments, self._losses, ahead=ahead)
         try:
-            for part in one_ahead(parts) if ahead else parts:
-                for note in part.notes:
-                    self._warn(note)
-                yield part
-                if progress is not None:
-                    progress(part.slab.end)
+            with helper(self._jobs) as thread:
+                read = (self._source, self._version, header.SIZE, self.experiments, self._losses)
+                if thread is None or self._losses is not None or self._source.once:
+                    parts = read_parts(*read)
+                else:
+                    parts = one_ahead(read_parts(*read, ahead=True), thread)
+                for part in parts:
+                    for note in part.notes:
+                        self._warn(note)
+                    part.helper = thread
+                    yield part
+                    if progress is not None:
+                        progress(part.slab.end)
         except TraceError as error:
             self._fail(error)
             raise

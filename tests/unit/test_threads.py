@@ -59,22 +59,17 @@ def test_the_replayed_heap_is_the_same(path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_second_thread_ends_with_what_it_works_for(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = []
+def test_a_second_thread_ends_with_what_it_works_for(table: str) -> None:
+    def helps() -> bool:
+        return any(thread.name.startswith("gotrace helps") for thread in threading.enumerate())
 
-    class Seen(threading.Thread):
-        def start(self) -> None:
-            begun.append(self)
-            super().start()
-
-    monkeypatch.setattr("gotrace.second.Thread", Seen)
     path = next(path for path in FIXTURES if "allocfree" in path.name)
     with gotrace.open(reference.load(path), jobs=2) as opened:
         rows = opened.iterate(table, step_size=100 * TABLES[table].itemsize)
         assert len(next(rows)) == 100
-        assert begun
+        assert helps()
         del rows
-    assert not any(thread.is_alive() for thread in begun)
+    assert not helps()
 
 
 def test_no_fewer_than_one() -> None:

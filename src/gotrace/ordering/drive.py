@@ -122,7 +122,7 @@ class Order:
         self._machine.open(slab)
         self._threads = slab.runs
         self._delivered = 0
-        with Second(slab.ahead) as second:
+        with Second(slab.ahead, part.helper) as second:
             yield from self._ordered(part, slab, second, into)
         self.string_base += len(part.tables.strings)
         self.stack_base += len(part.tables.stacks)
