@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gotrace.sampling import SampleCounts
 
 UNKNOWN_CLASS = 255
+_GROWTH = 4  # of tables that are copied often: what is not used yet costs no memory
+_LITTLE = 1 << 20  # bytes of a table up to which that is so
 
 KINDS = ("type", "class", "package")
 """What :func:`group_keys` can put objects together by."""
@@ -68,7 +70,7 @@ class LiveHeap:
         grow[status]()
 
     def _grow_spans(self) -> None:
-        self.spans = _larger(self.spans)
+        self.spans = _larger(self.spans, _GROWTH)
 
     def _grow_pages(self) -> None:
         self.pages = _rehashed(self.pages)
@@ -81,7 +83,7 @@ class LiveHeap:
         self.loose = _rehashed(self.loose)
 
     def _grow_cells(self) -> None:
-        self.cells = _larger(self.cells)
+        self.cells = _larger(self.cells, _GROWTH)
 
     def _grow_keys(self) -> None:
         self.keys = _rehashed(self.keys)
@@ -118,8 +120,8 @@ def _rehashed(old: _Map) -> _Map:
     return new
 
 
-def _larger(old: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    new = np.empty(4 * len(old), old.dtype)  # what is not used yet costs no memory
+def _larger(old: npt.NDArray[Any], most: int = 2) -> npt.NDArray[Any]:
+    new = np.empty((most if old.nbytes < _LITTLE else 2) * len(old), old.dtype)
     new[: len(old)] = old
     return new
 

@@ -27,7 +27,7 @@ from gotrace.dtypes import (
 )
 from gotrace.errors import Status
 from gotrace.experiments.allocfree import ANOMALIES
-from gotrace.heap import _larger, _new_map, _rehashed
+from gotrace.heap import _GROWTH, _larger, _new_map, _rehashed
 from gotrace.slabs import I8, Rows
 from gotrace.spec.limits import CLASS_BYTES
 from gotrace.tables import MULTIPLIER
@@ -220,7 +220,7 @@ class Lives:
 
     def _grow(self, status: Status) -> None:
         if status == Status.GROW_SPANS:
-            self._spans = _larger(self._spans)
+            self._spans = _larger(self._spans, _GROWTH)
         elif status == Status.GROW_PAGES:
             self._pages, self._leaves = _rehashed(self._pages), _larger(self._leaves)
         elif status == Status.GROW_STACKS:
@@ -228,7 +228,7 @@ class Lives:
         elif status == Status.GROW_LOOSE:
             self._loose, self._loose_cells = _rehashed(self._loose), _larger(self._loose_cells)
         elif status == Status.GROW_CELLS:
-            self._cells = _larger(self._cells)
+            self._cells = _larger(self._cells, _GROWTH)
         else:
             self._keys, self._tallies = _rehashed(self._keys), _larger(self._tallies)
 

@@ -53,8 +53,9 @@ def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: in
         What a damaged trace does: all rows before the fault, then a :class:`TraceError`; or whatever can be read, and
         what was lost is in :attr:`Trace.losses`.
     jobs : int
-        Threads in all. Rows and their order never depend on it. A second one decodes ahead for alloc/free rows, their
-        replay and ordered events, where ``errors`` is ``"raise"`` and generations are large; more gain nothing so far.
+        Threads in all. Rows and their order never depend on it. A second one scans what comes next in a file or buffer,
+        and decodes ahead for alloc/free rows, their replay and ordered events where generations are large, both only
+        where ``errors`` is ``"raise"``; more gain nothing so far.
 
     Returns
     -------
