@@ -156,12 +156,12 @@ def register(experiment: Experiment) -> None:
 def registry() -> Registry:
     """Return the experiments known by now; the first call loads those of installed packages."""
     global _entry_points_read
-    if not _entry_points_read and _may_be_installed():
+    first, _entry_points_read = not _entry_points_read, True
+    if first and _may_be_installed():
         from importlib import metadata  # takes as long as all of gotrace
 
         for entry in metadata.entry_points(group=_GROUP):
             register(entry.load())
-    _entry_points_read = True
     return Registry(dict(_registered))
 
 
