@@ -42,8 +42,8 @@ cdef struct Course:
     CTX *ctxs
     const int32_t *ctx_of   # rows of ctxs by run
     Turn[2] turns           # of the pair: the two earliest runs
-    int32_t[2] pair         # these runs, and
-    int32_t[2] seats        # their entries of the heap
+    int32_t[2] pair         # these runs
+    int32_t rival           # the heap's entry of the one that is not the root
     int mine                # which of them has its turn
     int64_t limit           # latest time of this turn
     int64_t others          # earliest time of all other runs

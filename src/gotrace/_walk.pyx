@@ -238,12 +238,11 @@ cdef inline void pair(Course *w) noexcept nogil:
     """Let the two earliest runs take turns, and find out until when."""
     cdef int32_t i, r, n = min(w.size, 2), rival = 1 + (w.size > 2 and earlier(w.runs, w.heap[2], w.heap[1]))
     cdef const RUN *run
-    w.seats[0] = 0
-    w.seats[1] = rival
+    w.rival = rival
     w.mine = 0
     w.limit = w.others = INT64_MAX
     for i in range(n):
-        r = w.pair[i] = w.heap[w.seats[i]]
+        r = w.pair[i] = w.heap[i * rival]
         run = &w.runs[r]
         w.turns[i].event = w.maker.pool + run.part + run.at
         w.turns[i].end = w.maker.pool + run.part + run.n
@@ -270,6 +269,6 @@ cdef inline void unpair(Course *w) noexcept nogil:
         run.at = run.n - <int32_t> (turn.end - turn.event)
         if turn.event < turn.end:
             run.due = turn.event.time
-        w.heap[w.seats[i ^ w.mine]] = w.pair[i]
+        w.heap[0 if i == w.mine else w.rival] = w.pair[i]
     if w.turns[w.mine].event < w.turns[w.mine].end:
         sift_down(w.runs, w.heap, w.size, 0)
