@@ -197,7 +197,7 @@ cdef inline int open_generation(Course *w, FAULT *fault) noexcept nogil:
         open_parts(w.second, gen.n_runs)
     w.maker.s = w.s
     w.maker.ahead = <int32_t> min(w.room // (max(gen.n_runs, 1) * (1 if w.second == NULL else PARTS)), <int64_t> AHEAD)
-    for i in range(2):
+    for i in range(1 if w.second == NULL else 2):
         if w.maker.finders[i].n_kinds:
             enter_generation(&w.maker.finders[i], gen)
     for i in range(gen.n_runs):
