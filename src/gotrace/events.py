@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gotrace.experiments import ExperimentData, Registry
     from gotrace.ordering.drive import Order
     from gotrace.parsed import PartLines
-    from gotrace.reader import Part
+    from gotrace.parts import Part
 
 
 class Transition(NamedTuple):

@@ -14,7 +14,8 @@ from gotrace.dtypes import HEAP, HeapSize, Life
 from gotrace.heap import KINDS, Heap, add_up, group_keys
 from gotrace.lifetimes import NEVER, Ages, Lives
 from gotrace.owners import OWNERS, Owners
-from gotrace.reader import LifetimeBuilder, Part, Pass
+from gotrace.parts import Part
+from gotrace.reader import LifetimeBuilder, Pass
 from gotrace.sampling import Sampled
 from gotrace.selection import nanoseconds, start_of
 from gotrace.slabs import Rows

@@ -13,7 +13,8 @@ from gotrace.errors import TraceError
 from gotrace.events import Scene
 from gotrace.experiments import Registry
 from gotrace.parsed import Lines
-from gotrace.reader import Part, Pass
+from gotrace.parts import Part
+from gotrace.reader import Pass
 from gotrace.slabs import I8, Rows
 from gotrace.spec.enums import EventKind, EventType, GoState, Resource
 from gotrace.spec.limits import MAX_FRAMES

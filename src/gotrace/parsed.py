@@ -20,7 +20,7 @@ from gotrace.spec.printable import PRINTABLE
 
 if TYPE_CHECKING:
     from gotrace.ordering.drive import Order
-    from gotrace.reader import Part
+    from gotrace.parts import Part
 
 _RANGES = np.array(PRINTABLE, np.uint32)
 _CHUNK = 1 << 20  # bytes of text that a line with two stacks of the longest strings stays below

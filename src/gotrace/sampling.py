@@ -14,7 +14,8 @@ import numpy.typing as npt
 from gotrace import _sites
 from gotrace.dtypes import ESTIMATE, SAMPLE, Op, What
 from gotrace.heap import add_up
-from gotrace.reader import Part, Pass, SampleBuilder
+from gotrace.parts import Part
+from gotrace.reader import Pass, SampleBuilder
 from gotrace.slabs import I8, Rows
 from gotrace.tables import MULTIPLIER, Frame, make_index
 

@@ -17,7 +17,7 @@ from gotrace.spec.enums import EventKind, Resource
 from gotrace.tables import min_times
 
 if TYPE_CHECKING:
-    from gotrace.reader import Part
+    from gotrace.parts import Part
 
 Bounds = tuple[int | None, int | None]
 """From the first number on, below the second one; None leaves a side open."""

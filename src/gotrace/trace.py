@@ -27,7 +27,8 @@ from gotrace.lifetimes import NEVER
 from gotrace.losses import Losses
 from gotrace.ordering.drive import Order, time_order
 from gotrace.parsed import Lines
-from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, LifetimeBuilder, Part, Pass, read_parts
+from gotrace.parts import Part, read_parts
+from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, LifetimeBuilder, Pass
 from gotrace.second import helper, one_ahead
 from gotrace.selection import EVERYTHING, Selection, start_of
 from gotrace.slabs import Rows

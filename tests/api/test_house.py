@@ -17,8 +17,9 @@ MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
     {"spec", "dtypes", "errors", "losses", "_varint", "_batch", "_tables", "_fast_pext", "_runs", "_ahead", "_walk"}
     | {"_decode", "_pool", "_allocfree", "_text", "_encode", "_simulate", "_sites", "_lifetimes"},
-    {"source", "header", "clock", "slabs", "tables", "experiments", "heap", "ordering", "selection", "reader", "second"}
+    {"source", "header", "clock", "slabs", "tables", "experiments", "heap", "ordering", "selection", "parts", "reader"}
     | {
+        "second",
         "wire",
         "parsed",
         "events",

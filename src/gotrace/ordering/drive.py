@@ -25,7 +25,7 @@ from gotrace.spec.enums import EventKind, EventType, GoStatus, Oddity, ProcStatu
 from gotrace.tables import MULTIPLIER, Index, Tables, min_times, sample_times
 
 if TYPE_CHECKING:
-    from gotrace.reader import Part
+    from gotrace.parts import Part
 
 _ODD = {
     Oddity.PROC_TOLD_AGAIN: "the status of P {} is told again",
