@@ -16,6 +16,7 @@ KERNELS = ["_varint", "_batch", "_tables", "_fast_pext", "_runs", "_ahead", "_wa
 KERNELS += ["_text", "_encode", "_simulate", "_sites", "_lifetimes"]
 SOURCES = {f"gotrace.{name}": f"src/gotrace/{name}.pyx" for name in KERNELS}
 SOURCES["gotrace.ordering.machine"] = "src/gotrace/ordering/machine.py"
+SHARED = "gotrace._cyutility"  # Cython's own code for memoryviews, once instead of in each kernel
 HEADERS = sorted(map(str, Path("src/gotrace").rglob("*.pxd")))
 MODES = ("release", "debug", "coverage", "sanitize", "threads")
 
@@ -76,7 +77,9 @@ setup(
                 define_macros=macros,
             )
             for name, source in SOURCES.items()
-        ],
+        ]
+        + [Extension(SHARED, [], extra_compile_args=cflags, extra_link_args=ldflags)],
+        shared_utility_qualified_name=SHARED,
         compiler_directives=directives,
         build_dir=f"build/{mode}",
     )

@@ -1,7 +1,8 @@
 """Times gotrace beside Go's own reader on the same files, in one run: median, spread, events a second, the ratio.
 
-Everything is warm but what says cold: the first of each series is not counted. The table goes to RESULTS.md as it is.
-Never here: assertions; no test measures time.
+All tasks take turns, round by round, and a ratio is the median of those of single rounds, since what else the machine
+does comes and goes. Everything is warm but what says cold: the first round is not counted. The table goes to
+RESULTS.md as it is. Never here: assertions; no test measures time.
 """
 
 from __future__ import annotations
@@ -31,16 +32,13 @@ def build_walk() -> Path:
     return reference.inside(Path(__file__).parent / "reference" / "walk.go")
 
 
-def walk(program: Path, trace: Path, mode: str, runs: int) -> list[float]:
-    """Seconds of each walk but the first."""
-    command = [program, trace, mode, str(runs + 1)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return [float(line.split()[2]) for line in said.splitlines()][1:]
+Task = Callable[[], float]  # does something once and returns how many seconds that took
 
 
-def timed(task: Callable[[], object], runs: int) -> list[float]:
-    """Seconds of each run but the first."""
-    return [once(task) for _ in range(runs + 1)][1:]
+def walk(program: Path, trace: Path, mode: str) -> float:
+    """Seconds of a walk by Go's reader, the second one of its process."""
+    said = subprocess.run([program, trace, mode, "2"], check=True, capture_output=True, text=True).stdout
+    return float(said.splitlines()[1].split()[2])
 
 
 def once(task: Callable[[], object]) -> float:
@@ -50,26 +48,27 @@ def once(task: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def process(command: Sequence[str | Path], runs: int) -> list[float]:
-    """Seconds that a whole process takes, its start included; modules are compiled, as pip leaves them."""
-    return timed(lambda: run(command), runs)
-
-
 def run(command: Sequence[str | Path]) -> None:
-    """Run a process, without what it says."""
+    """Run a process, without what it says; modules are compiled, as pip leaves them."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=env)
 
 
-def cold(command: Sequence[str | Path], trace: Path, runs: int) -> list[float]:
-    """Seconds that a whole process takes when the system let go of the trace's bytes."""
-    seconds = []
-    for _ in range(runs):
+def process(command: Sequence[str | Path]) -> Task:
+    """Run a whole process, its start included."""
+    return partial(once, partial(run, command))
+
+
+def cold(command: Sequence[str | Path], trace: Path) -> Task:
+    """Run a whole process when the system let go of the trace's bytes."""
+
+    def task() -> float:
         with trace.open("rb") as file:
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        seconds.append(once(lambda: run(command)))
-    return seconds
+        return once(lambda: run(command))
+
+    return task
 
 
 IMPORT = """
@@ -106,17 +105,19 @@ def peak(*args: str | Path) -> float:
     return int(said) * 1024 / 1e6
 
 
-def encoding(trace: gotrace.Trace, runs: int) -> dict[str, list[float]]:
+def encoding(trace: gotrace.Trace) -> dict[str, Task]:
     """Encode the experimental events of a trace anew, as if one thread had written them all."""
     rows = trace.experimental.to_numpy()
     if not len(rows):
         return {}
     times = np.maximum.accumulate(rows["time"]).astype(np.uint64)
     types, args = rows["type"].copy(), rows["args"].copy()
-    seconds = timed(lambda: Writer(26).events(1, 1, types, times, args), runs)
-    return {f"{len(rows):,} experimental events encoded": seconds}
+    task = partial(once, lambda: Writer(26).events(1, 1, types, times, args))
+    return {f"{len(rows):,} experimental events encoded": task}
 
 
+BARE = "Go's reader, bare"
+ALSO = ", two threads"
 READS: dict[str, Callable[[gotrace.Trace], object]] = {
     "alloc/free rows": lambda trace: sum(map(len, trace.iterate("allocs"))),
     "alloc/free rows in 1 MB chunks": lambda trace: sum(map(len, trace.iterate("allocs", step_size="1 MB"))),
@@ -126,43 +127,41 @@ READS: dict[str, Callable[[gotrace.Trace], object]] = {
 }
 
 
-def reading(path: Path, runs: int) -> dict[str, list[float]]:
+def reading(one: gotrace.Trace, two: gotrace.Trace) -> dict[str, Task]:
     """What is made of all events, by one thread and by two."""
-    with gotrace.open(path) as one, gotrace.open(path, jobs=2) as two:
-        return {
-            what + also: timed(partial(read, trace), runs)
-            for what, read in READS.items()
-            for trace, also in ((one, ""), (two, ", two threads"))
-        }
+    return {
+        what + also: partial(once, partial(read, trace))
+        for what, read in READS.items()
+        for trace, also in ((one, ""), (two, ALSO))
+    }
 
 
 def measure(path: Path, program: Path, tool: Path | None, runs: int) -> dict[str, Any]:
-    """Everything about one trace; its text only with Go's tool to compare with."""
-    gotrace_command = Path(sys.executable).with_name("gotrace")
-    with gotrace.open(path) as trace:
-        generations = trace.generations.to_numpy()
-        tasks = {
-            "Go's reader, bare": walk(program, path, "bare", runs),
-            "Go's reader, alloc/free rows": walk(program, path, "rows", runs),
-            "decode and count": timed(lambda: trace.generations.to_numpy(), runs),
-            **reading(path, runs),
-            **encoding(trace, runs),
-            "gotrace heap, whole process": process([gotrace_command, "heap", path], runs),
-            "gotrace stats, whole process": process([gotrace_command, "stats", path], runs),
-            "gotrace report, whole process": process(
-                [gotrace_command, "report", path, "-q", "-f", "-o", os.devnull], runs
-            ),
-            "gotrace heap, whole process, cold": cold([gotrace_command, "heap", path], path, runs),
-            "Go's reader, bare, whole process, cold": cold([program, path, "bare", "1"], path, runs),
+    """Everything about one trace; its text only with Go's tool to compare with, and that once."""
+    command = Path(sys.executable).with_name("gotrace")
+    with gotrace.open(path) as one, gotrace.open(path, jobs=2) as two:
+        generations = one.generations.to_numpy()
+        tasks: dict[str, Task] = {
+            BARE: partial(walk, program, path, "bare"),
+            "Go's reader, alloc/free rows": partial(walk, program, path, "rows"),
+            "decode and count": partial(once, lambda: one.generations.to_numpy()),
+            **reading(one, two),
+            **encoding(one),
+            "gotrace heap, whole process": process([command, "heap", path]),
+            "gotrace stats, whole process": process([command, "stats", path]),
+            "gotrace report, whole process": process([command, "report", path, "-q", "-f", "-o", os.devnull]),
+            "gotrace heap, whole process, cold": cold([command, "heap", path], path),
+            "Go's reader, bare, whole process, cold": cold([program, path, "bare", "1"], path),
         }
         if tool is not None:
-            wire = [gotrace_command, "dump", "--mode", "wire", path]
-            tasks["gotrace dump --mode wire, whole process"] = process(wire, runs)
-            tasks["go tool trace -d=wire"] = process([tool, "-d=wire", path], 1)
-            tasks["gotrace dump, whole process"] = process([gotrace_command, "dump", path], runs)
-            tasks["go tool trace -d=parsed"] = process([tool, "-d=parsed", path], 1)
+            tasks["gotrace dump --mode wire, whole process"] = process([command, "dump", "--mode", "wire", path])
+            tasks["gotrace dump, whole process"] = process([command, "dump", path])
+        rounds = [{what: task() for what, task in tasks.items()} for _ in range(runs + 1)][1:]
+    seconds = {what: [row[what] for row in rounds] for what in tasks}
+    if tool is not None:
+        for mode in ("wire", "parsed"):
+            seconds[f"go tool trace -d={mode}"] = [process([tool, f"-d={mode}", path])()]
     events = int(generations["events"].sum())
-    bare = statistics.median(tasks["Go's reader, bare"])
     return {
         "trace": path.name,
         "events": events,
@@ -172,16 +171,22 @@ def measure(path: Path, program: Path, tool: Path | None, runs: int) -> dict[str
         "rows": [
             {
                 "what": what,
-                "median_s": statistics.median(seconds),
-                "min_s": min(seconds),
-                "max_s": max(seconds),
-                "events_per_s": events / statistics.median(seconds),
-                "bytes_per_s": path.stat().st_size / statistics.median(seconds),
-                "times_go_bare": bare / statistics.median(seconds),
+                "median_s": statistics.median(took),
+                "min_s": min(took),
+                "max_s": max(took),
+                "events_per_s": events / statistics.median(took),
+                "bytes_per_s": path.stat().st_size / statistics.median(took),
+                "times_go_bare": ratio(seconds[BARE], took),
+                "times_one_thread": ratio(seconds[what.removesuffix(ALSO)], took) if what.endswith(ALSO) else None,
             }
-            for what, seconds in tasks.items()
+            for what, took in seconds.items()
         ],
     }
+
+
+def ratio(theirs: Sequence[float], ours: Sequence[float]) -> float:
+    """How many times as fast, in the median round; Go's text takes part in one only."""
+    return statistics.median(a / b for a, b in zip(theirs, ours, strict=False))
 
 
 def table(result: dict[str, Any]) -> str:
@@ -191,12 +196,13 @@ def table(result: dict[str, Any]) -> str:
         f"{result['generations']:,} generations; peak memory of "
         + ", ".join(f"`gotrace {command}` {size:.0f} MB" for command, size in result["peak_mb"].items()),
         "",
-        "| what | median | spread | M events/s | MB/s | times Go's bare reader |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| what | median | spread | M events/s | MB/s | times Go's bare reader | times one thread |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
         f"| {row['what']} | {row['median_s']:.3f} s | {row['min_s']:.3f} to {row['max_s']:.3f} "
-        f"| {row['events_per_s'] / 1e6:.1f} | {row['bytes_per_s'] / 1e6:.0f} | {row['times_go_bare']:.2f} |"
+        f"| {row['events_per_s'] / 1e6:.1f} | {row['bytes_per_s'] / 1e6:.0f} | {row['times_go_bare']:.2f} "
+        + (f"| {row['times_one_thread']:.2f} |" if row["times_one_thread"] else "| |")
         for row in result["rows"]
     ]
     return "\n".join([*lines, ""])
