@@ -146,7 +146,7 @@ def signed(value: int) -> int:
     return value - 2**64 if value >> 63 else value
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=64)  # all fixtures
 def read(data: bytes) -> list[Generation]:
     """All generations, with the events of each thread."""
     assert data[:5] == b"go 1."
@@ -262,11 +262,12 @@ class Context:
                 self.g, self.in_syscall = args[0], True
 
 
-def merged(generations: list[Generation]) -> list[tuple[int, Event]]:
+@lru_cache(maxsize=64)
+def merged(data: bytes) -> list[tuple[int, Event]]:
     """(index of the generation, event): always the thread whose next event is earliest, ties by appearance."""
     contexts: dict[int, Context] = defaultdict(Context)
     order: list[tuple[int, Event]] = []
-    for index, generation in enumerate(generations):
+    for index, generation in enumerate(read(data)):
         threads = [events for events in generation.threads.values() if events]
         places = [0] * len(threads)
         while True:
@@ -333,6 +334,7 @@ class Replay:
     """
 
     def __init__(self, data: bytes, stop: int = 2**63 - 1) -> None:
+        self.data = data
         self.generations = read(data)
         self.stop = stop
         self.stopped = False
@@ -396,7 +398,7 @@ class Replay:
     def run(self) -> None:
         last = -1
         applied: dict[int, int] = {}
-        for index, event in merged(self.generations):
+        for index, event in merged(self.data):
             if index != last:
                 last = index
                 applied = {}
