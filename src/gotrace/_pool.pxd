@@ -3,15 +3,9 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._ahead cimport Ahead
-from gotrace._generated cimport BATCH, DECODED, FAULT, PARTS, RUN, SPEC
+from gotrace._generated cimport BATCH, DECODED, FAULT, ORDERED, RUN, SPEC
 from gotrace._idmap cimport IdMap
 from gotrace._runs cimport Stream
-
-
-cdef struct Cursor:
-    # Where a thread's decoding stands.
-    RUN run
-    int32_t[PARTS] batch        # that its parts are of, as RUN.batch
 
 
 cdef struct Names:
@@ -20,7 +14,7 @@ cdef struct Names:
     Stream stream
     DECODED *pool               # PARTS * ahead events for each thread
     int ahead
-    Cursor *cursors
+    RUN *cursors                # where the runs of the generation stand
     const SPEC *spec
     uint64_t multiplier
     const int64_t *string_at
@@ -62,6 +56,7 @@ cdef class Pool:
     cdef public int n               # rows of the output that are filled
     cdef public int64_t last        # ns: time of the last one
 
+    cpdef object fill(self, ORDERED[:] rows)
     cpdef void begin(self, int gen, int first, int n_runs, double factor) noexcept nogil
     cpdef int decode(self, int run) noexcept nogil
     cpdef int look_ahead(self, int run) noexcept nogil

@@ -45,11 +45,9 @@ cdef inline int32_t part_at(const Names *names, int i, int32_t place) noexcept n
 cdef int name_part(void *own, int slot, int32_t place, bint helping, FAULT *fault) noexcept nogil:
     """Decode a thread's next part, and note the rows of its events' stacks and strings, the first ones of each."""
     cdef Names *names = <Names *> own
-    cdef Cursor *cursor = &names.cursors[slot]
     cdef DECODED *events = names.pool + part_at(names, slot, place)
     cdef const SPEC *spec
-    cdef int i, n = refill(&names.stream, &cursor.run, events, names.ahead, fault)
-    cursor.batch[place] = cursor.run.batch
+    cdef int i, n = refill(&names.stream, &names.cursors[slot], events, names.ahead, fault)
     for i in range(n):
         spec = &names.spec[events[i].type]
         if spec.stack >= 0:
@@ -79,7 +77,7 @@ cdef class NamesAhead(Ahead):
         self.names.stack_keys, self.names.stack_vals = &stack_keys[0], &stack_vals[0]
         self.names.stack_base = stack_base
         self.reserve(n)
-        self.names.cursors = <Cursor *> calloc(n + 1, sizeof(Cursor))
+        self.names.cursors = <RUN *> calloc(n + 1, sizeof(RUN))
         if self.names.cursors == NULL:
             raise MemoryError
         self.parts.own = &self.names
@@ -108,7 +106,7 @@ cdef class Pool:
         self.names = NULL if ahead is None else &ahead.names
         open_stream(&self.stream, data, base, batches, order, n_args)
 
-    def fill(self, ORDERED[:] rows):
+    cpdef object fill(self, ORDERED[:] rows):
         """Let ``pass_on`` write into these rows, which the caller keeps alive."""
         self.rows = <char *> &rows[0]
         self.stride = rows.strides[0]
@@ -130,7 +128,7 @@ cdef class Pool:
         self.names.ahead = self.ahead
         enter_names(self.names, gen)
         for i in range(n_runs):
-            self.names.cursors[i].run = self.runs[first + i]
+            self.names.cursors[i] = self.runs[first + i]
         go_on(&self.kept.parts)
 
     cpdef int decode(self, int run) noexcept nogil:
@@ -143,7 +141,6 @@ cdef class Pool:
         else:
             thread.n = take(&self.kept.parts, run - self.first, &place, &self.faults[0])
             if thread.n:
-                thread.batch = self.names.cursors[run - self.first].batch[place]
                 thread.part = part_at(self.names, run - self.first, place)
         if thread.n:
             return OK

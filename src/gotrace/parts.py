@@ -27,6 +27,8 @@ from gotrace.tables import Tables, read_tables
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from gotrace.second import OneAhead
+
 _TOLD = 64  # damaged batches of a part that are told one by one
 
 
@@ -40,7 +42,8 @@ class Part:
         self.losses = losses
         self.torn = torn  # something before it was lost
         self.notes: list[str] = []  # warnings, for when its turn comes
-        self.helper: Executor | None = None  # the second thread
+        self.helper: Executor | None = None  # the second thread, and
+        self.following: OneAhead[Part] | None = None  # what it reads meanwhile
         self.tables = tables
         self.registry = registry
         self._experiments: dict[tuple[int, int], ExperimentData] | None = None

@@ -61,6 +61,9 @@ _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
 _REPLAYED = 1 << 14  # rows of ALLOC that are replayed at a time: they stay in the cache
 _SNAPSHOT = (128, 131, 134)  # Span, HeapObject, GoroutineStack
 _MARK_BEGIN = 29  # GCBegin
+_MORE = (
+    3  # EVENT rows behind a chunk's end: the machine wants room for three rows, of which the last one overlaps another
+)
 _DECODED = 4096  # events decoded ahead, over all threads
 
 
@@ -131,18 +134,19 @@ class Builder:
 
 
 class _Chunks:
-    """Rows that gather in arrays of a fixed length."""
+    """Rows that gather in arrays of a fixed length; ``more`` rows may stand behind its end, and begin the next one."""
 
-    def __init__(self, dtype: np.dtype[np.void], length: int) -> None:
+    def __init__(self, dtype: np.dtype[np.void], length: int, more: int = 0) -> None:
         self._dtype = dtype
         self._length = max(length, 1)
+        self._more = more
         self._rows: Rows | None = None
         self._n = 0
 
     def room(self) -> Rows:
         """The part of the current array that is still free."""
         if self._rows is None:
-            self._rows = np.empty(self._length, self._dtype)
+            self._rows = np.empty(self._length + self._more, self._dtype)
         return self._rows[self._n :]
 
     def add(self, n: int) -> None:
@@ -150,13 +154,17 @@ class _Chunks:
         self._n += n
 
     def full(self) -> Iterator[Rows]:
-        """Yield the current array if it is full."""
-        if self._rows is not None and self._n == self._length:
+        """Yield the current array if it is full; the next one is made when that one is out of hands."""
+        while self._rows is not None and self._n >= self._length:
+            rest = self._rows[self._length : self._n].copy()
             yield self.take()
+            if len(rest):
+                self.room()[: len(rest)] = rest
+                self.add(len(rest))
 
     def take(self) -> Rows:
-        """Return what there is and begin anew."""
-        rows = np.empty(0, self._dtype) if self._rows is None else self._rows[: self._n]
+        """Return what there is, up to the length, and begin anew."""
+        rows = np.empty(0, self._dtype) if self._rows is None else self._rows[: min(self._n, self._length)]
         if len(rows) * 2 < self._length:
             rows = rows.copy()
         self._rows, self._n = None, 0
@@ -185,7 +193,7 @@ class _Walks:
             *(slab.data, slab.base, slab.batches, runs.order, self._n_args, gens, runs.runs, ctxs, ctx_of),
             *(np.empty(most, np.int32), self.pool, two),
         )
-        return Second(walk if two else None, part.helper), walk
+        return Second(walk if two else None, part), walk
 
 
 class AllocBuilder(Builder):
@@ -461,20 +469,14 @@ class EventBuilder(OrderedBuilder):
 
     def __init__(self, shared: Pass, length: int) -> None:
         super().__init__(shared, length)
-        self._chunks = _Chunks(EVENT, length)
-        self._few: Rows = np.empty(64, ORDERED)
-        self._left = self._few[:0]
+        self._chunks = _Chunks(EVENT, length, _MORE)
+        self._left: Rows = np.empty(0, ORDERED)
 
     def place(self) -> Rows | None:
-        """Where ordered rows stand so that what EVENT has of them is the current chunk; at its very end, elsewhere.
-
-        Each row overlaps the one before, so the last one needs more room than the chunk has.
-        """
+        """Where ordered rows stand so that what EVENT has of them is the current chunk: each overlaps the next one."""
         if len(self.shared.ordered) > 1:
             return None
         free = self._chunks.room()
-        if len(free) < len(self._few):
-            return self._few
         return np.ndarray(len(free) - 1, ORDERED, free, strides=(EVENT.itemsize,))
 
     def take(self, rows: Rows) -> None:
@@ -482,11 +484,12 @@ class EventBuilder(OrderedBuilder):
         self._left = rows
 
     def ready(self) -> Iterator[Rows]:
-        """Copy the rows and yield chunks that are full; the next one begins when that one is out of hands."""
+        """Copy the rows, unless they stand there already, and yield chunks that are full."""
         rows, self._left = self._left, self._left[:0]
-        if rows.strides[0] == EVENT.itemsize:  # they stand there already
+        if rows.strides[0] == EVENT.itemsize:
             self._chunks.add(len(rows))
-            return
+            rows = rows[:0]
+            yield from self._chunks.full()
         while len(rows):
             n = min(len(self._chunks.room()), len(rows))
             _pool.take_events(rows[:n], self._chunks.room())

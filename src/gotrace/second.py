@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from gotrace._ahead import Ahead
+    from gotrace.parts import Part
     from gotrace.slabs import Slab
 
 _Item = TypeVar("_Item")
@@ -37,29 +38,46 @@ def helper(jobs: int) -> AbstractContextManager[Executor | None]:
     return ThreadPoolExecutor(1, "gotrace helps")
 
 
-def one_ahead(items: Iterator[_Item], thread: Executor) -> Iterator[_Item]:
-    """Yield items, the next of which is made by that thread meanwhile."""
-    coming = thread.submit(next, items, None)
-    while (item := coming.result()) is not None:
-        coming = thread.submit(next, items, None)
-        yield item
+class OneAhead(Iterator[_Item]):
+    """Items, the next of which a thread makes from when ``begin`` is called on, or when it is asked for."""
+
+    def __init__(self, items: Iterator[_Item], thread: Executor) -> None:
+        self._items = items
+        self._thread = thread
+        self._coming: Future[_Item | None] | None = None
+
+    def begin(self) -> None:
+        """Let the next item be made: not while Python has to do, which one thread at a time can."""
+        if self._coming is None:
+            self._coming = self._thread.submit(next, self._items, None)
+
+    def __next__(self) -> _Item:
+        """Return the next item."""
+        self.begin()
+        assert self._coming is not None
+        item, self._coming = self._coming.result(), None
+        if item is None:
+            raise StopIteration
+        return item
 
 
 class Second:
     """What a thread decodes ahead, if anything. It ends by itself when there is nothing to do for a while."""
 
-    def __init__(self, ahead: Ahead | None, thread: Executor | None) -> None:
+    def __init__(self, ahead: Ahead | None, part: Part) -> None:
         self._ahead = ahead
-        self._thread = thread
+        self._part = part
         self._served: Future[None] | None = None
 
     def __enter__(self) -> Second:
         return self
 
     def wake(self) -> None:
-        """Let the thread decode, before a kernel needs what it decodes."""
-        if self._ahead is not None and self._thread is not None and self._ahead.claim():
-            self._served = self._thread.submit(self._ahead.serve)
+        """Let the thread read what comes next, and decode, before a kernel needs what it decodes."""
+        if self._part.following is not None:
+            self._part.following.begin()
+        if self._ahead is not None and self._part.helper is not None and self._ahead.claim():
+            self._served = self._part.helper.submit(self._ahead.serve)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._ahead is not None:

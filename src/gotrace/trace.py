@@ -29,7 +29,7 @@ from gotrace.ordering.drive import Order, time_order
 from gotrace.parsed import Lines
 from gotrace.parts import Part, read_parts
 from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, LifetimeBuilder, Pass
-from gotrace.second import helper, one_ahead
+from gotrace.second import OneAhead, helper
 from gotrace.selection import EVERYTHING, Selection, start_of
 from gotrace.slabs import Rows
 from gotrace.source import open_source
@@ -151,14 +151,13 @@ class Trace:
         try:
             with helper(self._jobs) as thread:
                 read = (self._source, self._version, header.SIZE, self.experiments, self._losses)
-                if thread is None or self._losses is not None or self._source.once:
-                    parts = read_parts(*read)
-                else:
-                    parts = one_ahead(read_parts(*read, ahead=True), thread)
-                for part in parts:
+                following = None
+                if thread is not None and self._losses is None and not self._source.once:
+                    following = OneAhead(read_parts(*read, ahead=True), thread)
+                for part in following or read_parts(*read):
                     for note in part.notes:
                         self._warn(note)
-                    part.helper = thread
+                    part.helper, part.following = thread, following
                     yield part
                     if progress is not None:
                         progress(part.slab.end)

@@ -122,7 +122,7 @@ class Order:
         self._machine.open(slab)
         self._threads = slab.runs
         self._delivered = 0
-        with Second(slab.ahead, part.helper) as second:
+        with Second(slab.ahead, part) as second:
             yield from self._ordered(part, slab, second, into)
         self.string_base += len(part.tables.strings)
         self.stack_base += len(part.tables.stacks)
@@ -134,7 +134,7 @@ class Order:
         while True:
             place = into() if into else None
             written = self._rows if place is None else place
-            self._machine.fill(written.view(np.recarray))
+            self._machine.fill(written)
             second.wake()
             n = self._machine.order()
             status = Status(int(fault["status"][0]))

@@ -14,6 +14,8 @@ import cython
 if cython.compiled:
     from cython import address
 else:
+    from numpy import recarray
+
     from gotrace.ordering.names import *  # noqa: F403
 
     def address(row):
@@ -175,8 +177,11 @@ class Machine:
 
         They may overlap: of a row that has another one behind it, only what EVENT has lasts then.
         """
-        self.out = rows
-        self.pool.fill(rows)
+        if cython.compiled:
+            self.out = rows
+        else:
+            self.out = rows.view(recarray)
+        self.pool.fill(self.out)
         self.room = len(rows)
 
     def enter_all(self, kind, keys, rows):
