@@ -100,8 +100,7 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1,
         metavar="N",
-        help="threads in all (default: 1); with a second free core, two make rows, replay and events in order up to 1.5 "
-        "times faster",
+        help="threads in all (default: 1); on two free cores, rows, replay and order come up to 1.5 times faster",
     )
 
 
