@@ -47,7 +47,7 @@ class OneAhead(Iterator[_Item]):
         self._coming: Future[_Item | None] | None = None
 
     def begin(self) -> None:
-        """Let the next item be made: not while Python has to do, which one thread at a time can."""
+        """Let the next item be made; best while the caller is in a kernel, since only one thread can be in Python."""
         if self._coming is None:
             self._coming = self._thread.submit(next, self._items, None)
 
