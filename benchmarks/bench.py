@@ -1,8 +1,9 @@
 """Times gotrace beside Go's own reader on the same files, in one run: median, spread, events a second, the ratio.
 
 All tasks take turns, round by round, and a ratio is the median of those of single rounds, since what else the machine
-does comes and goes. Everything is warm but what says cold: of two runs in a row the second one counts, and the first
-round does not. The table goes to RESULTS.md as it is. Never here: assertions; no test measures time.
+does comes and goes. Everything is warm but what says cold: of two runs in a row the second one counts (whole processes
+run once), and the first round does not. The table goes to RESULTS.md as it is. Never here: assertions; no test measures
+time.
 """
 
 from __future__ import annotations
