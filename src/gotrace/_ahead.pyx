@@ -2,7 +2,7 @@
 
 Lives here: how two threads hand parts to and fro. Never here: what a part is made of.
 """
-from libc.stdint cimport int32_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 
 from gotrace._generated cimport FAULT, PARTS
@@ -14,7 +14,14 @@ cdef enum:
     HELD = 2            # nobody shall
 
     LINE = 64           # bytes of a line of the cache
-    IDLE = 20_000       # looks at all slots in vain, after which serving ends: about a millisecond
+    BRIEFLY = 64        # looks in vain, after which others may have the core first
+    IDLE = 4_000        # looks in vain, after which serving ends: a millisecond or two
+    LATE = 1_000_000    # ns between two looks, from which on other work must have had the core,
+    LATEST = 8_000_000  # ns, and what counts as no longer than that
+    ALONE = 128         # nobody serves for so many times as long, or less if that had been rare
+
+cdef int64_t alone = 0  # ns of the clock until which nobody serves, in the whole process: cores are few for all alike
+cdef int64_t served = 0 # ns since other work had the core
 
 
 cdef class Ahead:
@@ -35,9 +42,10 @@ cdef class Ahead:
         return 0
 
     def serve(self):
-        """Make parts, until there was nothing to do for a while or ``stop`` is called."""
+        """Make parts, until there was nothing to do for a while, no core is free for it or ``stop`` is called."""
         cdef int idle = 0
         cdef int32_t i
+        cdef int64_t now = clock(), since = now - load_time(&served), last, late
         cdef Parts *a = &self.parts
         with nogil:
             while TWO_THREADS and idle < IDLE and not load(&a.stopped):
@@ -45,16 +53,31 @@ cdef class Ahead:
                 for i in range(load(&a.n)):
                     if lacks(&a.slots[i], PARTS - 1) and make(a, i, PARTS - 1, True):
                         idle = 0
-                relax()
+                wait(idle)
+                last, now = now, clock()
+                if now - last > LATE:
+                    late = min(now - last, <int64_t> LATEST)
+                    store_time(&alone, now + ALONE * late * late // (now - since))
+                    since = now
+                    break
+            store_time(&served, now - since)
             store(&a.serving, 0)
 
     def claim(self):
-        """Whether nobody serves; then the caller shall let somebody."""
-        return swap(&self.parts.serving, 0, 1)
+        """Whether nobody serves, but somebody should; then the caller shall let somebody."""
+        return load_time(&alone) <= clock() and swap(&self.parts.serving, 0, 1)
 
     def stop(self):
         """Let ``serve`` end soon, and not begin again."""
         store(&self.parts.stopped, 1)
+
+
+cdef inline void wait(int looks) noexcept nogil:
+    """Wait a moment, after so many looks in vain."""
+    if looks < BRIEFLY:
+        relax()
+    else:
+        let_others_run()
 
 
 cdef inline bint lacks(const Slot *slot, int32_t enough) noexcept nogil:
@@ -71,6 +94,9 @@ cdef bint make(Parts *a, int i, int32_t enough, bint helping) noexcept nogil:
         return False
     lacking = lacks(slot, enough)
     if lacking:
+        if not helping and slot.used:   # it takes the place of the part before, whose lines the user's core has
+            store(&slot.made, slot.made - 1)
+            store(&slot.used, slot.used - 1)
         place = slot.made % PARTS
         slot.n[place] = a.make(a.own, i, place, helping, &slot.fault)
         if slot.n[place] == 0:
@@ -98,10 +124,12 @@ cdef void open_parts(Parts *a, int n) noexcept nogil:
 cdef int take(Parts *a, int i, int32_t *place, FAULT *fault) noexcept nogil:
     """Exchange the part of a slot that is in use for the next one, at ``place``: its events, or 0 and a fault."""
     cdef Slot *slot = &a.slots[i]
-    place[0] = slot.used % PARTS
+    cdef int looks = 0
     while load(&slot.made) == slot.used:
         if not make(a, i, 1, False):
-            relax()
+            wait(looks)
+            looks += 1
+    place[0] = slot.used % PARTS
     if slot.n[place[0]] == 0:
         fault[0] = slot.fault
         return 0
@@ -111,10 +139,11 @@ cdef int take(Parts *a, int i, int32_t *place, FAULT *fault) noexcept nogil:
 
 cdef void hold(Parts *a) noexcept nogil:
     """Let nobody make parts, so that what they are made of may change."""
-    cdef int i
+    cdef int i, looks = 0
     for i in range(a.n):
         while not swap(&a.slots[i].lock, OPEN, HELD):
-            relax()
+            wait(looks)
+            looks += 1
 
 
 cdef void go_on(Parts *a) noexcept nogil:

@@ -105,7 +105,7 @@ cdef enum:
 
 cdef enum:
     AHEAD = 128
-    PARTS = 4
+    PARTS = 8
     LEAF = 32
     GROUP = 32
     GROUPS = 32

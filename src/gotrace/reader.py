@@ -156,11 +156,12 @@ class _Chunks:
     def full(self) -> Iterator[Rows]:
         """Yield the current array if it is full; the next one is made when that one is out of hands."""
         while self._rows is not None and self._n >= self._length:
-            rest = self._rows[self._length : self._n].copy()
+            n = self._n - self._length
+            rest = self._rows[self._length : self._n].tobytes() if n else b""
             yield self.take()
-            if len(rest):
-                self.room()[: len(rest)] = rest
-                self.add(len(rest))
+            if n:  # as bytes: to find out how to copy rows takes numpy longer than to copy them
+                self.room()[:n].view(np.uint8)[:] = np.frombuffer(rest, np.uint8)
+                self.add(n)
 
     def take(self) -> Rows:
         """Return what there is, up to the length, and begin anew."""
@@ -229,14 +230,14 @@ class AllocBuilder(Builder):
                 second.wake()
                 self._chunks.add(extractor.take(self._chunks.room()))
                 yield from self._chunks.full()
-                status = Status(int(fault[0]["status"]))
+                status = int(fault["status"][0])
                 if status == Status.OK:
                     break
                 if status < 0:
                     if not part.pass_over(fault[0], self._walks.pool):
                         raise part.error(fault[0])
                 elif status != Status.FULL:
-                    self.heap.grow(status)
+                    self.heap.grow(Status(status))
                     extractor.tables(*self.heap.arrays())
 
     @property
@@ -480,21 +481,20 @@ class EventBuilder(OrderedBuilder):
         return np.ndarray(len(free) - 1, ORDERED, free, strides=(EVENT.itemsize,))
 
     def take(self, rows: Rows) -> None:
-        """Take rows of ORDERED, which ``ready`` copies before there are others."""
-        self._left = rows
-
-    def ready(self) -> Iterator[Rows]:
-        """Copy the rows, unless they stand there already, and yield chunks that are full."""
-        rows, self._left = self._left, self._left[:0]
+        """Take rows of ORDERED: what stands in its place already, or what ``ready`` copies before there are others."""
         if rows.strides[0] == EVENT.itemsize:
             self._chunks.add(len(rows))
-            rows = rows[:0]
-            yield from self._chunks.full()
-        while len(rows):
-            n = min(len(self._chunks.room()), len(rows))
-            _pool.take_events(rows[:n], self._chunks.room())
+        else:
+            self._left = rows
+
+    def ready(self) -> Iterator[Rows]:
+        """Copy what was taken and stands elsewhere, and yield chunks that are full."""
+        yield from self._chunks.full()
+        while len(self._left):
+            n = min(len(self._chunks.room()), len(self._left))
+            _pool.take_events(self._left[:n], self._chunks.room())
             self._chunks.add(n)
-            rows = rows[n:]
+            self._left = self._left[n:]
             yield from self._chunks.full()
 
     def flush(self) -> Iterator[Rows]:

@@ -21,7 +21,12 @@ _WORTH = 1 << 18  # bytes of a generation for which a second thread is worth the
 
 def may_help(jobs: int) -> bool:
     """Whether there may be a second thread, and a core for it."""
-    return min(jobs, os.cpu_count() or 1) > 1
+    return min(jobs, cores()) > 1
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_worth(slab: Slab) -> bool:

@@ -22,7 +22,7 @@ from gotrace.spec.limits import MAX_BATCH_SIZE
 from gotrace.spec.versions import Version
 
 _LEAST = 1 << 20  # bytes a slab should have at least,
-_MORE = 1 << 22  # and behind one of few generations,
+_MORE = 1 << 23  # and behind one of few generations,
 _FEW = 64  # so many at most
 _ENOUGH = 3  # batches that follow each other by no accident
 _REACH = 1 << 26  # bytes that are passed over at most

@@ -291,27 +291,27 @@ class Trace:
                 raise ValueError(f"no table {name!r}; there are {', '.join(BUILDERS)}")
         keep = {name: _columns(name, columns, single=isinstance(tables, str)) for name in names}
         step = parse_size(step_size) // len(names)
-        chunks = self._chunks(names, keep, step)
+        chunks = self._chunks(keep, step)
         if isinstance(tables, str):
-            return (chunk[tables] for chunk in chunks)
-        return chunks
+            return (rows for _, rows in chunks)
+        nothing = {name: np.empty(0, narrow(DTYPES[name], keep[name])) for name in names}
+        return ({**nothing, name: rows} for name, rows in chunks)
 
     def _chunks(
         self,
-        names: list[str],
         keep: dict[str, list[str]],
         step: int,
         progress: Callable[[int], None] | None = None,
-    ) -> Iterator[dict[str, Rows]]:
+    ) -> Iterator[tuple[str, Rows]]:
+        """Yield the columns to keep of some tables in one pass, a chunk of one of them at a time."""
         shared = self._new_pass()
-        lengths = {name: max(step // DTYPES[name].itemsize, 1) for name in names}
-        builders = {name: BUILDERS[name](shared, lengths[name]) for name in names}
+        dtypes = {name: narrow(DTYPES[name], columns) for name, columns in keep.items()}
+        lengths = {name: max(step // DTYPES[name].itemsize, 1) for name in keep}
+        builders = {name: BUILDERS[name](shared, lengths[name]) for name in keep}
 
-        def ready(name: str, rows: Rows) -> Iterator[dict[str, Rows]]:
+        def ready(name: str, rows: Rows) -> Iterator[tuple[str, Rows]]:
             for at in range(0, len(rows), lengths[name]):
-                chunk = {other: np.empty(0, narrow(DTYPES[other], keep[other])) for other in names}
-                chunk[name] = _select(rows[at : at + lengths[name]], keep[name])
-                yield chunk
+                yield name, _select(rows[at : at + lengths[name]], dtypes[name])
 
         try:
             for part in self._parts(progress):
@@ -677,7 +677,7 @@ class Table:
         """
         keep = _columns(self.name, columns, single=True)
         if self.name == "types" and "types" in self._trace._cache:
-            return _select(self._trace._cache["types"].copy(), keep)
+            return _select(self._trace._cache["types"].copy(), narrow(self.dtype, keep))
         chunks = list(self._trace.iterate(self.name, columns=keep))
         total = np.empty(sum(map(len, chunks)), narrow(self.dtype, keep))
         at = 0
@@ -838,10 +838,10 @@ def narrow(dtype: np.dtype[np.void], keep: list[str]) -> np.dtype[np.void]:
     return np.dtype([(name, dtype.fields[name][0]) for name in keep], align=True)
 
 
-def _select(rows: Rows, keep: list[str]) -> Rows:
-    if keep == list(rows.dtype.names or ()):
+def _select(rows: Rows, dtype: np.dtype[np.void]) -> Rows:
+    if rows.dtype == dtype:
         return rows
-    chosen = np.empty(len(rows), narrow(rows.dtype, keep))
-    for name in keep:
+    chosen = np.empty(len(rows), dtype)
+    for name in dtype.names or ():
         chosen[name] = rows[name]
     return chosen

@@ -19,7 +19,7 @@ TABLES = {"events": EVENT, "allocs": ALLOC, "experimental": EXPERIMENTAL}
 @pytest.fixture(autouse=True)
 def _always_worth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gotrace.second._WORTH", 0)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("gotrace.second.cores", lambda: 2)
 
 
 def chunks(data: bytes, table: str, step: int, jobs: int) -> tuple[list[list[Any]], str]:

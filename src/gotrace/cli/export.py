@@ -165,9 +165,8 @@ def run(args: argparse.Namespace) -> int:
                 writers[table] = FORMATS[format](out, narrow(DTYPES[table], columns))
             error: TraceError | None = None
             try:
-                for chunk in trace._chunks(list(keep), keep, max(_STEP // len(keep), 1), progress):
-                    for table, rows in chunk.items():
-                        writers[table].write(rows)
+                for table, rows in trace._chunks(keep, max(_STEP // len(keep), 1), progress):
+                    writers[table].write(rows)
             except TraceError as fault:
                 error = fault
             for writer in writers.values():

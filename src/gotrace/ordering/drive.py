@@ -137,7 +137,7 @@ class Order:
             self._machine.fill(written)
             second.wake()
             n = self._machine.order()
-            status = Status(int(fault["status"][0]))
+            status = int(fault["status"][0])
             if n:
                 rows = written[:n]
                 if part.losses is not None:
@@ -153,7 +153,7 @@ class Order:
             elif status < 0:
                 raise self._refusal(part, slab)
             elif status != Status.FULL:
-                raise InternalError(f"the state machine stopped with {status!r}")
+                raise InternalError(f"the state machine stopped with {Status(status)!r}")
 
     def lose(self, part: Part) -> str:
         """Pass over the rest of a part whose order is broken, and forget the scheduler; say how much is lost."""
