@@ -304,6 +304,16 @@ def test_a_closed_pipe_ends_quietly() -> None:
         assert process.stderr.read() == b""
 
 
+def test_nobody_listens_to_an_error(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.trace"
+    cut.write_bytes(EXAMPLE.read_bytes()[:-100])
+    command = [sys.executable, "-m", "gotrace", "heap", str(cut)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(30) == 3
+
+
 def test_interrupt() -> None:
     program = (  # a shell's background jobs are born deaf to it
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from gotrace.errors import OrderingError, TraceError
 from gotrace.selection import Bounds, nanoseconds
@@ -23,7 +23,19 @@ _WAITING = 8  # threads told of when the order broke
 
 def say(text: str) -> None:
     """Write words to stderr."""
-    print(f"gotrace: {text}", file=sys.stderr)
+    _tell(f"gotrace: {text}")
+
+
+def _tell(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except BrokenPipeError:  # what was to be said still counts for the exit code
+        _give_up(sys.stderr)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let go of a stream that nobody reads any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def worst(codes: list[int]) -> int:
@@ -159,10 +171,10 @@ def explain(error: TraceError) -> None:
     """Write an error, and the bytes around it, to stderr."""
     say(str(error))
     if error.excerpt():
-        print(error.excerpt(), file=sys.stderr)
+        _tell(error.excerpt())
     if isinstance(error, OrderingError):
-        print("", "What each thread waits to do:", *error.frontier[:_WAITING], sep="\n  ", file=sys.stderr)
-        print("", "What is known:", *error.state[: 3 * _WAITING], sep="\n  ", file=sys.stderr)
+        _tell("\n  ".join(["", "What each thread waits to do:", *error.frontier[:_WAITING]]))
+        _tell("\n  ".join(["", "What is known:", *error.state[: 3 * _WAITING]]))
 
 
 @contextmanager
@@ -192,12 +204,12 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
     """Run a command and answer for everything that it did not foresee."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names may hold what the terminal cannot show
+    code = OK
     try:
         code = command(args)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+        _give_up(sys.stdout)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
