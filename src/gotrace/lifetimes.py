@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,15 +44,14 @@ _ROOM = 4 * 10 * Layout.GROUP * Layout.GROUPS  # lifetimes handed on at a time: 
 _DEFERRED = 1 << 20  # rows of other threads that wait for the end of a snapshot at most
 
 
-@dataclass(frozen=True)
-class Ages:
+class Ages(NamedTuple):
     """Ages in GC cycles that count as asked for: from ``youngest`` to ``oldest``, both included."""
 
     youngest: int = 0
     oldest: int = np.iinfo(np.int32).max
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Slice:
     """What the rows of one part share: its batches, the clocks of its generations, the bytes of a page."""
 
@@ -63,7 +62,7 @@ class Slice:
     snapshots: Rows  # of MARK: runs of snapshot events
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Lives:
     """The live heap, and what led to it.
 

@@ -6,8 +6,7 @@ Never here: the order, or how a filter is spelled on the command line.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ Bounds = tuple[int | None, int | None]
 """From the first number on, below the second one; None leaves a side open."""
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """What an event must have; filters join with "and".
 
     Attributes
@@ -78,10 +76,10 @@ def nanoseconds(text: str) -> int:
     ValueError
         It is none.
     """
-    from fractions import Fraction
-
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m)", text)
     if match is None:
         raise ValueError(f"{text!r} is no duration, write 1.5s or 100ms")
+    from fractions import Fraction  # slow to import
+
     unit = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}[match[2]]
     return round(Fraction(match[1]) * unit)

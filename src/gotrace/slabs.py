@@ -31,7 +31,7 @@ I4 = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.void]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Slab:
     """Whole generations that lie together.
 
@@ -374,7 +374,7 @@ def _first_wrong(slab: Slab, following: np.void | None) -> tuple[int, int, Trace
     return 0, 0, None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Runs:
     """Event batches by thread.
 

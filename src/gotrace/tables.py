@@ -58,7 +58,7 @@ class Frame(NamedTuple):
     pc: int
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Index:
     """Ids of all generations of a slab, each with the row that defines it."""
 
@@ -99,7 +99,7 @@ def make_index(ids: npt.NDArray[np.uint64], gens: I4, n_gens: int) -> Index:
     return index
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Tables:
     """What the structural batches of a slab hold. Rows are in file order; ``gen`` counts the slab's generations."""
 

@@ -183,7 +183,7 @@ class TypeTable:
         fresh = np.sort(first[~known[first]])
         firsts = np.cumsum([0, *(len(table.types) for table in tables)])
         table_of = np.searchsorted(firsts, fresh, side="right") - 1
-        for i in np.unique(table_of).tolist():
+        for i in np.flatnonzero(np.bincount(table_of)).tolist():  # np.unique would import numpy.ma
             rows = fresh[table_of == i] - firsts[i]
             types = tables[i].types[rows]
             names = [name.decode("utf-8", "surrogateescape") for name in tables[i].names_of(rows)]

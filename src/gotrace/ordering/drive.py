@@ -40,7 +40,7 @@ _ROOM = 8192  # rows handed on at a time: few enough for the cache, enough to be
 _DECODED = 8192  # events decoded ahead, over all threads
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class SlabInput:
     """What the machine reads of a slab; arrays are in the order of its generations."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any, TextIO
@@ -96,6 +95,8 @@ def error_json(error: TraceError | None) -> dict[str, Any] | None:
 
 def print_json(out: TextIO, schema: str, trace: str, **members: Any) -> None:
     """Write one object on one line, with the members that every report has."""
+    import json  # slow to import
+
     whole = {
         "schema": schema,
         "trace": trace,

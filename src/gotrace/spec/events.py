@@ -5,7 +5,7 @@ Everything else about events is derived from these rows. Never here: behaviour.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gotrace.spec.enums import EventKind as K
 from gotrace.spec.rules import Rule as R
@@ -13,8 +13,7 @@ from gotrace.spec.rules import Rule as R
 ALLOC_FREE = 1  # number of the experiment
 
 
-@dataclass(frozen=True, slots=True)
-class EventSpec:
+class EventSpec(NamedTuple):
     """One type of event.
 
     Attributes

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """One header version.
 
     ``number`` stands in the header; ``writers`` says which Go releases write it. From 1.25 on frequency and
