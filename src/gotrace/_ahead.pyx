@@ -20,8 +20,8 @@ cdef enum:
     LATEST = 8_000_000  # ns, and what counts as no longer than that
     ALONE = 128         # nobody serves for so many times as long, or less if that had been rare
 
-cdef int64_t alone = 0  # ns of the clock until which nobody serves, in the whole process: cores are few for all alike
-cdef int64_t served = 0 # ns since other work had the core
+cdef int64_t alone = 0      # ns of the clock until which nobody serves, in the whole process
+cdef int64_t served = 0     # ns since other work had the core
 
 
 cdef class Ahead:
