@@ -21,7 +21,9 @@ from gotrace.source import Bytes, Source, Window
 from gotrace.spec.limits import MAX_BATCH_SIZE
 from gotrace.spec.versions import Version
 
-_LEAST = 1 << 23  # bytes a slab should have at least
+_LEAST = 1 << 21  # bytes a slab should have at least,
+_MORE = 1 << 23  # and behind one of few generations,
+_FEW = 64  # so many at most
 _ENOUGH = 3  # batches that follow each other by no accident
 _REACH = 1 << 26  # bytes that are passed over at most
 I8 = npt.NDArray[np.int64]
@@ -127,10 +129,11 @@ def read_slabs(
     window = source.window()
     rows = np.empty(1024, BATCH)
     at = used = start
+    size = _LEAST
     first = True
     while True:
         gaps: list[tuple[int, int, np.void]] = []
-        n, at, fault, rows, following = _scan(window, version, at, rows, None if losses is None else gaps)
+        n, at, fault, rows, following = _scan(window, version, at, size, rows, None if losses is None else gaps)
         slab = Slab(source.name, version, window.data, window.base, rows[:n], np.zeros(1, np.int64), _none(), end=at)
         if losses is not None:
             _tell_gaps(slab, gaps, losses)
@@ -138,6 +141,7 @@ def read_slabs(
         _cut_generations(slab, salvage=losses is not None)
         _judge(slab, fault[0], first, following, losses is not None)
         first = False
+        size = _MORE if slab.n_gens <= _FEW else _LEAST
         yield slab
         if slab.fault is not None or following is None:
             return
@@ -214,7 +218,7 @@ def _none() -> npt.NDArray[np.uint64]:
 
 
 def _scan(
-    window: Window, version: Version, start: int, rows: Rows, gaps: list[tuple[int, int, np.void]] | None
+    window: Window, version: Version, start: int, size: int, rows: Rows, gaps: list[tuple[int, int, np.void]] | None
 ) -> tuple[int, int, Rows, Rows, np.void | None]:
     """Scan one slab: number of batches, absolute end, fault, their rows, the batch that follows if any.
 
@@ -223,7 +227,7 @@ def _scan(
     fault = new_fault()
     n = 0
     at = start - window.base
-    stop = at + (_LEAST if gaps is None else 0)
+    stop = at + (size if gaps is None else 0)
     while True:
         n, at = _batch.scan(
             *(window.data, window.base, at, stop, window.last, version.sync_batches, version.end_marks),
