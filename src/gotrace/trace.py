@@ -56,8 +56,8 @@ def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: in
     jobs : int
         Threads in all. Rows and their order never depend on it. A second one scans what comes next in a file or buffer,
         and decodes ahead for alloc/free rows, their replay and ordered events where generations are large, both only
-        where ``errors`` is ``"raise"``. That gains where a second core is free, and costs where none is; more gain
-        nothing so far.
+        where ``errors`` is ``"raise"``. That gains where a second core is free, and it leaves the first one alone where
+        none is; more gain nothing so far.
 
     Returns
     -------
