@@ -47,24 +47,26 @@ def specs(events: Iterable[EventSpec], needs: Mapping[int, str]) -> npt.NDArray[
     ``needs`` says what the events of an experiment need of their context, by its number.
     """
     table = np.zeros(256, SPEC)
+    columns = {name: table[name] for name in SPEC.names or ()}
     for name in ("stack", "stack2", "string", "string2"):
-        table[name] = -1
+        columns[name][:] = -1
     for event in events:
-        row = table[event.id]
-        row["kind"] = event.kind or 0
+        row = event.id
+        columns["kind"][row] = event.kind or 0
         if not event.timed:
             continue
-        row["rule"], row["start"] = event.rule, event.start
-        row["creates"] = bool(event.creates)
+        columns["rule"][row], columns["start"][row] = event.rule, event.start
+        columns["creates"][row] = bool(event.creates)
+        ends = [name.rpartition("_")[2] for name in event.arg_names]
         for what in ("stack", "string"):
-            places = [i for i, name in enumerate(event.arg_names) if name.split("_")[-1] == what]
+            places = [i for i, end in enumerate(ends) if end == what]
             if what == "stack":
                 places.reverse()  # the stack of the context is the last one
             for name, at in zip((what, f"{what}2"), places, strict=False):
-                row[name] = at
+                columns[name][row] = at
         context = {Rule.EXPERIMENT: needs.get(event.experiment), Rule.ON_PROC: "RR?"}.get(event.rule)
-        row["bulk"] = {"R??": 1, "RR?": 2}.get(context or "", 0)
-        row["needs"] = ["?RN".index(letter) for letter in needs.get(event.experiment, "???")]
+        columns["bulk"][row] = {"R??": 1, "RR?": 2}.get(context or "", 0)
+        columns["needs"][row] = ["?RN".index(letter) for letter in needs.get(event.experiment, "???")]
     return table
 
 
