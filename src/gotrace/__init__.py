@@ -43,7 +43,6 @@ from gotrace.errors import (
     TruncatedError,
     UnsupportedVersionError,
 )
-from gotrace.events import Event
 from gotrace.experiments import Experiment, ExperimentData, register
 from gotrace.heap import Heap
 from gotrace.spec.enums import EventKind as Kind
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
     from gotrace.analysis.sites import Sites, sites
     from gotrace.analysis.spans import Spans, spans
     from gotrace.analysis.stats import Stats, stats
+    from gotrace.events import Event
     from gotrace.simulation import simulate
 
 __version__ = "0.1.0"
@@ -143,6 +143,7 @@ _LATER = {  # what most programs never ask for: reading it all would double the 
     **dict.fromkeys(("Sites", "sites"), "gotrace.analysis.sites:"),
     **dict.fromkeys(("Spans", "spans"), "gotrace.analysis.spans:"),
     **dict.fromkeys(("Stats", "stats"), "gotrace.analysis.stats:"),
+    "Event": "gotrace.events:",
     "simulate": "gotrace.simulation:",
 }
 

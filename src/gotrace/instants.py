@@ -17,7 +17,7 @@ from gotrace.owners import OWNERS, Owners
 from gotrace.parts import Part
 from gotrace.reader import LifetimeBuilder, Pass
 from gotrace.sampling import Sampled
-from gotrace.selection import nanoseconds, start_of
+from gotrace.selection import nanoseconds
 from gotrace.slabs import Rows
 
 GROUPS = (*KINDS, *OWNERS, "site")
@@ -122,7 +122,7 @@ class HeapBuilder(LifetimeBuilder):
     def feed(self, part: Part) -> Iterator[Rows]:
         """Replay a part's events."""
         if self.start < 0:
-            self.start = start_of(part)
+            self.start = part.start
             if self._question.time is not None:
                 self.lives.stop = min(self.start + self._question.time + 1, NEVER)
         if self._owners is not None:

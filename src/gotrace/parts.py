@@ -22,7 +22,7 @@ from gotrace.source import Source
 from gotrace.spec import tables as spec_tables
 from gotrace.spec.events import ALLOC_FREE
 from gotrace.spec.versions import Version
-from gotrace.tables import Tables, read_tables
+from gotrace.tables import Tables, min_times, read_tables
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -48,6 +48,11 @@ class Part:
         self.registry = registry
         self._experiments: dict[tuple[int, int], ExperimentData] | None = None
         self._runs: Runs | None = None
+
+    @property
+    def start(self) -> int:
+        """Earliest time of its first generation, in ns; of a trace's first part, its start."""
+        return int(clock.to_ns(min_times(self.slab)[:1], clock.factor(self.tables.clocks["frequency"][:1]))[0])
 
     def experiments(self) -> dict[tuple[int, int], ExperimentData]:
         """Batches of experiments by (generation of the slab, number of the experiment)."""

@@ -217,7 +217,7 @@ class AllocBuilder(Builder):
         runs = part.runs()
         gens = part.gens(runs)
         if self.start < 0:
-            self.start = int(clock.to_ns(min_times(part.slab)[:1], gens["factor"][:1])[0])
+            self.start = part.start
         keys, vals = self._tables_of(part, gens)
         if not len(runs.runs):
             return

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gotrace import clock
 from gotrace.slabs import Rows
 from gotrace.spec.enums import EventKind, Resource
-from gotrace.tables import min_times
 
 if TYPE_CHECKING:
-    from gotrace.parts import Part
+    pass
 
 Bounds = tuple[int | None, int | None]
 """From the first number on, below the second one; None leaves a side open."""
@@ -58,14 +56,6 @@ class Selection(NamedTuple):
             ids = list(self.goroutines)
             wanted &= np.isin(rows["g"], ids) | (about & np.isin(named, ids))
         return rows[wanted]
-
-
-EVERYTHING = Selection()
-
-
-def start_of(part: Part) -> int:
-    """Time of a trace's start in ns, told by its first part."""
-    return int(clock.to_ns(min_times(part.slab)[:1], clock.factor(part.tables.clocks["frequency"][:1]))[0])
 
 
 def nanoseconds(text: str) -> int:

@@ -19,25 +19,23 @@ from gotrace import header
 from gotrace.clock import Clock, to_ns, wall_ns
 from gotrace.dtypes import HeapSize, Life
 from gotrace.errors import TraceError
-from gotrace.events import Event, Scene
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.experiments.allocfree import TypeTable
 from gotrace.heap import Heap, summarize
 from gotrace.lifetimes import NEVER
 from gotrace.losses import Losses
 from gotrace.ordering.drive import Order, time_order
-from gotrace.parsed import Lines
 from gotrace.parts import Part, read_parts
 from gotrace.reader import BUILDERS, DTYPES, AllocBuilder, Builder, LifetimeBuilder, Pass
 from gotrace.second import OneAhead, helper
-from gotrace.selection import EVERYTHING, Selection, start_of
 from gotrace.slabs import Rows
 from gotrace.source import open_source
 from gotrace.tables import Frame, StackTable, StringTable
-from gotrace.wire import wire_text
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # texts and people's events are imported where they are asked for
+    from gotrace.events import Event, Scene
     from gotrace.instants import HeapBuilder, Question
+    from gotrace.selection import Selection
 
 _SHOWN = 10  # rows of a table in a notebook
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "b": 1}
@@ -132,8 +130,9 @@ class Trace:
 
     def __iter__(self) -> Iterator[Event]:
         """Yield every event in order, for people: a program reads table ``events``."""
-        lines = Lines(self.experiments)
-        for scene, rows in self._ordered(lines):
+        from gotrace.events import Event
+
+        for scene, rows in self._ordered():
             copy = rows.copy()
             for i in range(len(copy)):
                 yield Event(copy[i : i + 1], scene)
@@ -181,14 +180,20 @@ class Trace:
 
     def _wire(self) -> Iterator[bytes]:
         """Yield Go's text of every record, in pieces."""
+        from gotrace.wire import wire_text
+
         try:
             yield from wire_text(self._source, self._version, header.SIZE, self.experiments)
         except TraceError as error:
             self._fail(error)
             raise
 
-    def _ordered(self, lines: Lines) -> Iterator[tuple[Scene, Rows]]:
+    def _ordered(self) -> Iterator[tuple[Scene, Rows]]:
         """Yield all events as rows of ORDERED, each lot valid until the next one."""
+        from gotrace.events import Scene
+        from gotrace.parsed import Lines
+
+        lines = Lines(self.experiments)
         order = Order(self.experiments, self._warn, mends=self._losses is not None, jobs=self._jobs)
         scene = Scene(None, order, lines.of(None, order), self.experiments)
         fault: TraceError | None = None
@@ -216,13 +221,13 @@ class Trace:
         if fault is not None:
             raise fault
 
-    def _parsed(self, selection: Selection = EVERYTHING) -> Iterator[bytes]:
+    def _parsed(self, selection: Selection | None = None) -> Iterator[bytes]:
         """Yield Go's text of the events in order, in pieces."""
         start = None
-        for scene, rows in self._ordered(Lines(self.experiments)):
+        for scene, rows in self._ordered():
             if start is None and scene.part is not None:
-                start = start_of(scene.part)
-            chosen = rows if selection is EVERYTHING else selection.of(rows, start or 0)
+                start = scene.part.start
+            chosen = rows if selection is None else selection.of(rows, start or 0)
             yield from scene.lines.write(chosen)
 
     def _new_pass(self) -> Pass:

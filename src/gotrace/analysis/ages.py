@@ -16,7 +16,6 @@ from gotrace.errors import TraceError
 from gotrace.heap import KINDS, group_keys
 from gotrace.lifetimes import Lives
 from gotrace.reader import LifetimeBuilder
-from gotrace.selection import start_of
 from gotrace.slabs import I8, Rows
 from gotrace.trace import Trace
 
@@ -102,7 +101,7 @@ def lifespans(trace: Trace, by: str = "type", progress: Callable[[int], None] | 
     fault: TraceError | None = None
     try:
         for part in trace._parts(progress):
-            start = start_of(part) if start < 0 else start
+            start = part.start if start < 0 else start
             for rows in trace._fed(builder, part):
                 deaths.take(rows)
             part.drop()

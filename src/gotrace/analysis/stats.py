@@ -14,7 +14,6 @@ from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap import summarize
 from gotrace.lifetimes import Lives
 from gotrace.reader import LifetimeBuilder
-from gotrace.selection import start_of
 from gotrace.slabs import I8, Rows
 from gotrace.trace import Trace
 
@@ -102,7 +101,7 @@ def stats(trace: Trace, progress: Callable[[int], None] | None = None) -> Stats:
     try:
         for part in trace._parts(progress):
             if rate.start < 0:
-                rate.begin(start_of(part))
+                rate.begin(part.start)
             for _ in trace._fed(builder, part):
                 pass
             part.drop()

@@ -6,7 +6,7 @@ import argparse
 
 import gotrace
 from gotrace.cli import common
-from gotrace.selection import EVERYTHING, Selection
+from gotrace.selection import Selection
 from gotrace.spec.enums import EventKind
 
 KINDS = {kind.name.title().replace("_", ""): kind for kind in EventKind if kind}
@@ -45,7 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Write the text of the trace."""
-    selection = EVERYTHING
+    selection: Selection | None = None
     if args.mode == "wire" and args.errors != "raise":
         args.fail("--salvage is for --mode parsed")
     if any(value is not None for value in (args.time, args.generations, args.kind, args.goroutine)):
