@@ -13,7 +13,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 KERNELS = ["_varint", "_batch", "_tables", "_fast_pext", "_runs", "_ahead", "_walk", "_decode", "_pool", "_allocfree"]
-KERNELS += ["_text", "_encode", "_simulate", "_sites", "_lifetimes"]
+KERNELS += ["_blocks", "_text", "_encode", "_simulate", "_sites", "_lifetimes"]
 SOURCES = {f"gotrace.{name}": f"src/gotrace/{name}.pyx" for name in KERNELS}
 SOURCES["gotrace.ordering.machine"] = "src/gotrace/ordering/machine.py"
 SHARED = "gotrace._cyutility"  # Cython's own code for memoryviews, once instead of in each kernel

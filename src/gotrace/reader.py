@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _allocfree, _decode, _pool, _walk, clock
+from gotrace import _allocfree, _blocks, _decode, _pool, _walk, clock
 from gotrace.dtypes import (
     ALLOC,
     BRIEF,
@@ -142,12 +142,22 @@ class _Chunks:
         self._more = more
         self._rows: Rows | None = None
         self._n = 0
+        self._blocks: list[_blocks.Block] = []
 
     def room(self) -> Rows:
         """The part of the current array that is still free."""
         if self._rows is None:
-            self._rows = np.empty(self._length + self._more, self._dtype)
+            self._rows = np.frombuffer(memoryview(self._block()), self._dtype)
         return self._rows[self._n :]
+
+    def _block(self) -> _blocks.Block:
+        """Return memory that nobody holds: while one chunk is looked at, the next one takes the place of the last."""
+        for block in self._blocks:
+            if block.free():
+                return block
+        block = _blocks.Block(np.empty((self._length + self._more) * self._dtype.itemsize, np.uint8))
+        self._blocks = [*self._blocks[-1:], block]
+        return block
 
     def add(self, n: int) -> None:
         """Note that n rows of ``room()`` were filled."""

@@ -16,7 +16,7 @@ PROJECT = Path(__file__).parent.parent.parent
 MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
     {"spec", "dtypes", "errors", "losses", "_varint", "_batch", "_tables", "_fast_pext", "_runs", "_ahead", "_walk"}
-    | {"_decode", "_pool", "_allocfree", "_text", "_encode", "_simulate", "_sites", "_lifetimes"},
+    | {"_decode", "_pool", "_allocfree", "_blocks", "_text", "_encode", "_simulate", "_sites", "_lifetimes"},
     {"source", "header", "clock", "slabs", "tables", "experiments", "heap", "ordering", "selection", "parts", "reader"}
     | {
         "second",

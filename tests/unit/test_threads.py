@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import reference
 
@@ -45,6 +46,18 @@ def test_neither_chunks_nor_threads_change_a_row(path: Path, table: str) -> None
         assert chunks(part, table, 1 << 25, jobs=2) == plain
         for rows in (63, 64, 65, 1000):
             assert chunks(part, table, rows * TABLES[table].itemsize, jobs=1 + rows % 2) == plain
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_a_user_holds_of_a_chunk_stays(table: str) -> None:
+    """Chunks take the place of those that nobody holds any more; a view of one column is enough to hold one."""
+    opened = gotrace.open(reference.load(next(path for path in FIXTURES if "allocfree" in path.name)), jobs=2)
+    whole = [rows["time"].copy() for rows in opened.iterate(table, step_size=10**9)]
+    held = [rows["time"][::-1].data[::-1] for rows in opened.iterate(table, step_size=10_000)]
+    assert len(held) > 2
+    assert np.concatenate(held).tolist() == np.concatenate(whole).tolist()
+    places = {rows.ctypes.data for rows in opened.iterate(table, step_size=10_000)}
+    assert len(places) < len(held)
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name.removesuffix(".trace.gz"))
