@@ -429,7 +429,7 @@ def check_fresh(goroot: Path, folder: Path) -> None:
     path, truth = recorded("sites.go", goroot, folder, words="4", length="1500 * time.Millisecond")
     with gotrace.open(path) as trace:
         check_known(sites(trace), truth, least=50)
-    path, truth = recorded("keepers.go", goroot, folder, length="600 * time.Millisecond")
+    path, truth = recorded("keepers.go", goroot, folder, length="1000 * time.Millisecond")
     with gotrace.open(path) as trace:
         heap, types = trace.heap(by="site"), trace.heap()
     assert heap.errors is not None
