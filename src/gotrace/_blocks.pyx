@@ -3,10 +3,12 @@
 Lives here: a block, and how many view it. Never here: what stands in it.
 """
 cimport cython
-from cpython.buffer cimport PyBuffer_FillInfo
 from libc.stdint cimport int32_t, uint8_t
 
 from gotrace._ahead cimport load, swap
+
+cdef extern from "Python.h":
+    int PyBuffer_FillInfo(Py_buffer *, object, void *, Py_ssize_t, bint, int) except -1
 
 
 @cython.final
