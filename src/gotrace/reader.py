@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -54,16 +54,11 @@ from gotrace.spec.events import EVENTS
 from gotrace.spec.limits import CLASS_BYTES
 from gotrace.tables import MULTIPLIER, make_index, min_times, sample_times
 
-if TYPE_CHECKING:
-    pass
-
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
 _REPLAYED = 1 << 14  # rows of ALLOC that are replayed at a time: they stay in the cache
 _SNAPSHOT = (128, 131, 134)  # Span, HeapObject, GoroutineStack
 _MARK_BEGIN = 29  # GCBegin
-_MORE = (
-    3  # EVENT rows behind a chunk's end: the machine wants room for three rows, of which the last one overlaps another
-)
+_MORE = 3  # EVENT rows behind a chunk's end: the machine wants room for three rows, the last one over another
 _DECODED = 4096  # events decoded ahead, over all threads
 
 

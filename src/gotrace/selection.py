@@ -6,15 +6,12 @@ Never here: the order, or how a filter is spelled on the command line.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from gotrace.slabs import Rows
 from gotrace.spec.enums import EventKind, Resource
-
-if TYPE_CHECKING:
-    pass
 
 Bounds = tuple[int | None, int | None]
 """From the first number on, below the second one; None leaves a side open."""
