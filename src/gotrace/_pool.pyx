@@ -87,6 +87,12 @@ cdef class NamesAhead(Ahead):
         free(self.names.cursors)
 
 
+cdef inline void put_args(ORDERED *row, const DECODED *event) noexcept nogil:
+    """Make the part of a row that EVENT has not."""
+    memcpy(row.args, event.args, sizeof(row.args))
+    memset(&row.stack2, 0, 16)
+
+
 @cython.final
 cdef class Pool:
     """The event batches of a slab, by run, and their next events in ``pool``; ``RUN.at`` is the current one."""
@@ -163,15 +169,22 @@ cdef class Pool:
         pass in this context.
         """
         cdef RUN *thread = &self.runs[run]
-        cdef const DECODED *event = &self.pool[thread.part + thread.at]
         cdef const SPEC *specs = &self.spec[0]
-        cdef const SPEC *spec = &specs[event.type]
-        cdef ORDERED *row
+        cdef const SPEC *spec
+        cdef const DECODED *part = &self.pool[thread.part]
+        cdef const DECODED *event = part + thread.at
+        cdef const DECODED *end = part + thread.n
+        cdef Py_ssize_t stride = self.stride
+        cdef ORDERED *row = <ORDERED *> (self.rows + self.n * stride)
         cdef int status = OK, n = self.n, room = self.room, most = 1 if p == -1 else 2
-        cdef int64_t last = self.last, m = thread.m, base = self.stream.base
-        while <uint8_t> (spec.bulk - 1) < most and event.time <= bound and n < room:
-            row = <ORDERED *> (self.rows + n * self.stride)
-            row.time = event.time if event.time > last else last + 1
+        cdef int64_t last = self.last, time, m = thread.m, base = self.stream.base
+        cdef bint whole = stride >= <Py_ssize_t> sizeof(ORDERED)
+        while n < room and event.time <= bound:
+            spec = &specs[event.type]
+            if <uint8_t> (spec.bulk - 1) >= most:
+                break
+            time = event.time if event.time > last else last + 1
+            row.time = time
             row.offset = base + event.start
             row.g = g
             row.m = m
@@ -180,21 +193,23 @@ cdef class Pool:
             row.generation = generation
             row.kind = spec.kind
             row.type = event.type
-            row.part = 0
-            row.resource = 0
-            memcpy(row.args, event.args, sizeof(row.args))
-            memset(&row.stack2, 0, 16)
-            thread.at += 1
-            if thread.at == thread.n:
+            row.part = row.resource = 0
+            if whole:
+                put_args(row, event)
+            event += 1
+            if event == end:
                 status = self.decode(run)
                 if status < 0:
                     break
-            last = row.time
+                part = event = &self.pool[thread.part]
+                end = part + thread.n
+            last = time
             n += 1
+            row = <ORDERED *> (<char *> row + stride)
             if status == MORE:
                 break
-            event = &self.pool[thread.part + thread.at]
-            spec = &specs[event.type]
+        if status == OK:
+            thread.at = <int32_t> (event - part)
         self.n = n
         self.last = last
         return status

@@ -172,7 +172,7 @@ class _Chunks:
         """Return what there is, up to the length, and begin anew."""
         rows = np.empty(0, self._dtype) if self._rows is None else self._rows[: min(self._n, self._length)]
         if len(rows) * 2 < self._length:
-            rows = rows.copy()
+            rows = rows.view(np.uint8).copy().view(self._dtype)  # with what lies between columns
         self._rows, self._n = None, 0
         return rows
 
