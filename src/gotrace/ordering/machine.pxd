@@ -117,6 +117,7 @@ cdef class Machine:
     cdef readonly int n_front
     cdef public int n_odd
     cdef bint mends, known      # known: events come with their stacks and strings
+    cdef bint whole             # rows do not overlap
     cdef int n, room, n_gens, gen, begun, search_at, sample, last_sample
     cdef int64_t number
     # The event at hand and its thread's context before it.

@@ -183,6 +183,7 @@ class Machine:
             self.out = rows.view(recarray)
         self.pool.fill(self.out)
         self.room = len(rows)
+        self.whole = rows.strides[0] >= rows.itemsize
 
     def enter_all(self, kind, keys, rows):
         """Enter keys and their rows into the hash table, for the state when it makes a larger one."""
@@ -841,10 +842,19 @@ class Machine:
 
     def put(self, kind, part, m, g, p):
         """Begin a row for the event at hand, or one of type ``kind`` that it adds."""
-        self.out[self.n] = self.blanks[kind]
         row = address(self.out[self.n])
         event = self.event
         spec = address(self.spec[kind])
+        if self.whole:
+            self.out[self.n] = self.blanks[kind]
+            if part == 0:
+                for j in range(4):
+                    row.args[j] = signed(event.args[j])
+        else:
+            row.kind = spec.kind
+            row.type = kind
+            row.resource = 0
+            row.stack = 0
         self.n = self.n + 1
         row.time = self.risen(event.time)
         row.offset = self.base + event.start
@@ -853,11 +863,8 @@ class Machine:
         row.p = p
         row.generation = low32(self.number)
         row.part = part
-        if part == 0:
-            for j in range(4):
-                row.args[j] = signed(event.args[j])
-            if (spec.stack & spec.string) != -1:
-                self.put_names(row, event, spec)
+        if part == 0 and (spec.stack & spec.string) != -1:
+            self.put_names(row, event, spec)
 
     def put_names(self, row, event, spec):
         """Fill in the stacks and strings that an event names, as far as nobody found the first ones ahead."""
