@@ -112,6 +112,8 @@ cdef class Machine:
     cdef const int64_t[::1] stack_keys
     cdef const int32_t[::1] stack_vals
     cdef int stack_base
+    cdef int64_t string_first, stack_first      # of the generation, and below; a mask of -1: there are none
+    cdef int string_shift, stack_shift, string_mask, stack_mask
     # Where it stands.
     cdef ORDERED[:] out
     cdef readonly int n_front
@@ -238,10 +240,10 @@ cdef class Machine:
     @cython.locals(i=int)
     cdef bint same_letters(self, int64_t at, int64_t other, int size) noexcept nogil
 
-    @cython.locals(first=int, i=int, mask=int)
+    @cython.locals(first=int64_t, i=int)
     cdef inline int string(self, int64_t key) noexcept nogil
 
-    @cython.locals(first=int, i=int, mask=int)
+    @cython.locals(first=int64_t, i=int)
     cdef inline int stack(self, int64_t key) noexcept nogil
 
     cdef int find_range(self, int head, int kind, int64_t description) noexcept nogil

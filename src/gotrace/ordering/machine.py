@@ -233,6 +233,12 @@ class Machine:
         if self.n == self.room:
             return FULL
         self.number = self.numbers[self.gen]
+        self.string_first = self.string_at[self.gen]
+        self.string_shift = 64 - self.string_bits[self.gen]
+        self.string_mask = (1 << self.string_bits[self.gen]) - 1 if self.string_bits[self.gen] else -1
+        self.stack_first = self.stack_at[self.gen]
+        self.stack_shift = 64 - self.stack_bits[self.gen]
+        self.stack_mask = (1 << self.stack_bits[self.gen]) - 1 if self.stack_bits[self.gen] else -1
         self.n_front = 0
         self.pool.begin(self.gen, first, n_runs, self.factors[self.gen])
         for i in range(n_runs):
@@ -753,30 +759,28 @@ class Machine:
         """Row of a string of this generation, -1 for the empty one, -2 for one that is unknown."""
         if key == 0:
             return -1
-        if self.string_bits[self.gen] == 0:
+        if self.string_mask < 0:
             return -2
-        first = self.string_at[self.gen]
-        mask = (1 << self.string_bits[self.gen]) - 1
-        i = scatter(key, 0, self.multiplier, 64 - self.string_bits[self.gen])
+        first = self.string_first
+        i = scatter(key, 0, self.multiplier, self.string_shift)
         while self.string_vals[first + i] != 0:
             if self.string_keys[first + i] == key:
                 return self.string_vals[first + i] - 1
-            i = (i + 1) & mask
+            i = (i + 1) & self.string_mask
         return -2
 
     def stack(self, key):
         """Row of a call stack, as ``string``."""
         if key == 0:
             return -1
-        if self.stack_bits[self.gen] == 0:
+        if self.stack_mask < 0:
             return -2
-        first = self.stack_at[self.gen]
-        mask = (1 << self.stack_bits[self.gen]) - 1
-        i = scatter(key, 0, self.multiplier, 64 - self.stack_bits[self.gen])
+        first = self.stack_first
+        i = scatter(key, 0, self.multiplier, self.stack_shift)
         while self.stack_vals[first + i] != 0:
             if self.stack_keys[first + i] == key:
                 return self.stack_vals[first + i] - 1
-            i = (i + 1) & mask
+            i = (i + 1) & self.stack_mask
         return -2
 
     # --- ranges: open ones of a goroutine or proc form a list, in the order that Go's reader keeps ------------
@@ -912,6 +916,8 @@ class Machine:
 
     def moved(self, resource, rid, old, new):
         """Say which transition the last row is."""
+        if not self.whole:
+            return
         row = address(self.out[self.n - 1])
         row.resource = resource
         row.args[0] = rid
@@ -923,6 +929,8 @@ class Machine:
 
     def scoped(self, resource, rid):
         """Say what the range of the last row is about; what was measured comes behind it."""
+        if not self.whole:
+            return
         row = address(self.out[self.n - 1])
         row.resource = resource
         row.args[2] = row.args[1] if self.type == EV_GC_SWEEP_END else 0
