@@ -53,7 +53,8 @@ cdef class Ahead:
                 for i in range(load(&a.n)):
                     if lacks(&a.slots[i], PARTS - 1) and make(a, i, PARTS - 1, True):
                         idle = 0
-                wait(idle)
+                if idle:
+                    wait(idle)
                 last, now = now, clock()
                 if now - last > LATE:
                     late = min(now - last, <int64_t> LATEST)
@@ -86,14 +87,15 @@ cdef inline bint lacks(const Slot *slot, int32_t enough) noexcept nogil:
 
 
 cdef bint make(Parts *a, int i, int32_t enough, bint helping) noexcept nogil:
-    """Make the next part of a slot, if it lacks one and nobody else does; whether that was done."""
+    """Make the next parts of a slot that lacks some, PARTS at most, unless somebody else does; whether one was made."""
     cdef Slot *slot = &a.slots[i]
-    cdef int32_t place
-    cdef bint lacking
+    cdef int32_t n, place
+    cdef bint made = False
     if not swap(&slot.lock, OPEN, TAKEN):
         return False
-    lacking = lacks(slot, enough)
-    if lacking:
+    for n in range(PARTS):
+        if not lacks(slot, enough):
+            break
         if not helping and slot.used:   # it takes the place of the part before, whose lines the user's core has
             store(&slot.made, slot.made - 1)
             store(&slot.used, slot.used - 1)
@@ -102,8 +104,9 @@ cdef bint make(Parts *a, int i, int32_t enough, bint helping) noexcept nogil:
         if slot.n[place] == 0:
             store(&slot.ended, 1)
         store(&slot.made, slot.made + 1)
+        made = True
     store(&slot.lock, OPEN)
-    return lacking
+    return made
 
 
 cdef void open_parts(Parts *a, int n) noexcept nogil:
