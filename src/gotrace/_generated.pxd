@@ -105,7 +105,7 @@ cdef enum:
 
 cdef enum:
     AHEAD = 128
-    PARTS = 8
+    PARTS = 16
     LEAF = 32
     GROUP = 32
     GROUPS = 32

@@ -408,7 +408,7 @@ class Layout(IntEnum):
     """Sizes of the kernels' working arrays, and a flag."""
 
     AHEAD = 128  # events of a run that are decoded ahead at most
-    PARTS = 8  # times that, with a second thread: one part is in use, the others are made
+    PARTS = 16  # times that, with a second thread: one part is in use, the others are made
 
     LEAF = 32  # pages a leaf of the page map holds
     GROUP = 32  # cells a group holds
