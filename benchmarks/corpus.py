@@ -64,7 +64,7 @@ PLANS: dict[str, tuple[dict[str, str], Callable[[Path, Path], Run]]] = {
     "gc": ({}, program("gc.go")),
     "tiny": (TINY_GENERATIONS, program("tiny.go")),
     "tiny-allocfree": (BOTH, program("tiny.go")),
-    "http": ({}, benchmarks("net/http", "10s", skip="ServerMatch")),  # which Go 1.27.3 itself fails
+    "http": ({}, benchmarks("net/http", "5s", skip="ServerMatch")),  # which Go 1.27.3 itself fails
 }
 
 

@@ -89,11 +89,11 @@ cdef inline bint lacks(const Slot *slot, int32_t enough) noexcept nogil:
 cdef bint make(Parts *a, int i, int32_t enough, bint helping) noexcept nogil:
     """Make the next parts of a slot that lacks some, PARTS at most, unless somebody else does; whether one was made."""
     cdef Slot *slot = &a.slots[i]
-    cdef int32_t n, place
+    cdef int32_t _, place
     cdef bint made = False
     if not swap(&slot.lock, OPEN, TAKEN):
         return False
-    for n in range(PARTS):
+    for _ in range(PARTS):
         if not lacks(slot, enough):
             break
         if not helping and slot.used:   # it takes the place of the part before, whose lines the user's core has

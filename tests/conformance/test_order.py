@@ -12,19 +12,23 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import mutate
+import numpy as np
 import pytest
 import reference
 from ours import parsed
 from schedules import Schedule
 
 import gotrace
+from gotrace.dtypes import ORDERED
 from gotrace.ordering import machine
 from gotrace.ordering.drive import Order
 from gotrace.raw import assemble
 from gotrace.simulation import SHAPES, simulate
 
+EVENTS = list(gotrace.EVENT.names or ())
 FIXTURES = reference.fixtures()
 SMALL = [path for path in FIXTURES if len(reference.load(path)) <= 100_000]
 GOROOT = reference.toolchain()
@@ -77,14 +81,20 @@ def plain() -> ModuleType:
     return module
 
 
-def ordered(data: bytes, kind: type[machine.Machine]) -> Iterator[object]:
-    """Everything that comes out: rows, and the refusal."""
+def overlapping() -> np.ndarray[Any, Any]:
+    """Rows of which only what EVENT has lasts; full of something else."""
+    room = np.full(1000 * gotrace.EVENT.itemsize, 0xAA, np.uint8)
+    return np.ndarray(998, ORDERED, room, strides=(gotrace.EVENT.itemsize,))
+
+
+def ordered(data: bytes, kind: type[machine.Machine], *, events: bool = False) -> Iterator[object]:
+    """Everything that comes out: rows, or what EVENT has of them, and the refusal."""
     with gotrace.open(data) as trace:
         order = Order(trace.experiments, trace._warn, kind)
         try:
             for part in trace._parts():
-                for rows in order.run(part):
-                    yield rows.tobytes()
+                for rows in order.run(part, overlapping if events else None):
+                    yield from np.array(rows.tolist(), ORDERED)[EVENTS].tolist() if events else [rows.tobytes()]
         except gotrace.OrderingError as error:
             yield str(error), error.frontier, error.state
         except gotrace.TableError as error:
@@ -130,5 +140,6 @@ def test_uncompiled_does_the_same_on_simulated_programs(anomalies: tuple[str, ..
 
 
 def agree(data: bytes, plain: ModuleType) -> None:
-    compiled = list(ordered(data, machine.Machine))
-    assert list(ordered(data, plain.Machine)) == compiled
+    for events in (False, True):
+        compiled = list(ordered(data, machine.Machine, events=events))
+        assert list(ordered(data, plain.Machine, events=events)) == compiled
