@@ -45,22 +45,19 @@ cdef class Ahead:
         """Make parts, until there was nothing to do for a while, no core is free for it or ``stop`` is called."""
         cdef int idle = 0
         cdef int32_t i
-        cdef int64_t now = clock(), since = now - load_time(&served), last, late
+        cdef int64_t now = clock(), since = now - load_time(&served)
+        cdef bint shared = False
         cdef Parts *a = &self.parts
         with nogil:
-            while TWO_THREADS and idle < IDLE and not load(&a.stopped):
+            while TWO_THREADS and idle < IDLE and not shared and not load(&a.stopped):
                 idle += 1
                 for i in range(load(&a.n)):
                     if lacks(&a.slots[i], PARTS - 1) and make(a, i, PARTS - 1, True):
                         idle = 0
+                        shared |= is_late(&now, &since)
                 if idle:
                     wait(idle)
-                last, now = now, clock()
-                if now - last > LATE:
-                    late = min(now - last, <int64_t> LATEST)
-                    store_time(&alone, now + ALONE * late * late // (now - since))
-                    since = now
-                    break
+                    shared |= is_late(&now, &since)
             store_time(&served, now - since)
             store(&a.serving, 0)
 
@@ -79,6 +76,18 @@ cdef inline void wait(int looks) noexcept nogil:
         relax()
     else:
         let_others_run()
+
+
+cdef inline bint is_late(int64_t *now, int64_t *since) noexcept nogil:
+    """Look at the clock; if other work had the core since the last look, nobody serves for a while."""
+    cdef int64_t last = now[0], late
+    now[0] = clock()
+    if now[0] - last <= LATE:
+        return False
+    late = min(now[0] - last, <int64_t> LATEST)
+    store_time(&alone, now[0] + ALONE * late * late // (now[0] - since[0]))
+    since[0] = now[0]
+    return True
 
 
 cdef inline bint lacks(const Slot *slot, int32_t enough) noexcept nogil:
