@@ -58,6 +58,7 @@ _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
 _REPLAYED = 1 << 14  # rows of ALLOC that are replayed at a time: they stay in the cache
 _SNAPSHOT = (128, 131, 134)  # Span, HeapObject, GoroutineStack
 _MARK_BEGIN = 29  # GCBegin
+_KEPT = range(1 << 20, 1 << 26)  # bytes of a chunk whose memory is kept for the next pass
 _MORE = 3  # EVENT rows behind a chunk's end: the machine wants room for three rows, the last one over another
 _DECODED = 4096  # events decoded ahead, over all threads
 
@@ -129,7 +130,12 @@ class Builder:
 
 
 class _Chunks:
-    """Rows that gather in arrays of a fixed length; ``more`` rows may stand behind its end, and begin the next one."""
+    """Rows that gather in arrays of a fixed length; ``more`` rows may stand behind its end, and begin the next one.
+
+    Memory that nobody holds serves again, in the next pass, too: systems take long to clear new one.
+    """
+
+    _spare: ClassVar[list[_blocks.Block]] = []  # of the last pass
 
     def __init__(self, dtype: np.dtype[np.void], length: int, more: int = 0) -> None:
         self._dtype = dtype
@@ -150,9 +156,21 @@ class _Chunks:
         for block in self._blocks:
             if block.free():
                 return block
-        block = _blocks.Block(np.empty((self._length + self._more) * self._dtype.itemsize, np.uint8))
+        nbytes = (self._length + self._more) * self._dtype.itemsize
+        block = self._of_last_pass(nbytes) or _blocks.Block(np.empty(nbytes, np.uint8))
         self._blocks = [*self._blocks[-1:], block]
         return block
+
+    def _of_last_pass(self, nbytes: int) -> _blocks.Block | None:
+        """Return memory of that size, if some was kept; what does not fit is given up."""
+        while nbytes in _KEPT:
+            try:
+                block = self._spare.pop()  # another thread may do the same
+            except IndexError:
+                break
+            if block.free() and memoryview(block).nbytes == nbytes:
+                return block
+        return None
 
     def add(self, n: int) -> None:
         """Note that n rows of ``room()`` were filled."""
@@ -175,6 +193,15 @@ class _Chunks:
             rows = rows.view(np.uint8).copy().view(self._dtype)  # with what lies between columns
         self._rows, self._n = None, 0
         return rows
+
+    def last(self) -> Iterator[Rows]:
+        """Yield what is left, and leave the memory to the next pass."""
+        rows = self.take()
+        if len(rows):
+            yield rows
+        if self._blocks and memoryview(self._blocks[0]).nbytes in _KEPT:
+            self._spare[:] = self._blocks
+        self._blocks = []
 
 
 class _Walks:
@@ -252,9 +279,7 @@ class AllocBuilder(Builder):
 
     def flush(self) -> Iterator[Rows]:
         """Yield the last, partly filled chunk."""
-        rows = self._chunks.take()
-        if len(rows):
-            yield rows
+        yield from self._chunks.last()
 
     def anomaly_counts(self) -> dict[str, int]:
         """What was odd, without the zeros."""
@@ -384,9 +409,7 @@ class ExperimentalBuilder(Builder):
 
     def flush(self) -> Iterator[Rows]:
         """Yield the last, partly filled chunk."""
-        rows = self._chunks.take()
-        if len(rows):
-            yield rows
+        yield from self._chunks.last()
 
 
 class OrderedBuilder(Builder):
@@ -505,9 +528,7 @@ class EventBuilder(OrderedBuilder):
     def flush(self) -> Iterator[Rows]:
         """Yield the last, partly filled chunk, too."""
         yield from super().flush()
-        rows = self._chunks.take()
-        if len(rows):
-            yield rows
+        yield from self._chunks.last()
 
 
 class TransitionBuilder(OrderedBuilder):

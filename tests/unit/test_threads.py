@@ -60,6 +60,23 @@ def test_what_a_user_holds_of_a_chunk_stays(table: str) -> None:
     assert len(places) < len(held)
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_memory_that_nobody_holds_serves_the_next_pass(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gotrace.reader._KEPT", range(10_000, 100_000))
+    opened = gotrace.open(reference.load(next(path for path in FIXTURES if "allocfree" in path.name)))
+
+    def places(step: int) -> set[int]:
+        return {rows.ctypes.data for rows in opened.iterate(table, step_size=step)}
+
+    assert places(20_000) & places(20_000)
+    held = next(iter(opened.iterate(table, step_size=20_000)))
+    before = held.tobytes()
+    places(20_000)
+    assert held.tobytes() == before
+    places(10**6)
+    assert len(opened.allocs.to_numpy()) > 0
+
+
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name.removesuffix(".trace.gz"))
 def test_the_replayed_heap_is_the_same(path: Path) -> None:
     data = reference.load(path)
