@@ -76,6 +76,12 @@ class Pass:
         self.ordered: list[OrderedBuilder] = []
         self.refused = False  # the order broke, or its rows were not fetched to the end
 
+    def __enter__(self) -> Pass:
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self.ordered.clear()  # they know the pass: nothing would be let go until such circles are looked for
+
     @cached_property
     def order(self) -> Order:
         """The state machine of this pass."""

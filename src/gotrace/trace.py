@@ -309,32 +309,32 @@ class Trace:
         progress: Callable[[int], None] | None = None,
     ) -> Iterator[tuple[str, Rows]]:
         """Yield the columns to keep of some tables in one pass, a chunk of one of them at a time."""
-        shared = self._new_pass()
-        dtypes = {name: narrow(DTYPES[name], columns) for name, columns in keep.items()}
-        lengths = {name: max(step // DTYPES[name].itemsize, 1) for name in keep}
-        builders = {name: BUILDERS[name](shared, lengths[name]) for name in keep}
+        with self._new_pass() as shared:
+            dtypes = {name: narrow(DTYPES[name], columns) for name, columns in keep.items()}
+            lengths = {name: max(step // DTYPES[name].itemsize, 1) for name in keep}
+            builders = {name: BUILDERS[name](shared, lengths[name]) for name in keep}
 
-        def ready(name: str, rows: Rows) -> Iterator[tuple[str, Rows]]:
-            for at in range(0, len(rows), lengths[name]):
-                yield name, _select(rows[at : at + lengths[name]], dtypes[name])
+            def ready(name: str, rows: Rows) -> Iterator[tuple[str, Rows]]:
+                for at in range(0, len(rows), lengths[name]):
+                    yield name, _select(rows[at : at + lengths[name]], dtypes[name])
 
-        try:
-            for part in self._parts(progress):
+            try:
+                for part in self._parts(progress):
+                    for name, builder in builders.items():
+                        for rows in self._fed(builder, part):
+                            yield from ready(name, rows)
+                    part.drop()
+            except TraceError as error:
+                self._fail(error)
                 for name, builder in builders.items():
-                    for rows in self._fed(builder, part):
+                    for rows in builder.flush():
                         yield from ready(name, rows)
-                part.drop()
-        except TraceError as error:
-            self._fail(error)
+                raise
+            finally:
+                self._note(builders.values(), shared)
             for name, builder in builders.items():
                 for rows in builder.flush():
                     yield from ready(name, rows)
-            raise
-        finally:
-            self._note(builders.values(), shared)
-        for name, builder in builders.items():
-            for rows in builder.flush():
-                yield from ready(name, rows)
 
     def _note(self, builders: Iterable[Builder], shared: Pass) -> None:
         for builder in builders:

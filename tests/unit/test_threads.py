@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import reference
 
 import gotrace
 from gotrace.dtypes import ALLOC, EVENT, EXPERIMENTAL
+from gotrace.reader import _Chunks
 
 FIXTURES = reference.fixtures()
 TABLES = {"events": EVENT, "allocs": ALLOC, "experimental": EXPERIMENTAL}
@@ -69,6 +71,13 @@ def test_memory_that_nobody_holds_serves_the_next_pass(table: str, monkeypatch: 
         return {rows.ctypes.data for rows in opened.iterate(table, step_size=step)}
 
     assert places(20_000) & places(20_000)
+    gc.collect()
+    gc.disable()
+    try:
+        places(20_000)
+        assert all(block.free() for block in _Chunks._spare), "something is left of the pass"
+    finally:
+        gc.enable()
     held = next(iter(opened.iterate(table, step_size=20_000)))
     before = held.tobytes()
     places(20_000)
