@@ -214,6 +214,6 @@ def read_parts(
             yield part
         if slab.fault is not None:
             if losses is None:
-                raise slab.fault
+                raise slab.hand_over()
             losses.add(slab.fault, "what comes next is lost")
             torn = True

@@ -59,8 +59,12 @@ class OneAhead(Iterator[_Item]):
     def __next__(self) -> _Item:
         """Return the next item."""
         self.begin()
-        assert self._coming is not None
-        item, self._coming = self._coming.result(), None
+        coming, self._coming = self._coming, None
+        assert coming is not None
+        try:
+            item = coming.result()
+        finally:
+            del coming  # which holds what it raises
         if item is None:
             raise StopIteration
         return item

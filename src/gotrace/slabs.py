@@ -95,6 +95,12 @@ class Slab:
         fault["offset"] = self.batches[row]["offset"]
         return self.error(fault[0])
 
+    def hand_over(self) -> TraceError:
+        """Return the fault and forget it: what an exception unwinds shall not hold the exception, else both stay."""
+        assert self.fault is not None
+        fault, self.fault = self.fault, None
+        return fault
+
     def doom(self, n_gens: int, n_batches: int, fault: TraceError) -> None:
         """Note that only the first generations are whole, and what is wrong behind the first batches."""
         self.fault = fault

@@ -158,7 +158,10 @@ class Trace:
                     for note in part.notes:
                         self._warn(note)
                     part.helper, part.following = thread, following
-                    yield part
+                    try:
+                        yield part
+                    finally:
+                        part.following = None  # which may hold an exception, and that holds the part
                     if progress is not None:
                         progress(part.slab.end)
         except TraceError as error:
