@@ -111,7 +111,7 @@ def test_no_fewer_than_one() -> None:
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("table", TABLES)
 def test_a_pass_leaves_nothing_to_the_collector(table: str, jobs: int) -> None:
-    data = reference.load(next(path for path in FIXTURES if "allocfree" in path.name))
+    data = reference.load(next(path for path in FIXTURES if "idle-proc" in path.name))  # has rows of all in each half
     chunks(data[: len(data) // 2], table, 20_000, jobs)  # what is imported only now
     gc.collect()
     gc.disable()
