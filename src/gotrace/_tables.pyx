@@ -2,7 +2,7 @@
 
 Lives here: the layout of structural records and the bounds on their counts. Never here: str objects, events.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
     BATCH, CLOCK, DUPLICATE_STACK, DUPLICATE_STRING, FAULT, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS,
@@ -10,7 +10,11 @@ from gotrace._generated cimport (
     SECOND_FREQUENCY, STACK_TOO_DEEP, STRING_CUT, STRING_TOO_LONG, WRONG_RECORD, ZERO_FREQUENCY,
 )
 from gotrace._idmap cimport IdMap, find as find_id, open_map, place
-from gotrace._varint cimport read_uvarint
+from gotrace._varint cimport ends64, load64, lowest, read_uvarint, sevens
+
+cdef enum:
+    WINDOW = 64         # bytes whose varint ends are found at once
+    SHORT = 9           # bytes of a number that has at most 64 bits for sure
 
 
 cdef inline int numbers(const uint8_t **p, const uint8_t *end, uint64_t *out, int n) noexcept nogil:
@@ -58,12 +62,22 @@ cdef int strings_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, 
     return OK
 
 
+cdef inline uint64_t without_three(uint64_t bits) noexcept nogil:
+    """Bits without the three lowest ones."""
+    bits &= bits - 1
+    bits &= bits - 1
+    return bits & (bits - 1)
+
+
 cdef int stacks_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, int64_t base, const BATCH *batch,
                    RAW_STACK *rows, int64_t *n, int32_t *frames, int64_t *n_frames, RAW_PC *pcs, int64_t *n_pcs,
                    NEAR_PC *near, int near_shift, uint64_t multiplier, FAULT *fault) noexcept nogil:
     cdef uint64_t field[4]
+    cdef uint64_t ends, fourth      # where numbers end in the window, from p on
+    cdef uint32_t place, first, last
     cdef int _frame
     cdef int status
+    cdef const uint8_t *window = p
     cdef RAW_STACK row
     cdef RAW_PC *pc
     cdef NEAR_PC *met
@@ -87,7 +101,27 @@ cdef int stacks_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, i
         row.first = n_frames[0]
         row.n_frames = <int32_t> field[1]
         row.gen = batch.gen
+        ends = 0
         for _frame in range(row.n_frames):
+            fourth = without_three(ends)
+            if fourth == 0 and end - p >= WINDOW + 8:
+                window = p
+                ends = ends64(p)
+                fourth = without_three(ends)
+            if fourth:
+                place = <uint32_t> (p - window)
+                first = lowest(ends) - place
+                last = lowest(fourth) - place
+                if first < 8 and last - first <= SHORT + 2:     # the other two have a byte each, at least
+                    field[0] = sevens(load64(p) & (~<uint64_t> 0 >> (56 - 8 * first)))
+                    met = &near[(field[0] * multiplier) >> near_shift]
+                    if met.pc == field[0] and met.gen == batch.gen + 1:
+                        frames[n_frames[0]] = met.row
+                        n_frames[0] += 1
+                        p += last + 1
+                        ends = fourth & (fourth - 1)
+                        continue
+            ends = 0
             status = numbers(&p, end, field, 4)
             if status < 0:
                 fault.offset = p - start + base

@@ -93,24 +93,19 @@ class Threads:
 
     def __init__(self) -> None:
         self.rows = np.empty(0, CTX)
-        self._ms: npt.NDArray[np.int64] = np.empty(0, np.int64)
-        self._of: npt.NDArray[np.int32] = np.empty(0, np.int32)
+        self._row_of: dict[int, int] = {}
 
     def rows_of(self, runs: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Return the row of each run's thread; threads not seen before get new ones."""
-        ms = np.array(sorted(set(runs.tolist())), np.int64)
-        fresh = ms[~np.isin(ms, self._ms, assume_unique=True)]
-        if len(fresh):
+        ms = runs.tolist()
+        rows = [self._row_of.setdefault(m, len(self._row_of)) for m in ms]
+        fresh = list(self._row_of)[len(self.rows) :]
+        if fresh:
             new = np.zeros(len(fresh), CTX)
             new["m"] = fresh
             new["g"] = new["p"] = -1
-            first = len(self.rows)
             self.rows = np.concatenate((self.rows, new))
-            every = np.concatenate((self._ms, fresh))
-            rows = np.concatenate((self._of, np.arange(first, first + len(fresh), dtype=np.int32)))
-            order = np.argsort(every)
-            self._ms, self._of = every[order], rows[order].astype(np.int32)
-        return self._of[np.searchsorted(self._ms, runs)]
+        return np.array(rows, np.int32)
 
 
 class Builder:

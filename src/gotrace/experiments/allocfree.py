@@ -19,6 +19,8 @@ from gotrace.errors import ExperimentError, Status, from_fault, new_fault
 from gotrace.slabs import I4, Rows
 from gotrace.spec.limits import HEAP_ADDRESS_BITS
 
+_NAMELESS = 16  # tables whose names may wait until somebody looks
+
 ANOMALIES: dict[Anomaly, str] = {
     Anomaly.RELATIVE: "relative addresses",
     Anomaly.UNRESOLVED_TYPE: "unresolved types",
@@ -159,16 +161,26 @@ class TypeTable:
     """Types of the whole trace: one row for each descriptor, in order of first appearance."""
 
     def __init__(self) -> None:
-        self.names: list[str] = ["(untyped)", "(unresolved)"]
-        self._bearers = Counter(self.names)
-        self._address: list[int] = [0, 0]
-        self._size: list[int] = [0, 0]
-        self._ptr_bytes: list[int] = [0, 0]
+        self._names: list[str] = ["(untyped)", "(unresolved)"]
+        self._bearers = Counter(self._names)
+        self._nameless: list[tuple[AllocFreeData, npt.NDArray[np.int64]]] = []  # tables, and rows of theirs
+        self._parts = [np.zeros(2, RAW_TYPE)]
+        self._n = 2
         self._known: npt.NDArray[np.uint64] = np.empty(0, np.uint64)  # addresses, sorted, and the rows they have
         self._rows: I4 = np.empty(0, np.int32)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return self._n
+
+    @property
+    def names(self) -> list[str]:
+        """Name of each row; made when somebody looks, since that takes longer than all the rest."""
+        for table, rows in self._nameless:
+            names = [name.decode("utf-8", "surrogateescape") for name in table.names_of(rows)]
+            self._names += names
+            self._bearers.update(names)
+        self._nameless.clear()
+        return self._names
 
     def enter(self, tables: list[AllocFreeData]) -> I4:
         """Return the rows of the types of some generations, one after the other; new descriptors get new rows."""
@@ -185,13 +197,11 @@ class TypeTable:
         table_of = np.searchsorted(firsts, fresh, side="right") - 1
         for i in np.flatnonzero(np.bincount(table_of)).tolist():  # np.unique would import numpy.ma
             rows = fresh[table_of == i] - firsts[i]
-            types = tables[i].types[rows]
-            names = [name.decode("utf-8", "surrogateescape") for name in tables[i].names_of(rows)]
-            self.names += names
-            self._bearers.update(names)
-            self._address += types["address"].tolist()
-            self._size += types["size"].tolist()
-            self._ptr_bytes += types["ptr_bytes"].tolist()
+            self._nameless.append((tables[i], rows))
+            self._parts.append(tables[i].types[rows])
+        self._n += len(fresh)
+        if len(self._nameless) > _NAMELESS:
+            _ = self.names  # lets go of their bytes
         every = np.concatenate((self._known, address[fresh]))
         every_row = np.concatenate((self._rows, np.arange(len(self) - len(fresh), len(self), dtype=np.int32)))
         order = np.argsort(every)
@@ -200,14 +210,20 @@ class TypeTable:
 
     def rows(self, start: int = 0) -> Rows:
         """Rows of TYPE from row ``start`` on."""
-        table = np.empty(len(self) - start, TYPE)
+        types = self._described()[start:]
+        table = np.empty(len(types), TYPE)
         table["name"] = self.names[start:]
-        table["address"] = np.array(self._address[start:], np.uint64)
-        table["size"] = self._size[start:]
-        table["ptr_bytes"] = self._ptr_bytes[start:]
+        for name in ("address", "size", "ptr_bytes"):
+            table[name] = types[name]
         return table
 
     def label(self, row: int) -> str:
         """Name of a row for reports: a name that several types share gets its address."""
         name = self.names[row]
-        return f"{name}@{self._address[row]:#x}" if self._bearers[name] > 1 else name
+        return f"{name}@{int(self._described()['address'][row]):#x}" if self._bearers[name] > 1 else name
+
+    def _described(self) -> Rows:
+        """All rows as their tables describe them."""
+        if len(self._parts) > 1:
+            self._parts = [np.concatenate(self._parts)]
+        return self._parts[0]
