@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +221,51 @@ def test_the_first_definition_of_a_pc_counts() -> None:
     trace.stacks(1, {1: [(9, 1, 0, 5)], 2: [(9, 77, 77, 6)]})
     with gotrace.open(trace.getvalue()) as read:
         assert read.stack(1) == read.stack(2) == [gotrace.Frame("f", "", 5, 9)]
+
+
+def wide(value: int, length: int) -> bytes:
+    """A varint of that length, or of more if it needs them."""
+    groups = [value >> at & 0x7F for at in range(0, max(7 * length, value.bit_length()), 7)]
+    return bytes([group | 0x80 for group in groups[:-1]] + groups[-1:])
+
+
+def test_frames_however_their_numbers_are_written() -> None:
+    """Known pcs are stepped over by the ends of four numbers; any of them may have up to ten bytes."""
+    dice = random.Random(7)
+    pcs = [dice.getrandbits(dice.choice((7, 21, 35, 56, 57, 64))) for _ in range(50)]
+    means = {pc: (dice.randrange(3), dice.randrange(3), dice.getrandbits(20)) for pc in pcs}
+    stacks, batches, batch = {}, [], b"\2"
+    for number in range(1, 400):
+        stacks[number] = [dice.choice(pcs) for _ in range(dice.randrange(30))]
+        batch += b"\3" + wide(number, dice.choice((1, 10))) + wide(len(stacks[number]), 1)
+        for pc in stacks[number]:
+            most = dice.choice((1, 2, 10))
+            batch += b"".join(wide(value, dice.randint(1, most)) for value in (pc, *means[pc]))
+        if dice.random() < 0.2:
+            batches.append(batch)
+            batch = b"\2"
+    trace = Writer(23).frequency(1, 100).strings(1, {1: b"f", 2: b"g"})
+    for data in (*batches, batch):
+        trace.batch(1, -1, 100, data)
+    with gotrace.open(trace.getvalue()) as read:
+        frames, names = read.frames.to_numpy(), ["", "f", "g"]
+        assert frames["pc"].tolist() == [pc for frames in stacks.values() for pc in frames]
+        for number, of in stacks.items():
+            assert read.stack(number) == [
+                gotrace.Frame(names[a], names[b], line, pc) for pc in of for a, b, line in [means[pc]]
+            ]
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_number_of_a_known_frame_that_is_too_large(place: int) -> None:
+    frame = [b"\1"] * 4
+    bad = [b"\xff" * 9 + b"\2" if i == place else part for i, part in enumerate(frame)]
+    batch = b"\2\3\1\3" + b"".join(frame * 2 + bad)
+    trace = Writer(23).frequency(1, 100).strings(1, {1: b"f"}).batch(1, -1, 100, batch + b"\3\2\0" * 40)
+    offset = trace.getvalue().index(bad[place])
+    with gotrace.open(trace.getvalue()) as read, pytest.raises(gotrace.TraceError, match="64 bits") as caught:
+        read.frames.to_numpy()
+    assert caught.value.offset == offset
 
 
 def test_text_that_is_no_utf8() -> None:
