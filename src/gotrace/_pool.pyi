@@ -35,6 +35,8 @@ class NamesAhead(Ahead):
 class Pool:
     n: int
     last: int
+    @property
+    def whole(self) -> bool: ...
 
     def __init__(
         self,

@@ -116,6 +116,7 @@ cdef class Pool:
         """Let ``pass_on`` write into these rows, which the caller keeps alive."""
         self.rows = <char *> &rows[0]
         self.stride = rows.strides[0]
+        self.whole = self.stride >= <Py_ssize_t> sizeof(ORDERED)
         self.room = <int> rows.shape[0]
 
     cpdef void begin(self, int gen, int first, int n_runs, double factor) noexcept nogil:
@@ -178,7 +179,7 @@ cdef class Pool:
         cdef ORDERED *row = <ORDERED *> (self.rows + self.n * stride)
         cdef int status = OK, n = self.n, room = self.room, most = 1 if p == -1 else 2
         cdef int64_t last = self.last, time, m = thread.m, base = self.stream.base
-        cdef bint whole = stride >= <Py_ssize_t> sizeof(ORDERED)
+        cdef bint whole = self.whole
         while n < room and event.time <= bound:
             spec = &specs[event.type]
             if <uint8_t> (spec.bulk - 1) >= most:

@@ -74,7 +74,7 @@ cdef int stacks_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, i
                    NEAR_PC *near, int near_shift, uint64_t multiplier, FAULT *fault) noexcept nogil:
     cdef uint64_t field[4]
     cdef uint64_t ends, fourth      # where numbers end in the window, from p on
-    cdef uint32_t place, first, last
+    cdef uint32_t at, first, last
     cdef int _frame
     cdef int status
     cdef const uint8_t *window = p
@@ -109,9 +109,9 @@ cdef int stacks_of(const uint8_t *start, const uint8_t *p, const uint8_t *end, i
                 ends = ends64(p)
                 fourth = without_three(ends)
             if fourth:
-                place = <uint32_t> (p - window)
-                first = lowest(ends) - place
-                last = lowest(fourth) - place
+                at = <uint32_t> (p - window)
+                first = lowest(ends) - at
+                last = lowest(fourth) - at
                 if first < 8 and last - first <= SHORT + 2:     # the other two have a byte each, at least
                     field[0] = sevens(load64(p) & (~<uint64_t> 0 >> (56 - 8 * first)))
                     met = &near[(field[0] * multiplier) >> near_shift]

@@ -183,7 +183,7 @@ class Machine:
             self.out = rows.view(recarray)
         self.pool.fill(self.out)
         self.room = len(rows)
-        self.whole = rows.strides[0] >= rows.itemsize
+        self.whole = self.pool.whole
 
     def enter_all(self, kind, keys, rows):
         """Enter keys and their rows into the hash table, for the state when it makes a larger one."""
