@@ -37,7 +37,6 @@ class Pool:
     last: int
     @property
     def whole(self) -> bool: ...
-
     def __init__(
         self,
         data: _U1,

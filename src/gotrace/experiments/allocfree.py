@@ -19,7 +19,7 @@ from gotrace.errors import ExperimentError, Status, from_fault, new_fault
 from gotrace.slabs import I4, Rows
 from gotrace.spec.limits import HEAP_ADDRESS_BITS
 
-_NAMELESS = 16  # tables whose names may wait until somebody looks
+_NAMELESS = 1 << 20  # bytes of tables whose names may wait until somebody looks
 
 ANOMALIES: dict[Anomaly, str] = {
     Anomaly.RELATIVE: "relative addresses",
@@ -77,6 +77,11 @@ class AllocFreeData:
     notes: list[str] = field(default_factory=list)
     _tables: list[bytes] = field(default_factory=list, repr=False)
     _ends: list[int] = field(default_factory=list, repr=False)  # rows of types up to the end of each table
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tables."""
+        return sum(map(len, self._tables))
 
     @property
     def names(self) -> list[bytes]:
@@ -164,6 +169,7 @@ class TypeTable:
         self._names: list[str] = ["(untyped)", "(unresolved)"]
         self._bearers = Counter(self._names)
         self._nameless: list[tuple[AllocFreeData, npt.NDArray[np.int64]]] = []  # tables, and rows of theirs
+        self._nbytes = 0  # of those
         self._parts = [np.zeros(2, RAW_TYPE)]
         self._n = 2
         self._known: npt.NDArray[np.uint64] = np.empty(0, np.uint64)  # addresses, sorted, and the rows they have
@@ -180,6 +186,7 @@ class TypeTable:
             self._names += names
             self._bearers.update(names)
         self._nameless.clear()
+        self._nbytes = 0
         return self._names
 
     def enter(self, tables: list[AllocFreeData]) -> I4:
@@ -198,9 +205,10 @@ class TypeTable:
         for i in np.flatnonzero(np.bincount(table_of)).tolist():  # np.unique would import numpy.ma
             rows = fresh[table_of == i] - firsts[i]
             self._nameless.append((tables[i], rows))
+            self._nbytes += tables[i].nbytes
             self._parts.append(tables[i].types[rows])
         self._n += len(fresh)
-        if len(self._nameless) > _NAMELESS:
+        if self._nbytes > _NAMELESS:
             _ = self.names  # lets go of their bytes
         every = np.concatenate((self._known, address[fresh]))
         every_row = np.concatenate((self._rows, np.arange(len(self) - len(fresh), len(self), dtype=np.int32)))
