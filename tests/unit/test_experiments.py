@@ -84,12 +84,12 @@ with gotrace.open(data) as trace:
 """
 
 
-def run_with_plugin(program: str, trace: bytes, folder: Path) -> str:
+def run_with_plugin(program: str, trace: bytes, folder: Path, *arguments: str) -> str:
     path = folder / "x.trace"
     path.write_bytes(trace)
     package = Path(gotrace.__file__).parent.parent
     run = subprocess.run(
-        [sys.executable, "-c", program, path],
+        [sys.executable, "-c", program, path, *arguments],
         env={**os.environ, "PYTHONPATH": f"{PLUGIN}:{package}"},
         capture_output=True,
         text=True,
@@ -108,6 +108,31 @@ def test_with_the_package_both_decode(program: str, tmp_path: Path) -> None:
         "['Berlin', 'Oslo'] False",
         "0",
     ]
+
+
+WITH_STACKS = """
+import gotrace, sys
+from gotrace import second
+args = ("dt", "value", "stack")
+spec = gotrace.EventSpec(140, "Sampled", args, since=26, kind=gotrace.Kind.EXPERIMENTAL, experiment=3)
+gotrace.register(gotrace.Experiment(3, "Sampler", (spec,), needs=sys.argv[2]))
+data = open(sys.argv[1], "rb").read()
+second._WORTH, second.cores = 0, lambda: 2
+for jobs, tables in ((1, ["events"]), (2, ["events"]), (1, ["events", "logs"])):
+    with gotrace.open(data, jobs=jobs) as trace:
+        rows = next(chunk["events"] for chunk in trace.iterate(tables))
+        print(rows["stack"][rows["type"] == 140].tolist())
+"""
+
+
+@pytest.mark.parametrize("needs", ["R??", "RR?", "RRR", "???"])
+def test_stacks_that_events_of_an_experiment_name(needs: str, tmp_path: Path) -> None:
+    """In events alone, too, whatever they need."""
+    events = b"".join(b"\x8c" + b"".join(map(uvarint, (1, 1000 * i, i % 3))) for i in range(5))
+    trace = Writer(26).frequency(1, 100).stacks(1, {1: [(9, 0, 0, 5)], 2: [(8, 0, 0, 5)]})
+    data = trace.batch(1, 1, 100, PROC + GO + events).end_of_generation().getvalue()
+    said = run_with_plugin(WITH_STACKS, data, tmp_path, needs)
+    assert said.splitlines() == ["[0, 1, 2, 0, 1]"] * 3
 
 
 def bad(id: int = 9, events: tuple[EventSpec, ...] = (), needs: str = "R??") -> Experiment:

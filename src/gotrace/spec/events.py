@@ -34,7 +34,7 @@ class EventSpec(NamedTuple):
     experiment : int
         Number of the experiment it belongs to; 0 for Go's own.
     rule : Rule
-        How the state machine orders it.
+        How the state machine orders it; an experiment says itself what its events need.
     creates : str
         What it may add to the state: words of goroutine, proc, thread, range, region, task, name.
     frames, data : bool
@@ -181,62 +181,21 @@ EVENTS: tuple[EventSpec, ...] = (
     EventSpec(52, "EndOfGeneration", (), since=26),
 )
 
-ALLOC_FREE_EVENTS: tuple[EventSpec, ...] = (
-    EventSpec(
-        128,
-        "Span",
-        ("dt", "id", "npages_value", "kindclass"),
-        since=23,
-        kind=K.EXPERIMENTAL,
-        experiment=ALLOC_FREE,
-        rule=R.EXPERIMENT,
-    ),
-    EventSpec(
-        129,
-        "SpanAlloc",
-        ("dt", "id", "npages_value", "kindclass"),
-        since=23,
-        kind=K.EXPERIMENTAL,
-        experiment=ALLOC_FREE,
-        rule=R.EXPERIMENT,
-    ),
-    EventSpec(130, "SpanFree", ("dt", "id"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE, rule=R.EXPERIMENT),
-    EventSpec(
-        131, "HeapObject", ("dt", "id", "type"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE, rule=R.EXPERIMENT
-    ),
-    EventSpec(
-        132,
-        "HeapObjectAlloc",
-        ("dt", "id", "type"),
-        since=23,
-        kind=K.EXPERIMENTAL,
-        experiment=ALLOC_FREE,
-        rule=R.EXPERIMENT,
-    ),
-    EventSpec(
-        133, "HeapObjectFree", ("dt", "id"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE, rule=R.EXPERIMENT
-    ),
-    EventSpec(
-        134,
-        "GoroutineStack",
-        ("dt", "id", "order"),
-        since=23,
-        kind=K.EXPERIMENTAL,
-        experiment=ALLOC_FREE,
-        rule=R.EXPERIMENT,
-    ),
-    EventSpec(
-        135,
-        "GoroutineStackAlloc",
-        ("dt", "id", "order"),
-        since=23,
-        kind=K.EXPERIMENTAL,
-        experiment=ALLOC_FREE,
-        rule=R.EXPERIMENT,
-    ),
-    EventSpec(
-        136, "GoroutineStackFree", ("dt", "id"), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE, rule=R.EXPERIMENT
-    ),
+
+def _alloc_free(id: int, name: str, *args: str) -> EventSpec:
+    return EventSpec(id, name, ("dt", "id", *args), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE)
+
+
+ALLOC_FREE_EVENTS = (
+    _alloc_free(128, "Span", "npages_value", "kindclass"),
+    _alloc_free(129, "SpanAlloc", "npages_value", "kindclass"),
+    _alloc_free(130, "SpanFree"),
+    _alloc_free(131, "HeapObject", "type"),
+    _alloc_free(132, "HeapObjectAlloc", "type"),
+    _alloc_free(133, "HeapObjectFree"),
+    _alloc_free(134, "GoroutineStack", "order"),
+    _alloc_free(135, "GoroutineStackAlloc", "order"),
+    _alloc_free(136, "GoroutineStackFree"),
 )
 
 METRICS = {

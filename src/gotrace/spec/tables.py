@@ -55,7 +55,8 @@ def specs(events: Iterable[EventSpec], needs: Mapping[int, str]) -> npt.NDArray[
         columns["kind"][row] = event.kind or 0
         if not event.timed:
             continue
-        columns["rule"][row], columns["start"][row] = event.rule, event.start
+        rule = Rule.EXPERIMENT if event.experiment else event.rule
+        columns["rule"][row], columns["start"][row] = rule, event.start
         columns["creates"][row] = bool(event.creates)
         ends = [name.rpartition("_")[2] for name in event.arg_names]
         for what in ("stack", "string"):
@@ -64,8 +65,9 @@ def specs(events: Iterable[EventSpec], needs: Mapping[int, str]) -> npt.NDArray[
                 places.reverse()  # the stack of the context is the last one
             for name, at in zip((what, f"{what}2"), places, strict=False):
                 columns[name][row] = at
-        context = {Rule.EXPERIMENT: needs.get(event.experiment), Rule.ON_PROC: "RR?"}.get(event.rule)
-        columns["bulk"][row] = {"R??": 1, "RR?": 2}.get(context or "", 0)
+        context = {Rule.EXPERIMENT: needs.get(event.experiment), Rule.ON_PROC: "RR?"}.get(rule)
+        if columns["stack"][row] == columns["string"][row] == -1:
+            columns["bulk"][row] = {"R??": 1, "RR?": 2}.get(context or "", 0)
         columns["needs"][row] = ["?RN".index(letter) for letter in needs.get(event.experiment, "???")]
     return table
 
