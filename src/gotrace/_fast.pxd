@@ -81,11 +81,12 @@ cdef enum:
     LEFT = 74           # bytes of a batch's end that brief_fast leaves: a window, and an event that begins in it
 
 
-cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
+cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room, bint bare) noexcept nogil:
     """Decode up to room events of the current batch, until one has over 8 bytes of numbers or is odd; how many.
 
     Nearly all events are that short. Where numbers end is found for a window of bytes at once, so that one event need
-    not wait for the one before it; how its bytes are cut into numbers stands in a table.
+    not wait for the one before it; how its bytes are cut into numbers stands in a table. With ``bare``, numbers of
+    experiments' events are left out.
     """
     cdef const uint8_t *window
     cdef const uint8_t *n_args = s.n_args
@@ -113,7 +114,11 @@ cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room
             event.type = kind
             event.start = at + place
             length = cut.lengths[n]
-            if n == 3:
+            if bare and kind >= 128:
+                while n > 1:
+                    rest = behind(rest)
+                    n -= 1
+            elif n == 3:
                 event.args[0] = number(numbers, cut, 1)
                 event.args[1] = number(numbers, cut, 2)
                 event.args[2] = event.args[3] = 0

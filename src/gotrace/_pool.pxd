@@ -53,6 +53,7 @@ cdef class Pool:
     cdef char *rows                 # of ORDERED, each ``stride`` bytes behind the one before
     cdef Py_ssize_t stride
     cdef readonly bint whole        # they do not overlap
+    cdef bint nameless              # experiments' events name no stacks and strings
     cdef int room
     cdef public int n               # rows of the output that are filled
     cdef public int64_t last        # ns: time of the last one

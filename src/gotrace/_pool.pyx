@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 from gotrace._ahead cimport Ahead, go_on, open_parts, take
 from gotrace._generated cimport AHEAD, BATCH, DECODED, EVENT, FAULT, MORE, OK, ORDERED, PARTS, RUN, SPEC
 from gotrace._idmap cimport IdMap, find, open_map
-from gotrace._runs cimport DONE, open_stream, refill
+from gotrace._runs cimport DONE, args_at, open_stream, refill
 
 
 cdef inline void open_index(IdMap *ids, int64_t gen, const int64_t *at, const uint8_t *bits, uint64_t *keys,
@@ -49,6 +49,8 @@ cdef int name_part(void *own, int slot, int32_t place, bint helping, FAULT *faul
     cdef const SPEC *spec
     cdef int i, n = refill(&names.stream, &names.cursors[slot], events, names.ahead, fault)
     for i in range(n):
+        if names.stream.bare and events[i].type >= 128:
+            continue
         spec = &names.spec[events[i].type]
         if spec.stack >= 0:
             events[i].stack = row_of(&names.stacks, events[i].args[spec.stack], names.stack_base)
@@ -100,6 +102,7 @@ cdef class Pool:
     def __init__(self, const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, const int32_t[::1] order,
                  const uint8_t[::1] n_args, const SPEC[::1] spec, RUN[::1] runs, DECODED[::1] pool,
                  FAULT[::1] faults, NamesAhead ahead=None):
+        cdef int i
         self.data = data
         self.batches = batches
         self.order = order
@@ -111,12 +114,16 @@ cdef class Pool:
         self.kept = ahead
         self.names = NULL if ahead is None else &ahead.names
         open_stream(&self.stream, data, base, batches, order, n_args)
+        self.nameless = True
+        for i in range(128, 256):
+            self.nameless &= spec[i].stack & spec[i].string == -1
 
     cpdef object fill(self, ORDERED[:] rows):
         """Let ``pass_on`` write into these rows, which the caller keeps alive."""
         self.rows = <char *> &rows[0]
         self.stride = rows.strides[0]
         self.whole = self.stride >= <Py_ssize_t> sizeof(ORDERED)
+        self.stream.bare = self.nameless and not self.whole
         self.room = <int> rows.shape[0]
 
     cpdef void begin(self, int gen, int first, int n_runs, double factor) noexcept nogil:
@@ -152,6 +159,12 @@ cdef class Pool:
         if thread.n:
             return OK
         return MORE if self.faults[0].status == DONE else self.faults[0].status
+
+    def args(self, int place):
+        """Numbers of the event that is decoded there."""
+        cdef uint64_t[4] args
+        args_at(&self.stream, self.pool[place].start, args)
+        return [<int64_t> number for number in args]
 
     cpdef int look_ahead(self, int run) noexcept nogil:
         """Type of the event behind a run's current one, 0 if there is none; the current one may change its place."""

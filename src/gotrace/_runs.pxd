@@ -54,6 +54,7 @@ cdef struct Stream:
     const int32_t *order    # rows of BATCH, run by run
     const uint8_t *n_args   # by event type: varints of a timed event, its time included; 0 none
     double factor           # ns per clock unit
+    bint bare               # the numbers of experiments' events are not wanted
 
 
 cdef inline void open_stream(Stream *s, const uint8_t[::1] data, int64_t base, const BATCH[::1] batches,
@@ -67,6 +68,7 @@ cdef inline void open_stream(Stream *s, const uint8_t[::1] data, int64_t base, c
     s.order = &order[0]
     s.n_args = &n_args[0]
     s.factor = 1.0
+    s.bare = False
 
 
 cdef inline void enter_batch(const Stream *s, RUN *run) noexcept nogil:

@@ -9,7 +9,7 @@ from gotrace._generated cimport (
     BRIEF, CUT_VARINT, DECODED, FAULT, OK, RUN, UNKNOWN_EVENT, UNTIMED_EVENT, VARINT_OVERFLOW,
 )
 from gotrace._fast cimport LEFT, args_fast, brief_fast, decode_fast, fill_cuts
-from gotrace._fast_pext cimport fast_briefs_pext, fast_events_pext
+from gotrace._fast_pext cimport fast_bare_pext, fast_briefs_pext, fast_events_pext
 from gotrace._finder cimport FIRST_OBJECT, LAST_OBJECT, UNTYPED, Finder, find_object, type_row
 from gotrace._varint cimport CUT, read_uvarint
 
@@ -32,14 +32,20 @@ cdef enum:
     LAST_ONES = 16      # events that are decoded whole where brief_fast leaves off
 
 cdef int (*fast_events)(const Stream *, RUN *, DECODED *, int) noexcept nogil
+cdef int (*fast_bare)(const Stream *, RUN *, DECODED *, int) noexcept nogil
 cdef int (*fast_briefs)(const Stream *, RUN *, BRIEF *, int, Finder *) noexcept nogil
 fast_events = fast_events_pext if has_pext() else fast_events_anywhere
+fast_bare = fast_bare_pext if has_pext() else fast_bare_anywhere
 fast_briefs = fast_briefs_pext if has_pext() else fast_briefs_anywhere
 fill_cuts()
 
 
 cdef int fast_events_anywhere(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
-    return decode_fast(s, run, events, room)
+    return decode_fast(s, run, events, room, False)
+
+
+cdef int fast_bare_anywhere(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
+    return decode_fast(s, run, events, room, True)
 
 
 cdef int fast_briefs_anywhere(const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder) noexcept nogil:
@@ -97,7 +103,7 @@ cdef int refill(const Stream *s, RUN *run, DECODED *events, int room, FAULT *fau
         fault.status = DONE
         return 0
     while True:
-        n += fast_events(s, run, events + n, room - n)
+        n += (fast_bare if s.bare else fast_events)(s, run, events + n, room - n)
         if n == room or run.next == run.end:
             return n
         status = slow_event(s, run, &events[n], fault)

@@ -81,6 +81,18 @@ def test_a_refusal_says_who_waits_for_what() -> None:
     assert any(line.startswith("G 1: running") for line in error.state)
 
 
+def test_a_refusal_tells_numbers_of_experiments_too() -> None:
+    """Where events are all that is asked for, these numbers are not decoded."""
+    data = reference.load(reference.DATA / "frees-idle-proc-go1.26-allocfree.trace.gz")
+    told = []
+    for tables, jobs in (("events", 1), ("events", 2), (["events", "ranges"], 1)):
+        with gotrace.open(data, jobs=jobs) as opened, pytest.raises(gotrace.OrderingError) as caught:
+            list(opened.iterate(tables))
+        told.append(caught.value.frontier)
+    assert "M 5652: HeapObjectFree at 8105805419648 ns id=329728" in told[0]
+    assert told[0] == told[1] == told[2]
+
+
 @pytest.mark.parametrize(
     ("events", "words"),
     [

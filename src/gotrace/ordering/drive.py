@@ -274,12 +274,13 @@ class Order:
         specs = {event.id: event for event in self._registry.events}
         front = np.sort(slab.front[: self._machine.n_front], order="time", kind="stable")
         for run in front["run"].tolist():
-            event = slab.events[self._machine.place(run)]
+            place = self._machine.place(run)
+            event = slab.events[place]
             spec = specs[int(event.type)]
             m = int(slab.runs[run].m)
             ids["m"].add(m)
             said = []
-            for name, value in zip(spec.arg_names, event.args.astype(np.int64).tolist(), strict=False):
+            for name, value in zip(spec.arg_names, slab.pool.args(place), strict=False):
                 said.append(f"{name}={value}")
                 if name in ("g", "new_g", "p", "m"):
                     ids[name[-1]].add(value)
