@@ -1218,6 +1218,7 @@ cdef class Runtime:
         self.wanted = False
         self.cycle += 1
         self.choose_survivors()
+        self.last_span = -1     # of what may be dead now no allocation is under way
         self.unsweep()
         self.gc_seq += 1
         self.emit1(row, EV_GC_END, self.gc_seq)
@@ -1532,13 +1533,16 @@ cdef class Runtime:
         if self.release < 26:
             self.tell_idle(row)
         self.start_world(row)
-        if allocfree and self.quirks & QUIRK_UNDER_WAY and self.last_span >= 0:
+        if allocfree and self.quirks & QUIRK_UNDER_WAY and self.last_span >= 0 and self.phase == 0:
             self.finish_allocation(row)
         self.starter = -1
         return OK
 
     cdef void finish_allocation(self, int row) noexcept nogil:
-        """An allocation that was under way at the snapshot is told a second time."""
+        """An allocation that was under way at the snapshot is told a second time.
+
+        Not while marking: such an object would outlive it, which nothing here sees to.
+        """
         cdef SIM_SPAN *s = &self.spans[self.last_span]
         if s.spanclass != TINY_CLASS and s.live[self.last_slot >> 6] >> (self.last_slot & 63) & 1:
             self.count(s, self.told_type(s, self.last_slot), TOLD_FREES)

@@ -7,7 +7,7 @@ import io
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ours import parsed
 from validator import Validator
@@ -63,8 +63,22 @@ def programs(draw: st.DrawFn, names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
+DYING: dict[str, Any] = {
+    "shape": Shape(
+        procs=4, live_bytes=35_263, least_heap=11_265, sizes={(641, False): 1}, untyped=0.0, types=1, goroutines=30,
+        acts=dict(zip(ACTS, (30_000, 200, 5000, 0, 5000, 0, 5000, 30_000, 5000, 0), strict=True)), busy=1.0,
+        short_run=1, long_run=169, long_share=1.0, pace=1, survive=0.4568647351979821,
+        clustered=0.5518539326929618, gogc=144, mark_events=132,
+    ),
+    "seed": 499_176_733, "version": "1.26", "procs": 9, "generation_events": 5000, "session": 3, "warmup": 8000,
+    "events": 30, "anomalies": ["frees outside a proc", "allocation under way"],
+}  # fmt: skip
+"""The session begins while marking, which ends at once; the object whose allocation was under way did not survive."""
+
+
 @settings(deadline=None, max_examples=40)
 @given(programs(EXACT))
+@example(DYING)
 def test_truth_is_what_is_read(arguments: dict[str, Any]) -> None:
     file = io.BytesIO()
     truth = simulate(file, **arguments)
