@@ -13,7 +13,7 @@ import reference
 from made import alloc_trace, free, new, span
 
 import gotrace
-from gotrace.raw import Writer, event
+from gotrace.raw import Writer, event, uvarint
 
 EXAMPLE = reference.DATA / "heap-go1.27-allocfree.trace.gz"
 TABLES = [
@@ -223,12 +223,6 @@ def test_the_first_definition_of_a_pc_counts() -> None:
         assert read.stack(1) == read.stack(2) == [gotrace.Frame("f", "", 5, 9)]
 
 
-def wide(value: int, length: int) -> bytes:
-    """A varint of that length, or of more if it needs them."""
-    groups = [value >> at & 0x7F for at in range(0, max(7 * length, value.bit_length()), 7)]
-    return bytes([group | 0x80 for group in groups[:-1]] + groups[-1:])
-
-
 def test_frames_however_their_numbers_are_written() -> None:
     """Known pcs are stepped over by the ends of four numbers; any of them may have up to ten bytes."""
     dice = random.Random(7)
@@ -237,10 +231,10 @@ def test_frames_however_their_numbers_are_written() -> None:
     stacks, batches, batch = {}, [], b"\2"
     for number in range(1, 400):
         stacks[number] = [dice.choice(pcs) for _ in range(dice.randrange(30))]
-        batch += b"\3" + wide(number, dice.choice((1, 10))) + wide(len(stacks[number]), 1)
+        batch += b"\3" + uvarint(number, dice.choice((1, 10))) + uvarint(len(stacks[number]), 1)
         for pc in stacks[number]:
             most = dice.choice((1, 2, 10))
-            batch += b"".join(wide(value, dice.randint(1, most)) for value in (pc, *means[pc]))
+            batch += b"".join(uvarint(value, dice.randint(1, most)) for value in (pc, *means[pc]))
         if dice.random() < 0.2:
             batches.append(batch)
             batch = b"\2"

@@ -171,12 +171,11 @@ class TypeTable:
         self._nameless: list[tuple[AllocFreeData, npt.NDArray[np.int64]]] = []  # tables, and rows of theirs
         self._nbytes = 0  # of those
         self._parts = [np.zeros(2, RAW_TYPE)]
-        self._n = 2
         self._known: npt.NDArray[np.uint64] = np.empty(0, np.uint64)  # addresses, sorted, and the rows they have
         self._rows: I4 = np.empty(0, np.int32)
 
     def __len__(self) -> int:
-        return self._n
+        return 2 + len(self._rows)
 
     @property
     def names(self) -> list[str]:
@@ -207,11 +206,10 @@ class TypeTable:
             self._nameless.append((tables[i], rows))
             self._nbytes += tables[i].nbytes
             self._parts.append(tables[i].types[rows])
-        self._n += len(fresh)
         if self._nbytes > _NAMELESS:
             _ = self.names  # lets go of their bytes
         every = np.concatenate((self._known, address[fresh]))
-        every_row = np.concatenate((self._rows, np.arange(len(self) - len(fresh), len(self), dtype=np.int32)))
+        every_row = np.concatenate((self._rows, np.arange(len(self), len(self) + len(fresh), dtype=np.int32)))
         order = np.argsort(every)
         self._known, self._rows = every[order], every_row[order].astype(np.int32)
         return self._rows[np.searchsorted(self._known, address)]
