@@ -7,17 +7,20 @@ under ThreadSanitizer).
 
 import os
 import platform
+import re
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-KERNELS = ["_varint", "_batch", "_tables", "_fast_pext", "_runs", "_ahead", "_walk", "_decode", "_pool", "_allocfree"]
-KERNELS += ["_blocks", "_text", "_encode", "_simulate", "_sites", "_lifetimes"]
-SOURCES = {f"gotrace.{name}": f"src/gotrace/{name}.pyx" for name in KERNELS}
-SOURCES["gotrace.ordering.machine"] = "src/gotrace/ordering/machine.py"
+os.chdir(Path(__file__).parent)  # setuptools wants relative paths
+PACKAGE = Path("src/gotrace")
+# Every .pyx is a kernel, and so is a .py that has a .pxd beside it.
+KERNELS = sorted(
+    [*PACKAGE.rglob("*.pyx"), *(path for path in PACKAGE.rglob("*.py") if path.with_suffix(".pxd").exists())]
+)
 SHARED = "gotrace._cyutility"  # Cython's own code for memoryviews, once instead of in each kernel
-HEADERS = sorted(map(str, Path("src/gotrace").rglob("*.pxd")))
+CIMPORT = re.compile(r"^from[ \t]+(gotrace[\w.]*)[ \t]+cimport", re.M)
 MODES = ("release", "debug", "coverage", "sanitize", "threads")
 
 mode = os.environ.get("GOTRACE_BUILD", "release")
@@ -61,6 +64,26 @@ sanitizers = {
 cflags += sanitizers.get(mode, [])
 ldflags += sanitizers.get(mode, [])
 
+
+def module_of(path):
+    """Name of a module by its path."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def headers_of(kernel):
+    """Return the .pxd files that a kernel is made of: its own, and all that these cimport."""
+    found, waiting = set(), [kernel.with_suffix(".pxd"), kernel]
+    while waiting:
+        path = waiting.pop()
+        if path.suffix == ".pxd":
+            if path in found or not path.exists():
+                continue
+            found.add(path)
+        for name in CIMPORT.findall(path.read_text()):
+            waiting.append(PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".pxd"))
+    return sorted(map(str, found))
+
+
 # Other builds test the portable code, which this processor would otherwise never run.
 PEXT = ["-mbmi", "-mbmi2", "-DGOTRACE_PEXT"]
 pext = mode == "release" and platform.machine() in ("x86_64", "AMD64")
@@ -69,14 +92,14 @@ setup(
     ext_modules=cythonize(
         [
             Extension(
-                name,
-                [source],
-                depends=HEADERS,
-                extra_compile_args=cflags + PEXT * (pext and name == "gotrace._fast_pext"),
+                module_of(kernel),
+                [str(kernel)],
+                depends=headers_of(kernel),
+                extra_compile_args=cflags + PEXT * (pext and kernel.stem.endswith("_bmi2")),
                 extra_link_args=ldflags,
                 define_macros=macros,
             )
-            for name, source in SOURCES.items()
+            for kernel in KERNELS
         ]
         + [Extension(SHARED, [], extra_compile_args=cflags, extra_link_args=ldflags)],
         shared_utility_qualified_name=SHARED,

@@ -36,7 +36,7 @@ class Batch:
 
 def batches(trace: bytes) -> list[Batch]:
     with gotrace.open(trace) as opened:
-        text = b"".join(opened._wire()).decode("utf-8", "surrogateescape")
+        text = b"".join(opened.text("wire")).decode("utf-8", "surrogateescape")
     found: list[Batch] = []
     for line in text.splitlines():
         if line.startswith(("EventBatch", "ExperimentalBatch", "EndOfGeneration")):

@@ -12,7 +12,7 @@ def parsed(data: bytes | Path) -> tuple[bytes, gotrace.TraceError | None]:
     text = bytearray()
     try:
         with gotrace.open(data) as trace:
-            for piece in trace._parsed():
+            for piece in trace.text():
                 text += piece
     except gotrace.TraceError as error:
         return bytes(text), error

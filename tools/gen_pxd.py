@@ -1,13 +1,13 @@
-"""Write ``_generated.pxd``, record structs and enums for Cython, from their Python definitions; and the enums
-once more as ``ordering/names.py``.
+"""Write ``_generated.pxd``, record structs and enums for Cython, from their Python definitions; and those enums that the
+state machine uses once more as ``order/names.py``, for its uncompiled form.
 
-Run it after a change of ``dtypes.py``, ``errors.Status`` or ``spec/limits.py``; a test compares. Never here:
-facts of its own.
+Run it after a change of a row type, an enum or a limit; a test compares. Never here: facts of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from enum import IntEnum
 from pathlib import Path
@@ -15,14 +15,19 @@ from types import ModuleType
 
 import numpy as np
 
-# The package without its kernels, which may not be built yet.
-sys.modules["gotrace"] = ModuleType("gotrace")
-sys.modules["gotrace"].__path__ = [str(Path(__file__).parent.parent / "src" / "gotrace")]
+PACKAGE = Path(__file__).parent.parent / "src" / "gotrace"
+for name in ("gotrace", "gotrace.experiments", "gotrace.simulation"):  # their kernels may not be built yet
+    sys.modules[name] = ModuleType(name)
+    sys.modules[name].__path__ = [str(PACKAGE.joinpath(*name.split(".")[1:]))]
 
-from gotrace import dtypes  # noqa: E402
-from gotrace.errors import Status  # noqa: E402
-from gotrace.spec import enums, limits  # noqa: E402
+from gotrace import dtypes, errors  # noqa: E402
+from gotrace.experiments import rows as experiment_rows  # noqa: E402
+from gotrace.heap import rows as heap_rows  # noqa: E402
+from gotrace.order import rows as order_rows  # noqa: E402
+from gotrace.simulation import rows as simulation_rows  # noqa: E402
+from gotrace.spec import enums, limits, sizeclasses  # noqa: E402
 from gotrace.spec.rules import Rule  # noqa: E402
+from gotrace.wire import rows as wire_rows  # noqa: E402
 
 C_TYPES = {
     "int64": "int64_t",
@@ -34,26 +39,21 @@ C_TYPES = {
     "int8": "int8_t",
     "float64": "double",
 }
-STRUCTS = [
-    *("ALLOC", "EXPERIMENTAL", "LIFETIME"),
-    *("BATCH", "FAULT", "CLOCK", "RAW_STRING", "RAW_STACK", "RAW_PC", "NEAR_PC", "RAW_SAMPLE", "RAW_TYPE"),
-    *("GEN", "RUN", "DECODED", "BRIEF", "CTX", "PAGE", "SPAN", "COUNTS"),
-    *("MARK", "HELD_SPAN", "CELL", "TALLY", "CYCLE"),
-    *("EVENT", "SAMPLE", "ORDERED", "SPEC", "PLACE", "G_STATE", "P_STATE", "M_STATE"),
-    *("OPEN_RANGE", "OPEN_REGION", "ACTIVE_TASK", "NAME", "SCHED", "FRONT", "NOTE"),
-    *("SIM_M", "SIM_P", "SIM_G", "SIM_SPAN"),
-]
+SOURCES: list[ModuleType] = [dtypes, errors, wire_rows, experiment_rows, order_rows, heap_rows, simulation_rows]
+"""Modules all of whose row types without Python objects become structs."""
+
 ENUMS: list[tuple[str, type[IntEnum]]] = [
-    ("", Status),
-    ("KIND_", dtypes.BatchKind),
+    ("", errors.Status),
+    ("KIND_", wire_rows.BatchKind),
     ("WHAT_", dtypes.What),
     ("OP_", dtypes.Op),
-    ("", dtypes.Layout),
-    ("SIZE_", dtypes.HeapSize),
-    ("ODD_", dtypes.Anomaly),
+    ("", wire_rows.Layout),
+    ("", heap_rows.HeapLayout),
+    ("SIZE_", heap_rows.HeapSize),
+    ("ODD_", experiment_rows.Anomaly),
     ("END_", dtypes.End),
-    ("LIFE_", dtypes.Life),
-    ("KEY_", dtypes.Key),
+    ("LIFE_", heap_rows.Life),
+    ("KEY_", order_rows.Key),
     ("RULE_", Rule),
     ("EVENT_", enums.EventKind),
     ("EV_", enums.EventType),
@@ -64,14 +64,19 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("RESOURCE_", enums.Resource),
     ("GC_", enums.GCPhase),
     ("ODDITY_", enums.Oddity),
-    ("ACT_", dtypes.Act),
-    ("REASON_", dtypes.Reason),
-    ("QUIRK_", dtypes.Quirk),
-    ("KNOB_", dtypes.Knob),
-    ("READ_", dtypes.Reading),
-    ("TOLD_", dtypes.Told),
+    ("ACT_", simulation_rows.Act),
+    ("REASON_", simulation_rows.Reason),
+    ("QUIRK_", simulation_rows.Quirk),
+    ("KNOB_", simulation_rows.Knob),
+    ("READ_", simulation_rows.Reading),
+    ("TOLD_", simulation_rows.Told),
 ]
-LIMITS = ["MAX_BATCH_SIZE", "MAX_STRING", "MAX_FRAMES", "HEAP_ADDRESS_BITS"]
+NUMBERS: list[tuple[ModuleType, tuple[str, ...]]] = [
+    (limits, ("MAX_BATCH_SIZE", "MAX_STRING", "MAX_FRAMES", "HEAP_ADDRESS_BITS")),
+    (sizeclasses, ("PAGE_BYTES", "HEADER_FROM", "TINY_CLASS", "MANUAL", "UNKNOWN_CLASS")),
+]
+SETS = ("STARTS_G", "STOPS_G", "CHANGES_CONTEXT")
+"""Sets of event types below 64, as bits."""
 
 
 def struct(name: str, dtype: np.dtype[np.void]) -> str:
@@ -84,47 +89,67 @@ def struct(name: str, dtype: np.dtype[np.void]) -> str:
     return "\n".join(lines)
 
 
+def structs() -> dict[str, np.dtype[np.void]]:
+    """Return all row types that C can hold, by name."""
+    found = {}
+    for module in SOURCES:
+        for name, value in vars(module).items():
+            if isinstance(value, np.dtype) and value.fields is not None:
+                kinds = [field[0].base.name for field in value.fields.values()]
+                if all(kind in C_TYPES for kind in kinds):
+                    found[name] = value
+    return found
+
+
+def numbers() -> dict[str, int]:
+    """Return all constants, by name."""
+    found = {f"{prefix}{name}": int(member) for prefix, enum in ENUMS for name, member in enum.__members__.items()}
+    return found | {name: getattr(module, name) for module, names in NUMBERS for name in names}
+
+
 def render() -> str:
-    """Return the text of the file."""
+    """Return the text of the file for Cython."""
     parts = [
-        "# Written by tools/gen_pxd.py from dtypes.py, errors.py and spec/limits.py. Do not edit.",
+        "# Written by tools/gen_pxd.py from the row types, enums and limits of the package. Do not edit.",
         "from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t",
         "",
+        "cdef enum:",
+        *(f"    {name} = {value}" for name, value in numbers().items()),
+        "",
+        "cdef extern from *:",
+        '    """',
     ]
-    for prefix, enum in ENUMS:
-        parts.append("cdef enum:")
-        parts += [f"    {prefix}{name} = {member.value}" for name, member in enum.__members__.items()]
-        parts.append("")
-    parts.append("cdef enum:")
-    parts += [f"    {name} = {getattr(limits, name)}" for name in LIMITS]
+    for name in SETS:
+        parts.append(f"    #define GT_{name} UINT64_C({sum(1 << kind for kind in getattr(enums, name)):#x})")
+    parts.append('    """')
+    parts += [f'    const uint64_t {name} "GT_{name}"' for name in SETS]
     parts.append("")
-    for name in STRUCTS:
-        parts += [struct(name, getattr(dtypes, name)), ""]
+    for name, dtype in structs().items():
+        parts += [struct(name, dtype), ""]
     return "\n".join(parts)
 
 
 def render_names() -> str:
-    """Return the text of the module that gives the enums to the uncompiled state machine."""
+    """Return the text of the module that gives constants to the uncompiled state machine."""
+    used = set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", (PACKAGE / "order" / "machine.py").read_text()))
     parts = [
-        '"""The enums of ``_generated.pxd`` for the uncompiled state machine. Written by tools/gen_pxd.py.',
+        '"""The constants of ``_generated.pxd`` that the uncompiled state machine uses. Written by tools/gen_pxd.py.',
         "",
         "Never here: anything else.",
         '"""',
         "",
+        *(f"{name} = {value}" for name, value in numbers().items() if name in used),
     ]
-    for prefix, enum in ENUMS:
-        parts += [f"{prefix}{name} = {member.value}" for name, member in enum.__members__.items()]
-    parts += [f"{name} = {getattr(limits, name)}" for name in LIMITS]
     return "\n".join(parts) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, default=Path("src/gotrace"), help="folder to write into")
+    parser.add_argument("-o", "--output", type=Path, default=PACKAGE, help="folder to write into")
     folder = parser.parse_args().output
     (folder / "_generated.pxd").write_text(render())
-    (folder / "ordering").mkdir(exist_ok=True)
-    (folder / "ordering" / "names.py").write_text(render_names())
+    (folder / "order").mkdir(exist_ok=True)
+    (folder / "order" / "names.py").write_text(render_names())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections import Counter
 import numpy as np
 
 import gotrace
-from gotrace.spec.limits import CLASS_BYTES
+from gotrace.spec.sizeclasses import CLASS_BYTES
 
 ACTS = {
     20: "block",

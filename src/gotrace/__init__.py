@@ -4,7 +4,6 @@ for those that are read when first asked for."""
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from gotrace.clock import Clock
 from gotrace.dtypes import (
     ALLOC,
     ESTIMATE,
@@ -44,23 +43,25 @@ from gotrace.errors import (
     UnsupportedVersionError,
 )
 from gotrace.experiments import Experiment, ExperimentData, register
-from gotrace.heap import Heap
+from gotrace.heap.table import Heap
 from gotrace.spec.enums import EventKind as Kind
 from gotrace.spec.enums import GoState, ProcState, Resource
 from gotrace.spec.events import EventSpec
-from gotrace.tables import Frame
-from gotrace.trace import Generation, Table, Trace, open
+from gotrace.tables.generation import Generation
+from gotrace.tables.table import Table
+from gotrace.trace import Trace, open
+from gotrace.wire.clock import Clock
+from gotrace.wire.structure import Frame
 
 if TYPE_CHECKING:
-    from gotrace import raw, simulation, varint
     from gotrace.analysis.diff import DIFF, Change, Diff, diff
     from gotrace.analysis.history import History
     from gotrace.analysis.history import collect as history
     from gotrace.analysis.sites import Sites, sites
     from gotrace.analysis.spans import Spans, spans
     from gotrace.analysis.stats import Stats, stats
-    from gotrace.events import Event
     from gotrace.simulation import simulate
+    from gotrace.text.event import Event
 
 __version__ = "0.1.0"
 
@@ -143,7 +144,7 @@ _LATER = {  # what most programs never ask for: reading it all would double the 
     **dict.fromkeys(("Sites", "sites"), "gotrace.analysis.sites:"),
     **dict.fromkeys(("Spans", "spans"), "gotrace.analysis.spans:"),
     **dict.fromkeys(("Stats", "stats"), "gotrace.analysis.stats:"),
-    "Event": "gotrace.events:",
+    "Event": "gotrace.text.event:",
     "simulate": "gotrace.simulation:",
 }
 

@@ -1,4 +1,4 @@
-# Written by tools/gen_pxd.py from dtypes.py, errors.py and spec/limits.py. Do not edit.
+# Written by tools/gen_pxd.py from the row types, enums and limits of the package. Do not edit.
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 cdef enum:
@@ -83,8 +83,6 @@ cdef enum:
     STUCK = -71
     UNKNOWN_STRING_ARG = -72
     UNKNOWN_STACK_ARG = -73
-
-cdef enum:
     KIND_EVENTS = 0
     KIND_STRINGS = 1
     KIND_STACKS = 2
@@ -92,18 +90,12 @@ cdef enum:
     KIND_SYNC = 4
     KIND_EXPERIMENT = 5
     KIND_END = 6
-
-cdef enum:
     WHAT_SPAN = 0
     WHAT_OBJECT = 1
     WHAT_STACK = 2
-
-cdef enum:
     OP_EXISTS = 0
     OP_ALLOC = 1
     OP_FREE = 2
-
-cdef enum:
     AHEAD = 128
     PARTS = 16
     LEAF = 32
@@ -112,8 +104,6 @@ cdef enum:
     REPLAY = 8
     GRID = 128
     AGES = 64
-
-cdef enum:
     SIZE_N_SPANS = 0
     SIZE_FREE_SPAN = 1
     SIZE_N_LEAVES = 2
@@ -132,8 +122,6 @@ cdef enum:
     SIZE_LATE_STACK_M = 15
     SIZE_EVENTS = 16
     SIZE_LATEST = 17
-
-cdef enum:
     ODD_RELATIVE = 0
     ODD_UNRESOLVED_TYPE = 1
     ODD_OVERLAPPING_SPAN = 2
@@ -147,14 +135,10 @@ cdef enum:
     ODD_LIVE_STACK_ALLOCATED = 10
     ODD_UNKNOWN_STACK_FREED = 11
     ODD_LATE_FREE = 12
-
-cdef enum:
     END_ALIVE = 0
     END_FREED = 1
     END_REUSED = 2
     END_SPAN = 3
-
-cdef enum:
     LIFE_N_SPANS = 0
     LIFE_FREE_SPAN = 1
     LIFE_N_LEAVES = 2
@@ -185,15 +169,11 @@ cdef enum:
     LIFE_ROWS = 32
     LIFE_PEAK_ROWS = 33
     LIFE_MOST_BYTES = 34
-
-cdef enum:
     KEY_G = 0
     KEY_P = 1
     KEY_M = 2
     KEY_TASK = 3
     KEY_NAME = 4
-
-cdef enum:
     RULE_NONE = 0
     RULE_EXPERIMENT = 1
     RULE_PROC_STATUS = 2
@@ -226,8 +206,6 @@ cdef enum:
     RULE_TASK_END = 29
     RULE_REGION_BEGIN = 30
     RULE_REGION_END = 31
-
-cdef enum:
     EVENT_BAD = 0
     EVENT_SYNC = 1
     EVENT_METRIC = 2
@@ -243,17 +221,24 @@ cdef enum:
     EVENT_LOG = 12
     EVENT_STATE_TRANSITION = 13
     EVENT_EXPERIMENTAL = 14
-
-cdef enum:
+    EV_EVENT_BATCH = 1
+    EV_STACKS = 2
+    EV_STACK = 3
+    EV_STRINGS = 4
+    EV_STRING = 5
+    EV_CPU_SAMPLES = 6
     EV_CPU_SAMPLE = 7
+    EV_FREQUENCY = 8
     EV_PROCS_CHANGE = 9
     EV_PROC_START = 10
     EV_PROC_STOP = 11
     EV_PROC_STEAL = 12
     EV_PROC_STATUS = 13
     EV_GO_CREATE = 14
+    EV_GO_CREATE_SYSCALL = 15
     EV_GO_START = 16
     EV_GO_DESTROY = 17
+    EV_GO_DESTROY_SYSCALL = 18
     EV_GO_STOP = 19
     EV_GO_BLOCK = 20
     EV_GO_UNBLOCK = 21
@@ -274,8 +259,13 @@ cdef enum:
     EV_HEAP_GOAL = 38
     EV_GO_LABEL = 39
     EV_GO_SWITCH = 45
+    EV_GO_SWITCH_DESTROY = 46
     EV_GO_CREATE_BLOCKED = 47
     EV_GO_STATUS_STACK = 48
+    EV_EXPERIMENTAL_BATCH = 49
+    EV_SYNC_BATCH = 50
+    EV_CLOCK_SNAPSHOT = 51
+    EV_END_OF_GENERATION = 52
     EV_SPAN = 128
     EV_SPAN_ALLOC = 129
     EV_SPAN_FREE = 130
@@ -286,48 +276,34 @@ cdef enum:
     EV_GOROUTINE_STACK_ALLOC = 135
     EV_GOROUTINE_STACK_FREE = 136
     EV_SYNC = 255
-
-cdef enum:
     GO_BAD = 0
     GO_RUNNABLE = 1
     GO_RUNNING = 2
     GO_SYSCALL = 3
     GO_WAITING = 4
     GO_FREE = 255
-
-cdef enum:
     PROC_BAD = 0
     PROC_RUNNING = 1
     PROC_IDLE = 2
     PROC_SYSCALL = 3
     PROC_SYSCALL_ABANDONED = 4
-
-cdef enum:
     GO_STATE_UNDETERMINED = 0
     GO_STATE_NOT_EXIST = 1
     GO_STATE_RUNNABLE = 2
     GO_STATE_RUNNING = 3
     GO_STATE_WAITING = 4
     GO_STATE_SYSCALL = 5
-
-cdef enum:
     PROC_STATE_UNDETERMINED = 0
     PROC_STATE_NOT_EXIST = 1
     PROC_STATE_RUNNING = 2
     PROC_STATE_IDLE = 3
-
-cdef enum:
     RESOURCE_NONE = 0
     RESOURCE_GOROUTINE = 1
     RESOURCE_PROC = 2
     RESOURCE_THREAD = 3
-
-cdef enum:
     GC_UNDETERMINED = 0
     GC_NOT_RUNNING = 1
     GC_RUNNING = 2
-
-cdef enum:
     ODDITY_PROC_TOLD_AGAIN = 0
     ODDITY_GO_TOLD_AGAIN = 1
     ODDITY_PROC_TWICE = 2
@@ -335,8 +311,6 @@ cdef enum:
     ODDITY_PROC_MENDED = 4
     ODDITY_UNKNOWN_STACK = 5
     ODDITY_UNKNOWN_STRING = 6
-
-cdef enum:
     ACT_BLOCK = 0
     ACT_UNBLOCK = 1
     ACT_STOP = 2
@@ -348,8 +322,6 @@ cdef enum:
     ACT_GROW_STACK = 8
     ACT_ASSIST = 9
     ACT_LIVE_HEAP = 10
-
-cdef enum:
     REASON_PREEMPTED = 1
     REASON_GOSCHED = 2
     REASON_CHAN_RECEIVE = 3
@@ -362,8 +334,6 @@ cdef enum:
     REASON_MARK_TERMINATION = 10
     REASON_DEDICATED = 11
     REASON_OTHERS = 12
-
-cdef enum:
     QUIRK_TIMES_AHEAD = 1
     QUIRK_SNAPSHOT_INTERLEAVED = 2
     QUIRK_OUTSIDE_PROC = 4
@@ -372,8 +342,6 @@ cdef enum:
     QUIRK_NEXT_GENERATION = 32
     QUIRK_UNDER_WAY = 64
     QUIRK_IMPLICIT_FREE = 128
-
-cdef enum:
     KNOB_SEED = 0
     KNOB_PROCS = 1
     KNOB_GOROUTINES = 2
@@ -395,8 +363,6 @@ cdef enum:
     KNOB_FIRST_PAGE = 18
     KNOB_GENERATION_UNITS = 19
     KNOB_GENERATION_EVENTS = 20
-
-cdef enum:
     READ_NOW = 0
     READ_EVENTS = 1
     READ_GEN = 2
@@ -412,20 +378,31 @@ cdef enum:
     READ_LIVE_OBJECTS = 12
     READ_LATE = 13
     READ_TOLD_EVENTS = 14
-
-cdef enum:
     TOLD_ALLOCS = 0
     TOLD_ALLOC_BYTES = 1
     TOLD_FREES = 2
     TOLD_FREE_BYTES = 3
     TOLD_START = 4
     TOLD_START_BYTES = 5
-
-cdef enum:
     MAX_BATCH_SIZE = 65536
     MAX_STRING = 1024
     MAX_FRAMES = 128
     HEAP_ADDRESS_BITS = 48
+    PAGE_BYTES = 8192
+    HEADER_FROM = 512
+    TINY_CLASS = 5
+    MANUAL = 254
+    UNKNOWN_CLASS = 255
+
+cdef extern from *:
+    """
+    #define GT_STARTS_G UINT64_C(0x600000018000)
+    #define GT_STOPS_G UINT64_C(0x1a0000)
+    #define GT_CHANGES_CONTEXT UINT64_C(0x1000003c43c00)
+    """
+    const uint64_t STARTS_G "GT_STARTS_G"
+    const uint64_t STOPS_G "GT_STOPS_G"
+    const uint64_t CHANGES_CONTEXT "GT_CHANGES_CONTEXT"
 
 cdef struct ALLOC:
     int64_t time
@@ -454,6 +431,151 @@ cdef struct EXPERIMENTAL:
     uint8_t type
     uint8_t n_args
 
+cdef struct STACK:
+    uint64_t id
+    int64_t first
+    int32_t n_frames
+    uint32_t generation
+
+cdef struct FRAME:
+    uint64_t pc
+    uint64_t line
+    int32_t function
+    int32_t file
+    int32_t stack
+
+cdef struct SAMPLE:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int32_t stack
+    int32_t p
+    uint32_t generation
+
+cdef struct SITE:
+    int32_t type
+    int32_t stack
+    int64_t samples
+    int64_t objects
+    int64_t bytes
+    double objects_error
+    double bytes_error
+
+cdef struct EVENT:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int32_t stack
+    int32_t p
+    uint32_t generation
+    uint8_t kind
+    uint8_t type
+    uint8_t part
+
+cdef struct TRANSITION:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int64_t id
+    int32_t stack
+    int32_t resource_stack
+    int32_t reason
+    int32_t p
+    uint32_t generation
+    uint8_t resource
+    uint8_t old
+    uint8_t new
+    uint8_t type
+    uint8_t part
+
+cdef struct RANGE:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int64_t id
+    int64_t swept
+    int64_t reclaimed
+    int32_t stack
+    int32_t reason
+    int32_t p
+    uint32_t generation
+    uint8_t kind
+    uint8_t resource
+    uint8_t type
+    uint8_t start
+
+cdef struct TASK:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int64_t task
+    int64_t parent
+    int32_t name
+    int32_t stack
+    int32_t p
+    uint32_t generation
+    uint8_t kind
+
+cdef struct REGION:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int64_t task
+    int32_t name
+    int32_t stack
+    int32_t p
+    uint32_t generation
+    uint8_t kind
+
+cdef struct LOG:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int64_t task
+    int32_t category
+    int32_t message
+    int32_t stack
+    int32_t p
+    uint32_t generation
+
+cdef struct LABEL:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int32_t label
+    int32_t p
+    uint32_t generation
+
+cdef struct METRIC:
+    int64_t time
+    int64_t offset
+    int64_t g
+    int64_t m
+    int64_t value
+    int32_t stack
+    int32_t p
+    uint32_t generation
+    uint8_t type
+
+cdef struct ESTIMATE:
+    int64_t inuse_samples
+    int64_t alloc_samples
+    int64_t free_samples
+    double inuse_objects_error
+    double inuse_bytes_error
+    double alloc_objects_error
+    double alloc_bytes_error
+    double free_objects_error
+    double free_bytes_error
+
 cdef struct LIFETIME:
     int64_t born
     int64_t died
@@ -468,6 +590,14 @@ cdef struct LIFETIME:
     uint8_t spanclass
     uint8_t end
 
+cdef struct FAULT:
+    int64_t offset
+    uint64_t detail
+    uint64_t limit
+    int32_t status
+    int32_t batch
+    int32_t type
+
 cdef struct BATCH:
     int64_t offset
     uint64_t time
@@ -478,23 +608,6 @@ cdef struct BATCH:
     uint8_t head
     uint8_t kind
     uint8_t experiment
-
-cdef struct FAULT:
-    int64_t offset
-    uint64_t detail
-    uint64_t limit
-    int32_t status
-    int32_t batch
-    int32_t type
-
-cdef struct CLOCK:
-    uint64_t frequency
-    uint64_t time
-    uint64_t mono
-    int64_t sec
-    int64_t nsec
-    uint8_t n_frequencies
-    uint8_t n_snapshots
 
 cdef struct RAW_STRING:
     uint64_t id
@@ -528,13 +641,14 @@ cdef struct RAW_SAMPLE:
     uint64_t args[5]
     int32_t gen
 
-cdef struct RAW_TYPE:
-    uint64_t id
-    uint64_t address
-    uint64_t size
-    uint64_t ptr_bytes
-    int64_t at
-    int64_t length
+cdef struct CLOCK:
+    uint64_t frequency
+    uint64_t time
+    uint64_t mono
+    int64_t sec
+    int64_t nsec
+    uint8_t n_frequencies
+    uint8_t n_snapshots
 
 cdef struct GEN:
     uint64_t number
@@ -585,39 +699,6 @@ cdef struct CTX:
     int32_t p
     uint8_t in_syscall
 
-cdef struct PAGE:
-    int32_t span
-    uint16_t n_slots
-    uint8_t spanclass
-    uint8_t index
-
-cdef struct SPAN:
-    int32_t groups[32]
-    uint64_t page
-    int64_t bytes
-    int64_t elem
-    int64_t late
-    int64_t late_m
-    int64_t born
-    int64_t born_m
-    int64_t old_bytes
-    uint32_t n_slots
-    int32_t n_pages
-    int32_t next_free
-    uint8_t spanclass
-    uint8_t over
-    uint8_t old_spanclass
-
-cdef struct COUNTS:
-    int32_t type
-    uint8_t spanclass
-    int64_t alloc_objects
-    int64_t alloc_bytes
-    int64_t free_objects
-    int64_t free_bytes
-    int64_t start_objects
-    int64_t start_bytes
-
 cdef struct MARK:
     int64_t time
     int64_t offset
@@ -627,67 +708,13 @@ cdef struct MARK:
     int32_t gen
     uint8_t type
 
-cdef struct HELD_SPAN:
-    uint64_t base
-    int64_t elem
-    uint32_t reciprocal
-    uint32_t n_slots
-    int32_t live
-    int32_t n_pages
-    uint8_t spanclass
-    uint8_t over
-    int32_t groups[32]
-    int64_t bytes
-    int64_t late
-    int64_t late_m
-    int64_t born
-    int64_t born_m
-    int32_t next_free
-
-cdef struct CELL:
-    int64_t born
-    int64_t offset
-    int64_t g
-    int32_t key
-    int32_t cycle
-
-cdef struct TALLY:
-    int64_t label
-    int64_t counts[6]
-    int64_t peak[6]
-    int64_t aged[2]
-    int64_t peak_id
-    int32_t type
-    uint8_t spanclass
-
-cdef struct CYCLE:
-    int64_t alloc_objects
-    int64_t alloc_bytes
-    int64_t free_objects
-    int64_t free_bytes
-    int64_t inuse_objects
-    int64_t inuse_bytes
-
-cdef struct EVENT:
-    int64_t time
-    int64_t offset
-    int64_t g
-    int64_t m
-    int32_t stack
-    int32_t p
-    uint32_t generation
-    uint8_t kind
-    uint8_t type
-    uint8_t part
-
-cdef struct SAMPLE:
-    int64_t time
-    int64_t offset
-    int64_t g
-    int64_t m
-    int32_t stack
-    int32_t p
-    uint32_t generation
+cdef struct RAW_TYPE:
+    uint64_t id
+    uint64_t address
+    uint64_t size
+    uint64_t ptr_bytes
+    int64_t at
+    int64_t length
 
 cdef struct ORDERED:
     int64_t time
@@ -769,6 +796,15 @@ cdef struct NAME:
     int32_t length
     int32_t row
 
+cdef struct NOTE:
+    int64_t offset
+    int64_t id
+    uint8_t what
+
+cdef struct FRONT:
+    int64_t time
+    int32_t run
+
 cdef struct SCHED:
     int64_t initial
     int64_t gc_seq
@@ -786,14 +822,91 @@ cdef struct SCHED:
     uint8_t started
     uint8_t gc
 
-cdef struct FRONT:
-    int64_t time
-    int32_t run
+cdef struct PAGE:
+    int32_t span
+    uint16_t n_slots
+    uint8_t spanclass
+    uint8_t index
 
-cdef struct NOTE:
+cdef struct SPAN:
+    int32_t groups[32]
+    uint64_t page
+    int64_t bytes
+    int64_t elem
+    int64_t late
+    int64_t late_m
+    int64_t born
+    int64_t born_m
+    int64_t old_bytes
+    uint32_t n_slots
+    int32_t n_pages
+    int32_t next_free
+    uint8_t spanclass
+    uint8_t over
+    uint8_t old_spanclass
+
+cdef struct COUNTS:
+    int32_t type
+    uint8_t spanclass
+    int64_t alloc_objects
+    int64_t alloc_bytes
+    int64_t free_objects
+    int64_t free_bytes
+    int64_t start_objects
+    int64_t start_bytes
+
+cdef struct MOMENT:
+    int64_t alloc_objects
+    int64_t alloc_bytes
+    int64_t free_objects
+    int64_t free_bytes
+    int64_t inuse_objects
+    int64_t inuse_bytes
+    int64_t span_bytes
+    int64_t manual_bytes
+    int64_t stack_bytes
+    int64_t most_bytes
+
+cdef struct HELD_SPAN:
+    uint64_t base
+    int64_t elem
+    uint32_t reciprocal
+    uint32_t n_slots
+    int32_t live
+    int32_t n_pages
+    uint8_t spanclass
+    uint8_t over
+    int32_t groups[32]
+    int64_t bytes
+    int64_t late
+    int64_t late_m
+    int64_t born
+    int64_t born_m
+    int32_t next_free
+
+cdef struct CELL:
+    int64_t born
     int64_t offset
-    int64_t id
-    uint8_t what
+    int64_t g
+    int32_t key
+    int32_t cycle
+
+cdef struct TALLY:
+    int64_t label
+    int64_t counts[6]
+    int64_t peak[6]
+    int64_t aged[2]
+    int64_t peak_id
+    int32_t type
+    uint8_t spanclass
+
+cdef struct CYCLE:
+    int64_t alloc_objects
+    int64_t alloc_bytes
+    int64_t free_objects
+    int64_t free_bytes
+    int64_t inuse_objects
+    int64_t inuse_bytes
 
 cdef struct SIM_M:
     int64_t id

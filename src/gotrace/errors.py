@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import FAULT
+from gotrace.dtypes import aligned
 from gotrace.spec.enums import GoStatus, ProcStatus
 
 
@@ -326,10 +326,20 @@ def words(fault: np.void) -> tuple[type[TraceError], str]:
 
 
 def _name(statuses: type[IntEnum], number: int) -> str:
-    return statuses(number).name.lower().replace("_", " ") if number in statuses._value2member_map_ else str(number)
+    return statuses(number).name.lower().replace("_", " ") if number in list(statuses) else str(number)
 
 
 def from_fault(fault: np.void, **where: Any) -> TraceError:
     """Make the exception of a FAULT row; ``where`` are the keyword arguments of :class:`TraceError`."""
     kind, sentence = words(fault)
     return kind(sentence, offset=int(fault["offset"]), **where)
+
+
+FAULT = aligned(
+    ("offset", "i8"),  # absolute byte
+    ("detail", "u8"),  # the number at fault
+    ("limit", "u8"),  # the bound it broke
+    ("status", "i4"),  # Status of errors.py; 0 none
+    ("batch", "i4"),  # row of BATCH; -1 none
+    ("type", "i4"),  # event type; -1 none
+)

@@ -22,9 +22,9 @@ from ours import parsed
 from schedules import Schedule
 
 import gotrace
-from gotrace.dtypes import ORDERED
-from gotrace.ordering import machine
-from gotrace.ordering.drive import Order
+from gotrace.order import machine
+from gotrace.order.driver import Order
+from gotrace.order.rows import ORDERED
 from gotrace.raw import assemble
 from gotrace.simulation import SHAPES, simulate
 
@@ -90,9 +90,9 @@ def overlapping() -> np.ndarray[Any, Any]:
 def ordered(data: bytes, kind: type[machine.Machine], *, events: bool = False) -> Iterator[object]:
     """Everything that comes out: rows, or what EVENT has of them, and the refusal."""
     with gotrace.open(data) as trace:
-        order = Order(trace.experiments, trace._warn, kind)
+        order = Order(trace.experiments, trace.reader.warn, kind)
         try:
-            for part in trace._parts():
+            for part in trace.reader.segments():
                 for rows in order.run(part, overlapping if events else None):
                     yield from np.array(rows.tolist(), ORDERED)[EVENTS].tolist() if events else [rows.tobytes()]
         except gotrace.OrderingError as error:

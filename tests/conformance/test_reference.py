@@ -15,7 +15,7 @@ import reference
 from ours import parsed
 
 import gotrace
-from gotrace.heap import class_name
+from gotrace.heap.table import class_name
 from gotrace.spec.events import ALLOC_FREE_EVENTS
 
 NAMES = {spec.id: spec.name for spec in ALLOC_FREE_EVENTS}
@@ -33,7 +33,7 @@ def ids(path: Path) -> str:
 
 def wire_text(data: bytes) -> bytes:
     with gotrace.open(data) as trace:
-        return b"".join(trace._wire())
+        return b"".join(trace.text("wire"))
 
 
 def reference_wire(data: bytes, folder: Path) -> bytes:

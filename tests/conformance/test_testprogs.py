@@ -71,7 +71,7 @@ def our_text(path: Path) -> tuple[str, int, bool]:
     digest, size = sha256(), 0
     try:
         with gotrace.open(path) as trace:
-            for piece in trace._parsed():
+            for piece in trace.text():
                 digest.update(piece)
                 size += len(piece)
     except gotrace.TraceError:

@@ -44,7 +44,7 @@ def survive(data: bytes) -> None:
     for read in (
         *(lambda t: t.heap(), lambda t: t.heap(by="task", at="peak"), lambda t: t.heap(by="goroutine", min_age=1)),
         lambda t: t.heap(by="site", max_age=1),
-        *(lambda t: list(t.generations), lambda t: b"".join(t._wire()), gotrace.sites, lifespans),
+        *(lambda t: list(t.generations), lambda t: b"".join(t.text("wire")), gotrace.sites, lifespans),
     ):
         try:
             with gotrace.open(data) as trace:
@@ -174,11 +174,11 @@ def test_text_and_back(texts: list[bytes], version: int) -> None:
     if not texts:
         trace = Writer(version).frequency(1, 5).end_of_generation()
     with gotrace.open(trace.getvalue()) as read:
-        text = b"".join(read._wire())
+        text = b"".join(read.text("wire"))
     again = assemble(text, version=version)
     with gotrace.open(io.BytesIO(again)) as read:
         # Only the sizes of batches may tell them apart: they are written as they were, padded or not.
-        assert b"".join(read._wire()) == text
+        assert b"".join(read.text("wire")) == text
 
 
 def test_memory_is_bounded_by_the_input() -> None:

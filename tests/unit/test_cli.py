@@ -339,7 +339,7 @@ def test_a_bug_of_ours(good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     def fail(*_: object) -> None:
         raise gotrace.InternalError("impossible")
 
-    monkeypatch.setattr(gotrace.Trace, "_heap", fail)
+    monkeypatch.setattr("gotrace.cli.heap.heap_at", fail)
     assert main(["heap", str(good)]) == 70
     assert "bug" in capsys.readouterr().err
 

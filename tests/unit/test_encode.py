@@ -13,9 +13,9 @@ from made import GO, PROC
 from ours import parsed
 
 import gotrace
-from gotrace.dtypes import BatchKind
 from gotrace.raw import Writer, event
 from gotrace.spec.events import EVENTS
+from gotrace.wire.rows import BatchKind
 
 TIMED = {spec.id: spec for spec in EVENTS if spec.timed}
 numbers = st.one_of(st.integers(0, 300), st.integers(0, 2**64 - 1), st.sampled_from([2**7, 2**14, 2**56 - 1, 2**56]))
@@ -48,7 +48,7 @@ def test_batches_are_cut_between_events(tmp_path: Path) -> None:
     writer = Writer(26).frequency(1, 100).batch(1, 1, 100, PROC + GO)
     trace = writer.events(1, 1, np.full(n, 37), times, args).end_of_generation().getvalue()
     with gotrace.open(trace) as opened:
-        (batches,) = [part.slab.batches for part in opened._parts()]
+        (batches,) = [part.slab.batches for part in opened.reader.segments()]
         values = opened.metrics.to_numpy()["value"]
     batches = batches[batches["kind"] == BatchKind.EVENTS]
     assert len(batches) > 10

@@ -112,12 +112,12 @@ def test_with_the_package_both_decode(program: str, tmp_path: Path) -> None:
 
 WITH_STACKS = """
 import gotrace, sys
-from gotrace import second
+from gotrace.wire import helper
 args = ("dt", "value", "stack")
 spec = gotrace.EventSpec(140, "Sampled", args, since=26, kind=gotrace.Kind.EXPERIMENTAL, experiment=3)
 gotrace.register(gotrace.Experiment(3, "Sampler", (spec,), needs=sys.argv[2]))
 data = open(sys.argv[1], "rb").read()
-second._WORTH, second.cores = 0, lambda: 2
+helper._LARGE, helper.available_cores = 0, lambda: 2
 for jobs, tables in ((1, ["events"]), (2, ["events"]), (1, ["events", "logs"])):
     with gotrace.open(data, jobs=jobs) as trace:
         rows = next(chunk["events"] for chunk in trace.iterate(tables))

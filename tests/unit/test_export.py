@@ -20,12 +20,11 @@ from made import alloc_trace, new, span
 import gotrace
 from gotrace.cli import main
 from gotrace.export import FORMATS, replacing
-from gotrace.reader import DTYPES
-from gotrace.trace import narrow
+from gotrace.tables.catalog import TABLES
+from gotrace.tables.table import narrow
 
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
-TABLES = list(DTYPES)
-PLAIN = [name for name, dtype in DTYPES.items() if not dtype.hasobject]
+PLAIN = [name for name, table in TABLES.items() if not table.dtype.hasobject]
 FIXTURES = ["heap-go1.22.trace.gz", "session-go1.25-allocfree.trace.gz", "sched-go1.26-tiny.trace.gz"]
 
 
@@ -108,7 +107,7 @@ def test_csv_by_eye() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 10**6])
 def test_npy_is_as_numpy_writes_it(n: int) -> None:
-    dtype = narrow(DTYPES["allocs"], ["op", "time"])  # seven bytes of nothing between them
+    dtype = narrow(TABLES["allocs"].dtype, ["op", "time"])  # seven bytes of nothing between them
     rows = np.empty(n, dtype)
     rows.view(np.uint8)[:] = 0xAA
     rows["op"], rows["time"] = 1, np.arange(n)

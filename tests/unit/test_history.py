@@ -14,10 +14,11 @@ import pytest
 import reference
 
 import gotrace
-from gotrace import lifetimes
 from gotrace.analysis import history as heap_history
 from gotrace.analysis.history import History, collect
-from gotrace.heap import package_of
+from gotrace.heap import objects as replay_of_objects
+from gotrace.heap.rows import HeapLayout
+from gotrace.heap.table import package_of
 from gotrace.raw import Writer, allocfree_info, event
 
 FIXTURES = [path for path in reference.fixtures() if "allocfree" in path.name]
@@ -121,7 +122,7 @@ def test_ages_and_bins_against_a_slow_account(tmp_path: Path) -> None:
         before = [size for at, size in zip(times, sizes, strict=True) if at < end]
         assert int(moment["inuse_bytes"]) == (before[-1] if before else 0)
     assert len(history.begins) == cycle
-    for age in range(gotrace.dtypes.Layout.AGES - 1):
+    for age in range(HeapLayout.AGES - 1):
         died = [size for a, size in ages if a == age]
         left = [size for size, born in live.values() if cycle - born == age]
         assert history.ages[age].tolist() == [len(died), sum(died)]
@@ -218,7 +219,7 @@ def test_damage_ends_in_an_error_and_sums_hold(path: Path) -> None:
 
 
 def test_cycles_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (heap_history, lifetimes):
+    for module in (heap_history, replay_of_objects):
         monkeypatch.setattr(module, "MOST_CYCLES", 10)
     pairs = [event(name, 1, i, *([0] * (name == "GCBegin"))) for i in range(50) for name in ("GCBegin", "GCEnd")]
     history = collect(made.alloc_trace([made.PROC, *pairs]))

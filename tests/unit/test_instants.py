@@ -17,7 +17,7 @@ from made import GO, PROC, alloc_trace, free, mark, new, old, span
 
 import gotrace
 from gotrace.analysis.ages import FIRST_AGES, lifespans
-from gotrace.heap import class_name
+from gotrace.heap.table import class_name
 from gotrace.raw import event
 from gotrace.simulation import simulate
 

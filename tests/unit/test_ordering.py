@@ -13,7 +13,8 @@ from made import GO, PROC
 
 import gotrace
 from gotrace import Kind
-from gotrace.dtypes import EVENT, ORDERED
+from gotrace.dtypes import EVENT
+from gotrace.order.rows import ORDERED
 from gotrace.raw import Writer, event
 from gotrace.spec.events import EVENTS
 from gotrace.spec.rules import Rule
@@ -133,7 +134,7 @@ def test_rows_of_events_begin_as_all_ordered_ones_do() -> None:
 
 
 def test_every_rule_has_a_method_and_events() -> None:
-    from gotrace.ordering import machine
+    from gotrace.order import machine
 
     source = (Path(machine.__file__ or "").parent / "machine.py").read_text()
     used = {spec.rule for spec in EVENTS if spec.timed and spec.id != 51}
@@ -199,7 +200,7 @@ def test_tables_say_what_events_say(path: Path) -> None:
     text = b""
     with gotrace.open(data) as opened:
         try:
-            for piece in opened._parsed():
+            for piece in opened.text():
                 text += piece
         except gotrace.OrderingError:
             pass

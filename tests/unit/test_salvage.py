@@ -21,7 +21,7 @@ from validator import Validator
 import gotrace
 from gotrace.cli import main
 from gotrace.raw import Writer, event
-from gotrace.reader import BUILDERS
+from gotrace.tables.catalog import TABLES
 
 HEALTHY = [
     p for p in reference.fixtures() if p.name.startswith(("sched-go1.25-tiny", "known-go1.24", "joined", "coro"))
@@ -32,14 +32,14 @@ STUCK = reference.load(reference.DATA / "sched-go1.27-tiny.trace.gz")
 
 def salvaged(data: bytes) -> tuple[str, gotrace.Trace]:
     with gotrace.open(data, errors="salvage") as trace:
-        return b"".join(trace._parsed()).decode(), trace
+        return b"".join(trace.text()).decode(), trace
 
 
 @pytest.mark.parametrize("path", HEALTHY, ids=lambda path: path.name[:-9])
 def test_healthy_traces_are_the_same(path: Path) -> None:
     data = reference.load(path)
     with gotrace.open(data) as plain, gotrace.open(data, errors="salvage") as trace:
-        for name in BUILDERS:
+        for name in TABLES:
             assert repr(getattr(trace, name).to_numpy()) == repr(getattr(plain, name).to_numpy()), name
         assert trace.heap().table.tolist() == plain.heap().table.tolist()
         assert trace.losses == []

@@ -19,7 +19,7 @@ from gotrace.experiments.allocfree import parse
 from gotrace.raw import Batch, Reader
 from gotrace.simulation import ANOMALIES, SHAPES, Program, Shape, Truth, simulate
 from gotrace.simulation.program import CLASS_PAGES
-from gotrace.spec.limits import CLASS_BYTES
+from gotrace.spec.sizeclasses import CLASS_BYTES
 
 SMALL = dataclasses.replace(SHAPES["plain"], live_bytes=200_000, least_heap=100_000)
 BUFFER = 65504
@@ -185,9 +185,9 @@ def test_long_runs_stay_small() -> None:
     program = Program(SMALL, seed=1)
     program.start(None)
     program.run(500_000)
-    before = sum(table.nbytes for table in program._tables.arrays())
+    before = sum(table.nbytes for table in vars(program._tables).values())
     program.run(5_000_000)
-    assert sum(table.nbytes for table in program._tables.arrays()) <= 2 * before
+    assert sum(table.nbytes for table in vars(program._tables).values()) <= 2 * before
     assert program.stop().cycles > 100
 
 

@@ -16,7 +16,7 @@ from made import BASE, GO, PROC, free, mark, new, span, types
 import gotrace
 from gotrace.analysis.sites import Sites, sites
 from gotrace.raw import Writer, allocfree_info, allocfree_types, event
-from gotrace.sampling import SIGNAL, WITHIN, caller, site_name
+from gotrace.tables.sites import SIGNAL, WITHIN, caller, site_name
 
 FIXTURE = reference.DATA / "sites-go1.27-allocfree.trace.gz"
 TICK = 64  # ns

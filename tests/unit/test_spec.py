@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from gotrace.dtypes import Op, What
-from gotrace.spec import limits, tables
+from gotrace.order.specs import specs
+from gotrace.spec import lookup, sizeclasses
 from gotrace.spec.enums import EventKind
 from gotrace.spec.events import ALLOC_FREE_EVENTS, EVENTS, EventSpec
 from gotrace.spec.printable import PRINTABLE
 from gotrace.spec.rules import Rule
 from gotrace.spec.versions import VERSIONS
+from gotrace.text.pieces import line_pieces
 
 ALL = EVENTS + ALLOC_FREE_EVENTS
 SUFFIXES = ("seq", "pstatus", "gstatus", "g", "m", "p", "string", "stack", "value", "task")
@@ -37,7 +39,7 @@ def test_row(spec: EventSpec) -> None:
 
 
 def test_what_an_event_needs_of_the_ordering() -> None:
-    table = tables.specs(ALL, {1: "R??"})
+    table = specs(ALL, {1: "R??"})
     words = {"goroutine", "proc", "thread", "range", "region", "task", "name"}
     for spec in ALL:
         assert set(spec.creates.split()) <= words
@@ -68,22 +70,22 @@ def test_experimental_types_follow_from_what_and_op() -> None:
 
 
 def test_lookup_arrays() -> None:
-    counts = tables.timed_args(ALL)
+    counts = lookup.timed_args(ALL)
     for spec in ALL:
         assert counts[spec.id] == (len(spec.args) if spec.timed else 0)
     assert not counts[0]
     assert not counts[137:].any()
-    pieces, bounds = tables.line_pieces(ALL)
+    pieces, bounds = line_pieces(ALL)
     for spec in ALL:
         parts = [bytes(pieces[a:b]).decode() for a, b in zip(bounds[spec.id], bounds[spec.id][1:], strict=False)]
         assert "0".join(parts[: len(spec.args)]) + ("0" if spec.args else "") + "".join(parts[len(spec.args) :]) == (
             " ".join([spec.name, *(f"{name}=0" for name in spec.args)])
         )
-    assert tables.experiments(ALL)[128:137].tolist() == [1] * 9
+    assert lookup.experiments(ALL)[128:137].tolist() == [1] * 9
 
 
 def test_size_classes() -> None:
-    sizes = np.array(limits.CLASS_BYTES)
+    sizes = np.array(sizeclasses.CLASS_BYTES)
     assert len(sizes) == 68
     assert sizes[0] == 0
     assert (np.diff(sizes[1:]) > 0).all()

@@ -18,7 +18,7 @@ import gotrace
 from gotrace.analysis.spans import spans
 from gotrace.analysis.stats import stats
 from gotrace.cli import main
-from gotrace.heap import class_name
+from gotrace.heap.table import class_name
 from gotrace.report.stats import print_stats
 
 ALLOC_FREE = [path for path in reference.fixtures() if "allocfree" in path.name]

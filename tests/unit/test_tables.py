@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gotrace.tables import MULTIPLIER, spreads
+from gotrace.hashing import MULTIPLIER, spreads
 
 
 def crowd(multiplier: int, bits: int) -> int:

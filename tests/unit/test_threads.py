@@ -20,8 +20,8 @@ TABLES = {"events": EVENT, "allocs": ALLOC, "experimental": EXPERIMENTAL}
 
 @pytest.fixture(autouse=True)
 def _always_worth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gotrace.second._WORTH", 0)
-    monkeypatch.setattr("gotrace.second.cores", lambda: 2)
+    monkeypatch.setattr("gotrace.wire.helper._LARGE", 0)
+    monkeypatch.setattr("gotrace.wire.helper.available_cores", lambda: 2)
 
 
 def chunks(data: bytes, table: str, step: int, jobs: int) -> tuple[list[list[Any]], str]:
@@ -63,7 +63,7 @@ def test_what_a_user_holds_of_a_chunk_stays(table: str) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_memory_that_nobody_holds_serves_the_next_pass(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gotrace.reader._KEPT", range(10_000, 100_000))
+    monkeypatch.setattr("gotrace.tables.builder._KEPT", range(10_000, 100_000))
     opened = gotrace.open(reference.load(next(path for path in FIXTURES if "allocfree" in path.name)))
 
     def places(step: int) -> set[int]:
@@ -92,7 +92,7 @@ def test_the_replayed_heap_is_the_same(path: Path) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_a_second_thread_ends_with_what_it_works_for(table: str) -> None:
     def helps() -> bool:
-        return any(thread.name.startswith("gotrace helps") for thread in threading.enumerate())
+        return any(thread.name.startswith("gotrace") for thread in threading.enumerate())
 
     path = next(path for path in FIXTURES if "allocfree" in path.name)
     with gotrace.open(reference.load(path), jobs=2) as opened:

@@ -318,4 +318,4 @@ def test_warnings() -> None:
     assert second.endswith("follows generation 5")
     with gotrace.open(Writer(22).frequency(1, 100).batch(1, 1, 1, new(0)).getvalue()) as read:
         assert len(read.generations) == 1
-        assert "HeapObjectAlloc events, which header 1.22 has not" in read.warnings[0]
+        assert "HeapObjectAlloc events, which header 1.22 does not define" in read.warnings[0]

@@ -53,7 +53,7 @@ def copy(source: object) -> bytes:
 
 def wire(data: bytes) -> bytes:
     with gotrace.open(data) as trace:
-        return b"".join(trace._wire())
+        return b"".join(trace.text("wire"))
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name[:-9])

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gotrace.dtypes import HeapSize, Life
+from gotrace.dtypes import I8, Rows
 from gotrace.errors import TraceError
-from gotrace.heap import KINDS, group_keys
-from gotrace.lifetimes import Lives
-from gotrace.reader import LifetimeBuilder
-from gotrace.slabs import I8, Rows
+from gotrace.heap.objects import Lives
+from gotrace.heap.rows import HeapSize, Life
+from gotrace.heap.table import KINDS, group_keys
+from gotrace.tables.allocs import LifetimeBuilder
 from gotrace.trace import Trace
 
 FIRST_AGES = (0, 1, 2, 3, 4, 8, 16, 32)
@@ -94,28 +94,21 @@ def lifespans(trace: Trace, by: str = "type", progress: Callable[[int], None] | 
     """
     if by not in KINDS:
         raise ValueError(f"by={by!r}: {', '.join(KINDS)}")
-    shared = trace._new_pass()
+    read_pass = trace.reader.new_pass()
     deaths = _Deaths()
-    builder = LifetimeBuilder(shared, 1, deaths.lives)
-    start = -1
+    builder = LifetimeBuilder(read_pass, 1, deaths.lives)
     fault: TraceError | None = None
     try:
-        for part in trace._parts(progress):
-            start = part.start if start < 0 else start
-            for rows in trace._fed(builder, part):
-                deaths.take(rows)
-            part.drop()
+        for _, rows in read_pass.read(builder, progress=progress):
+            deaths.take(rows)
     except TraceError as error:
-        trace._fail(error)
         fault = error
-    trace._note([builder], shared)
-    deaths.lives.finish()
     heap = builder.allocs.heap
     found = Lifespans(
-        deaths.table(*group_keys(deaths.lives.tallies, shared.types, by)),
+        deaths.table(*group_keys(deaths.lives.tallies, read_pass.types, by)),
         by,
         cycles=int(deaths.lives.life[Life.CYCLE]),
-        start=start,
+        start=builder.allocs.start,
         end=heap.time,
         seen=bool(heap.sizes[HeapSize.EVENTS]),
         anomalies=builder.anomaly_counts(),

@@ -15,11 +15,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import HeapSize
+from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
-from gotrace.heap import KINDS, group_keys
-from gotrace.slabs import Rows
+from gotrace.heap.rows import HeapSize
+from gotrace.heap.table import KINDS, group_keys
+from gotrace.tables.instants import replay_counts
 from gotrace.trace import open as open_trace
 
 METRICS = ("alloc_bytes", "alloc_objects", "inuse_bytes", "inuse_objects")
@@ -186,13 +187,13 @@ def diff(
                 open_trace(path, errors=errors) as trace,
                 progress(path) if progress else nullcontext() as note,
             ):
-                builder, types, fault = trace._replayed(note)
+                replay, types, _, fault = replay_counts(trace.reader, note)
                 warnings += [f"{path}: {warning}" for warning in trace.warnings]
                 losses += [f"{path}: {loss}" for loss in trace.losses]
-            if fault is None and not builder.heap.sizes[HeapSize.EVENTS]:
+            if fault is None and not replay.sizes[HeapSize.EVENTS]:
                 raise ValueError(f"{path}: no alloc/free events, start the program with GODEBUG=traceallocfree=1")
-            anomalies.update(builder.heap.anomaly_counts())
-            counts[-1].append(_grouped(builder.heap.used_counts(), types, by))
+            anomalies.update(replay.anomaly_counts())
+            counts[-1].append(_grouped(replay.used_counts(), types, by))
             if fault is not None:
                 faults.append(fault)
     table, totals = _compared(counts[0], counts[1], sort)

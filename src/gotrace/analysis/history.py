@@ -6,8 +6,8 @@ Two passes: one for the trace's extent and its GC cycles, one to replay. Never h
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,14 +16,16 @@ import numpy.typing as npt
 
 from gotrace import plots
 from gotrace.analysis.spans import SPANS, occupancy
-from gotrace.dtypes import CYCLE, MOMENT, Layout, Life
+from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNTYPED, TypeTable
-from gotrace.heap import UNKNOWN_CLASS, class_name, group_keys
-from gotrace.lifetimes import MOST_CYCLES, Ages, Lives
-from gotrace.reader import ExperimentalBuilder, GenerationBuilder, LifetimeBuilder
-from gotrace.slabs import Rows
-from gotrace.spec.limits import CLASS_BYTES
+from gotrace.heap.objects import MOST_CYCLES, Ages, Lives
+from gotrace.heap.rows import CYCLE, MOMENT, HeapLayout, Life
+from gotrace.heap.table import class_name, group_keys
+from gotrace.spec.enums import EventType
+from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
+from gotrace.tables.allocs import ExperimentalBuilder, LifetimeBuilder
+from gotrace.tables.lookup import GenerationBuilder
 from gotrace.trace import Trace, open
 
 BINS = 300
@@ -35,7 +37,6 @@ MOST_SERIES = 8192
 OTHER = "(other)"
 """What has no line of its own over time."""
 
-_GC_BEGIN, _GC_END, _HEAP_ALLOC, _HEAP_GOAL = 29, 30, 37, 38
 _YOUNG = Ages(0, 1)
 _OLD = Ages(2)
 
@@ -207,7 +208,7 @@ class _Moments:
         self.ends = (start + np.ceil(step * np.arange(1, BINS + 1))).astype(np.int64)
         self.rows = np.zeros(BINS, MOMENT)
         self.series = np.zeros((BINS, 257), np.int64)
-        self.grid = np.zeros((BINS, 2, Layout.GRID), np.int64)
+        self.grid = np.zeros((BINS, 2, HeapLayout.GRID), np.int64)
         self.low, self.shift = 0, -1
         self.lives = Lives(detail=True, ages=_YOUNG, ends=self.ends[:-1], look=self._look)
         self._n = 0
@@ -254,7 +255,7 @@ class _Moments:
         if len(used):
             last = max(last, self.low + ((int(used[-1]) + 1) << self.shift) - 1)
         self.low = min(self.low, low)
-        while (last >> self.shift) - (self.low >> self.shift) >= Layout.GRID:
+        while (last >> self.shift) - (self.low >> self.shift) >= HeapLayout.GRID:
             self.shift += 1
         self.low = self.low >> self.shift << self.shift
         if (self.low, self.shift) != old:
@@ -316,27 +317,22 @@ def collect(
 
 def _survey(trace: Trace, history: History) -> None:
     """Find the extent of a trace, and its GC cycles."""
-    shared = trace._new_pass()
-    generations = GenerationBuilder(shared, 1)
-    cycles = ExperimentalBuilder(shared, 256, (_GC_BEGIN, _GC_END))
+    read_pass = trace.reader.new_pass()
+    generations = GenerationBuilder(read_pass, 1)
+    cycles = ExperimentalBuilder(read_pass, 256, (EventType.GC_BEGIN, EventType.GC_END))
     starts: list[int] = []
     ends: list[int] = []
     phases = _Phases()
-    try:
-        for part in trace._parts():
-            for rows in trace._fed(cycles, part):
+    with suppress(TraceError):  # the second pass meets it, too
+        for builder, rows in read_pass.read(cycles, generations):
+            if builder is cycles:
                 phases.take(rows)
-            for rows in trace._fed(generations, part):
-                starts.append(int(rows["start"].min()))
-                ends.append(int(rows["end"].max()))
-                history.generations += len(rows)
-                history.events += int(rows["events"].sum())
-                history.samples += int(rows["samples"].sum())
-            part.drop()
-    except TraceError:
-        pass  # the second pass meets it, too
-    for rows in cycles.flush():
-        phases.take(rows)
+                continue
+            starts.append(int(rows["start"].min()))
+            ends.append(int(rows["end"].max()))
+            history.generations += len(rows)
+            history.events += int(rows["events"].sum())
+            history.samples += int(rows["samples"].sum())
     if starts:
         history.start, history.end = min(starts), max(ends)
     history.marks, history.begins = phases.arrays()
@@ -355,7 +351,7 @@ class _Phases:
         for time, kind in zip(rows["time"].tolist(), rows["type"].tolist(), strict=True):
             if len(self._begins) == MOST_CYCLES:
                 return
-            if kind == _GC_BEGIN:
+            if kind == EventType.GC_BEGIN:
                 self._begins.append(time)
                 self._begun = time
             else:
@@ -372,33 +368,22 @@ class _Phases:
 
 
 def _replay(trace: Trace, history: History, progress: Callable[[int], None] | None) -> None:
-    shared = trace._new_pass()
+    read_pass = trace.reader.new_pass()
     moments = _Moments(history.start, history.end)
-    builder = LifetimeBuilder(shared, 1, moments.lives)
-    metrics = ExperimentalBuilder(shared, 4096, (_HEAP_ALLOC, _HEAP_GOAL))
+    builder = LifetimeBuilder(read_pass, 1, moments.lives)
+    metrics = ExperimentalBuilder(read_pass, 4096, (EventType.HEAP_ALLOC, EventType.HEAP_GOAL))
     said = np.full((2, BINS), np.nan)
-
-    def note(rows: Rows) -> None:
-        bins = np.minimum(np.searchsorted(moments.ends, rows["time"], side="right"), BINS - 1)
-        which = (rows["type"] == _HEAP_GOAL).astype(np.int64)
-        said[which, bins] = rows["args"][:, 0]
-
     try:
-        for part in trace._parts(progress):
-            deque(trace._fed(builder, part), 0)
-            for rows in trace._fed(metrics, part):
-                note(rows)
-            part.drop()
+        for _, rows in read_pass.read(builder, metrics, progress=progress):
+            bins = np.minimum(np.searchsorted(moments.ends, rows["time"], side="right"), BINS - 1)
+            which = (rows["type"] == EventType.HEAP_GOAL).astype(np.int64)
+            said[which, bins] = rows["args"][:, 0]
     except TraceError as error:
         history.error = error
-    deque(builder.flush(), 0)
-    for rows in metrics.flush():
-        note(rows)
     moments.close(BINS)
-    trace._note([builder], shared)
     history.go_heap, history.go_goal = map(_carried, said)
     history.anomalies, history.warnings, history.losses = trace.anomalies, trace.warnings, trace.losses
-    _conclude(history, moments, shared.types)
+    _conclude(history, moments, read_pass.types)
 
 
 def _carried(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from gotrace.dtypes import GENERATION
+from gotrace.dtypes import GENERATION, Rows
 from gotrace.errors import TraceError
-from gotrace.reader import GenerationBuilder
-from gotrace.slabs import Rows
+from gotrace.experiments.batches import alloc_free, experiment_data
+from gotrace.tables.lookup import GenerationBuilder
+from gotrace.tables.passes import ReadPass
 from gotrace.trace import Trace
+from gotrace.wire.segments import Segment
 
 
 @dataclass
@@ -74,25 +76,38 @@ _ALLOC_NAMES = (
 def inspect(trace: Trace, progress: Callable[[int], None] | None = None) -> Info:
     """Read a whole trace once and say what is in it; a fault ends up in ``error``."""
     info = Info(trace.version, trace.writers)
-    builder = GenerationBuilder(trace._new_pass(), 1)
+    read_pass = trace.reader.new_pass()
+    builder = _InfoBuilder(read_pass, info)
     rows: list[Rows] = []
-    threads: set[int] = set()
     try:
-        for part in trace._parts(progress):
-            for (_, number), data in part.experiments().items():
-                name = trace.experiments[number].name
-                batches, nbytes = info.experiments.get(name, (0, 0))
-                size = sum(len(batch) for _, batch in data.batches)
-                info.experiments[name] = (batches + len(data.batches), nbytes + size)
-            info.has_info |= any(data.info is not None for _, data in part.alloc_free())
-            threads.update(part.runs().runs["m"].tolist())
-            rows.extend(trace._fed(builder, part))
-            info.nbytes = part.slab.end
+        rows += (part for _, part in read_pass.read(builder, progress=progress))
     except TraceError as error:
         info.error = error
-    info.threads = len(threads - {-1})
+    info.threads = len(builder.threads - {-1})
     if rows:
         info.generations = np.concatenate(rows)
     info.events = {trace.experiments.event_names[i]: int(n) for i, n in enumerate(builder.counts) if n}
     info.has_snapshot = any(name in info.events for name in ("Span", "HeapObject"))
     return info
+
+
+class _InfoBuilder(GenerationBuilder):
+    """Rows of GENERATION; notes what else is in each segment."""
+
+    def __init__(self, read_pass: ReadPass, info: Info) -> None:
+        super().__init__(read_pass, 1)
+        self._info = info
+        self.threads: set[int] = set()
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Yield a row for each generation of a segment."""
+        info = self._info
+        for (_, number), data in experiment_data(segment, self.registry).items():
+            name = self.registry[number].name
+            batches, nbytes = info.experiments.get(name, (0, 0))
+            size = sum(len(batch) for _, batch in data.batches)
+            info.experiments[name] = (batches + len(data.batches), nbytes + size)
+        info.has_info |= any(data.info is not None for _, data in alloc_free(segment, self.registry))
+        self.threads.update(segment.runs().runs["m"].tolist())
+        yield from super().feed(segment)
+        info.nbytes = segment.slab.end

@@ -6,17 +6,18 @@ a type say at which sites it is allocated, and in what proportion; how many obje
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from gotrace.dtypes import SITE, What
-from gotrace.errors import TraceError
-from gotrace.reader import AllocBuilder
-from gotrace.sampling import SampleCounts, Sampled, Site, site_name, spread
-from gotrace.slabs import Rows
+from gotrace.dtypes import SITE, Rows, What
+from gotrace.heap.table import SampleCounts
+from gotrace.tables.allocs import AllocBuilder
+from gotrace.tables.passes import ReadPass
+from gotrace.tables.sites import Sampled, Site, site_name, spread
 from gotrace.trace import Trace
+from gotrace.wire.segments import Segment
 
 _LENGTH = 1 << 14  # rows at a time: they stay in the cache
 _MATCH = np.dtype([("type", "i4"), ("spanclass", "u1"), ("stack", "i4")])
@@ -85,27 +86,15 @@ def sites(trace: Trace, progress: Callable[[int], None] | None = None) -> Sites:
     TraceError
         The trace is damaged; ``partial`` of the error holds the sites up to the fault.
     """
-    shared = trace._new_pass()
-    allocs = AllocBuilder(shared, _LENGTH, whats=(What.OBJECT,), replay=True)
-    sampled = Sampled(shared)
-    matches = [np.empty(0, _MATCH)]
-    fault: TraceError | None = None
-    try:
-        for part in trace._parts(progress):
-            sampled.read(part, shared)
-            matches += _matches(sampled, trace._fed(allocs, part))
-            matches += _matches(sampled, allocs.flush())
-            part.drop()
-    except TraceError as error:
-        trace._fail(error)
-        matches += _matches(sampled, allocs.flush())
-        fault = error
-    trace._note([allocs], shared)
+    read_pass = trace.reader.new_pass()
+    allocs = _SiteBuilder(read_pass)
+    sampled = allocs.sampled
+    fault = read_pass.run(allocs, progress=progress)
     counts = allocs.heap.used_counts()
-    table = _spread(np.concatenate(matches), counts)
+    table = _spread(np.concatenate(allocs.matches), counts)
     used = {0, *table["stack"].tolist()}
     stacks = {row: frames for row, frames in sampled.stacks.items() if row in used}
-    names = [shared.types.label(row) for row in range(len(shared.types))]
+    names = [read_pass.types.label(row) for row in range(len(read_pass.types))]
     found = Sites(table=table, stacks=stacks, names=names, counts=counts, **vars(sampled.counts))
     if fault is not None:
         fault.partial = found
@@ -113,15 +102,38 @@ def sites(trace: Trace, progress: Callable[[int], None] | None = None) -> Sites:
     return found
 
 
-def _matches(sampled: Sampled, chunks: Iterable[Rows]) -> Iterable[Rows]:
-    """Type, size class and stack of each sample that finds its allocation among the next rows of ALLOC."""
-    for rows in chunks:
-        places, stacks = sampled.match(rows)
+class _SiteBuilder(AllocBuilder):
+    """Replays the objects of a trace and matches samples with their allocations; no rows.
+
+    Attributes
+    ----------
+    matches : list of ndarray of _MATCH
+        Type, size class and stack of each sample that found its allocation.
+    """
+
+    def __init__(self, read_pass: ReadPass) -> None:
+        super().__init__(read_pass, _LENGTH, whats=(What.OBJECT,), replay=True)
+        self.sampled = Sampled(read_pass)
+        self.matches = [np.empty(0, _MATCH)]
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Replay a segment's events, with its samples."""
+        self.sampled.read(segment)
+        try:
+            for rows in super().feed(segment):
+                self._match(rows)
+        finally:  # its samples are matched before the next segment's
+            for rows in super().flush():
+                self._match(rows)
+        yield from ()
+
+    def _match(self, rows: Rows) -> None:
+        places, stacks = self.sampled.match(rows)
         matches = np.empty(len(places), _MATCH)
         for name in ("type", "spanclass"):
             matches[name] = rows[name][places]
         matches["stack"] = stacks
-        yield matches
+        self.matches.append(matches)
 
 
 def _spread(matches: Rows, counts: Rows) -> Rows:

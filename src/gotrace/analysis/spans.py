@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gotrace.dtypes import Life
+from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
-from gotrace.heap import Heap, class_name
-from gotrace.instants import HeapBuilder, Question, QuestionError
-from gotrace.lifetimes import NEVER, Lives
-from gotrace.slabs import Rows
-from gotrace.spec.limits import CLASS_BYTES
+from gotrace.heap.objects import NEVER, Lives
+from gotrace.heap.rows import Life
+from gotrace.heap.table import Heap, class_name
+from gotrace.spec.sizeclasses import CLASS_BYTES, MANUAL
+from gotrace.tables.instants import HeapBuilder, HeapQuery, QueryError, replay
 from gotrace.trace import Trace
 
 SPANS = np.dtype(
@@ -39,8 +39,6 @@ HOLDERS = np.dtype(
     [("name", "O"), ("class", "O"), ("spans", "i8"), ("object_bytes", "i8"), ("free_bytes", "i8")], align=True
 )
 """A row for each type and size class: spans that one object of it keeps alone, its bytes, and the bytes free there."""
-
-_MANUAL = 254
 
 
 @dataclass
@@ -97,22 +95,22 @@ def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None 
     TraceError
         The trace is damaged; ``partial`` of the error holds what came before the fault.
     """
-    question, rows, time = Question(at=at), NEVER, None
+    query, rows, time = HeapQuery(at=at), NEVER, None
     if at == "peak":
-        if trace._source.once:
-            raise QuestionError("spans at the peak need two passes, which a stream cannot: save it to a file first")
-        peak = HeapBuilder(trace._new_pass(), question)
-        time = trace._replay(peak, progress).time
-        question, rows = Question(), int(peak.lives.life[Life.PEAK_ROWS])
-    builder = HeapBuilder(trace._new_pass(), question, rows)
+        if trace.reader.source.once:
+            raise QueryError("spans at the peak need two passes, which a stream cannot: save it to a file first")
+        peak = HeapBuilder(trace.reader.new_pass(), query)
+        time = replay(peak, progress).time
+        query, rows = HeapQuery(), int(peak.lives.life[Life.PEAK_ROWS])
+    builder = HeapBuilder(trace.reader.new_pass(), query, rows)
     fault: TraceError | None = None
     try:
-        heap = trace._replay(builder, progress)
+        heap = replay(builder, progress)
     except TraceError as error:
         if not isinstance(error.partial, Heap):
             raise
         fault, heap = error, error.partial
-    table, holders = occupancy(builder.lives, builder.shared.types)
+    table, holders = occupancy(builder.lives, builder.read_pass.types)
     found = Spans(
         *(table, holders, heap.memory, heap.time if time is None else time, heap.start),
         *(at, heap.seen, heap.anomalies),
@@ -126,7 +124,7 @@ def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None 
 def occupancy(lives: Lives, types: TypeTable) -> tuple[Rows, Rows]:
     """Rows of SPANS and of HOLDERS of the spans that are live now."""
     held, first = lives.live_spans()
-    objects = held["spanclass"] != _MANUAL
+    objects = held["spanclass"] != MANUAL
     held, kinds = held[objects], lives.tallies["type"][first[objects]]
     return _by_class(held), _alone(held, kinds, types)
 

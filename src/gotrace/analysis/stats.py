@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gotrace.analysis.spans import SPANS, occupancy
-from gotrace.dtypes import CYCLE, HEAP, HeapSize, Layout, Life
-from gotrace.errors import TraceError
+from gotrace.dtypes import HEAP, I8, Rows
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
-from gotrace.heap import summarize
-from gotrace.lifetimes import Lives
-from gotrace.reader import LifetimeBuilder
-from gotrace.slabs import I8, Rows
+from gotrace.heap.objects import Lives
+from gotrace.heap.rows import CYCLE, HeapLayout, HeapSize, Life
+from gotrace.heap.table import summarize
+from gotrace.tables.allocs import LifetimeBuilder
+from gotrace.tables.passes import ReadPass
 from gotrace.trace import Trace
+from gotrace.wire.segments import Segment
 
 BINS = 128
 """Stretches of time at most; at least half as many, unless the trace is shorter than 4 ms."""
@@ -65,7 +66,7 @@ class Stats:
     peak: dict[str, int] = field(default_factory=dict)
     untyped: dict[str, int] = field(default_factory=dict)
     cycles: Rows = field(default_factory=lambda: np.empty(0, CYCLE))
-    ages: I8 = field(default_factory=lambda: np.zeros((Layout.AGES, 2), np.int64))
+    ages: I8 = field(default_factory=lambda: np.zeros((HeapLayout.AGES, 2), np.int64))
     step: int = _SHORTEST
     rate: I8 = field(default_factory=lambda: np.empty(0, np.int64))
     spans: Rows = field(default_factory=lambda: np.empty(0, SPANS))
@@ -94,24 +95,12 @@ def stats(trace: Trace, progress: Callable[[int], None] | None = None) -> Stats:
     TraceError
         The trace is damaged; ``partial`` of the error holds what came before the fault.
     """
-    shared = trace._new_pass()
+    read_pass = trace.reader.new_pass()
     rate = _Rate()
-    builder = LifetimeBuilder(shared, 1, rate.lives)
-    fault: TraceError | None = None
-    try:
-        for part in trace._parts(progress):
-            if rate.start < 0:
-                rate.begin(part.start)
-            for _ in trace._fed(builder, part):
-                pass
-            part.drop()
-    except TraceError as error:
-        trace._fail(error)
-        fault = error
-    trace._note([builder], shared)
-    rate.lives.finish()
+    builder = _RateBuilder(read_pass, rate)
+    fault = read_pass.run(builder, progress=progress)
     heap = builder.allocs.heap
-    found = _concluded(rate.lives, shared.types)
+    found = _concluded(rate.lives, read_pass.types)
     found.start, found.end = rate.start, heap.time
     found.step, found.rate = rate.step, rate.finish(found.end)
     found.seen = bool(heap.sizes[HeapSize.EVENTS])
@@ -156,6 +145,20 @@ class _Rate:
         self._look(max(end, self.start))
         sums = np.array([0, *self._sums, self._allocated()], np.int64)
         return sums[1:] - sums[:-1]
+
+
+class _RateBuilder(LifetimeBuilder):
+    """Replays a trace, counted from its start."""
+
+    def __init__(self, read_pass: ReadPass, rate: _Rate) -> None:
+        super().__init__(read_pass, 1, rate.lives)
+        self._rate = rate
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Replay a segment's events."""
+        if self._rate.start < 0:
+            self._rate.begin(segment.start)
+        yield from super().feed(segment)
 
 
 def _concluded(lives: Lives, types: TypeTable) -> Stats:

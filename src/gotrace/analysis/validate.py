@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gotrace.errors import TraceError
-from gotrace.reader import BUILDERS
-from gotrace.slabs import Rows
+from gotrace.tables.catalog import TABLES
 from gotrace.trace import Trace
 
 _LENGTH = 1 << 15  # rows at a time
@@ -33,27 +32,19 @@ class Verdict:
 def validate(trace: Trace, progress: Callable[[int], None] | None = None) -> Verdict:
     """Read everything in a trace: tables, events in order, the experiment's own data."""
     verdict = Verdict()
-    shared = trace._new_pass()
-    builders = {name: BUILDERS[name](shared, _LENGTH) for name in ("generations", "events", "allocs")}
+    read_pass = trace.reader.new_pass()
+    generations, events, allocs = (
+        TABLES[name].builder(read_pass, _LENGTH) for name in ("generations", "events", "allocs")
+    )
     ends: list[int] = []
-
-    def note(name: str, rows: Rows) -> None:
-        if name == "events":
-            verdict.events += len(rows)
-        elif name == "generations":
-            ends.extend((rows["offset"] + rows["nbytes"]).tolist())
-
     try:
-        for part in trace._parts(progress):
-            for name, builder in builders.items():
-                for rows in trace._fed(builder, part):
-                    note(name, rows)
-            part.drop()
+        for builder, rows in read_pass.read(generations, events, allocs, progress=progress):
+            if builder is events:
+                verdict.events += len(rows)
+            elif builder is generations:
+                ends.extend((rows["offset"] + rows["nbytes"]).tolist())
     except TraceError as error:
         verdict.error = error
-    for name, builder in builders.items():
-        for rows in builder.flush():
-            note(name, rows)
     fault = verdict.error
     verdict.generations = sum(fault is None or end <= fault.offset for end in ends)
     return verdict

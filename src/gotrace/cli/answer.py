@@ -10,7 +10,7 @@ from typing import Protocol, TextIO, TypeVar
 import gotrace
 from gotrace.cli import common
 from gotrace.errors import TraceError
-from gotrace.instants import QuestionError
+from gotrace.tables.instants import QueryError
 
 
 class Answer(Protocol):
@@ -55,7 +55,7 @@ def answer(
         error: TraceError | None = None
         try:
             found = ask(trace, progress)
-        except QuestionError as wrong:
+        except QueryError as wrong:
             args.usage(str(wrong))
         except TraceError as fault:
             error = fault

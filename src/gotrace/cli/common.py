@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import BinaryIO, TextIO
 
 from gotrace.errors import OrderingError, TraceError
-from gotrace.selection import Bounds, nanoseconds
+from gotrace.order.selection import Bounds
 from gotrace.trace import Trace
+from gotrace.units import nanoseconds
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""

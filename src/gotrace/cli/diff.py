@@ -10,7 +10,7 @@ from functools import partial
 from gotrace.analysis.diff import METRICS, Diff, diff, traces_of
 from gotrace.cli import common
 from gotrace.errors import TraceError
-from gotrace.heap import KINDS
+from gotrace.heap.table import KINDS
 from gotrace.report.diff import print_diff, print_diff_json
 
 

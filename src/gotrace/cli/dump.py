@@ -6,7 +6,7 @@ import argparse
 
 import gotrace
 from gotrace.cli import common
-from gotrace.selection import Selection
+from gotrace.order.selection import Selection
 from gotrace.spec.enums import EventKind
 
 KINDS = {kind.name.title().replace("_", ""): kind for kind in EventKind if kind}
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     out = common.binary_stdout()
     with common.exit_code(codes), gotrace.open(args.trace, errors=args.errors, jobs=args.jobs) as trace:
         try:
-            for text in trace._wire() if args.mode == "wire" else trace._parsed(selection):
+            for text in trace.text(args.mode, selection):
                 out.write(text)
         finally:
             out.flush()

@@ -13,8 +13,9 @@ from gotrace.cli import common
 from gotrace.errors import TraceError
 from gotrace.export import FORMATS, PROFILES, format_of, occupied, replacing, suffix_of
 from gotrace.export.profile import profile_of
-from gotrace.reader import DTYPES
-from gotrace.trace import narrow, parse_size
+from gotrace.tables.catalog import TABLES
+from gotrace.tables.table import chunks, narrow
+from gotrace.units import parse_size
 
 _STEP = parse_size("32 MB")
 
@@ -30,14 +31,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "allocated what, inferred from the CPU samples of the trace, or the heap by type if it has none; such files "
         "are named STEM and a suffix. A file appears when it is whole; of a damaged trace, it holds all rows before "
         "the fault.",
-        epilog=f"tables: {', '.join(DTYPES)}",
+        epilog=f"tables: {', '.join(TABLES)}",
     )
     common.add_traces(parser, many=True)
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="file or folder to write, - for standard output"
     )
     parser.add_argument(
-        "--table", action="append", choices=DTYPES, metavar="NAME", help="table, may be repeated (default: allocs)"
+        "--table", action="append", choices=TABLES, metavar="NAME", help="table, may be repeated (default: allocs)"
     )
     parser.add_argument(
         "--columns", type=lambda text: text.split(","), metavar="A,B,...", help="columns, in this order (default: all)"
@@ -53,7 +54,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _plan_columns(args: argparse.Namespace) -> dict[str, list[str]]:
     """Columns of each table, in the order of both flags."""
     tables = list(dict.fromkeys(args.table or ["allocs"]))
-    columns = {table: list(DTYPES[table].names or ()) for table in tables}
+    columns = {table: list(TABLES[table].dtype.names or ()) for table in tables}
     if args.columns is None:
         return columns
     for i, column in enumerate(args.columns):
@@ -105,7 +106,7 @@ def _plan_files(args: argparse.Namespace, tables: list[str]) -> tuple[str, list[
 def _check_text(args: argparse.Namespace, keep: dict[str, list[str]]) -> None:
     """Refuse text in npy files: only pickle could hold it, and pickled rows cannot be mapped."""
     for table, names in keep.items():
-        plain = [name for name in names if not DTYPES[table][name].hasobject]
+        plain = [name for name in names if not TABLES[table].dtype[name].hasobject]
         if len(plain) < len(names):
             rest = f", or --columns {','.join(plain)}" if plain else ""
             args.usage(f"npy holds no text, and table {table} has some: say --format csv{rest}")
@@ -162,10 +163,10 @@ def run(args: argparse.Namespace) -> int:
                 if targets:
                     targets[table].parent.mkdir(parents=True, exist_ok=True)
                 out = stack.enter_context(replacing(targets[table]) if targets else nullcontext(common.binary_stdout()))
-                writers[table] = FORMATS[format](out, narrow(DTYPES[table], columns))
+                writers[table] = FORMATS[format](out, narrow(TABLES[table].dtype, columns))
             error: TraceError | None = None
             try:
-                for table, rows in trace._chunks(keep, max(_STEP // len(keep), 1), progress):
+                for table, rows in chunks(trace.reader, keep, max(_STEP // len(keep), 1), progress):
                     writers[table].write(rows)
             except TraceError as fault:
                 error = fault

@@ -9,9 +9,9 @@ import numpy as np
 
 from gotrace.cli import common
 from gotrace.cli.answer import add_flags, answer
-from gotrace.heap import Heap
-from gotrace.instants import GROUPS, Question, QuestionError
+from gotrace.heap.table import Heap
 from gotrace.report.heap import print_heap, print_heap_json
+from gotrace.tables.instants import GROUPS, HeapQuery, QueryError, heap_at
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,7 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=run)
 
 
-def _question(args: argparse.Namespace) -> Question:
+def _query(args: argparse.Namespace) -> HeapQuery:
     youngest, oldest, at = args.min_age, args.max_age, args.at
     if args.leaks:
         if at != "end" or youngest is not None:
@@ -56,15 +56,15 @@ def _question(args: argparse.Namespace) -> Question:
             args.usage("--temporary is what died with --max-age 1: give no --max-age with it")
         oldest = 1
     try:
-        return Question(args.by, at, youngest, oldest)
-    except QuestionError as wrong:
+        return HeapQuery(args.by, at, youngest, oldest)
+    except QueryError as wrong:
         args.usage(str(wrong))
         raise
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer for the trace."""
-    question = _question(args)
+    query = _query(args)
 
     def arrange(heap: Heap) -> None:
         if args.temporary:
@@ -74,6 +74,6 @@ def run(args: argparse.Namespace) -> int:
                 heap.errors = heap.errors[order]
 
     return answer(
-        *(args, Heap, lambda trace, progress: trace._heap(question, progress)),
+        *(args, Heap, lambda trace, progress: heap_at(trace.reader, query, progress)),
         *(partial(print_heap, top=args.top, died=args.temporary), print_heap_json, arrange),
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from gotrace.analysis.ages import AGES, Lifespans, lifespans
 from gotrace.cli.answer import add_flags, answer
-from gotrace.heap import KINDS
+from gotrace.heap.table import KINDS
 from gotrace.report.ages import print_lifespans, print_lifespans_json
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from gotrace.experiments import allocfree
 from gotrace.spec.events import ALLOC_FREE_EVENTS, EVENTS, EventSpec
+from gotrace.spec.lookup import TimedEvents, timed_args
 
 Batches = list[tuple[int, bytes]]
 
@@ -121,6 +122,11 @@ class Registry(Mapping[int, Experiment]):
     def event_names(self) -> dict[int, str]:
         """Names of all events by type."""
         return {event.id: event.name for event in self.events}
+
+    @cached_property
+    def timed(self) -> TimedEvents:
+        """The same events, as reading of a trace needs them."""
+        return TimedEvents(timed_args(self.events), self.event_names)
 
 
 _registered: dict[int, Experiment] = {}

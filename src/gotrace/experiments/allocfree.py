@@ -13,11 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _allocfree, _varint
-from gotrace.dtypes import RAW_TYPE, TYPE, Anomaly
+from gotrace import _varint
+from gotrace.dtypes import I4, TYPE, Rows
 from gotrace.errors import ExperimentError, Status, from_fault, new_fault
-from gotrace.slabs import I4, Rows
+from gotrace.experiments import _types
+from gotrace.experiments.rows import RAW_TYPE, Anomaly
 from gotrace.spec.limits import HEAP_ADDRESS_BITS
+from gotrace.spec.sizeclasses import PAGE_BYTES
 
 _NAMELESS = 1 << 20  # bytes of tables whose names may wait until somebody looks
 
@@ -51,7 +53,7 @@ class Info(NamedTuple):
     stack_align: int
 
 
-DEFAULT_INFO = Info(0, 8192, 8, 2048)
+DEFAULT_INFO = Info(0, PAGE_BYTES, 8, 2048)
 """Without an info batch: addresses count from an unknown base."""
 
 
@@ -114,10 +116,10 @@ def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
                 data.notes.append("a second info batch with other values")
             data.info = data.info or info
         elif batch[0] == 0:
-            tables.append(_types(data, batch, 1))
+            tables.append(_read_types(data, batch, 1))
         else:
             try:
-                tables.append(_types(data, batch, 0))
+                tables.append(_read_types(data, batch, 0))
             except ExperimentError:
                 data.unknown.append(batch)
                 data.notes.append(f"an alloc/free batch of unknown kind {batch[0]}")
@@ -143,10 +145,10 @@ def _info(batch: bytes) -> Info | None:
     return info
 
 
-def _types(data: AllocFreeData, batch: bytes, at: int) -> Rows:
+def _read_types(data: AllocFreeData, batch: bytes, at: int) -> Rows:
     rows = np.empty(len(batch) // 5 + 1, RAW_TYPE)
     fault = new_fault()
-    n = _allocfree.parse_types(np.frombuffer(batch, np.uint8), at, rows, fault)
+    n = _types.parse_types(np.frombuffer(batch, np.uint8), at, rows, fault)
     if fault[0]["status"]:
         raise from_fault(fault[0])
     data._tables.append(batch)

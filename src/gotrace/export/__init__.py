@@ -14,13 +14,13 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 
+from gotrace.dtypes import Rows
 from gotrace.export.collapsed import write_collapsed
 from gotrace.export.csv import CsvWriter
 from gotrace.export.npy import NpyWriter
 from gotrace.export.pprof import write_pprof
 from gotrace.export.profile import ProfileWriter
 from gotrace.export.speedscope import write_speedscope
-from gotrace.slabs import Rows
 
 
 class Writer(Protocol):

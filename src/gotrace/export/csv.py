@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from gotrace.slabs import Rows
+from gotrace.dtypes import Rows
 
 _BLOCK = 1 << 14  # rows that are Python objects at a time
 

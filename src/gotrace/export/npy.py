@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from gotrace.slabs import Rows
+from gotrace.dtypes import Rows
 
 _MOST = 2**63 - 1  # rows, of which the header has room for the number
 

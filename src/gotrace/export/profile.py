@@ -9,11 +9,11 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gotrace.analysis.account import account
 from gotrace.analysis.sites import Sites
-from gotrace.heap import class_name, package_of
-from gotrace.report.sites import account
-from gotrace.sampling import NO_SAMPLE
-from gotrace.tables import Frame
+from gotrace.heap.table import class_name, package_of
+from gotrace.tables.sites import NO_SAMPLE
+from gotrace.wire.structure import Frame
 
 
 class Place(NamedTuple):

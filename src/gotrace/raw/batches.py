@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from gotrace import _batch
-from gotrace.dtypes import BATCH, BatchKind
 from gotrace.errors import Status, from_fault, new_fault
-from gotrace.header import SIZE, read_header
-from gotrace.slabs import around
-from gotrace.source import open_source
+from gotrace.wire import _batch
+from gotrace.wire.header import SIZE, read_header
+from gotrace.wire.rows import BATCH, BatchKind
+from gotrace.wire.slabs import around
+from gotrace.wire.source import open_source
 
 LENGTH = 10  # bytes in which the runtime writes the length of a batch
 END_MARK = b"\x34"

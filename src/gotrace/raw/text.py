@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from gotrace import _encode
 from gotrace.errors import Status
 from gotrace.experiments import registry
+from gotrace.raw import _encode
 from gotrace.raw.batches import uvarint
 from gotrace.raw.writer import header
-from gotrace.source import Source, open_source
-from gotrace.spec import tables
+from gotrace.spec import lookup
+from gotrace.text.pieces import line_pieces
+from gotrace.wire.source import Source, open_source
 
 _HEADER = re.compile(r"\s*Trace\s+Go1\.([0-9]{1,2})\s*")
 _NUMBER = re.compile(r"0*([0-9]{1,20})")
@@ -149,12 +150,12 @@ class _Assembler:
         self._specs = {spec.name: spec for spec in events}
         self._state = np.zeros(2, np.int64)
         names = sorted(events, key=lambda spec: spec.name.encode())
-        self._tables = (
+        self._forms = _encode.LineForms(
             np.frombuffer("".join(spec.name for spec in names).encode(), np.uint8),
             np.cumsum([0] + [len(spec.name) for spec in names], dtype=np.int32),
             np.array([spec.id for spec in names], np.uint8),
-            tables.wire_args(events),
-            *tables.line_pieces(events),
+            lookup.wire_args(events),
+            *line_pieces(events),
             np.frombuffer(_FRAME_PIECES, np.uint8),
             _FRAME_BOUNDS,
         )
@@ -171,7 +172,7 @@ class _Assembler:
             if status == Status.MORE and not self._window.last:
                 self._more()
             base = self._window.base
-            at, n, status = _encode.lines(self._window.data, self._at - base, *self._tables, self._state, buffer)
+            at, n, status = _encode.lines(self._forms, self._window.data, self._at - base, self._state, buffer)
             self._at = base + at
             self._out += buffer[:n].data
             if len(self._out) >= _CHUNK:

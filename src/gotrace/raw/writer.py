@@ -12,11 +12,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from gotrace import _encode
 from gotrace.experiments import registry
+from gotrace.raw import _encode
 from gotrace.raw.batches import END_MARK, LENGTH, Batch, uvarint
 from gotrace.spec.events import ALLOC_FREE, EventSpec
-from gotrace.spec.tables import timed_args
+from gotrace.spec.lookup import timed_args
+from gotrace.spec.sizeclasses import PAGE_BYTES
 
 NO_THREAD = -1
 _BUFFER = 65504  # bytes of the runtime's buffers, the batch's header included
@@ -47,7 +48,9 @@ def string(number: int, text: bytes) -> bytes:
     return event("String", number) + uvarint(len(text)) + text
 
 
-def allocfree_info(heap_base: int, page_size: int = 8192, object_align: int = 8, stack_align: int = 2048) -> bytes:
+def allocfree_info(
+    heap_base: int, page_size: int = PAGE_BYTES, object_align: int = 8, stack_align: int = 2048
+) -> bytes:
     """Encode the data of an AllocFree info batch."""
     return b"\1" + b"".join(map(uvarint, (heap_base, page_size, object_align, stack_align)))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TextIO
 
 from gotrace.analysis.ages import FIRST_AGES, Lifespans
+from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
-from gotrace.report.common import error_json, human_bytes, human_time, json_rows, print_json, print_table
+from gotrace.report.common import error_json, json_rows, print_json, print_table
 from gotrace.report.heap import NOTHING
-from gotrace.slabs import Rows
+from gotrace.units import human_bytes, human_time
 
 _AGES = ("0", "1", "2", "3", "4-7", "8-15", "16-31", "32+")
 

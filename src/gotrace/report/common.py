@@ -8,29 +8,10 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
-from gotrace.slabs import Rows
 
-_PREFIXES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _ADDRESSES = ("address", "pc")
-
-
-def human_bytes(n: int) -> str:
-    """Write a number of bytes for people: ``"3.1 MiB"``."""
-    size = float(n)
-    for prefix in _PREFIXES:
-        if abs(size) < 1024 or prefix == _PREFIXES[-1]:
-            break
-        size /= 1024
-    return f"{n} B" if prefix == "B" else f"{size:.1f} {prefix}"
-
-
-def human_time(ns: int) -> str:
-    """Write a duration for people: ``"1.25 s"``."""
-    for unit, size in (("s", 10**9), ("ms", 10**6), ("µs", 10**3)):
-        if abs(ns) >= size:
-            return f"{ns / size:.3g} {unit}" if abs(ns) < 1000 * size else f"{ns / size:,.0f} {unit}"
-    return f"{ns} ns"
 
 
 def print_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:

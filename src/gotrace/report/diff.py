@@ -8,7 +8,8 @@ from typing import Any, TextIO
 import numpy as np
 
 from gotrace.analysis.diff import Change, Diff
-from gotrace.report.common import error_json, human_bytes, json_rows, plain, print_json, print_table
+from gotrace.report.common import error_json, json_rows, plain, print_json, print_table
+from gotrace.units import human_bytes
 
 
 def print_diff(out: TextIO, diff: Diff, *, top: int) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
+from gotrace.analysis.account import account_of_samples
+from gotrace.dtypes import I8
 from gotrace.errors import TraceError
-from gotrace.heap import Heap
-from gotrace.report.common import error_json, human_bytes, human_time, json_rows, print_json, print_table
-from gotrace.report.sites import account_of_samples
-from gotrace.slabs import I8
+from gotrace.heap.table import Heap
+from gotrace.report.common import error_json, json_rows, print_json, print_table
+from gotrace.units import human_bytes, human_time
 
 if TYPE_CHECKING:
     from gotrace.analysis.spans import Spans

@@ -7,7 +7,8 @@ from typing import TextIO
 import numpy as np
 
 from gotrace.analysis.info import Info
-from gotrace.report.common import error_json, human_bytes, human_time, json_rows, print_json, print_table
+from gotrace.report.common import error_json, json_rows, print_json, print_table
+from gotrace.units import human_bytes, human_time
 
 _SHOWN = 12  # generations, and kinds of events
 

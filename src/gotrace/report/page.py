@@ -17,13 +17,13 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from gotrace.analysis.account import account
 from gotrace.analysis.history import OTHER, History
 from gotrace.analysis.sites import Sites
-from gotrace.heap import package_of
-from gotrace.report.common import human_bytes, human_time
+from gotrace.heap.table import package_of
 from gotrace.report.heap import NOTHING
-from gotrace.report.sites import account
-from gotrace.sampling import NO_SAMPLE
+from gotrace.tables.sites import NO_SAMPLE
+from gotrace.units import human_bytes, human_time
 
 LINES = 10
 """Types with a colour of their own over time; the others are one."""

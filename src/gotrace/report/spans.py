@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TextIO
 
 from gotrace.analysis.spans import Spans
+from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
-from gotrace.report.common import error_json, human_bytes, json_rows, print_json, print_table
+from gotrace.report.common import error_json, json_rows, print_json, print_table
 from gotrace.report.heap import NOTHING, instant
-from gotrace.slabs import Rows
+from gotrace.units import human_bytes
 
 
 def print_spans(out: TextIO, found: Spans, *, top: int) -> None:

@@ -7,11 +7,12 @@ from typing import TextIO
 import numpy as np
 
 from gotrace.analysis.stats import Stats
+from gotrace.dtypes import I8
 from gotrace.errors import TraceError
-from gotrace.report.common import error_json, human_bytes, human_time, json_rows, print_json, print_table
+from gotrace.report.common import error_json, json_rows, print_json, print_table
 from gotrace.report.heap import NOTHING
-from gotrace.slabs import I8
-from gotrace.spec.limits import CLASS_BYTES
+from gotrace.spec.sizeclasses import CLASS_BYTES
+from gotrace.units import human_bytes, human_time
 
 _WIDTH = 64  # stretches of time a line of the rate has at most
 _BAR = 30

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gotrace.dtypes import Quirk
+from gotrace.simulation.rows import Quirk
 
 
 class _Anomaly(NamedTuple):

@@ -15,17 +15,17 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 import numpy.typing as npt
 
-from gotrace._simulate import Runtime
-from gotrace.dtypes import SIM_G, SIM_M, SIM_P, SIM_SPAN, Knob, Reading, Reason
+from gotrace.dtypes import TYPE, Rows
 from gotrace.errors import Status
 from gotrace.raw import Writer, allocfree_info, allocfree_types, event
 from gotrace.raw.writer import NO_THREAD
+from gotrace.simulation._runtime import Runtime
 from gotrace.simulation.anomalies import quirks
+from gotrace.simulation.rows import SIM_G, SIM_M, SIM_P, SIM_SPAN, Knob, Reading, Reason
 from gotrace.simulation.shape import SHAPES, Shape
-from gotrace.simulation.truth import LIVE, SPAN_CLASSES, Truth, live, types
-from gotrace.slabs import Rows
+from gotrace.simulation.truth import LIVE, SPAN_CLASSES, Truth
 from gotrace.spec.events import ALLOC_FREE
-from gotrace.spec.limits import CLASS_BYTES
+from gotrace.spec.sizeclasses import CLASS_BYTES, HEADER_FROM, MANUAL, PAGE_BYTES
 
 FREQUENCY = 15_625_000
 """Clock units a second, as on most systems."""
@@ -95,11 +95,27 @@ class _Tables:
         self.told: npt.NDArray[Any] = np.zeros((len(program.types) + SPAN_CLASSES, 6), np.int64)
         self.readings: npt.NDArray[Any] = np.zeros(len(Reading), np.int64)
 
-    def arrays(self) -> tuple[Any, ...]:
-        """All of them in the order in which the kernel takes them."""
-        return (
-            *(self.ms, self.ps, self.gs, self.spans, self.pages, self.borders, self.births, self.types, self.buffers),
-            *(self.out, self.caches, self.sites, self.ids, self.id_order, self.told, self.readings),
+    def attach(self, runtime: Runtime) -> None:
+        """Hand all of them to the kernel."""
+        runtime.attach_scheduler(
+            ms=self.ms,
+            ps=self.ps,
+            gs=self.gs,
+            buffers=self.buffers,
+            out=self.out,
+            caches=self.caches,
+            readings=self.readings,
+        )
+        runtime.attach_heap(
+            spans=self.spans,
+            pages=self.pages,
+            borders=self.borders,
+            births=self.births,
+            types=self.types,
+            sites=self.sites,
+            ids=self.ids,
+            id_order=self.id_order,
+            told=self.told,
         )
 
     def grow(self, status: Status) -> None:
@@ -129,6 +145,16 @@ class _Nowhere:
 
     def write(self, data: Any) -> int:
         return len(data)
+
+
+def _types(names: list[str], sizes: npt.NDArray[np.int64], first: int) -> Rows:
+    """Rows of TYPE; row 0 is none, descriptors lie one behind the other from ``first`` on."""
+    rows = np.zeros(len(names) + 1, TYPE)
+    rows["name"] = ["(untyped)", *names]
+    rows["address"][1:] = first + 64 * np.arange(len(names), dtype=np.uint64)
+    rows["size"][1:] = sizes
+    rows["ptr_bytes"][1:] = sizes // 2
+    return rows
 
 
 class Program:
@@ -221,7 +247,7 @@ class Program:
         given = _type_names(shape.types) if type_names is None else list(type_names)
         if len(set(given)) != shape.types or not all(given):
             raise ValueError(f"{shape.types} types need as many names, all different, none empty")
-        self.types = types(given, 8 * random.integers(1, 64, len(given)), _TYPES_AT)
+        self.types = _types(given, 8 * random.integers(1, 64, len(given)), _TYPES_AT)
         self._names = [name.encode("utf-8", "surrogateescape") for name in given]
         self.allocfree = self.release > 22
         self._unit_ns = UNIT_NS
@@ -253,7 +279,7 @@ class Program:
         self._runtime = Runtime(
             knobs, np.array(CLASS_BYTES, np.int32), np.array(CLASS_PAGES, np.int32), shape.act_ends()
         )
-        self._runtime.attach(*self._tables.arrays())
+        self._tables.attach(self._runtime)
         self._runtime.boot()
         self._writer: Writer | None = None
         self._files = ExitStack()
@@ -340,8 +366,8 @@ class Program:
             end=self._reading(Reading.NOW) * UNIT_NS,
             types=self.types,
             told=self._tables.told.copy(),
-            _live=live(self),
-            _again=lambda time: Program(**self._arguments)._replay(log, time),
+            _live=self.live(),
+            _rows_until=lambda time: self._lived_until(log, time),
         )
 
     # --- how it goes -----------------------------------------------------------------------------------------------
@@ -374,7 +400,7 @@ class Program:
             self._drain()
         else:
             self._tables.grow(Status(status))
-            self._runtime.attach(*self._tables.arrays())
+            self._tables.attach(self._runtime)
 
     def _drain(self) -> None:
         n = self._reading(Reading.OUT)
@@ -442,6 +468,11 @@ class Program:
         self._writer = None
         self._files.close()
 
+    def _lived_until(self, log: list[tuple[str, Any]], time: int) -> Rows:
+        """Rows of LIVE of what lived at a time: the same program runs again."""
+        again = Program(**self._arguments)._replay(log, time)
+        return np.concatenate((again.live(), again.freed_late()))
+
     def _replay(self, log: Sequence[tuple[str, Any]], time: int) -> Program:
         """Do again what was done, up to a time in ns, into nothing."""
         horizon = time // UNIT_NS
@@ -458,6 +489,29 @@ class Program:
             if self._reading(Reading.NOW) > horizon:
                 break
         return self
+
+    def live(self) -> Rows:
+        """Rows of LIVE of what lives now."""
+        tables = self._tables
+        spans = tables.spans[: tables.n_spans]
+        spans = spans[(spans["spanclass"] >= 0) & (spans["spanclass"] != MANUAL)]
+        words = np.ascontiguousarray(spans["live"], "<u8")
+        bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
+        place, slot = np.nonzero(bits)
+        del bits
+        elem, spanclass = spans["elem"][place], spans["spanclass"][place]
+        cells = spans["cells"][place] + slot
+        rows = np.empty(len(place), LIVE)
+        rows["address"] = np.uint64(self.heap_base) + (spans["page"][place] * PAGE_BYTES + slot * elem).astype(
+            np.uint64
+        )
+        rows["size"], rows["spanclass"] = elem, spanclass
+        births = tables.births[cells].astype(np.int64)
+        inside = births >= self._started
+        rows["time"] = np.where(inside, births * self._unit_ns, -1)
+        headed = (spanclass & 1 == 0) & ((spanclass <= 1) | (elem > HEADER_FROM))
+        rows["type"] = np.where(inside | headed, tables.types[cells], 0)
+        return rows[np.argsort(rows["address"])]
 
     def freed_late(self) -> Rows:
         """Rows of LIVE of what a replay freed after the time that it was asked for, and that lived then."""

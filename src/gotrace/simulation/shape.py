@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import Act
-from gotrace.spec.limits import CLASS_BYTES
+from gotrace.simulation.rows import Act
+from gotrace.spec.sizeclasses import CLASS_BYTES
 
 SITES = 4096
 """Places in a program that allocate, each as likely as the others."""

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import HEAP, TYPE, Told
-from gotrace.heap import class_name
-from gotrace.slabs import Rows
-
-if TYPE_CHECKING:
-    from gotrace.simulation.program import Program
+from gotrace.dtypes import HEAP, Rows
+from gotrace.heap.table import class_name
+from gotrace.simulation.rows import Told
 
 LIVE = np.dtype([("address", "u8"), ("size", "i8"), ("time", "i8"), ("type", "i4"), ("spanclass", "i4")], align=True)
 """A live object: address of its slot, bytes of the slot, ns of its allocation (-1: before the session), type as a row
 of ``Truth.types``, span class as ALLOC has it."""
 
 SPAN_CLASSES = 136
-
-_MANUAL = 254
-_LARGE = 1
-_HEADER_FROM = 512
-_PAGE = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +55,7 @@ class Truth:
     types: Rows
     told: npt.NDArray[np.int64]
     _live: Rows = field(repr=False)
-    _again: Callable[[int], Program] = field(repr=False)
+    _rows_until: Callable[[int], Rows] = field(repr=False)
 
     def live(self, time: int | None = None) -> Rows:
         """Objects that live at the end, or just after what happened up to a time, by address.
@@ -82,8 +74,7 @@ class Truth:
         """
         if time is None:
             return self._live.copy()
-        again = self._again(time)
-        rows = np.concatenate((live(again), again.freed_late()))
+        rows = self._rows_until(time)
         return np.sort(rows[rows["time"] <= time], order="address")
 
     @property
@@ -124,35 +115,3 @@ class Truth:
             "type_names": self.types["name"].astype(np.str_),
             "type_addresses": self.types["address"],
         }
-
-
-def live(program: Program) -> Rows:
-    """Rows of LIVE of what lives in a program now."""
-    tables = program._tables
-    spans = tables.spans[: tables.n_spans]
-    spans = spans[(spans["spanclass"] >= 0) & (spans["spanclass"] != _MANUAL)]
-    words = np.ascontiguousarray(spans["live"], "<u8")
-    bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
-    place, slot = np.nonzero(bits)
-    del bits
-    elem, spanclass = spans["elem"][place], spans["spanclass"][place]
-    cells = spans["cells"][place] + slot
-    rows = np.empty(len(place), LIVE)
-    rows["address"] = np.uint64(program.heap_base) + (spans["page"][place] * _PAGE + slot * elem).astype(np.uint64)
-    rows["size"], rows["spanclass"] = elem, spanclass
-    births = tables.births[cells].astype(np.int64)
-    inside = births >= program._started
-    rows["time"] = np.where(inside, births * program._unit_ns, -1)
-    headed = (spanclass & 1 == 0) & ((spanclass <= _LARGE) | (elem > _HEADER_FROM))
-    rows["type"] = np.where(inside | headed, tables.types[cells], 0)
-    return rows[np.argsort(rows["address"])]
-
-
-def types(names: list[str], sizes: npt.NDArray[np.int64], first: int) -> Rows:
-    """Rows of TYPE; row 0 is none, descriptors lie one behind the other from ``first`` on."""
-    rows = np.zeros(len(names) + 1, TYPE)
-    rows["name"] = ["(untyped)", *names]
-    rows["address"][1:] = first + 64 * np.arange(len(names), dtype=np.uint64)
-    rows["size"][1:] = sizes
-    rows["ptr_bytes"][1:] = sizes // 2
-    return rows

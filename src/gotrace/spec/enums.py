@@ -96,15 +96,24 @@ class GCPhase(IntEnum):
 class EventType(IntEnum):
     """Wire types that kernels must know by name; SYNC is synthetic."""
 
+    EVENT_BATCH = 1
+    STACKS = 2
+    STACK = 3
+    STRINGS = 4
+    STRING = 5
+    CPU_SAMPLES = 6
     CPU_SAMPLE = 7
+    FREQUENCY = 8
     PROCS_CHANGE = 9
     PROC_START = 10
     PROC_STOP = 11
     PROC_STEAL = 12
     PROC_STATUS = 13
     GO_CREATE = 14
+    GO_CREATE_SYSCALL = 15
     GO_START = 16
     GO_DESTROY = 17
+    GO_DESTROY_SYSCALL = 18
     GO_STOP = 19
     GO_BLOCK = 20
     GO_UNBLOCK = 21
@@ -125,8 +134,13 @@ class EventType(IntEnum):
     HEAP_GOAL = 38
     GO_LABEL = 39
     GO_SWITCH = 45
+    GO_SWITCH_DESTROY = 46
     GO_CREATE_BLOCKED = 47
     GO_STATUS_STACK = 48
+    EXPERIMENTAL_BATCH = 49
+    SYNC_BATCH = 50
+    CLOCK_SNAPSHOT = 51
+    END_OF_GENERATION = 52
     SPAN = 128
     SPAN_ALLOC = 129
     SPAN_FREE = 130
@@ -137,3 +151,29 @@ class EventType(IntEnum):
     GOROUTINE_STACK_ALLOC = 135
     GOROUTINE_STACK_FREE = 136
     SYNC = 255
+
+
+STARTS_G = (
+    EventType.GO_CREATE_SYSCALL,
+    EventType.GO_START,
+    EventType.GO_SWITCH,
+    EventType.GO_SWITCH_DESTROY,
+)
+"""Events after which their thread runs the goroutine that they name first."""
+
+STOPS_G = (EventType.GO_DESTROY, EventType.GO_STOP, EventType.GO_BLOCK)
+"""Events after which their thread runs no goroutine."""
+
+CHANGES_CONTEXT = (
+    EventType.PROC_START,
+    EventType.PROC_STOP,
+    EventType.PROC_STEAL,
+    EventType.PROC_STATUS,
+    EventType.GO_DESTROY_SYSCALL,
+    EventType.GO_SYSCALL_BEGIN,
+    EventType.GO_SYSCALL_END,
+    EventType.GO_SYSCALL_END_BLOCKED,
+    EventType.GO_STATUS,
+    EventType.GO_STATUS_STACK,
+)
+"""Events that change their thread's goroutine or proc in another way."""

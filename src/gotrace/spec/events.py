@@ -182,6 +182,10 @@ EVENTS: tuple[EventSpec, ...] = (
 )
 
 
+BY_ID: dict[int, EventSpec] = {event.id: event for event in EVENTS}
+"""Go's own events by wire type."""
+
+
 def _alloc_free(id: int, name: str, *args: str) -> EventSpec:
     return EventSpec(id, name, ("dt", "id", *args), since=23, kind=K.EXPERIMENTAL, experiment=ALLOC_FREE)
 

@@ -1,0 +1,67 @@
+# Open addressing from 64-bit keys to small integers, over arrays that somebody else owns.
+# Never here: allocation. The multiplier is drawn anew in each process, so that no trace can be made to collide.
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+
+
+cdef struct IdMap:
+    uint64_t *keys
+    int32_t *vals      # 0: this place is empty
+    uint64_t mask
+    uint64_t multiplier
+    int shift
+
+
+cdef inline void open_map(IdMap *table, uint64_t *keys, int32_t *vals, int bits, uint64_t mult) noexcept nogil:
+    """Let table be the 2**bits places at keys and vals; bits is at least 1."""
+    table.keys = keys
+    table.vals = vals
+    table.mask = (<uint64_t> 1 << bits) - 1
+    table.multiplier = mult
+    table.shift = 64 - bits
+
+
+cdef inline int64_t place(const IdMap *table, uint64_t key) noexcept nogil:
+    """Where key stands, or the empty place where it would. The map must have an empty place."""
+    cdef uint64_t i = (key * table.multiplier) >> table.shift
+    while table.vals[i] != 0 and table.keys[i] != key:
+        i = (i + 1) & table.mask
+    return <int64_t> i
+
+
+cdef inline int32_t value_of(const IdMap *table, uint64_t key) noexcept nogil:
+    """The value of key, 0 if it has none."""
+    return table.vals[place(table, key)]
+
+
+cdef inline int log2(Py_ssize_t places) noexcept nogil:
+    cdef int bits = 0
+    while (<Py_ssize_t> 1 << bits) < places:
+        bits += 1
+    return bits
+
+
+@cython.final
+cdef class IdIndex:
+    # The ids of each generation of a segment, and the row that each of them names.
+    cdef const int64_t[::1] at      # first place of each generation
+    cdef const uint8_t[::1] bits    # log2 of its number of places; 0: it has no id
+    cdef uint64_t[::1] keys
+    cdef int32_t[::1] vals          # row + 1; 0: this place is empty
+    cdef uint64_t multiplier
+
+    cdef inline bint open(self, IdMap *table, int64_t gen) noexcept nogil:
+        """Let table be the map of a generation. If it has no id, table has no places, and this returns False."""
+        if self.bits[gen] == 0:
+            open_map(table, NULL, NULL, 1, self.multiplier)
+            return False
+        open_map(table, &self.keys[self.at[gen]], &self.vals[self.at[gen]], self.bits[gen], self.multiplier)
+        return True
+
+
+@cython.final
+cdef class HashMap:
+    # A map that its owner replaces by a larger one as it fills.
+    cdef object kept
+    cdef IdMap map
+    cdef int64_t room               # places

@@ -1,0 +1,930 @@
+"""The alloc/free experiment: events become ALLOC rows, and a heap is replayed from them.
+
+Lives here: addresses from ids, the span map, slots, live objects and stacks (FORMAT 9). Never here: the order
+of the scheduler, growing of tables (a status asks for it), names of types.
+"""
+cimport cython
+from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from gotrace.wire._atomic cimport store
+from gotrace.wire._resolve cimport (
+    ALLOCATED_OBJECT, FIRST_OBJECT, LAST_OBJECT, UNRESOLVED, Finder, leaf_at, open_types, type_in,
+)
+from gotrace._generated cimport (
+    ALLOC, BAD_KINDCLASS, EV_GOROUTINE_STACK, EV_GOROUTINE_STACK_FREE, EV_SPAN, MANUAL, TINY_CLASS, UNKNOWN_CLASS,
+    BATCH, BRIEF, COUNTS, CTX, DECODED, FAULT, FULL, GEN, GROUP, GROUPS, GROW_CELLS, GROW_KEYS,
+    GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, LEAF, ODD_LATE_FREE, ODD_LIVE_SLOT_ALLOCATED,
+    ODD_LIVE_STACK_ALLOCATED, ODD_OBJECT_IN_FREED_SPAN, ODD_OBJECT_OUTSIDE, ODD_OVERLAPPING_SPAN, ODD_RELATIVE,
+    ODD_STACK_OF_ORDER_0, ODD_TINY_SHARED, ODD_UNKNOWN_OBJECT_FREED, ODD_UNKNOWN_SPAN_FREED, ODD_UNKNOWN_STACK_FREED,
+    ODD_UNRESOLVED_TYPE, OK, OP_ALLOC, OP_EXISTS, OP_FREE, PAGE, REPLAY, RUN, SIZE_EVENTS, SIZE_FREE_GROUP,
+    SIZE_FREE_SPAN, SIZE_HEAP_SPANS, SIZE_HEAP_SPAN_BYTES, SIZE_LATEST, SIZE_LATE_STACK, SIZE_LATE_STACK_M,
+    SIZE_MANUAL_SPANS, SIZE_MANUAL_SPAN_BYTES, SIZE_N_GROUPS, SIZE_N_KEYS, SIZE_N_LEAVES, SIZE_N_LOOSE, SIZE_N_SPANS,
+    SIZE_N_STACKS, SIZE_STACKS, SIZE_STACK_BYTES, SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG,
+    WHAT_OBJECT, WHAT_SPAN, WIDE_PROC,
+)
+from gotrace._hashmap cimport HashMap, IdMap, place
+from gotrace.wire._cursor cimport DONE, args_at, refill
+from gotrace.wire._stream cimport Stream, to_ns
+from gotrace._varint cimport prefetch, unlikely
+from gotrace.wire._merge cimport (
+    Course, Turn, Walk, alternate, batch_at, blame, follow, in_turn, next_turn, pause, resume, run_from, start_of,
+    turn_of, type_of,
+)
+
+cdef enum:
+    FIRST_EVENT = EV_SPAN   # wire type = FIRST_EVENT + 3 * what + op
+    LAST_EVENT = EV_GOROUTINE_STACK_FREE
+    STRIDE = 32             # events that the look-ahead decodes at a time
+    OWED = 1 << 30          # in a cell or an order: the free of what lived here before is still to come
+    LEAST_EVENT = 3         # bytes
+    NEAR_KEY_BITS = 12
+
+# FORMAT 9.9: a thread that writes faster than one event per clock unit runs ahead of the clock, at most by one
+# unit for each event since its buffer began. So the free that made room may come after the next allocation on
+# another thread, by no more than that; any other free means what lives there now.
+
+
+cdef struct Class:
+    int64_t elem            # bytes of a slot
+    uint32_t reciprocal     # ceil(2**32 / elem)
+
+
+cdef struct Live:
+    SPAN *spans
+    IdMap pages             # page / LEAF -> leaf + 1
+    PAGE *leaves            # by page; leaf 0 and span 0 stay unused
+    Class[256] classes      # by spanclass
+    IdMap stacks            # address -> order, -1 freed
+    IdMap loose             # address of an object outside all spans -> key + 1, -1 freed
+    int32_t *cells          # by slot: key + 1, 0 free
+    IdMap keys              # type and spanclass -> key + 1
+    COUNTS *counts          # by key
+    int64_t *sizes
+    int64_t *anomalies
+    int64_t room_spans, room_pages, room_leaves, room_stacks, room_loose, room_groups, room_keys, room_counts
+    const Stream *s
+    const BRIEF *event      # the current one, and
+    uint64_t[4] args        # its numbers, if it is not about an object
+    RUN *run
+    RUN *runs
+    Finder *finder
+    uint64_t multiplier
+    int flags
+    int64_t latest          # ns: latest time so far
+    int64_t n_rows, n_events
+    uint64_t[1 << NEAR_KEY_BITS] near_keys      # type and spanclass << 24 | key + 1
+
+
+cdef inline SPAN *span_at(Live *live, uint64_t page) noexcept nogil:
+    """The live span that owns page, NULL if none; of large and manual spans only the first page is known."""
+    cdef int32_t row = live.leaves[leaf_at(&live.pages, page)].span
+    return &live.spans[row] if row else NULL
+
+
+cdef inline PAGE *page_at(Live *live, uint64_t page) noexcept nogil:
+    """Where it is noted what lies on page; makes the leaf, for which there must be room."""
+    cdef uint64_t high = page // LEAF
+    cdef int64_t at = place(&live.pages, high)
+    if live.pages.vals[at] == 0:
+        live.pages.keys[at] = high
+        live.sizes[SIZE_N_LEAVES] += 1
+        store(&live.pages.vals[at], <int32_t> live.sizes[SIZE_N_LEAVES])
+        memset(&live.leaves[live.sizes[SIZE_N_LEAVES] * LEAF], 0, LEAF * sizeof(PAGE))
+    return &live.leaves[<int64_t> live.pages.vals[at] * LEAF + (page % LEAF)]
+
+
+cdef void note_pages(Live *live, const SPAN *span) noexcept nogil:
+    """Note the span on its pages; while the free of the one before is still to come, each event must ask the span."""
+    cdef PAGE *page
+    cdef int i
+    for i in range(span.n_pages):
+        page = page_at(live, span.page + <uint64_t> i)
+        page.span = <int32_t> (span - live.spans)
+        page.n_slots = <uint16_t> (0 if span.over or span.spanclass < 2 else span.n_slots)
+        page.spanclass = span.spanclass
+        page.index = <uint8_t> i
+
+
+cdef inline void count_free(Live *live, int32_t key, int64_t size) noexcept nogil:
+    live.counts[key].free_objects += 1
+    live.counts[key].free_bytes += size
+
+
+cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
+    """Forget a span; what lives in it goes with it."""
+    cdef int32_t me = <int32_t> (span - live.spans)
+    cdef PAGE *page
+    cdef int64_t first
+    cdef int i, j
+    for i in range(span.n_pages):
+        page = page_at(live, span.page + <uint64_t> i)
+        if page.span == me:
+            page.span = page.n_slots = 0
+    for i in range(GROUPS):
+        if span.groups[i] == 0:
+            continue
+        first = <int64_t> (span.groups[i] - 1) * GROUP
+        for j in range(GROUP):
+            if live.cells[first + j]:
+                count_free(live, (live.cells[first + j] & ~OWED) - 1, span.elem)
+                live.anomalies[ODD_OBJECT_IN_FREED_SPAN] += 1
+                live.cells[first + j] = 0
+        live.cells[first] = <int32_t> live.sizes[SIZE_FREE_GROUP]
+        live.sizes[SIZE_FREE_GROUP] = span.groups[i]
+        span.groups[i] = 0
+    if span.spanclass == MANUAL:
+        live.sizes[SIZE_MANUAL_SPANS] -= 1
+        live.sizes[SIZE_MANUAL_SPAN_BYTES] -= span.bytes
+    else:
+        live.sizes[SIZE_HEAP_SPANS] -= 1
+        live.sizes[SIZE_HEAP_SPAN_BYTES] -= span.bytes
+    span.next_free = <int32_t> live.sizes[SIZE_FREE_SPAN]
+    live.sizes[SIZE_FREE_SPAN] = me
+
+
+cdef inline uint8_t spanclass_of(uint64_t kindclass) noexcept nogil:
+    return MANUAL if kindclass & 1 else <uint8_t> (kindclass >> 1)
+
+
+cdef inline uint64_t page_of(const GEN *gen, uint64_t number) noexcept nogil:
+    """The page of a span id, also of one that wrapped because it lies below the heap's base."""
+    return (gen.heap_base + (number << gen.page_shift)) >> gen.page_shift
+
+
+cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op) noexcept nogil:
+    """Enter the span of a Span or SpanAlloc event."""
+    cdef uint64_t page = page_of(gen, args[0])
+    cdef uint64_t n_pages = args[1]
+    cdef int i
+    cdef uint8_t spanclass = spanclass_of(args[2])
+    cdef SPAN *span
+    cdef SPAN *old
+    cdef int32_t row
+    if n_pages == 0 or n_pages >> (HEAP_ADDRESS_BITS - gen.page_shift):
+        return SPAN_TOO_BIG
+    if args[2] > 270 or (args[2] & 1 and args[2] != 1):
+        return BAD_KINDCLASS
+    old = span_at(live, page)
+    if op == OP_EXISTS and old != NULL and old.page == page and old.spanclass == spanclass:
+        return OK
+    if live.sizes[SIZE_FREE_SPAN] == 0 and live.sizes[SIZE_N_SPANS] + 1 == live.room_spans:
+        return GROW_SPANS
+    if live.sizes[SIZE_N_LEAVES] + 3 > live.room_leaves or live.sizes[SIZE_N_LEAVES] + 2 > live.room_pages // 2:
+        return GROW_PAGES
+    if live.sizes[SIZE_FREE_SPAN]:
+        row = <int32_t> live.sizes[SIZE_FREE_SPAN]
+        live.sizes[SIZE_FREE_SPAN] = live.spans[row].next_free
+    else:
+        live.sizes[SIZE_N_SPANS] += 1
+        row = <int32_t> live.sizes[SIZE_N_SPANS]
+    span = &live.spans[row]
+    memset(span, 0, sizeof(SPAN))
+    span.page = page
+    span.bytes = <int64_t> (n_pages << gen.page_shift)
+    span.spanclass = spanclass
+    span.late = INT64_MIN
+    span.n_pages = 1
+    span.elem = span.bytes
+    span.n_slots = spanclass != MANUAL
+    if spanclass == MANUAL:
+        live.sizes[SIZE_MANUAL_SPANS] += 1
+        live.sizes[SIZE_MANUAL_SPAN_BYTES] += span.bytes
+    else:
+        live.sizes[SIZE_HEAP_SPANS] += 1
+        live.sizes[SIZE_HEAP_SPAN_BYTES] += span.bytes
+        if spanclass > 1:
+            span.elem = live.classes[spanclass].elem
+            span.n_slots = <uint32_t> min(span.bytes // span.elem, <int64_t> (GROUP * GROUPS))
+            span.n_pages = <int32_t> min(n_pages, <uint64_t> 10)
+    for i in range(span.n_pages):
+        row = page_at(live, page + <uint64_t> i).span
+        if row:
+            live.anomalies[ODD_OVERLAPPING_SPAN] += 1
+            old = &live.spans[row]
+            if op == OP_ALLOC:
+                span.over = True
+                span.born = live.event.time
+                span.born_m = live.run.m
+                span.old_bytes = old.bytes
+                span.old_spanclass = old.spanclass
+            drop_span(live, old)
+    note_pages(live, span)
+    return OK
+
+
+cdef inline int32_t key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept nogil:
+    """The key of a type and spanclass, -1 if there is no room for another one."""
+    cdef uint64_t pair = <uint64_t> kind << 8 | spanclass
+    cdef int64_t at
+    cdef COUNTS *new
+    at = place(&live.keys, pair)
+    if live.keys.vals[at] == 0:
+        if live.sizes[SIZE_N_KEYS] == live.room_counts or live.sizes[SIZE_N_KEYS] >= live.room_keys // 2:
+            return -1
+        new = &live.counts[live.sizes[SIZE_N_KEYS]]
+        new.type = kind
+        new.spanclass = spanclass
+        new.alloc_objects = new.alloc_bytes = new.free_objects = new.free_bytes = 0
+        new.start_objects = new.start_bytes = 0
+        live.sizes[SIZE_N_KEYS] += 1
+        live.keys.keys[at] = pair
+        live.keys.vals[at] = <int32_t> live.sizes[SIZE_N_KEYS]
+    return live.keys.vals[at] - 1
+
+
+cdef inline int32_t near_key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept nogil:
+    """As :func:`key_of`, and faster where few pairs come often."""
+    cdef uint64_t pair = <uint64_t> kind << 8 | spanclass
+    cdef uint64_t *near = &live.near_keys[(pair * live.keys.multiplier) >> (64 - NEAR_KEY_BITS)]
+    cdef int32_t key
+    if near[0] >> 24 == pair and near[0] & 0xFFFFFF:
+        return <int32_t> (near[0] & 0xFFFFFF) - 1
+    key = key_of(live, kind, spanclass)
+    if 0 <= key < 0xFFFFFF:
+        near[0] = pair << 24 | <uint64_t> (key + 1)
+    return key
+
+
+cdef inline int32_t *cell_at(Live *live, int32_t group, uint32_t slot) noexcept nogil:
+    """The cell of a slot in its group."""
+    return &live.cells[<int64_t> (group - 1) * GROUP + slot % GROUP]
+
+
+cdef int32_t new_group(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
+    """Make the group of a slot; 0 if there is no room."""
+    cdef int32_t group
+    if live.sizes[SIZE_FREE_GROUP]:
+        group = <int32_t> live.sizes[SIZE_FREE_GROUP]
+        live.sizes[SIZE_FREE_GROUP] = live.cells[<int64_t> (group - 1) * GROUP]
+    elif live.sizes[SIZE_N_GROUPS] < live.room_groups:
+        live.sizes[SIZE_N_GROUPS] += 1
+        group = <int32_t> live.sizes[SIZE_N_GROUPS]
+    else:
+        return 0
+    memset(&live.cells[<int64_t> (group - 1) * GROUP], 0, GROUP * sizeof(int32_t))
+    span.groups[slot // GROUP] = group
+    return group
+
+
+cdef bint late(const Live *live, int64_t time, int64_t m) noexcept nogil:
+    """Whether the current event may have happened before one of thread m that bears this earlier time."""
+    cdef const BATCH *batch = batch_at(live.s, start_of(live.event))
+    cdef int64_t written = start_of(live.event) - (batch.offset - live.s.base + batch.head)
+    return m != live.run.m and live.event.time - time <= to_ns(<uint64_t> (written // LEAST_EVENT + 1), live.s.factor)
+
+
+cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, int32_t kind, uint8_t op) noexcept nogil:
+    """Let an object live from now on; span is NULL for one outside all spans."""
+    cdef int64_t at = 0, size = 0
+    cdef int32_t group
+    cdef int32_t key = key_of(live, kind, span.spanclass if span != NULL else UNKNOWN_CLASS)
+    cdef int32_t *cell
+    if key < 0:
+        return GROW_KEYS
+    if span != NULL:
+        size = span.elem
+        group = span.groups[slot // GROUP]
+        if group == 0:
+            group = new_group(live, span, slot)
+            if group == 0:
+                return GROW_CELLS
+        cell = cell_at(live, group, slot)
+    else:
+        if live.sizes[SIZE_N_LOOSE] >= live.room_loose // 2:
+            return GROW_LOOSE
+        at = place(&live.loose, named)
+        if live.loose.vals[at] == 0:
+            live.loose.keys[at] = named
+            live.loose.vals[at] = -1
+            live.sizes[SIZE_N_LOOSE] += 1
+        cell = &live.loose.vals[at]
+    if cell[0] > 0:
+        if op == OP_EXISTS:
+            return OK
+        if span != NULL and span.spanclass == TINY_CLASS:
+            live.anomalies[ODD_TINY_SHARED] += 1
+            return OK
+        live.anomalies[ODD_LIVE_SLOT_ALLOCATED] += 1
+        count_free(live, (cell[0] & ~OWED) - 1, size)
+        if span != NULL:
+            span.late = live.event.time
+            span.late_m = live.run.m
+            key |= OWED
+    cell[0] = key + 1
+    key &= ~OWED
+    if op == OP_EXISTS:
+        live.counts[key].start_objects += 1
+        live.counts[key].start_bytes += size
+    else:
+        live.counts[key].alloc_objects += 1
+        live.counts[key].alloc_bytes += size
+    return OK
+
+
+cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noexcept nogil:
+    """End the object in a slot."""
+    cdef int32_t *cell = NULL
+    cdef int32_t group
+    cdef int64_t at
+    cdef int i
+    if span != NULL and span.over and late(live, span.born, span.born_m):
+        live.anomalies[ODD_LATE_FREE] += 1      # of an object in the span that lay here before
+        return
+    if span != NULL:
+        group = span.groups[slot // GROUP]
+        if group:
+            cell = cell_at(live, group, slot)
+    if cell != NULL and cell[0]:
+        if cell[0] & OWED:
+            cell[0] &= ~OWED
+            if late(live, span.late, span.late_m):
+                live.anomalies[ODD_LATE_FREE] += 1
+                return
+        count_free(live, cell[0] - 1, span.elem)
+        cell[0] = 0
+        return
+    if live.sizes[SIZE_N_LOOSE]:
+        for i in range(2):              # the slot, or the pointer behind its header
+            at = place(&live.loose, named + <uint64_t> (8 * i))
+            if live.loose.vals[at] > 0:
+                count_free(live, live.loose.vals[at] - 1, 0)
+                live.loose.vals[at] = -1
+                return
+    live.anomalies[ODD_UNKNOWN_OBJECT_FREED] += 1
+
+
+cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) noexcept nogil:
+    """Enter the stack of a GoroutineStack or GoroutineStackAlloc event."""
+    cdef int64_t at
+    cdef int32_t owed = 0
+    if order > HEAP_ADDRESS_BITS:
+        return STACK_ORDER_TOO_BIG
+    if order == 0:
+        return OK
+    if live.sizes[SIZE_N_STACKS] >= live.room_stacks // 2:
+        return GROW_STACKS
+    at = place(&live.stacks, address)
+    if live.stacks.vals[at] > 0:
+        if op == OP_EXISTS:
+            return OK
+        live.anomalies[ODD_LIVE_STACK_ALLOCATED] += 1
+        live.sizes[SIZE_STACKS] -= 1
+        live.sizes[SIZE_STACK_BYTES] -= <int64_t> 1 << ((live.stacks.vals[at] & ~OWED) - 1)
+        live.sizes[SIZE_LATE_STACK] = live.event.time
+        live.sizes[SIZE_LATE_STACK_M] = live.run.m
+        owed = OWED
+    elif live.stacks.vals[at] == 0:
+        live.stacks.keys[at] = address
+        live.sizes[SIZE_N_STACKS] += 1
+    live.stacks.vals[at] = <int32_t> order | owed
+    live.sizes[SIZE_STACKS] += 1
+    live.sizes[SIZE_STACK_BYTES] += <int64_t> 1 << (order - 1)
+    return OK
+
+
+cdef inline uint64_t heap_address(const GEN *gen, const DECODED *event) noexcept nogil:
+    """The address that an object's event names."""
+    return gen.heap_base + event.args[0] * gen.object_align
+
+
+cdef inline uint32_t slot_at(const Class *size_class, uint64_t inset) noexcept nogil:
+    """The slot of a span of that class where byte ``inset`` of the span lies."""
+    return <uint32_t> ((inset * size_class.reciprocal) >> 32)
+
+
+cdef inline uint64_t base_of(const GEN *gen, const SPAN *span) noexcept nogil:
+    """Address of a span."""
+    return span.page << gen.page_shift
+
+
+cdef inline SPAN *owner_of(Live *live, const GEN *gen, uint64_t named, uint32_t *slot) noexcept nogil:
+    """The span of an object's address, and its slot; NULL if there is none."""
+    cdef SPAN *span = span_at(live, named >> gen.page_shift)
+    if span == NULL:
+        return NULL
+    slot[0] = slot_at(&live.classes[span.spanclass], named - base_of(gen, span))
+    return span if slot[0] < span.n_slots else NULL
+
+
+cdef int look_ahead(Live *live, const GEN *gen) noexcept nogil:
+    """Apply the whole run of snapshot events that begins at the current one, before any other thread's events.
+
+    The world stood still while they were written, but their times run ahead of the clock (FORMAT 9.9).
+    Applying one twice changes nothing, so this may stop for room and begin anew.
+    """
+    cdef RUN ahead = run_from(live.s, live.runs, <int32_t> (live.run - live.runs), start_of(live.event))
+    cdef DECODED[STRIDE] events
+    cdef FAULT ignored
+    cdef IdMap types
+    cdef SPAN *span
+    cdef uint64_t named
+    cdef uint32_t slot = 0
+    cdef int status = OK, n, i
+    open_types(live.finder, &types, gen)
+    while True:
+        n = refill(live.s, &ahead, events, STRIDE, &ignored)
+        if n == 0:
+            return OK
+        for i in range(n):
+            named = heap_address(gen, &events[i])
+            if events[i].type == EV_SPAN:
+                status = make_span(live, gen, events[i].args, OP_EXISTS)
+            elif events[i].type == EV_GOROUTINE_STACK:
+                status = make_stack(
+                    live, gen.heap_base + events[i].args[0] * gen.stack_align, events[i].args[1], OP_EXISTS
+                )
+            elif events[i].type != FIRST_OBJECT:
+                return OK
+            elif live.flags & REPLAY:
+                span = owner_of(live, gen, named, &slot)
+                status = be_born(live, span, slot, named, type_in(&types, events[i].args[1]), OP_EXISTS)
+            if status != OK:
+                return status if status > 0 else OK     # a fault is raised when its event's turn comes
+            live.run.snapshot = events[i].start + 1
+
+
+cdef int stack_event(Live *live, const GEN *gen, uint8_t op, ALLOC *row) noexcept nogil:
+    cdef uint64_t address = gen.heap_base + live.args[0] * gen.stack_align
+    cdef int64_t at
+    cdef int32_t order
+    cdef int status = OK
+    row.address = address
+    row.spanclass = UNKNOWN_CLASS
+    row.size = 0
+    if op == OP_FREE:
+        at = place(&live.stacks, address)
+        if live.stacks.vals[at] > 0:
+            order = live.stacks.vals[at] & ~OWED
+            row.size = <int64_t> 1 << (order - 1)
+            if live.stacks.vals[at] & OWED:
+                live.stacks.vals[at] = order
+                if late(live, live.sizes[SIZE_LATE_STACK], live.sizes[SIZE_LATE_STACK_M]):
+                    live.anomalies[ODD_LATE_FREE] += 1
+                    return OK
+            live.stacks.vals[at] = -1
+            live.sizes[SIZE_STACKS] -= 1
+            live.sizes[SIZE_STACK_BYTES] -= row.size
+        else:
+            live.anomalies[ODD_UNKNOWN_STACK_FREED] += 1
+        return OK
+    if op == OP_ALLOC or start_of(live.event) >= live.run.snapshot:
+        status = make_stack(live, address, live.args[1], op)
+        if status != OK:
+            return status
+    if live.args[1]:
+        row.size = <int64_t> 1 << (live.args[1] - 1)
+    else:
+        live.anomalies[ODD_STACK_OF_ORDER_0] += 1
+    return OK
+
+
+cdef int span_event(Live *live, const GEN *gen, uint8_t op, ALLOC *row) noexcept nogil:
+    cdef uint64_t page = page_of(gen, live.args[0])
+    cdef int status
+    cdef SPAN *span
+    row.address = page << gen.page_shift
+    if op == OP_FREE:
+        span = span_at(live, page)
+        if span == NULL or span.page != page:
+            live.anomalies[ODD_UNKNOWN_SPAN_FREED] += 1
+            row.size = 0
+            row.spanclass = UNKNOWN_CLASS
+            return OK
+        if span.over:
+            span.over = False
+            if late(live, span.born, span.born_m):
+                live.anomalies[ODD_LATE_FREE] += 1
+                row.size = span.old_bytes
+                row.spanclass = span.old_spanclass
+                note_pages(live, span)
+                return OK
+        row.size = span.bytes
+        row.spanclass = span.spanclass
+        drop_span(live, span)
+        return OK
+    if op == OP_ALLOC or start_of(live.event) >= live.run.snapshot:
+        status = make_span(live, gen, live.args, op)
+        if status != OK:
+            return status
+    row.size = <int64_t> (live.args[1] << gen.page_shift)
+    row.spanclass = spanclass_of(live.args[2])
+    return OK
+
+
+@cython.final
+cdef class HeapTables:
+    """The tables of the replay, which the caller makes larger as the kernel asks for it."""
+    cdef SPAN[::1] spans
+    cdef HashMap pages, stacks, loose, keys
+    cdef PAGE[::1] leaves
+    cdef int32_t[::1] cells
+    cdef COUNTS[::1] counts
+    cdef int64_t[::1] sizes, anomalies
+
+    def __init__(self, SPAN[::1] spans, HashMap pages, PAGE[::1] leaves, HashMap stacks, HashMap loose,
+                 int32_t[::1] cells, HashMap keys, COUNTS[::1] counts, int64_t[::1] sizes, int64_t[::1] anomalies):
+        self.spans, self.pages, self.leaves, self.stacks, self.loose = spans, pages, leaves, stacks, loose
+        self.cells, self.keys, self.counts, self.sizes, self.anomalies = cells, keys, counts, sizes, anomalies
+
+
+@cython.final
+cdef class Extractor:
+    """Makes rows of a walk's alloc/free events, and replays the heap if asked.
+
+    ``flags`` has 1 << what for each kind of row wanted, and 8 to replay objects into ``counts``.
+    """
+    cdef Walk walk
+    cdef object kept
+    cdef HeapTables tables
+    cdef Live live
+    cdef Finder[2] finders      # the walker's, and the helper's
+    cdef FAULT *fault
+
+    def __init__(self, Walk walk, uint64_t[::1] type_keys, int32_t[::1] type_vals, uint64_t multiplier,
+                 const int64_t[::1] class_bytes, int flags, FAULT[::1] faults):
+        cdef Live *live = &self.live
+        cdef Py_ssize_t i
+        self.walk = walk
+        live.s, live.runs = &walk.course.s, walk.course.runs
+        for i in range(2, 2 * class_bytes.shape[0]):
+            live.classes[i].elem = class_bytes[i >> 1]
+            live.classes[i].reciprocal = <uint32_t> (
+                (((<uint64_t> 1) << 32) + <uint64_t> class_bytes[i >> 1] - 1) // <uint64_t> class_bytes[i >> 1])
+        live.flags = flags
+        live.multiplier = multiplier
+        for i in range(2):
+            self.finders[i].multiplier = multiplier
+            self.finders[i].type_keys, self.finders[i].type_vals = &type_keys[0], &type_vals[0]
+            self.finders[i].n_kinds = LAST_OBJECT - FIRST_OBJECT + 1
+        walk.course.maker.finders = live.finder = &self.finders[0]
+        self.fault = &faults[0]
+        self.kept = (type_keys, type_vals, class_bytes, faults)
+
+    def bind(self, HeapTables tables):
+        """Use these tables from now on."""
+        cdef Live *live = &self.live
+        self.tables = tables
+        live.spans, live.room_spans = &tables.spans[0], tables.spans.shape[0]
+        live.pages, live.room_pages = tables.pages.map, tables.pages.room
+        live.leaves, live.room_leaves = &tables.leaves[0], tables.leaves.shape[0] // LEAF
+        live.stacks, live.room_stacks = tables.stacks.map, tables.stacks.room
+        live.loose, live.room_loose = tables.loose.map, tables.loose.room
+        live.cells, live.room_groups = &tables.cells[0], tables.cells.shape[0] // GROUP
+        live.keys, live.room_keys = tables.keys.map, tables.keys.room
+        live.counts, live.room_counts = &tables.counts[0], tables.counts.shape[0]
+        live.sizes, live.anomalies = &tables.sizes[0], &tables.anomalies[0]
+        self.finders[0].pages = self.finders[1].pages = live.pages
+
+    def take(self, ALLOC[::1] rows):
+        """Fill rows, one at least, with what comes next; the number of rows made.
+
+        faults[0].status is FULL when rows are used up, GROW_... when that table must grow before the next call, 0 at
+        the end of the slab, below 0 for a fault.
+        """
+        cdef int status = OK
+        cdef Live *live = &self.live
+        cdef Course *walk = &self.walk.course
+        live.latest = live.sizes[SIZE_LATEST]
+        live.n_rows = live.n_events = 0
+        with nogil:
+            resume(walk)
+            while status == OK:
+                status = take_events(live, walk, &rows[0], rows.shape[0], self.fault)
+            pause(walk, status)
+        live.sizes[SIZE_LATEST] = live.latest
+        live.sizes[SIZE_EVENTS] += live.n_events
+        self.fault.status = OK if status == DONE else status
+        return live.n_rows
+
+
+cdef struct Spot:
+    const BRIEF *event
+    int32_t *cell           # NULL: the event is not about an object
+    uint32_t inset          # bytes from the slot's begin to the address
+    uint8_t spanclass
+    uint8_t mine            # whose turn it was
+
+
+cdef inline uint32_t place_in(uint8_t shift, const BRIEF *event, uint8_t index) noexcept nogil:
+    """Bytes from the begin of a plain event's span to its address, on the span's page with that index."""
+    return <uint32_t> (event.arg & ((<uint64_t> 1 << shift) - 1)) + (<uint32_t> index << shift)
+
+
+cdef inline void fill(
+    ALLOC *row, const BRIEF *event, const CTX *ctx, uint32_t generation, int64_t base, uint8_t spanclass, int64_t elem,
+    uint32_t inset
+) noexcept nogil:
+    """Make the row of a plain event, which named a slot ``inset`` bytes behind its begin."""
+    cdef int32_t p = ctx.p
+    row.time = event.time
+    row.address = event.arg - inset
+    row.size = elem
+    row.offset = base + start_of(event)
+    memcpy(&row.g, &ctx.g, 2 * sizeof(int64_t))     # g and m
+    row.type = event.type_row
+    row.p = p
+    row.generation = generation
+    row.what = WHAT_OBJECT
+    row.op = type_of(event) - FIRST_OBJECT
+    row.spanclass = spanclass
+    row.inset = <uint8_t> min(inset, <uint32_t> 255)
+
+
+cdef inline int take_plain(Live *live, Course *walk, ALLOC *rows, int64_t room, bint writes,
+                           FAULT *fault) noexcept nogil:
+    """Make rows of the next events, if they are wanted, while they are plain, as nearly all are.
+
+    That is an allocation or a free of a small object in a known span. OK if the next event is none, or of another
+    generation, or if there is no room; else DONE or a fault.
+    """
+    cdef const GEN *gen = walk.gen
+    cdef Turn *turn
+    cdef const BRIEF *event
+    cdef const BRIEF *first
+    cdef const BRIEF *end
+    cdef CTX *ctx
+    cdef ALLOC unwanted
+    cdef ALLOC *row = rows + live.n_rows if writes else &unwanted
+    cdef const ALLOC *last_row = rows + room
+    cdef const PAGE *page
+    cdef const PAGE *leaves = live.leaves
+    cdef const Class *size_class
+    cdef const Class *classes = live.classes
+    cdef int64_t latest = live.latest, base = walk.s.base, limit, n = 0
+    cdef uint32_t generation = <uint32_t> gen.number, inset, slot
+    cdef uint8_t shift = gen.page_shift
+    cdef int status = OK
+    while status == OK and walk.gen == gen:
+        turn = turn_of(walk)
+        event = first = turn.event
+        end = turn.end
+        if writes:
+            end = min(end, event + (last_row - row))
+        limit = walk.limit
+        ctx = turn.ctx
+        while event < end and event.time <= limit:
+            page = &leaves[event.hint]
+            size_class = &classes[page.spanclass]
+            inset = place_in(shift, event, page.index)
+            slot = slot_at(size_class, inset)
+            if slot < page.n_slots:
+                fill(row, event, ctx, generation, base, page.spanclass, size_class.elem,
+                     inset - slot * <uint32_t> size_class.elem)
+                row += writes
+            else:
+                if unlikely(type_of(event) >= FIRST_EVENT or follow(live.s, ctx, event) != OK):
+                    break
+                n -= 1
+            latest = max(latest, event.time)
+            event += 1
+        n += event - first
+        turn.event = event
+        if in_turn(walk):
+            break
+        status = next_turn(walk, fault)
+    live.latest = latest
+    live.n_events += n
+    live.n_rows = row - rows if writes else live.n_rows
+    return status
+
+
+cdef inline int locate(Live *live, Course *walk, Spot *spots, int most) noexcept nogil:
+    """Step over the next events, find where they happen and ask for their cells, while they are plain: how many.
+
+    They stay where they were decoded: it ends before more are decoded.
+    """
+    cdef Turn *turn
+    cdef const BRIEF *event
+    cdef const PAGE *page
+    cdef const PAGE *leaves = live.leaves
+    cdef const Class *size_class
+    cdef SPAN *span
+    cdef Spot *spot
+    cdef uint32_t inset, slot
+    cdef int32_t group
+    cdef int64_t limit
+    cdef int n = 0
+    cdef uint8_t shift = walk.gen.page_shift
+    while True:
+        turn = turn_of(walk)
+        event = turn.event
+        limit = walk.limit
+        while n < most and event < turn.end and event.time <= limit:
+            spot = &spots[n]
+            page = &leaves[event.hint]
+            size_class = &live.classes[page.spanclass]
+            inset = place_in(shift, event, page.index)
+            slot = slot_at(size_class, inset)
+            if slot < page.n_slots:
+                span = &live.spans[page.span]
+                group = span.groups[slot // GROUP]
+                if unlikely(group == 0):
+                    if type_of(event) == ALLOCATED_OBJECT:
+                        group = new_group(live, span, slot)
+                    if group == 0:
+                        most = n
+                        break
+                spot.spanclass = page.spanclass
+                spot.inset = inset - slot * <uint32_t> size_class.elem
+                spot.cell = cell_at(live, group, slot)
+                prefetch(spot.cell)
+            else:
+                if unlikely(type_of(event) >= FIRST_EVENT):
+                    most = n
+                    break
+                spot.cell = NULL
+            spot.event = event
+            spot.mine = walk.mine
+            event += 1
+            n += 1
+        turn.event = event
+        if n == most or not alternate(walk):
+            return n
+
+
+cdef inline void step_back(Course *walk, const Spot *spots, int first, int n) noexcept nogil:
+    """Let the first one of some events come next again."""
+    while n > first:
+        n -= 1
+        walk.mine = spots[n].mine
+        turn_of(walk).event = spots[n].event
+    if walk.size > 1:
+        walk.limit = walk.turns[1 - walk.mine].event.time - walk.turns[1 - walk.mine].first
+
+
+cdef inline int replay_plain(Live *live, Course *walk, ALLOC *rows, int64_t room, bint writes,
+                             FAULT *fault) noexcept nogil:
+    """As :func:`take_plain`, and replay what happens to slots while these are in a known state."""
+    cdef const GEN *gen = walk.gen
+    cdef Spot[STRIDE] spots
+    cdef const Spot *spot
+    cdef const BRIEF *event
+    cdef CTX *ctx
+    cdef ALLOC *row = rows + live.n_rows
+    cdef ALLOC *last_row = rows + room
+    cdef int64_t latest = live.latest, base = walk.s.base, n_events = 0
+    cdef uint32_t generation = <uint32_t> gen.number
+    cdef int status = OK, i, n
+    while status == OK and walk.gen == gen:
+        n = locate(live, walk, spots, <int> min(last_row - row, <int64_t> STRIDE) if writes else STRIDE)
+        i = 0
+        while i < n:
+            spot = &spots[i]
+            event = spot.event
+            ctx = walk.turns[spot.mine].ctx
+            if spot.cell == NULL:
+                if unlikely(follow(live.s, ctx, event) != OK):
+                    break
+                n_events -= 1
+            else:
+                if unlikely(not in_known_state(live, spot, event)):
+                    break
+                if writes:
+                    fill(row, event, ctx, generation, base, spot.spanclass, live.classes[spot.spanclass].elem,
+                         spot.inset)
+                    row += 1
+            latest = max(latest, event.time)
+            i += 1
+        n_events += i
+        if i < n:
+            step_back(walk, spots, i, n)
+            break
+        if not in_turn(walk):
+            status = next_turn(walk, fault)
+        elif n == 0:
+            break
+    live.latest = latest
+    live.n_events += n_events
+    live.n_rows = row - rows if writes else live.n_rows
+    return status
+
+
+cdef inline int take_plainly(Live *live, Course *walk, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
+    """Take the next events while they are plain."""
+    cdef bint writes = (live.flags >> WHAT_OBJECT) & 1
+    if live.flags & REPLAY:
+        return replay_plain(live, walk, rows, room, writes, fault)
+    return take_plain(live, walk, rows, room, writes, fault)
+
+
+cdef inline bint in_known_state(Live *live, const Spot *spot, const BRIEF *event) noexcept nogil:
+    """Replay an allocation in a free slot or a free of a live one; False if it is anything else."""
+    cdef int32_t *cell = spot.cell
+    cdef int32_t key
+    cdef COUNTS *counts
+    if type_of(event) == LAST_OBJECT:
+        if unlikely(cell[0] <= 0 or cell[0] & OWED):
+            return False
+        counts = &live.counts[cell[0] - 1]
+        counts.free_objects += 1
+        counts.free_bytes += live.classes[spot.spanclass].elem
+        cell[0] = 0
+    elif cell[0] == 0:
+        key = near_key_of(live, event.type_row, spot.spanclass)
+        if unlikely(key < 0):
+            return False
+        cell[0] = key + 1
+        counts = &live.counts[key]
+        counts.alloc_objects += 1
+        counts.alloc_bytes += live.classes[spot.spanclass].elem
+    elif spot.spanclass == TINY_CLASS:
+        live.anomalies[ODD_TINY_SHARED] += 1
+    else:
+        return False
+    return True
+
+
+cdef int take_one(Live *live, Course *walk, ALLOC *row, FAULT *fault) noexcept nogil:
+    """Take the next event, and fill row if it is one of alloc/free: OK, GROW_... or a fault."""
+    cdef const GEN *gen = walk.gen
+    cdef const BRIEF *event = turn_of(walk).event
+    cdef CTX *ctx = turn_of(walk).ctx
+    cdef uint64_t named, inset
+    cdef uint32_t slot = 0
+    cdef uint8_t kind = type_of(event), what = (kind - FIRST_EVENT) // 3, op = (kind - FIRST_EVENT) % 3
+    cdef int status = OK
+    cdef SPAN *span = NULL
+    if kind < FIRST_EVENT or kind > LAST_EVENT:
+        live.latest = max(live.latest, event.time)
+        return OK if follow(live.s, ctx, event) == OK else blame(live.s, event, fault, WIDE_PROC, event.arg)
+    live.event = event
+    live.run = &live.runs[walk.pair[walk.mine]]
+    if op == OP_EXISTS and start_of(event) >= live.run.snapshot:
+        status = look_ahead(live, gen)
+        if status != OK:
+            return status
+    row.inset = 0
+    row.type = 0
+    if what == WHAT_OBJECT:
+        named = event.arg
+        span = owner_of(live, gen, named, &slot)
+        row.type = event.type_row
+        if live.flags & REPLAY:
+            if op == OP_FREE:
+                die(live, span, slot, named)
+            elif op == OP_ALLOC:
+                status = be_born(live, span, slot, named, row.type, op)
+                if status != OK:
+                    return status
+        live.anomalies[ODD_UNRESOLVED_TYPE] += row.type == UNRESOLVED
+        if span != NULL:
+            row.address = base_of(gen, span) + slot * <uint64_t> span.elem
+            row.size = span.elem
+            row.spanclass = span.spanclass
+            inset = named - row.address
+            row.inset = <uint8_t> (inset if inset < 255 else 255)
+        else:
+            row.address = named
+            row.size = 0
+            row.spanclass = UNKNOWN_CLASS
+            live.anomalies[ODD_OBJECT_OUTSIDE] += op == OP_ALLOC
+    else:
+        args_at(live.s, start_of(event), live.args)
+        status = span_event(live, gen, op, row) if what == WHAT_SPAN else stack_event(live, gen, op, row)
+        if status != OK:
+            return status if status > 0 else blame(
+                live.s, event, fault, status, live.args[2 if status == BAD_KINDCLASS else 1])
+    live.latest = max(live.latest, event.time)
+    live.n_events += 1
+    row.time = event.time
+    row.offset = live.s.base + start_of(event)
+    row.g = ctx.g
+    row.m = ctx.m
+    row.p = ctx.p
+    row.generation = <uint32_t> gen.number
+    row.what = what
+    row.op = op
+    return OK
+
+
+cdef inline int take_events(Live *live, Course *walk, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
+    """Take the events of a generation: OK at its end, DONE, FULL, GROW_... or a fault."""
+    cdef const GEN *gen = walk.gen
+    cdef const BRIEF *event
+    cdef int status = OK
+    cdef int64_t before, at_first = live.n_events
+    cdef ALLOC scratch
+    while True:
+        status = take_plainly(live, walk, rows, room, fault)
+        if status != OK or walk.gen != gen:
+            break
+        event = turn_of(walk).event
+        before = live.n_events
+        if live.n_rows == room and FIRST_EVENT <= type_of(event) <= LAST_EVENT and wanted(live, event):
+            status = FULL
+            break
+        status = take_one(live, walk, &scratch, fault)
+        if status != OK:
+            break
+        if live.n_events > before and wanted(live, event):
+            rows[live.n_rows] = scratch
+            live.n_rows += 1
+        turn_of(walk).event += 1
+    if gen.relative:
+        live.anomalies[ODD_RELATIVE] += live.n_events - at_first
+    return status
+
+
+cdef inline bint wanted(const Live *live, const BRIEF *event) noexcept nogil:
+    return (live.flags >> ((type_of(event) - FIRST_EVENT) // 3)) & 1

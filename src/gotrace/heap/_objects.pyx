@@ -1,0 +1,759 @@
+"""Lifetimes: rows of ALLOC replayed object by object, with births, groups, garbage collection cycles and the peak.
+
+Lives here: which object lives in a slot since when, and what groups of objects add up to at any instant; which
+free means which object is FORMAT 9.9, as in ``_allocfree``. Never here: decoding, names, growing of tables (a
+status asks for it).
+"""
+cimport cython
+from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+
+from gotrace._generated cimport (
+    AGES, ALLOC, BATCH, CELL, CYCLE, END_ALIVE, END_FREED, END_REUSED, END_SPAN, FULL, GRID, GROUP, GROUPS,
+    GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS, HELD_SPAN, LEAF, LIFETIME, OK, OP_ALLOC,
+    OP_EXISTS, OP_FREE, MANUAL, TALLY, TINY_CLASS, UNKNOWN_CLASS, WHAT_OBJECT, WHAT_SPAN,
+    LIFE_CYCLE,
+    LIFE_FREE_GROUP,
+    LIFE_FREE_SPAN,
+    LIFE_HEAP_SPAN_BYTES,
+    LIFE_HEAP_SPANS,
+    LIFE_INUSE_BYTES,
+    LIFE_INUSE_OBJECTS,
+    LIFE_LATE_STACK,
+    LIFE_LATE_STACK_M,
+    LIFE_MANUAL_SPAN_BYTES,
+    LIFE_MANUAL_SPANS,
+    LIFE_MOST_BYTES,
+    LIFE_N_GROUPS,
+    LIFE_N_KEYS,
+    LIFE_N_LEAVES,
+    LIFE_N_LOOSE,
+    LIFE_N_SPANS,
+    LIFE_N_STACKS,
+    LIFE_PEAK_BYTES,
+    LIFE_PEAK_CYCLE,
+    LIFE_PEAK_ID,
+    LIFE_PEAK_MEMORY,
+    LIFE_PEAK_ROWS,
+    LIFE_PEAK_TIME,
+    LIFE_RISING,
+    LIFE_ROWS,
+    LIFE_STACK_BYTES,
+    LIFE_STACKS,
+    LIFE_STOPPED,
+    LIFE_TIME,
+    ODD_LATE_FREE,
+    ODD_LIVE_SLOT_ALLOCATED,
+    ODD_OBJECT_IN_FREED_SPAN,
+    ODD_TINY_SHARED,
+    ODD_UNKNOWN_OBJECT_FREED,
+)
+from gotrace._hashmap cimport HashMap, IdMap, place, value_of
+from gotrace.wire._stream cimport to_ns
+from gotrace._varint cimport prefetch, unlikely
+
+cdef enum:
+    FAR = 255               # inset of rows: more than it can say
+    OWED = 1 << 30          # in a key or an order: the free of what lived here before is still to come
+    LEAST_EVENT = 3         # bytes
+    MOST_PAGES = 10         # of a span that are noted
+    MOST_ENDS = MOST_PAGES * GROUP * GROUPS     # objects that one row can end
+    ALLOCS = 0              # places in TALLY.counts: objects, and bytes behind
+    FREES = 2
+    STARTS = 4
+    LOOK = 12               # rows to ask into the cache ahead
+
+
+cdef struct Lives:
+    HELD_SPAN *spans        # span 0 stays unused
+    IdMap pages             # page / LEAF -> leaf + 1
+    int32_t *leaves         # span by page, 0 none; leaf 0 stays unused
+    CELL *cells
+    IdMap loose             # address of an object outside all spans -> row of loose_cells + 1
+    CELL *loose_cells
+    IdMap stacks            # address -> order, -1 freed
+    IdMap keys              # type and spanclass, or label -> row of TALLY + 1
+    TALLY *tallies
+    int64_t *ages           # at death: (AGES, 2), objects and bytes; NULL if not asked for
+    CYCLE *cycles           # NULL if not asked for
+    int64_t *life
+    int64_t *odd
+    const int64_t *class_bytes
+    int64_t room_spans, room_pages, room_leaves, room_cells, room_loose, room_stacks, room_keys
+    LIFETIME *out           # NULL if not asked for
+    int64_t n_out, room_out
+    const BATCH *batches    # of the slab, with the clocks of its generations
+    int64_t n_batches
+    const double *factors
+    const int64_t *labels   # by row, NULL: objects count by type and size class
+    int64_t youngest, oldest    # ages that count as asked for
+    uint64_t last_pair
+    int32_t last_key
+    int shift               # log2 of a page's bytes
+    const ALLOC *row        # the current one
+    int64_t at              # and its number
+
+
+cdef inline int32_t span_at(const Lives *l, uint64_t address) noexcept nogil:
+    """The live span of an address, 0 if none is known."""
+    cdef uint64_t page = address >> l.shift
+    cdef int32_t leaf = value_of(&l.pages, page // LEAF)
+    return l.leaves[<int64_t> leaf * LEAF + (page % LEAF)] if leaf else 0
+
+
+cdef inline int32_t *noted_at(Lives *l, uint64_t page) noexcept nogil:
+    """Where the span of a page is noted; makes the leaf, for which there must be room."""
+    cdef uint64_t high = page // LEAF
+    cdef int64_t at = place(&l.pages, high)
+    cdef int i
+    if l.pages.vals[at] == 0:
+        l.pages.keys[at] = high
+        l.life[LIFE_N_LEAVES] += 1
+        l.pages.vals[at] = <int32_t> l.life[LIFE_N_LEAVES]
+        for i in range(LEAF):
+            l.leaves[l.life[LIFE_N_LEAVES] * LEAF + i] = 0
+    return &l.leaves[<int64_t> l.pages.vals[at] * LEAF + (page % LEAF)]
+
+
+cdef inline uint32_t slot_of(const HELD_SPAN *span, uint64_t address) noexcept nogil:
+    return <uint32_t> (((address - span.base) * span.reciprocal) >> 32)
+
+
+cdef bint late(const Lives *l, int64_t time, int64_t m) noexcept nogil:
+    """Whether the current event may have happened before one of thread m that bears this earlier time."""
+    cdef int64_t low = 0, high = l.n_batches, middle, written
+    if m == l.row.m:
+        return False
+    while high - low > 1:
+        middle = (low + high) // 2
+        if l.batches[middle].offset <= l.row.offset:
+            low = middle
+        else:
+            high = middle
+    written = l.row.offset - l.batches[low].offset - l.batches[low].head
+    return l.row.time - time <= to_ns(<uint64_t> (written // LEAST_EVENT + 1), l.factors[l.batches[low].gen])
+
+
+cdef inline void before_change(Lives *l, TALLY *tally) noexcept nogil:
+    """Keep what a group was at the peak, before it becomes something else."""
+    cdef int i
+    if tally.peak_id != l.life[LIFE_PEAK_ID] and not l.life[LIFE_RISING]:
+        tally.peak_id = l.life[LIFE_PEAK_ID]
+        for i in range(6):
+            tally.peak[i] = tally.counts[i]
+
+
+cdef inline void end_rise(Lives *l) noexcept nogil:
+    """Something other than growth follows: the peak stays behind."""
+    cdef int i
+    if l.life[LIFE_RISING]:
+        l.life[LIFE_RISING] = 0
+        l.life[LIFE_PEAK_ID] += 1
+        for i in range(6):
+            l.life[LIFE_PEAK_MEMORY + i] = l.life[LIFE_HEAP_SPANS + i]
+
+
+cdef inline void grow_heap(Lives *l, TALLY *tally, int what, int64_t size) noexcept nogil:
+    cdef int64_t inuse = l.life[LIFE_INUSE_BYTES] + size
+    if inuse <= l.life[LIFE_PEAK_BYTES]:
+        end_rise(l)
+    before_change(l, tally)
+    tally.counts[what] += 1
+    tally.counts[what + 1] += size
+    l.life[LIFE_INUSE_BYTES] = inuse
+    l.life[LIFE_INUSE_OBJECTS] += 1
+    if inuse > l.life[LIFE_MOST_BYTES]:
+        l.life[LIFE_MOST_BYTES] = inuse
+    if inuse > l.life[LIFE_PEAK_BYTES]:
+        l.life[LIFE_RISING] = 1
+        l.life[LIFE_PEAK_BYTES] = inuse
+        l.life[LIFE_PEAK_TIME] = l.row.time
+        l.life[LIFE_PEAK_CYCLE] = l.life[LIFE_CYCLE]
+        l.life[LIFE_PEAK_ROWS] = l.life[LIFE_ROWS] + 1
+
+
+cdef inline void fill(const CELL *cell, LIFETIME *out, uint64_t address, int64_t size, uint8_t spanclass,
+                      int32_t kind, int64_t now) noexcept nogil:
+    """Write what is known of an object while it lives."""
+    out.born = cell.born
+    out.died = -1
+    out.address = address
+    out.size = size
+    out.offset = cell.offset
+    out.g = cell.g
+    out.type = kind
+    out.born_cycle = cell.cycle
+    out.died_cycle = -1
+    out.age = <int32_t> (now - cell.cycle) if cell.cycle >= 0 else -1
+    out.spanclass = spanclass
+    out.end = END_ALIVE
+
+
+cdef void end_object(
+    Lives *l, CELL *cell, uint64_t address, int64_t size, uint8_t spanclass, uint8_t how
+) noexcept nogil:
+    """Let what lives in a cell die."""
+    cdef int32_t key = (cell.key & ~OWED) - 1
+    cdef TALLY *tally = &l.tallies[key]
+    cdef int64_t cycle = l.life[LIFE_CYCLE], age = cycle - cell.cycle if cell.cycle >= 0 else -1
+    cdef LIFETIME *out
+    end_rise(l)
+    before_change(l, tally)
+    tally.counts[FREES] += 1
+    tally.counts[FREES + 1] += size
+    l.life[LIFE_INUSE_OBJECTS] -= 1
+    l.life[LIFE_INUSE_BYTES] -= size
+    if age >= 0:
+        if l.youngest <= age <= l.oldest:
+            tally.aged[0] += 1
+            tally.aged[1] += size
+        if l.ages != NULL:
+            age = min(age, <int64_t> (AGES - 1))
+            l.ages[2 * age] += 1
+            l.ages[2 * age + 1] += size
+    if l.cycles != NULL:
+        l.cycles[cycle].free_objects += 1
+        l.cycles[cycle].free_bytes += size
+    if l.out != NULL:
+        out = &l.out[l.n_out]
+        fill(cell, out, address, size, spanclass, tally.type, cycle)
+        out.died = l.row.time
+        out.died_cycle = <int32_t> cycle
+        out.end = how
+        l.n_out += 1
+    cell.key = 0
+
+
+cdef void drop_span(Lives *l, int32_t me) noexcept nogil:
+    """Forget a span; what lives in it goes with it."""
+    cdef HELD_SPAN *span = &l.spans[me]
+    cdef CELL *cells
+    cdef int32_t *noted
+    cdef int i, j
+    end_rise(l)
+    for i in range(span.n_pages):
+        noted = noted_at(l, (span.base >> l.shift) + <uint64_t> i)
+        if noted[0] == me:
+            noted[0] = 0
+    span.n_pages = 0
+    for i in range(GROUPS):
+        if span.groups[i] == 0:
+            continue
+        cells = &l.cells[<int64_t> (span.groups[i] - 1) * GROUP]
+        for j in range(GROUP):
+            if cells[j].key:
+                l.odd[ODD_OBJECT_IN_FREED_SPAN] += 1
+                end_object(l, &cells[j], span.base + <uint64_t> ((i * GROUP + j) * span.elem), span.elem,
+                           span.spanclass, END_SPAN)
+        cells[0].key = <int32_t> l.life[LIFE_FREE_GROUP]
+        l.life[LIFE_FREE_GROUP] = span.groups[i]
+        span.groups[i] = 0
+    count_span(l, span, -1)
+    span.next_free = <int32_t> l.life[LIFE_FREE_SPAN]
+    l.life[LIFE_FREE_SPAN] = me
+
+
+cdef inline void count_span(Lives *l, const HELD_SPAN *span, int64_t n) noexcept nogil:
+    if span.spanclass == MANUAL:
+        l.life[LIFE_MANUAL_SPANS] += n
+        l.life[LIFE_MANUAL_SPAN_BYTES] += n * span.bytes
+    else:
+        l.life[LIFE_HEAP_SPANS] += n
+        l.life[LIFE_HEAP_SPAN_BYTES] += n * span.bytes
+
+
+cdef int make_span(Lives *l) noexcept nogil:
+    """Enter the span of the current row."""
+    cdef const ALLOC *row = l.row
+    cdef uint64_t page = row.address >> l.shift
+    cdef int32_t me = span_at(l, row.address)
+    cdef int32_t *noted
+    cdef HELD_SPAN *span = &l.spans[me]
+    cdef int i
+    if row.op == OP_EXISTS and me and span.base == row.address and span.spanclass == row.spanclass:
+        return OK
+    if l.life[LIFE_FREE_SPAN] == 0 and l.life[LIFE_N_SPANS] + 1 == l.room_spans:
+        return GROW_SPANS
+    if l.life[LIFE_N_LEAVES] + 3 > l.room_leaves or l.life[LIFE_N_LEAVES] + 2 > l.room_pages // 2:
+        return GROW_PAGES
+    end_rise(l)
+    if l.life[LIFE_FREE_SPAN]:
+        me = <int32_t> l.life[LIFE_FREE_SPAN]
+        l.life[LIFE_FREE_SPAN] = l.spans[me].next_free
+    else:
+        l.life[LIFE_N_SPANS] += 1
+        me = <int32_t> l.life[LIFE_N_SPANS]
+    span = &l.spans[me]
+    span.base = row.address
+    span.bytes = span.elem = row.size
+    span.reciprocal = 0
+    span.spanclass = row.spanclass
+    span.n_slots = span.spanclass != MANUAL
+    span.live = 0
+    span.n_pages = 1
+    span.over = False
+    span.late = INT64_MIN
+    for i in range(GROUPS):
+        span.groups[i] = 0
+    if 1 < span.spanclass < MANUAL:
+        span.elem = l.class_bytes[span.spanclass >> 1]
+        span.reciprocal = <uint32_t> ((((<uint64_t> 1) << 32) + <uint64_t> span.elem - 1) // <uint64_t> span.elem)
+        span.n_slots = <uint32_t> min(span.bytes // span.elem, <int64_t> (GROUP * GROUPS))
+        span.n_pages = <int32_t> min(row.size >> l.shift, <int64_t> MOST_PAGES)
+    count_span(l, span, 1)
+    for i in range(span.n_pages):
+        noted = noted_at(l, page + <uint64_t> i)
+        if noted[0]:
+            if row.op == OP_ALLOC:
+                span.over = True
+                span.born = row.time
+                span.born_m = row.m
+            drop_span(l, noted[0])
+        noted[0] = me
+    return OK
+
+
+cdef inline int32_t key_of(Lives *l, uint8_t spanclass) noexcept nogil:
+    """The group of the current row's object, -1 if there is no room for another one."""
+    cdef uint64_t pair
+    cdef int64_t at
+    cdef int i
+    cdef TALLY *new
+    if l.labels == NULL:
+        pair = <uint64_t> l.row.type << 8 | spanclass
+    else:
+        pair = <uint64_t> l.labels[l.at]
+    if pair == l.last_pair and l.last_key >= 0:
+        return l.last_key
+    at = place(&l.keys, pair)
+    if l.keys.vals[at] == 0:
+        if l.life[LIFE_N_KEYS] >= l.room_keys // 2:
+            return -1
+        new = &l.tallies[l.life[LIFE_N_KEYS]]
+        new.label = l.labels[l.at] if l.labels != NULL else 0
+        new.type = l.row.type
+        new.spanclass = spanclass
+        new.peak_id = -1
+        new.aged[0] = new.aged[1] = 0
+        for i in range(6):
+            new.counts[i] = new.peak[i] = 0
+        l.life[LIFE_N_KEYS] += 1
+        l.keys.keys[at] = pair
+        l.keys.vals[at] = <int32_t> l.life[LIFE_N_KEYS]
+    l.last_pair = pair
+    l.last_key = l.keys.vals[at] - 1
+    return l.last_key
+
+
+cdef CELL *cell_of(Lives *l, HELD_SPAN *span, uint32_t slot) noexcept nogil:
+    """The cell of a slot, NULL if its group was not made yet."""
+    cdef int32_t group = span.groups[slot // GROUP]
+    return &l.cells[<int64_t> (group - 1) * GROUP + slot % GROUP] if group else NULL
+
+
+cdef bint make_group(Lives *l, HELD_SPAN *span, uint32_t slot) noexcept nogil:
+    """Make the group of a slot; False if there is no room."""
+    cdef int32_t group
+    cdef int i
+    if l.life[LIFE_FREE_GROUP]:
+        group = <int32_t> l.life[LIFE_FREE_GROUP]
+        l.life[LIFE_FREE_GROUP] = l.cells[<int64_t> (group - 1) * GROUP].key
+    elif (l.life[LIFE_N_GROUPS] + 1) * GROUP <= l.room_cells:
+        l.life[LIFE_N_GROUPS] += 1
+        group = <int32_t> l.life[LIFE_N_GROUPS]
+    else:
+        return False
+    for i in range(GROUP):
+        l.cells[<int64_t> (group - 1) * GROUP + i].key = 0
+    span.groups[slot // GROUP] = group
+    return True
+
+
+cdef inline uint64_t named_by(const ALLOC *row) noexcept nogil:
+    """The address that an object's event named: its slot may be another one than at the row's own turn."""
+    return row.address + (row.inset if row.inset < FAR else 0)
+
+
+cdef inline int be_born(Lives *l) noexcept nogil:
+    """Let the current row's object live from now on."""
+    cdef const ALLOC *row = l.row
+    cdef uint64_t named = named_by(row)
+    cdef int32_t me = span_at(l, named), key
+    cdef HELD_SPAN *span = &l.spans[me]
+    cdef uint32_t slot = slot_of(span, named)
+    cdef int64_t at, size = 0
+    cdef CELL *cell
+    if me and slot >= span.n_slots:
+        me = 0
+    key = key_of(l, span.spanclass if me else UNKNOWN_CLASS)
+    if key < 0:
+        return GROW_KEYS
+    if me:
+        size = span.elem
+        cell = cell_of(l, span, slot)
+        if cell == NULL:
+            if not make_group(l, span, slot):
+                return GROW_CELLS
+            cell = cell_of(l, span, slot)
+    else:
+        if l.life[LIFE_N_LOOSE] >= l.room_loose // 2:
+            return GROW_LOOSE
+        at = place(&l.loose, named)
+        if l.loose.vals[at] == 0:
+            l.loose.keys[at] = named
+            l.life[LIFE_N_LOOSE] += 1
+            l.loose.vals[at] = <int32_t> l.life[LIFE_N_LOOSE]
+            l.loose_cells[l.loose.vals[at] - 1].key = 0
+        cell = &l.loose_cells[l.loose.vals[at] - 1]
+    key += 1
+    if cell.key:
+        if row.op == OP_EXISTS:
+            return OK
+        if me and span.spanclass == TINY_CLASS:
+            l.odd[ODD_TINY_SHARED] += 1
+            return OK
+        l.odd[ODD_LIVE_SLOT_ALLOCATED] += 1
+        end_object(l, cell, span.base + slot * <uint64_t> size if me else named, size,
+                   span.spanclass if me else UNKNOWN_CLASS, END_REUSED)
+        if me:
+            span.late = row.time
+            span.late_m = row.m
+            key |= OWED
+    elif me:
+        span.live += 1
+    cell.key = key
+    cell.offset = row.offset
+    cell.g = row.g
+    if row.op == OP_EXISTS:
+        cell.born = cell.cycle = -1
+        grow_heap(l, &l.tallies[(key & ~OWED) - 1], STARTS, size)
+    else:
+        cell.born = row.time
+        cell.cycle = <int32_t> l.life[LIFE_CYCLE]
+        grow_heap(l, &l.tallies[(key & ~OWED) - 1], ALLOCS, size)
+        if l.cycles != NULL:
+            l.cycles[cell.cycle].alloc_objects += 1
+            l.cycles[cell.cycle].alloc_bytes += size
+    return OK
+
+
+cdef inline void die(Lives *l) noexcept nogil:
+    """End the object of the current row."""
+    cdef uint64_t named = named_by(l.row)
+    cdef int32_t me = span_at(l, named)
+    cdef HELD_SPAN *span = &l.spans[me]
+    cdef CELL *cell = NULL
+    cdef uint32_t slot = slot_of(span, named)
+    cdef int64_t at
+    cdef int i
+    if me and slot < span.n_slots:
+        if unlikely(span.over) and late(l, span.born, span.born_m):
+            l.odd[ODD_LATE_FREE] += 1       # of an object in the span that lay here before
+            return
+        cell = cell_of(l, span, slot)
+    if cell != NULL and cell.key:
+        if unlikely(cell.key & OWED):
+            cell.key &= ~OWED
+            if late(l, span.late, span.late_m):
+                l.odd[ODD_LATE_FREE] += 1
+                return
+        end_object(l, cell, span.base + slot * <uint64_t> span.elem, span.elem, span.spanclass, END_FREED)
+        span.live -= 1
+        return
+    if l.life[LIFE_N_LOOSE]:
+        for i in range(2):                  # the slot, or the pointer behind its header
+            at = place(&l.loose, named + <uint64_t> (8 * i))
+            if l.loose.vals[at] and l.loose_cells[l.loose.vals[at] - 1].key:
+                end_object(l, &l.loose_cells[l.loose.vals[at] - 1], l.loose.keys[at], 0, UNKNOWN_CLASS, END_FREED)
+                return
+    l.odd[ODD_UNKNOWN_OBJECT_FREED] += 1
+
+
+cdef int take_span(Lives *l) noexcept nogil:
+    """Take a row about a span."""
+    cdef int32_t me
+    cdef HELD_SPAN *span
+    if l.row.op != OP_FREE:
+        return make_span(l)
+    me = span_at(l, l.row.address)
+    span = &l.spans[me]
+    if me == 0 or span.base != l.row.address:
+        return OK
+    if span.over:
+        span.over = False
+        if late(l, span.born, span.born_m):
+            return OK
+    drop_span(l, me)
+    return OK
+
+
+cdef int take_stack(Lives *l) noexcept nogil:
+    """Take a row about the stack of a goroutine."""
+    cdef const ALLOC *row = l.row
+    cdef int64_t at
+    cdef int32_t order, owed = 0
+    if row.op == OP_FREE:
+        at = place(&l.stacks, row.address)
+        if l.stacks.vals[at] <= 0:
+            return OK
+        order = l.stacks.vals[at] & ~OWED
+        if l.stacks.vals[at] & OWED:
+            l.stacks.vals[at] = order
+            if late(l, l.life[LIFE_LATE_STACK], l.life[LIFE_LATE_STACK_M]):
+                return OK
+        end_rise(l)
+        l.stacks.vals[at] = -1
+        l.life[LIFE_STACKS] -= 1
+        l.life[LIFE_STACK_BYTES] -= <int64_t> 1 << (order - 1)
+        return OK
+    if row.size == 0:
+        return OK
+    if l.life[LIFE_N_STACKS] >= l.room_stacks // 2:
+        return GROW_STACKS
+    at = place(&l.stacks, row.address)
+    if l.stacks.vals[at] > 0:
+        if row.op == OP_EXISTS:
+            return OK
+        end_rise(l)
+        l.life[LIFE_STACKS] -= 1
+        l.life[LIFE_STACK_BYTES] -= <int64_t> 1 << ((l.stacks.vals[at] & ~OWED) - 1)
+        l.life[LIFE_LATE_STACK] = row.time
+        l.life[LIFE_LATE_STACK_M] = row.m
+        owed = OWED
+    elif l.stacks.vals[at] == 0:
+        l.stacks.keys[at] = row.address
+        l.life[LIFE_N_STACKS] += 1
+    end_rise(l)
+    order = 1
+    while (<int64_t> 1 << (order - 1)) < row.size:
+        order += 1
+    l.stacks.vals[at] = order | owed
+    l.life[LIFE_STACKS] += 1
+    l.life[LIFE_STACK_BYTES] += <int64_t> 1 << (order - 1)
+    return OK
+
+
+cdef inline void look(const Lives *l, const ALLOC *row) noexcept nogil:
+    """Ask into the cache what a row to come will read."""
+    cdef int32_t me = span_at(l, row.address)
+    cdef const HELD_SPAN *span = &l.spans[me]
+    cdef uint32_t slot = slot_of(span, row.address)
+    if me and slot < span.n_slots and span.groups[slot // GROUP]:
+        prefetch(&l.cells[<int64_t> (span.groups[slot // GROUP] - 1) * GROUP + slot % GROUP])
+
+
+cdef inline void tally_age(const CELL *cell, int64_t size, int64_t now, int64_t youngest, int64_t oldest,
+                           int64_t *out, int64_t *ages, int64_t *unknown) noexcept nogil:
+    cdef int64_t age = now - cell.cycle
+    if cell.key == 0:
+        return
+    if cell.cycle < 0:
+        count(unknown, size)
+        return
+    count(&ages[2 * min(age, <int64_t> (AGES - 1))], size)
+    if youngest <= age <= oldest:
+        count(&out[2 * <int64_t> ((cell.key & ~OWED) - 1)], size)
+
+
+cdef inline void count(int64_t *to, int64_t size) noexcept nogil:
+    to[0] += 1
+    to[1] += size
+
+
+cdef inline void colour(int64_t *columns, int shift, uint64_t at, int64_t size) noexcept nogil:
+    """Add bytes to the columns over which they lie."""
+    cdef uint64_t end = at + <uint64_t> size
+    cdef uint64_t column = at >> shift
+    cdef uint64_t border
+    while at < end and column < GRID:
+        border = (column + 1) << shift
+        if border > end or border == 0:
+            border = end
+        columns[column] += <int64_t> (border - at)
+        at = border
+        column += 1
+
+
+@cython.final
+cdef class Replay:
+    """The heap, object by object.
+
+    ``at_death`` has a row for each age, or none if ages at death are not asked for. Ages from ``youngest`` to
+    ``oldest`` are counted by group. What the numbers in ``life`` mean is in ``heap.rows.Life``.
+    """
+    cdef Lives lives
+    cdef object kept, kept_tables, kept_segment
+
+    def __init__(self, int64_t[::1] life, int64_t[::1] anomalies, int64_t[:, ::1] at_death,
+                 const int64_t[::1] class_bytes, int64_t youngest, int64_t oldest):
+        cdef Lives *l = &self.lives
+        self.kept = life, anomalies, at_death, class_bytes
+        l.life, l.odd, l.class_bytes = &life[0], &anomalies[0], &class_bytes[0]
+        l.ages = &at_death[0, 0] if at_death.shape[0] else NULL
+        l.youngest, l.oldest = youngest, oldest
+
+    def bind(self, HELD_SPAN[::1] spans, HashMap pages, int32_t[::1] leaves, CELL[::1] cells, HashMap loose,
+             CELL[::1] loose_cells, HashMap stacks, HashMap keys, TALLY[::1] tallies):
+        """Use these tables from now on."""
+        cdef Lives *l = &self.lives
+        self.kept_tables = spans, pages, leaves, cells, loose, loose_cells, stacks, keys, tallies
+        l.spans, l.room_spans = &spans[0], spans.shape[0]
+        l.pages, l.room_pages = pages.map, pages.room
+        l.leaves, l.room_leaves = &leaves[0], leaves.shape[0] // LEAF
+        l.cells, l.room_cells = &cells[0], cells.shape[0]
+        l.loose, l.room_loose, l.loose_cells = loose.map, loose.room, &loose_cells[0]
+        l.stacks, l.room_stacks = stacks.map, stacks.room
+        l.keys, l.room_keys, l.tallies = keys.map, keys.room, &tallies[0]
+
+    def enter(self, const BATCH[::1] batches, const double[::1] factors, int page_shift, CYCLE[::1] cycles):
+        """Take rows of the segment with these batches from now on.
+
+        ``factors`` are ns per clock unit by generation. ``cycles`` has room for all GC cycles up to the segment's end,
+        or for none if they are not asked for.
+        """
+        cdef Lives *l = &self.lives
+        self.kept_segment = batches, factors, cycles
+        l.batches, l.n_batches, l.factors, l.shift = &batches[0], batches.shape[0], &factors[0], page_shift
+        l.cycles = &cycles[0] if cycles.shape[0] else NULL
+
+    def follow(self, const ALLOC[::1] rows, const int64_t[::1] labels, const int64_t[::1] begins, int64_t stop,
+               LIFETIME[::1] out):
+        """Replay rows up to the first event at or after ``stop``: ``(rows, begins taken, lifetimes written, status)``.
+
+        ``begins`` are the times in ns at which mark phases of this segment begin, in order, as far as no row came
+        after them. The status is FULL when ``out`` must be emptied first, GROW_... when that table must grow.
+        ``labels`` is empty to count by type and size class, ``out`` to write no rows; else it has room for all objects
+        that one row can end.
+        """
+        cdef Lives *l = &self.lives
+        cdef Py_ssize_t i = 0, n = rows.shape[0]
+        cdef int64_t begun = 0, n_begins = begins.shape[0]
+        cdef int status = OK
+        l.labels = &labels[0] if labels.shape[0] else NULL
+        l.last_pair = 0
+        l.last_key = -1
+        l.out = &out[0] if out.shape[0] else NULL
+        l.n_out, l.room_out = 0, out.shape[0] - MOST_ENDS
+        with nogil:
+            while i < n:
+                l.row = &rows[i]
+                l.at = i
+                if l.row.op != OP_EXISTS:       # a snapshot is of the moment of its first event, whatever its times say
+                    if l.row.time >= stop:
+                        l.life[LIFE_STOPPED] = 1
+                        break
+                    while begun < n_begins and begins[begun] <= l.row.time:
+                        begun += 1
+                        l.life[LIFE_CYCLE] += 1
+                        if l.cycles != NULL:
+                            l.cycles[l.life[LIFE_CYCLE]].inuse_objects = l.life[LIFE_INUSE_OBJECTS]
+                            l.cycles[l.life[LIFE_CYCLE]].inuse_bytes = l.life[LIFE_INUSE_BYTES]
+                    l.life[LIFE_TIME] = l.row.time
+                if l.out != NULL and l.n_out > l.room_out:
+                    status = FULL
+                    break
+                if i + LOOK < n:
+                    look(l, &rows[i + LOOK])
+                if l.row.what == WHAT_OBJECT:
+                    if l.row.op == OP_FREE:
+                        die(l)
+                    else:
+                        status = be_born(l)
+                else:
+                    status = take_span(l) if l.row.what == WHAT_SPAN else take_stack(l)
+                if status != OK:
+                    break
+                l.life[LIFE_ROWS] += 1
+                i += 1
+        return i, begun, l.n_out, status
+
+    def survivors(self, LIFETIME[::1] out):
+        """Write what lives now, in no order; how many. ``out`` has room for all."""
+        cdef Lives *l = &self.lives
+        cdef int64_t s, n = 0, now = l.life[LIFE_CYCLE]
+        cdef int i, j
+        cdef const HELD_SPAN *span
+        cdef const CELL *cell
+        with nogil:
+            for s in range(1, l.life[LIFE_N_SPANS] + 1):
+                span = &l.spans[s]
+                if span.n_pages == 0 or span.live == 0:
+                    continue
+                for i in range(GROUPS):
+                    for j in range(GROUP if span.groups[i] else 0):
+                        cell = &l.cells[<int64_t> (span.groups[i] - 1) * GROUP + j]
+                        if cell.key:
+                            fill(cell, &out[n], span.base + <uint64_t> ((i * GROUP + j) * span.elem), span.elem,
+                                 span.spanclass, l.tallies[(cell.key & ~OWED) - 1].type, now)
+                            n += 1
+            for s in range(l.room_loose):
+                if l.loose.vals[s] and l.loose_cells[l.loose.vals[s] - 1].key:
+                    cell = &l.loose_cells[l.loose.vals[s] - 1]
+                    fill(cell, &out[n], l.loose.keys[s], 0, UNKNOWN_CLASS, l.tallies[cell.key - 1].type, now)
+                    n += 1
+        return n
+
+    def tally_ages(self, int64_t youngest, int64_t oldest, int64_t[:, ::1] out, int64_t[:, ::1] ages,
+                   int64_t[::1] unknown):
+        """Add up what lives now, objects and bytes: by group those of an age asked for; all by age, and of unknown age.
+
+        The last row of ``ages`` takes all older ones, too.
+        """
+        cdef Lives *l = &self.lives
+        cdef int64_t s
+        cdef int i, j
+        with nogil:
+            for s in range(1, l.life[LIFE_N_SPANS] + 1):
+                if l.spans[s].n_pages == 0 or l.spans[s].live == 0:
+                    continue
+                for i in range(GROUPS):
+                    for j in range(GROUP if l.spans[s].groups[i] else 0):
+                        tally_age(&l.cells[<int64_t> (l.spans[s].groups[i] - 1) * GROUP + j], l.spans[s].elem,
+                                  l.life[LIFE_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
+            for s in range(l.life[LIFE_N_LOOSE]):
+                tally_age(&l.loose_cells[s], 0, l.life[LIFE_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
+
+    def draw(self, uint64_t low, int shift, int64_t[:, ::1] grid):
+        """Add up bytes by address: of live objects in row 0, of live spans in row 1; ``1 << shift`` addresses a column.
+
+        The first column begins at ``low``; what lies outside of all of them is left out.
+        """
+        cdef Lives *l = &self.lives
+        cdef const HELD_SPAN *span
+        cdef int64_t s
+        cdef uint64_t first
+        cdef int i, j
+        with nogil:
+            for s in range(1, l.life[LIFE_N_SPANS] + 1):
+                span = &l.spans[s]
+                if span.n_pages == 0 or span.base < low:
+                    continue
+                first = span.base - low
+                colour(&grid[1, 0], shift, first, span.bytes)
+                if first >> shift == (first + <uint64_t> span.bytes - 1) >> shift:
+                    if first >> shift < GRID:
+                        grid[0, first >> shift] += span.live * span.elem
+                    continue
+                for i in range(GROUPS if span.live else 0):
+                    for j in range(GROUP if span.groups[i] else 0):
+                        if l.cells[<int64_t> (span.groups[i] - 1) * GROUP + j].key:
+                            colour(&grid[0, 0], shift, first + <uint64_t> ((i * GROUP + j) * span.elem), span.elem)
+
+    def holders(self, int32_t[::1] by):
+        """Set ``by`` to the group of each span's first live object: rows of TALLY, -1 for none."""
+        cdef Lives *l = &self.lives
+        cdef int64_t s
+        cdef int i, j
+        cdef int32_t key
+        with nogil:
+            for s in range(1, l.life[LIFE_N_SPANS] + 1):
+                by[s] = -1
+                if l.spans[s].n_pages == 0 or l.spans[s].live == 0:
+                    continue
+                for i in range(GROUPS):
+                    for j in range(GROUP if l.spans[s].groups[i] else 0):
+                        key = l.cells[<int64_t> (l.spans[s].groups[i] - 1) * GROUP + j].key
+                        if key:
+                            by[s] = (key & ~OWED) - 1
+                            break
+                    if by[s] >= 0:
+                        break

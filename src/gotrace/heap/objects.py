@@ -1,0 +1,317 @@
+"""The heap object by object: the tables of ``_lifetimes``, fed with rows of ALLOC, and what they say at an instant.
+
+Never here: reading of events, names of groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace.dtypes import I8, LIFETIME, Op, Rows
+from gotrace.errors import Status
+from gotrace.experiments.allocfree import ANOMALIES
+from gotrace.hashing import new_map, rehashed
+from gotrace.heap import _objects
+from gotrace.heap.counts import GROWTH, larger
+from gotrace.heap.rows import CELL, COUNTS, CYCLE, HELD_SPAN, TALLY, HeapLayout, HeapSize, Life
+from gotrace.spec.sizeclasses import CLASS_BYTES
+from gotrace.wire.rows import Layout
+
+NEVER = np.iinfo(np.int64).max
+"""An instant that no event reaches."""
+
+MOST_CYCLES = 1 << 20
+"""GC cycles that are counted: more of them than this a program runs in days, and a trace may claim in seconds."""
+
+_CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
+_COUNTERS = ("alloc_objects", "alloc_bytes", "free_objects", "free_bytes", "start_objects", "start_bytes")
+_ROOM = 4 * 10 * HeapLayout.GROUP * HeapLayout.GROUPS  # lifetimes handed on at a time: more than one row can end
+_DEFERRED = 1 << 20  # rows of other threads that wait for the end of a snapshot at most
+
+
+class Ages(NamedTuple):
+    """Ages in GC cycles that count as asked for: from ``youngest`` to ``oldest``, both included."""
+
+    youngest: int = 0
+    oldest: int = np.iinfo(np.int32).max
+
+
+@dataclass(eq=False, repr=False)
+class Slice:
+    """What the rows of one part share: its batches, the clocks of its generations, the bytes of a page."""
+
+    batches: Rows
+    factors: npt.NDArray[np.float64]
+    page_size: int
+    begins: I8  # ns: when mark phases begin, in order
+    snapshots: Rows  # of MARK: runs of snapshot events
+
+
+@dataclass(eq=False, repr=False)
+class Lives:
+    """The live heap, and what led to it.
+
+    Attributes
+    ----------
+    detail : bool
+        Whether GC cycles and ages at death are counted, too.
+    ages : Ages
+        Ages at death that are counted by group.
+    stop : int
+        ns: nothing at or after this time is replayed.
+    cycle : int
+        Nor is anything from the begin of the mark phase with this number on; the trace's first one is 1.
+    rows : int
+        Nor are more rows than these.
+    ends : ndarray of int64
+        ns, rising: instants at which somebody wants to look.
+    look : callable
+        Called before the first event at or after some of ``ends``, with its time in ns; may set other ``ends``.
+    """
+
+    detail: bool = False
+    ages: Ages = field(default_factory=Ages)
+    stop: int = NEVER
+    cycle: int = NEVER
+    rows: int = NEVER
+    ends: I8 = field(default_factory=lambda: np.empty(0, np.int64))
+    look: Callable[[int], None] = lambda time: None
+
+    def __post_init__(self) -> None:
+        self.life = np.zeros(max(Life) + 1, np.int64)
+        self.life[Life.TIME] = -1
+        self.odd = np.zeros(len(ANOMALIES), np.int64)
+        self._spans = np.zeros(256, HELD_SPAN)
+        self._pages = new_map(512)
+        self._leaves = np.zeros(128 * Layout.LEAF, np.int32)
+        self._cells = np.empty(256 * HeapLayout.GROUP, CELL)
+        self._loose = new_map(64)
+        self._loose_cells = np.empty(32, CELL)
+        self._stacks = new_map(512)
+        self._keys = new_map(512)
+        self._tallies = np.empty(256, TALLY)
+        self._at_death = np.zeros((HeapLayout.AGES if self.detail else 0, 2), np.int64)
+        self._cycles = np.zeros(64 if self.detail else 0, CYCLE)
+        self._out = np.empty(0, LIFETIME)
+        self._begins: I8 = np.empty(0, np.int64)
+        self._snapshot: np.void | None = None
+        self._deferred: list[tuple[Rows, I8]] = []
+        self._n_deferred = 0
+        self._reached = 0
+        self._kernel = _objects.Replay(
+            self.life, self.odd, self._at_death, _CLASS_BYTES, self.ages.youngest, self.ages.oldest
+        )
+        self._bind()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the instant asked for is reached."""
+        return bool(self.life[Life.STOPPED])
+
+    def write_rows(self) -> None:
+        """Let :meth:`follow` yield rows of LIFETIME."""
+        self._out = np.empty(_ROOM, LIFETIME)
+
+    # --- replay ---------------------------------------------------------------------------------------------
+
+    def enter(self, part: Slice) -> None:
+        """Take notice of the next part, before its rows."""
+        self._part = part
+        room = MOST_CYCLES - int(self.life[Life.CYCLE]) - len(self._begins)
+        self._begins = np.sort(np.concatenate((self._begins, part.begins[:room])))
+        need = int(self.life[Life.CYCLE]) + len(self._begins) + 1
+        if self.cycle < need:
+            self.stop = min(self.stop, int(self._begins[self.cycle - int(self.life[Life.CYCLE]) - 1]))
+        while self.detail and len(self._cycles) < need:
+            self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), CYCLE)))
+        self._kernel.enter(part.batches, part.factors, part.page_size.bit_length() - 1, self._cycles)
+
+    def follow(self, rows: Rows, labels: I8) -> Iterator[Rows]:
+        """Replay rows of the current part; yields objects that ended, if rows are written.
+
+        A snapshot is replayed as a whole before other threads' events, whose times may lie between (FORMAT 9.9):
+        these wait for its end.
+        """
+        snapshots = self._part.snapshots
+        while len(rows):
+            if self._snapshot is None:
+                at = len(rows)
+                if len(snapshots):
+                    firsts = np.flatnonzero((rows["op"] == Op.EXISTS) & np.isin(rows["offset"], snapshots["offset"]))
+                    at = int(firsts[0]) if len(firsts) else at
+                yield from self._replay(rows[:at], labels[:at])
+                if at < len(rows):
+                    self._snapshot = snapshots[snapshots["offset"] == rows["offset"][at]][0]
+            else:
+                run = self._snapshot
+                ends = np.flatnonzero(rows["offset"] == run["last"])
+                at = int(ends[0]) + 1 if len(ends) else len(rows)
+                mine = (rows["m"][:at] == run["m"]) & (rows["op"][:at] == Op.EXISTS)
+                self._deferred.append((rows[:at][~mine], labels[:at][~mine] if len(labels) else labels))
+                self._n_deferred += len(self._deferred[-1][0])
+                yield from self._replay(rows[:at][mine], labels[:at][mine] if len(labels) else labels)
+                if len(ends) or self._n_deferred > _DEFERRED:
+                    yield from self.catch_up()
+            rows, labels = rows[at:], labels[at:]
+
+    def catch_up(self) -> Iterator[Rows]:
+        """Replay what waits for the end of a snapshot."""
+        waiting, self._deferred, self._n_deferred, self._snapshot = self._deferred, [], 0, None
+        for rows, labels in waiting:
+            yield from self.follow(rows, labels)
+
+    def _replay(self, rows: Rows, labels: I8) -> Iterator[Rows]:
+        left = self.rows - int(self.life[Life.ROWS])
+        last = len(rows) > left
+        rows, labels = rows[:left], labels[:left]
+        part = self._part
+        while len(rows):
+            if self.stopped:  # a snapshot is of the moment of its first event, whatever its times say
+                there = rows["op"] == Op.EXISTS
+                rows, labels = rows[there], labels[there] if len(labels) else labels
+                if not len(rows):
+                    break
+            next_end = int(self.ends[self._reached]) if self._reached < len(self.ends) else NEVER
+            n, begun, written, status = self._kernel.follow(
+                rows, labels, self._begins, min(self.stop, next_end), self._out
+            )
+            rows, labels, self._begins = rows[n:], labels[n:], self._begins[begun:]
+            if written:
+                yield self._out[:written].copy()
+            if self.stopped and next_end < self.stop:
+                self.life[Life.STOPPED] = 0
+                time = int(rows["time"][0])
+                self.look(time)
+                self._reached = int(np.searchsorted(self.ends, time, side="right"))
+                self.life[Life.MOST_BYTES] = self.life[Life.INUSE_BYTES]
+            if status not in (Status.OK, Status.FULL):
+                self._grow(Status(status))
+        if last:
+            self.life[Life.STOPPED] = 1
+
+    def _bind(self) -> None:
+        """Hand the tables to the kernel."""
+        self._kernel.bind(
+            spans=self._spans,
+            pages=self._pages,
+            leaves=self._leaves,
+            cells=self._cells,
+            loose=self._loose,
+            loose_cells=self._loose_cells,
+            stacks=self._stacks,
+            keys=self._keys,
+            tallies=self._tallies,
+        )
+
+    def finish(self) -> None:
+        """Count the mark phases that began behind the last event, as far as the replay was to go."""
+        if int(self.life[Life.ROWS]) < self.rows:
+            first, n = int(self.life[Life.CYCLE]) + 1, int(np.searchsorted(self._begins, self.stop))
+            self.life[Life.CYCLE] += n
+            self._cycles["inuse_objects"][first : first + n] = self.life[Life.INUSE_OBJECTS]
+            self._cycles["inuse_bytes"][first : first + n] = self.life[Life.INUSE_BYTES]
+            self._begins = self._begins[n:]
+
+    def _grow(self, status: Status) -> None:
+        if status == Status.GROW_SPANS:
+            self._spans = larger(self._spans, GROWTH)
+        elif status == Status.GROW_PAGES:
+            self._pages, self._leaves = rehashed(self._pages), larger(self._leaves)
+        elif status == Status.GROW_STACKS:
+            self._stacks = rehashed(self._stacks)
+        elif status == Status.GROW_LOOSE:
+            self._loose, self._loose_cells = rehashed(self._loose), larger(self._loose_cells)
+        elif status == Status.GROW_CELLS:
+            self._cells = larger(self._cells, GROWTH)
+        else:
+            self._keys, self._tallies = rehashed(self._keys), larger(self._tallies)
+        self._bind()
+
+    # --- what it came to ------------------------------------------------------------------------------------
+
+    @property
+    def tallies(self) -> Rows:
+        """Rows of TALLY, one for each group that had an object."""
+        return self._tallies[: int(self.life[Life.N_KEYS])]
+
+    def counts(self, *, peak: bool = False) -> Rows:
+        """Rows of COUNTS by group, now or at the peak."""
+        tallies = self.tallies
+        now = tallies["counts"]
+        if peak and not self.life[Life.RISING]:
+            kept = tallies["peak_id"] == self.life[Life.PEAK_ID]
+            now = np.where(kept[:, None], tallies["peak"], now)
+        table = np.zeros(len(tallies), COUNTS)
+        for name in ("type", "spanclass"):
+            table[name] = tallies[name]
+        for i, name in enumerate(_COUNTERS):
+            table[name] = now[:, i]
+        return table
+
+    def memory(self, *, peak: bool = False) -> dict[str, int]:
+        """Live spans and stacks, numbers and bytes, now or at the peak."""
+        kept = peak and not self.life[Life.RISING]
+        first = Life.PEAK_MEMORY if kept else Life.HEAP_SPANS
+        names = [HeapSize(place).name.lower() for place in range(HeapSize.HEAP_SPANS, HeapSize.STACK_BYTES + 1)]
+        return {name: int(self.life[first + i]) for i, name in enumerate(names)}
+
+    def survivors(self) -> Rows:
+        """Rows of LIFETIME of what lives now, oldest first."""
+        out = np.empty(int(self.life[Life.INUSE_OBJECTS]), LIFETIME)
+        if len(out):
+            self._kernel.survivors(out)
+        return out[np.lexsort((out["offset"], out["born"]))]
+
+    def of_age(self, ages: Ages | None = None) -> tuple[I8, I8]:
+        """Living objects and bytes of an age asked for by group, shape (groups, 2), and all of unknown age."""
+        found, _, unknown = self._tally_ages(ages or self.ages)
+        return found, unknown
+
+    def alive(self) -> I8:
+        """Living objects and bytes by age, shape (HeapLayout.AGES, 2); none of unknown age."""
+        return self._tally_ages(self.ages)[1]
+
+    def _tally_ages(self, ages: Ages) -> tuple[I8, I8, I8]:
+        found = np.zeros((max(len(self.tallies), 1), 2), np.int64)
+        by_age, unknown = np.zeros((HeapLayout.AGES, 2), np.int64), np.zeros(2, np.int64)
+        self._kernel.tally_ages(ages.youngest, ages.oldest, found, by_age, unknown)
+        return found[: len(self.tallies)], by_age, unknown
+
+    def at_death(self) -> I8:
+        """Objects and bytes that died by age, shape (HeapLayout.AGES, 2); none of unknown age."""
+        return self._at_death
+
+    def cycles(self) -> Rows:
+        """Rows of CYCLE, the first one before any mark phase began."""
+        return self._cycles[: int(self.life[Life.CYCLE]) + 1].copy()
+
+    def reach(self) -> tuple[int, int] | None:
+        """Lowest and highest address in a live span, None if there is none."""
+        spans = self._spans[1 : int(self.life[Life.N_SPANS]) + 1]
+        spans = spans[spans["n_pages"] > 0]
+        if not len(spans):
+            return None
+        last = spans["base"] + (spans["bytes"] - 1).astype(np.uint64)
+        last[last < spans["base"]] = np.iinfo(np.uint64).max
+        return int(spans["base"].min()), int(last.max())
+
+    def draw(self, low: int, shift: int) -> I8:
+        """Bytes of live objects and of live spans from ``low`` on, by ``1 << shift`` addresses: (2, HeapLayout.GRID)."""
+        grid = np.zeros((2, HeapLayout.GRID), np.int64)
+        self._kernel.draw(low, shift, grid)
+        return grid
+
+    def live_spans(self) -> tuple[Rows, npt.NDArray[np.int32]]:
+        """Rows of HELD_SPAN that are live, and of what group their first object is: a row of ``tallies`` or -1."""
+        n = int(self.life[Life.N_SPANS]) + 1
+        by = np.full(n, -1, np.int32)
+        self._kernel.holders(by)
+        spans = self._spans[:n]
+        live = spans["n_pages"] > 0
+        live[0] = False
+        return spans[live].copy(), by[live]

@@ -1,0 +1,313 @@
+"""From a segment of a trace to its events in order: feeds the state machine, fulfils its wishes, words its refusals.
+
+Never here: a rule of the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace.dtypes import SAMPLE, Rows
+from gotrace.errors import InternalError, OrderingError, Status, TraceError, new_fault
+from gotrace.experiments import Registry
+from gotrace.hashing import MULTIPLIER
+from gotrace.order import _gosort, _lookahead
+from gotrace.order.machine import Machine
+from gotrace.order.rows import FRONT, ORDERED
+from gotrace.order.specs import specs
+from gotrace.order.state import SchedState, SlabInput, rows
+from gotrace.spec.enums import EventKind, EventType, GoStatus, Oddity, ProcStatus
+from gotrace.wire import clock
+from gotrace.wire.helper import Background, Prefetch, large_enough
+from gotrace.wire.rows import LEAST_AHEAD, Layout
+from gotrace.wire.segments import Segment
+from gotrace.wire.slabs import decoded_rows
+from gotrace.wire.structure import Tables, min_times, sample_times
+
+_ODD = {
+    Oddity.PROC_TOLD_AGAIN: "the status of P {} is told again",
+    Oddity.GO_TOLD_AGAIN: "the status of G {} is told again",
+    Oddity.PROC_TWICE: "P {} is on two threads",
+    Oddity.GO_TWICE: "G {} is on two threads",
+    Oddity.PROC_MENDED: "P {} is told to run, but is idle: mended",
+    Oddity.UNKNOWN_STACK: "unknown stack id {}: left out",
+    Oddity.UNKNOWN_STRING: "unknown string id {}: left out",
+}
+_ROOM = 8192  # rows handed on at a time: few enough for the cache, enough to be worth a call
+_DECODED = 8192  # events decoded ahead, over all threads
+
+
+class Order:
+    """The order of a trace's events, segment by segment."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        warn: Callable[[str], None],
+        machine: type[Machine] = Machine,
+        *,
+        mends: bool = False,
+        background: Background | None = None,
+    ) -> None:
+        self._registry = registry
+        self._warn = warn
+        self._told: set[tuple[int, Oddity]] = set()
+        self._delivered = 0
+        self._spec = specs(registry.events, {e.id: e.needs for e in registry.values()}).view(np.recarray)
+        self._blanks = rows(len(self._spec), ORDERED)
+        self._blanks.kind, self._blanks.type = self._spec.kind, np.arange(len(self._spec))
+        self.state = SchedState()
+        self._background = background or Background()
+        self._threaded = background is not None and not mends  # what mends looks ahead itself
+        self._machine = machine(MULTIPLIER, mends)
+        self._machine.bind(self.state)
+        self._rows: Rows = np.zeros(_ROOM, ORDERED)
+        self._ahead = decoded_rows(_DECODED).view(np.recarray)
+        self._threads: Any = ()
+        self._generation = 0
+        self.string_base = self.stack_base = 1
+
+    def run(self, segment: Segment, into: Callable[[], Rows | None] | None = None) -> Iterator[Rows]:
+        """Yield the events of a segment as rows of ORDERED, valid until the next ones are asked for.
+
+        ``into`` says where the next ones shall stand, see ``Machine.fill``; None, and they stand in rows of our own.
+
+        Raises
+        ------
+        TraceError
+            After the events before the fault.
+        """
+        if segment.torn:
+            self._forget()
+        slab = self._input(segment)
+        self._generation = int(segment.slab.numbers[-1])
+        self._machine.open(slab)
+        self._threads = slab.runs
+        self._delivered = 0
+        with self._background.run(slab.ahead) as prefetch:
+            yield from self._ordered(segment, slab, prefetch, into)
+        self.string_base += len(segment.tables.strings)
+        self.stack_base += len(segment.tables.stacks)
+
+    def _ordered(
+        self, segment: Segment, slab: SlabInput, prefetch: Prefetch, into: Callable[[], Rows | None] | None
+    ) -> Iterator[Rows]:
+        fault = slab.faults.view(np.ndarray)
+        while True:
+            place = into() if into else None
+            written = self._rows if place is None else place
+            self._machine.fill(written)
+            prefetch.wake()
+            n = self._machine.order()
+            status = int(fault["status"][0])
+            if n:
+                rows = written[:n]
+                if segment.losses is not None:
+                    made = np.isin(rows["type"], (EventType.CPU_SAMPLE, EventType.SYNC)) | (rows["part"] > 0)
+                    self._delivered += n - int(np.count_nonzero(made))
+                yield rows
+            if self._machine.n_odd:
+                self._tell_odd(segment)
+            if status == Status.OK:
+                break
+            if status == Status.GROW_STATE:
+                self._grow(int(fault["detail"][0]))
+            elif status < 0:
+                raise self._refusal(segment, slab)
+            elif status != Status.FULL:
+                raise InternalError(f"the state machine stopped with {Status(status)!r}")
+
+    def lose(self, segment: Segment) -> str:
+        """Pass over the rest of a segment whose order is broken, and forget the scheduler; say how much is lost."""
+        self.string_base += len(segment.tables.strings)
+        self.stack_base += len(segment.tables.stacks)
+        nbytes = self._rest(segment)
+        self._forget()
+        total = segment.n_events()
+        return f"{total - self._delivered:,} of {total:,} events ({nbytes:,} bytes) are lost"
+
+    def _rest(self, segment: Segment) -> int:
+        """How many bytes of events the machine did not come to, each thread's current event included."""
+        batches = segment.slab.batches[segment.runs().order]
+        starts = batches["offset"] + batches["head"]
+        ends = starts + batches["size"]
+        rest = np.zeros(len(batches), np.int64)
+        first = 0
+        for run, last in enumerate(segment.runs().runs["last_batch"].tolist()):
+            if self._threads[run].n:
+                at = segment.slab.base + int(self._ahead[self._machine.place(run)].start)
+                rest[first:last] = np.maximum(ends[first:last] - np.maximum(starts[first:last], at), 0)
+            first = last
+        return int(rest.sum())
+
+    def _forget(self) -> None:
+        self.state.forget()
+        self.state.empty_places()
+        self._enter_keys()
+
+    def _grow(self, need: int) -> None:
+        if self.state.make_room(need):
+            self.state.empty_places(need)
+            self._enter_keys()
+        self._machine.bind(self.state)
+
+    def _enter_keys(self) -> None:
+        """Enter all keys into an empty hash table."""
+        self._machine.bind(self.state)
+        for kind, ids, used in self.state.keys():
+            self._machine.enter_all(kind, np.ascontiguousarray(ids), np.ascontiguousarray(used, np.int32))
+
+    def _tell_odd(self, segment: Segment) -> None:
+        """Put what the machine tolerated into words: the first of each kind in a generation."""
+        for row in self.state.odd[: self._machine.n_odd]:
+            batch = int(np.searchsorted(segment.slab.batches["offset"], int(row.offset), side="right")) - 1
+            number = int(segment.slab.numbers[segment.slab.batches["gen"][batch]])
+            what = Oddity(int(row.what))
+            if (number, what) not in self._told:
+                self._told.add((number, what))
+                lost = what in (Oddity.UNKNOWN_STACK, Oddity.UNKNOWN_STRING)
+                tell = segment.losses.note if lost and segment.losses is not None else self._warn
+                tell(f"generation {number} (byte {int(row.offset)}): {_ODD[what].format(int(row.id))}")
+        self._machine.n_odd = 0
+
+    def finish(self) -> Rows:
+        """Return the Sync that ends the trace, or stands before a fault in what comes next."""
+        sched = self.state.sched[0]
+        sched.last += 1
+        sched.syncs += 1
+        row = np.zeros(1, ORDERED)
+        row["time"], row["args"][0, 0] = sched.last, sched.syncs
+        row["kind"], row["type"] = EventKind.SYNC, EventType.SYNC
+        row["offset"] = row["g"] = row["m"] = row["p"] = -1
+        row["generation"] = self._generation & 0xFFFFFFFF
+        return row
+
+    def _input(self, segment: Segment) -> SlabInput:
+        slab, tables = segment.slab, segment.tables
+        runs = segment.runs()
+        n_runs, n_samples = len(runs.runs), len(tables.samples)
+        factors = clock.factor(tables.clocks["frequency"])
+        faults = new_fault().view(np.recarray)
+        front = np.zeros(n_runs + n_samples + 1, FRONT)
+        samples = _samples(segment, self.stack_base)
+        front["time"][n_runs:-1] = samples["time"]
+        front["run"][n_runs:-1] = np.arange(n_samples)
+        threads = _some(runs.runs)
+        most = int(np.diff(runs.first).max())
+        two = self._threaded and large_enough(slab)
+        room = max(_DECODED, most * LEAST_AHEAD) * (Layout.PARTS if two else 1)
+        if len(self._ahead) < room:
+            self._ahead = decoded_rows(room).view(np.recarray)
+        source = segment.event_batches()
+        strings, stacks = tables.string_index, tables.stack_index
+        ahead = None
+        if two:
+            ahead = _lookahead.NamesAhead(
+                most, source, self._spec, strings.kernel, self.string_base, stacks.kernel, self.stack_base
+            )
+        return SlabInput(
+            pool=_lookahead.Pool(source, self._spec, threads, self._ahead, faults, ahead),
+            ahead=ahead,
+            runs=threads.view(np.recarray),
+            events=self._ahead,
+            base=slab.base,
+            faults=faults,
+            data=slab.data,
+            spec=self._spec,
+            blanks=self._blanks,
+            numbers=slab.numbers.astype(np.int64),
+            factors=factors,
+            starts=clock.to_ns(min_times(slab), factors),
+            first_run=runs.first,
+            samples=_some(samples).view(np.recarray),
+            first_sample=np.searchsorted(tables.samples["gen"], np.arange(slab.n_gens + 1)).astype(np.int32),
+            rows_of=np.zeros(max(n_runs, 1), np.int32),
+            front=front.view(np.recarray),
+            string_at=tables.string_index.at,
+            string_bits=tables.string_index.bits.astype(np.int64),
+            string_keys=_some(tables.string_index.keys).view(np.int64),
+            string_vals=_some(tables.string_index.vals),
+            string_rows=_some(tables.strings).view(np.recarray),
+            string_base=self.string_base,
+            named=np.zeros(len(tables.strings) + 1, np.int32),
+            stack_at=tables.stack_index.at,
+            stack_bits=tables.stack_index.bits.astype(np.int64),
+            stack_keys=_some(tables.stack_index.keys).view(np.int64),
+            stack_vals=_some(tables.stack_index.vals),
+            stack_base=self.stack_base,
+        )
+
+    def _refusal(self, segment: Segment, slab: SlabInput) -> TraceError:
+        """Make the exception of the machine's fault; an OrderingError gets what the machine knew."""
+        fault = slab.faults.view(np.ndarray)[0]
+        batches = segment.slab.batches["offset"]
+        fault["batch"] = np.searchsorted(batches, fault["offset"], side="right") - 1
+        error = segment.error(fault)
+        if isinstance(error, OrderingError):
+            self._tell(error, slab)
+        return error
+
+    def _tell(self, error: OrderingError, slab: SlabInput) -> None:
+        ids: dict[str, set[int]] = {"g": set(), "p": set(), "m": set()}
+        specs = {event.id: event for event in self._registry.events}
+        front = np.sort(slab.front[: self._machine.n_front], order="time", kind="stable")
+        for run in front["run"].tolist():
+            place = self._machine.place(run)
+            event = slab.events[place]
+            spec = specs[int(event.type)]
+            m = int(slab.runs[run].m)
+            ids["m"].add(m)
+            said = []
+            for name, value in zip(spec.arg_names, slab.pool.args(place), strict=False):
+                said.append(f"{name}={value}")
+                if name in ("g", "new_g", "p", "m"):
+                    ids[name[-1]].add(value)
+            error.frontier.append(" ".join([f"M {m}: {spec.name} at {int(event.time)} ns", *said]))
+        state = self.state
+        for m in state.ms[1 : int(state.sched[0].n_ms)]:
+            if int(m.id) in ids["m"]:
+                ids["g"].add(int(m.g))
+                ids["p"].add(int(m.p))
+                error.state.append(f"M {int(m.id)}: G {int(m.g)}, P {int(m.p)}" if m.known else f"M {int(m.id)}: new")
+        for p in state.ps[1 : int(state.sched[0].n_ps)]:
+            if int(p.id) in ids["p"]:
+                error.state.append(f"P {int(p.id)}: {_told(ProcStatus, p)}")
+        for g in state.gs[1:]:
+            if int(g.id) in ids["g"] and g.status != GoStatus.FREE:
+                error.state.append(f"G {int(g.id)}: {_told(GoStatus, g)}")
+
+
+def time_order(times: npt.NDArray[np.int64], firsts: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """Row numbers by time as Go's unstable sort leaves them; each segment, from ``firsts[i]`` on, for itself."""
+    front = np.zeros(len(times) + 1, FRONT)
+    front["time"][:-1], front["run"][:-1] = times, np.arange(len(times))
+    _gosort.sort_parts(front, firsts.astype(np.int32))
+    return front["run"][:-1]
+
+
+def _told(statuses: type[GoStatus] | type[ProcStatus], row: Any) -> str:
+    status = statuses(int(row.status)).name.lower().replace("_", " ")
+    return f"{status}, number {int(row.seq)} of generation {int(row.generation)}"
+
+
+def _some(table: Any) -> Any:
+    """Return the table, or one row of zeros for an empty one: kernels want something to point at."""
+    return table if len(table) else np.zeros(1, table.dtype)
+
+
+def _samples(segment: Segment, stack_base: int) -> Rows:
+    tables: Tables = segment.tables
+    args = tables.samples["args"].astype(np.int64)
+    table = np.zeros(len(args), SAMPLE)
+    table["time"] = sample_times(tables)
+    table["offset"] = tables.samples["offset"]
+    table["m"] = args[:, 1]
+    table["p"] = np.clip(args[:, 2], -(2**31), 2**31 - 1)
+    table["g"] = np.where(args[:, 3] == 0, -1, args[:, 3])
+    at = tables.stack_index.find(tables.samples["args"][:, 4], tables.samples["gen"])
+    table["stack"] = np.where(at < 0, 0, at + stack_base)
+    return table

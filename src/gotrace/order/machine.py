@@ -1,0 +1,1629 @@
+"""The ordering state machine: merges what threads wrote into the one order in which it can have happened.
+
+A thread's events stand in its own order; between threads, clocks alone do not tell the order. So the machine
+emulates the scheduler: an event may *advance*, must *wait* until another thread did something first, or is *wrong*.
+Each method named after a ``Rule`` of ``spec/rules.py`` is the documentation of that rule; its checks come before its
+changes, and in the order in which Go's reader makes them, so that both blame the same thing.
+
+Compiled by Cython with the types of ``machine.pxd``; the same source runs as plain Python (``names.py`` then gives
+the constants). Everything it knows lies in the arrays of ``state.py``. Never here: text, dicts, allocation.
+"""
+
+import cython
+
+if cython.compiled:
+    from cython import address
+else:
+    from numpy import recarray
+
+    from gotrace.order._gosort import sort_rows
+    from gotrace.order.names import *  # noqa: F403
+
+    def address(row):
+        """The row itself: a record looks into its array."""
+        return row
+
+
+_MASK = (1 << 64) - 1  # for the uncompiled form: C wraps by itself
+
+
+def scatter(key, kind, multiplier, shift):
+    """Place of a key in a hash table of 2**(64 - shift) places."""
+    if cython.compiled:
+        place = cython.cast(cython.longlong, (cython.cast(cython.ulonglong, key) * multiplier + kind) >> shift)
+    else:
+        place = ((int(key) * multiplier + int(kind)) & _MASK) >> int(shift)
+    return place
+
+
+def stir(h, byte, multiplier):
+    """Hash one more byte of a name; the shift keeps words that collide under one multiplier from doing so under all."""
+    if cython.compiled:
+        mixed = (h ^ byte) * multiplier
+    else:
+        mixed = ((h ^ int(byte)) * multiplier) & _MASK
+    return mixed ^ (mixed >> 29)
+
+
+def signed(h):
+    """The same 64 bits as a signed number."""
+    if cython.compiled:
+        number = cython.cast(cython.longlong, h)
+    else:
+        number = int(h) - (int(h) >> 63 << 64)
+    return number
+
+
+def low32(number):
+    """The low half of a number."""
+    if cython.compiled:
+        low = cython.cast(cython.uint, number)
+    else:
+        low = int(number) & 0xFFFFFFFF
+    return low
+
+
+def follows(seq, last):
+    """Whether a sequence number is the next one."""
+    if cython.compiled:
+        is_next = cython.cast(cython.ulonglong, seq) - cython.cast(cython.ulonglong, last) == 1
+    else:
+        is_next = (int(seq) - int(last)) & _MASK == 1
+    return is_next
+
+
+def go_state(status):
+    """Go's GoState of a status."""
+    if status == GO_RUNNABLE:
+        return GO_STATE_RUNNABLE
+    if status == GO_RUNNING:
+        return GO_STATE_RUNNING
+    if status == GO_SYSCALL:
+        return GO_STATE_SYSCALL
+    if status == GO_WAITING:
+        return GO_STATE_WAITING
+    return GO_STATE_UNDETERMINED
+
+
+def proc_state(status):
+    """Go's ProcState of a status: procs have no state for syscalls."""
+    if status == PROC_RUNNING or status == PROC_SYSCALL:
+        return PROC_STATE_RUNNING
+    if status == PROC_IDLE or status == PROC_SYSCALL_ABANDONED:
+        return PROC_STATE_IDLE
+    return PROC_STATE_UNDETERMINED
+
+
+class Machine:
+    """The state machine and its frontier.
+
+    ``bind`` gives it the arrays that last over the trace, ``open`` those of a slab, ``fill`` rows; then ``order`` is
+    called until its status is 0, after each wish with the wish fulfilled.
+    """
+
+    def __init__(self, multiplier, mends):
+        self.multiplier = multiplier
+        self.mends = mends
+        self.n_odd = 0
+        self.forever = (1 << 63) - 1
+
+    def bind(self, state):
+        """Use the arrays of a SchedState; anew whenever one of them grew."""
+        self.sched = state.sched
+        self.places = state.places
+        self.gs = state.gs
+        self.ps = state.ps
+        self.ms = state.ms
+        self.ranges = state.ranges
+        self.regions = state.regions
+        self.tasks = state.tasks
+        self.names = state.names
+        self.letters = state.letters
+        self.odd = state.odd
+        self.shift = 65 - len(state.places).bit_length()
+        self.mask = len(state.places) - 1
+
+    def open(self, slab):
+        """Take the input of a slab, see ``drive.SlabInput``."""
+        self.pool = slab.pool
+        self.runs = slab.runs
+        self.events = slab.events
+        self.base = slab.base
+        self.faults = slab.faults
+        self.data = slab.data
+        self.spec = slab.spec
+        self.blanks = slab.blanks
+        self.numbers = slab.numbers
+        self.factors = slab.factors
+        self.starts = slab.starts
+        self.first_run = slab.first_run
+        self.samples = slab.samples
+        self.first_sample = slab.first_sample
+        self.rows_of = slab.rows_of
+        self.front = slab.front
+        self.string_at = slab.string_at
+        self.string_bits = slab.string_bits
+        self.string_keys = slab.string_keys
+        self.string_vals = slab.string_vals
+        self.string_rows = slab.string_rows
+        self.string_base = slab.string_base
+        self.named = slab.named
+        self.stack_at = slab.stack_at
+        self.stack_bits = slab.stack_bits
+        self.stack_keys = slab.stack_keys
+        self.stack_vals = slab.stack_vals
+        self.stack_base = slab.stack_base
+        self.known = slab.ahead is not None
+        self.n_gens = len(slab.numbers)
+        self.gen = 0
+        self.begun = 0
+        self.n_front = 0
+        self.search_at = 0
+
+    def fill(self, rows):
+        """Put the next events into these rows.
+
+        They may overlap: of a row that has another one behind it, only what EVENT has lasts then.
+        """
+        if cython.compiled:
+            self.out = rows
+        else:
+            self.out = rows.view(recarray)
+        self.pool.fill(self.out)
+        self.room = len(rows)
+        self.whole = self.pool.whole
+
+    def enter_all(self, kind, keys, rows):
+        """Enter keys and their rows into the hash table, for the state when it makes a larger one."""
+        for i in range(len(keys)):
+            self.enter(kind, keys[i], rows[i])
+
+    def order(self):
+        """Fill ``out`` with the next events; the number of rows. faults[0].status says why it stopped."""
+        self.n = 0
+        with cython.nogil:
+            self.faults[0].status = self.go_on()
+        return self.n
+
+    # --- the frontier: which thread's next event is tried ---------------------------------------------------
+
+    def go_on(self):
+        while True:
+            if not self.begun:
+                if self.gen == self.n_gens:
+                    return OK
+                status = self.begin()
+                if status != OK:
+                    return status
+            while self.n_front > 0 or self.sample < self.last_sample:
+                if self.room - self.n < 3:  # no event makes more rows
+                    return FULL
+                if self.search_at == 0:
+                    if self.sample < self.last_sample and (self.n_front == 0 or self.less(self.sample, 0)):
+                        self.put_sample()
+                        continue
+                    status = self.gallop()
+                else:
+                    status = WAIT
+                if status == WAIT:
+                    status = self.search()
+                if status != OK:
+                    return status
+            self.gen = self.gen + 1
+            self.begun = 0
+
+    def begin(self):
+        """Open a generation: every thread's first event, the CPU samples by time, a Sync."""
+        first = self.first_run[self.gen]
+        n_runs = self.first_run[self.gen + 1] - first
+        if not self.has_room(n_runs + 1):
+            return self.refuse(GROW_STATE, n_runs + 1, 0)
+        if self.n == self.room:
+            return FULL
+        self.number = self.numbers[self.gen]
+        self.string_first = self.string_at[self.gen]
+        self.string_shift = 64 - self.string_bits[self.gen]
+        self.string_mask = (1 << self.string_bits[self.gen]) - 1 if self.string_bits[self.gen] else -1
+        self.stack_first = self.stack_at[self.gen]
+        self.stack_shift = 64 - self.stack_bits[self.gen]
+        self.stack_mask = (1 << self.stack_bits[self.gen]) - 1 if self.stack_bits[self.gen] else -1
+        self.n_front = 0
+        self.pool.begin(self.gen, first, n_runs, self.factors[self.gen])
+        for i in range(n_runs):
+            run = first + i
+            self.rows_of[run] = self.thread(self.runs[run].m)
+            self.front[self.n_front].run = run
+            status = self.next_event(run)
+            if status < 0:
+                return status
+            if status == OK:
+                self.front[self.n_front].time = self.at_hand(run).time
+                self.n_front = self.n_front + 1
+                self.sift_up(self.n_front - 1)
+        if self.n_front > 0 and not self.sched[0].started:
+            self.sched[0].started = 1
+            self.sched[0].initial = self.number
+        self.sample = self.first_run[self.n_gens] + self.first_sample[self.gen]
+        self.last_sample = self.first_run[self.n_gens] + self.first_sample[self.gen + 1]
+        sort_rows(self.front, self.sample, self.last_sample)
+        self.put_sync()
+        self.begun = 1
+        return OK
+
+    def next_event(self, run):
+        """Make the next event of a run its current one: OK, MORE when there is none, or a fault."""
+        thread = address(self.runs[run])
+        thread.at += 1
+        if thread.at < thread.n:
+            return OK
+        return self.pool.decode(run)
+
+    def place(self, run):
+        """Row of a run's current event."""
+        thread = address(self.runs[run])
+        return thread.part + thread.at
+
+    def at_hand(self, run):
+        """A run's current event."""
+        return address(self.events[self.place(run)])
+
+    def gallop(self):
+        """Let the earliest thread go on as long as it stays the earliest.
+
+        An untouched root stays the root while no child is strictly earlier, so the heap need not be looked at.
+        """
+        run = self.front[0].run
+        row = self.rows_of[run]
+        bound = self.bound()
+        event = self.at_hand(run)
+        while True:
+            n = self.n
+            status = MORE
+            if row != 0 and self.spec[event.type].bulk:
+                status = self.pass_on(run, row, bound)
+                if status < 0:
+                    return status
+            if self.n == n:
+                status = self.attempt(run, row, event)
+                if status != OK:
+                    return status
+                status = self.next_event(run)
+                if status < 0:
+                    self.n = n
+                    return status
+                if self.bad != OK:
+                    return self.delivered(n)
+            if status == MORE:
+                self.remove(0)
+                return OK
+            event = self.at_hand(run)
+            self.front[0].time = event.time
+            if event.time > bound:
+                self.sift_down(0)
+                return OK
+            if self.room - self.n < 3:
+                return FULL
+
+    def pass_on(self, run, row, bound):
+        """Let events of the earliest thread that change nothing pass in bulk, if its context allows."""
+        self.ms[row].known = 1
+        self.pool.n = self.n
+        self.pool.last = self.sched[0].last
+        status = self.pool.pass_on(run, bound, self.ms[row].g, self.ms[row].p, low32(self.number))
+        self.n = self.pool.n
+        self.sched[0].last = self.pool.last
+        return status
+
+    def bound(self):
+        """Up to which time the earliest thread stays the first: its children's in the heap, and the next sample's."""
+        bound = self.forever
+        if self.n_front > 1:
+            bound = self.front[1].time
+            if self.n_front > 2 and self.front[2].time < bound:
+                bound = self.front[2].time
+        if self.sample < self.last_sample and self.front[self.sample].time < bound:
+            bound = self.front[self.sample].time
+        return bound
+
+    def search(self):
+        """Try the other threads by time; the first one that can advance does.
+
+        Not the one that sorting puts first: that is how Go's reader does it.
+        """
+        if self.search_at == 0:
+            sort_rows(self.front, 0, self.n_front)
+            self.search_at = 1
+        while self.search_at < self.n_front:
+            n = self.n
+            run = self.front[self.search_at].run
+            status = self.attempt(run, self.rows_of[run], self.at_hand(run))
+            if status == WAIT:
+                self.search_at = self.search_at + 1
+                continue
+            if status != OK:
+                return status
+            status = self.next_event(run)
+            if status < 0:
+                self.n = n
+                return status
+            if status == MORE:
+                self.remove(self.search_at)
+            else:
+                self.front[self.search_at].time = self.at_hand(run).time
+                if not self.sift_up(self.search_at):
+                    self.sift_down(self.search_at)
+            self.search_at = 0
+            return self.delivered(n)
+        self.search_at = 0
+        self.event = self.at_hand(self.front[0].run)
+        return self.refuse(STUCK, 0, 0)
+
+    def delivered(self, n):
+        """Take the rows from n on back if an id in them is unknown."""
+        if self.bad == OK:
+            return OK
+        self.n = n
+        self.faults[0].detail = self.bad_id
+        self.faults[0].offset = self.bad_offset
+        self.faults[0].type = self.type
+        return self.bad
+
+    def refuse(self, status, detail, limit):
+        """Note what is wrong with the event at hand."""
+        self.faults[0].detail = detail
+        self.faults[0].limit = limit
+        if status < 0:
+            self.faults[0].offset = self.base + self.event.start
+            self.faults[0].type = self.event.type
+        return status
+
+    # --- the frontier as a heap, exactly Go's: its order among equal times is part of the result -------------
+
+    def sift_up(self, i):
+        moved = 0
+        while i > 0 and self.less(i, (i - 1) // 2):
+            self.swap(i, (i - 1) // 2)
+            i = (i - 1) // 2
+            moved = 1
+        return moved
+
+    def sift_down(self, i):
+        time = self.front[i].time
+        run = self.front[i].run
+        while True:
+            child = 2 * i + 1
+            if child + 1 < self.n_front and self.less(child + 1, child):
+                child += 1
+            if child >= self.n_front or self.front[child].time >= time:
+                break
+            self.front[i].time = self.front[child].time
+            self.front[i].run = self.front[child].run
+            i = child
+        self.front[i].time = time
+        self.front[i].run = run
+
+    def remove(self, i):
+        while i > 0:
+            self.swap(i, (i - 1) // 2)
+            i = (i - 1) // 2
+        self.n_front = self.n_front - 1
+        self.swap(0, self.n_front)
+        self.sift_down(0)
+
+    def less(self, i, j):
+        return self.front[i].time < self.front[j].time
+
+    def swap(self, i, j):
+        time = self.front[i].time
+        run = self.front[i].run
+        self.front[i].time = self.front[j].time
+        self.front[i].run = self.front[j].run
+        self.front[j].time = time
+        self.front[j].run = run
+
+    # --- what is known: goroutines, procs, threads, tasks, names ---------------------------------------------
+
+    def has_room(self, threads):
+        """Whether every table has room for what one event may add, or for so many threads."""
+        return (
+            self.sched[0].n_ps < self.ps.shape[0]
+            and self.sched[0].n_ms + threads <= self.ms.shape[0]
+            and self.sched[0].n_names < self.names.shape[0]
+            and self.sched[0].n_letters + MAX_STRING <= self.letters.shape[0]
+            and self.sched[0].free_g != 0
+            and self.sched[0].free_task != 0
+            and self.sched[0].free_range != 0
+            and self.sched[0].free_region != 0
+            and (self.sched[0].n_places + threads + 4) * 3 < (self.mask + 1) * 2
+        )
+
+    def find(self, kind, key):
+        """Row of a key in the table of its kind, 0 if it has none."""
+        i = scatter(key, kind, self.multiplier, self.shift)
+        while self.places[i].row != 0:
+            if self.places[i].key == key and self.places[i].kind == kind:
+                return self.places[i].row
+            i = (i + 1) & self.mask
+        return 0
+
+    def enter(self, kind, key, row):
+        i = scatter(key, kind, self.multiplier, self.shift)
+        while self.places[i].row != 0:
+            i = (i + 1) & self.mask
+        self.places[i].key = key
+        self.places[i].kind = kind
+        self.places[i].row = row
+        self.sched[0].n_places += 1
+
+    def leave(self, kind, key):
+        """Take a key out; the keys behind it move up, so that a search never stops short of them."""
+        i = scatter(key, kind, self.multiplier, self.shift)
+        while self.places[i].key != key or self.places[i].kind != kind:
+            i = (i + 1) & self.mask
+        j = i
+        while True:
+            j = (j + 1) & self.mask
+            if self.places[j].row == 0:
+                break
+            home = scatter(self.places[j].key, self.places[j].kind, self.multiplier, self.shift)
+            if (j - home) & self.mask >= (j - i) & self.mask:
+                self.places[i].key = self.places[j].key
+                self.places[i].kind = self.places[j].kind
+                self.places[i].row = self.places[j].row
+                i = j
+        self.places[i].row = 0
+        self.sched[0].n_places -= 1
+
+    def goroutine(self, gid):
+        """Row of a goroutine, 0 if there is none."""
+        return self.find(KEY_G, gid)
+
+    def new_goroutine(self, gid, status):
+        row = self.sched[0].free_g
+        self.sched[0].free_g = self.gs[row].regions
+        self.enter(KEY_G, gid, row)
+        self.gs[row].id = gid
+        self.gs[row].generation = self.number
+        self.gs[row].seq = 0
+        self.gs[row].regions = 0
+        self.gs[row].ranges = 0
+        self.gs[row].status = status
+
+    def forget(self, row):
+        """A goroutine ends, and with it whatever regions and ranges it left open."""
+        while self.gs[row].regions != 0:
+            self.gs[row].regions = self.free_region(self.gs[row].regions)
+        while self.gs[row].ranges != 0:
+            self.gs[row].ranges = self.free_range(self.gs[row].ranges)
+        self.leave(KEY_G, self.gs[row].id)
+        self.gs[row].status = GO_FREE
+        self.gs[row].regions = self.sched[0].free_g
+        self.sched[0].free_g = row
+
+    def thread(self, mid):
+        """Row of a thread; row 0 stands for none and never changes."""
+        if mid == -1:
+            return 0
+        row = self.find(KEY_M, mid)
+        if row == 0:
+            row = self.sched[0].n_ms
+            self.sched[0].n_ms += 1
+            self.ms[row].id = mid
+            self.ms[row].g = -1
+            self.ms[row].p = -1
+            self.ms[row].known = 0
+            self.enter(KEY_M, mid, row)
+        return row
+
+    def bind_g(self, gid):
+        if self.m_row != 0:
+            self.ms[self.m_row].g = gid
+
+    def bind_p(self, pid):
+        if self.m_row != 0:
+            self.ms[self.m_row].p = pid
+
+    def intern(self, row):
+        """Number over the whole trace of the name in a row of strings, -1 being the empty one: it compares bytes."""
+        if row < 0:
+            return 0
+        if self.named[row] != 0:
+            return self.named[row]
+        at = self.string_rows[row].at
+        size = self.string_rows[row].length
+        h = self.multiplier
+        for i in range(size):
+            h = stir(h, self.data[at + i], self.multiplier)
+        key = signed(h)
+        place = scatter(key, KEY_NAME, self.multiplier, self.shift)
+        while self.places[place].row != 0:
+            if self.places[place].key == key and self.places[place].kind == KEY_NAME:
+                name = self.places[place].row
+                if self.names[name].length == size and self.same_letters(self.names[name].at, at, size):
+                    self.named[row] = name
+                    return name
+            place = (place + 1) & self.mask
+        name = self.sched[0].n_names
+        self.sched[0].n_names += 1
+        self.names[name].key = key
+        self.names[name].at = self.sched[0].n_letters
+        self.names[name].length = size
+        self.names[name].row = self.string_base + row
+        for i in range(size):
+            self.letters[self.sched[0].n_letters + i] = self.data[at + i]
+        self.sched[0].n_letters += size
+        self.enter(KEY_NAME, key, name)
+        self.named[row] = name
+        return name
+
+    def same_letters(self, at, other, size):
+        for i in range(size):
+            if self.letters[at + i] != self.data[other + i]:
+                return 0
+        return 1
+
+    def string(self, key):
+        """Row of a string of this generation, -1 for the empty one, -2 for one that is unknown."""
+        if key == 0:
+            return -1
+        if self.string_mask < 0:
+            return -2
+        first = self.string_first
+        i = scatter(key, 0, self.multiplier, self.string_shift)
+        while self.string_vals[first + i] != 0:
+            if self.string_keys[first + i] == key:
+                return self.string_vals[first + i] - 1
+            i = (i + 1) & self.string_mask
+        return -2
+
+    def stack(self, key):
+        """Row of a call stack, as ``string``."""
+        if key == 0:
+            return -1
+        if self.stack_mask < 0:
+            return -2
+        first = self.stack_first
+        i = scatter(key, 0, self.multiplier, self.stack_shift)
+        while self.stack_vals[first + i] != 0:
+            if self.stack_keys[first + i] == key:
+                return self.stack_vals[first + i] - 1
+            i = (i + 1) & self.stack_mask
+        return -2
+
+    # --- ranges: open ones of a goroutine or proc form a list, in the order that Go's reader keeps ------------
+
+    def find_range(self, head, kind, description):
+        while head != 0:
+            if self.ranges[head].type == kind and self.ranges[head].description == description:
+                return head
+            head = self.ranges[head].next
+        return 0
+
+    def add_range(self, head, kind, description, name):
+        """Append a range; the list's new head."""
+        row = self.sched[0].free_range
+        self.sched[0].free_range = self.ranges[row].next
+        self.ranges[row].type = kind
+        self.ranges[row].description = description
+        self.ranges[row].name = name
+        self.ranges[row].next = 0
+        if head == 0:
+            return row
+        last = head
+        while self.ranges[last].next != 0:
+            last = self.ranges[last].next
+        self.ranges[last].next = row
+        return head
+
+    def end_range(self, head, kind):
+        """Take the first range of a kind out, the last one takes its place; the new head, -1 if there is none."""
+        row = head
+        while row != 0 and self.ranges[row].type != kind:
+            row = self.ranges[row].next
+        if row == 0:
+            return -1
+        self.ended_name = self.ranges[row].name
+        before = 0
+        last = head
+        while self.ranges[last].next != 0:
+            before = last
+            last = self.ranges[last].next
+        self.ranges[row].type = self.ranges[last].type
+        self.ranges[row].description = self.ranges[last].description
+        self.ranges[row].name = self.ranges[last].name
+        self.free_range(last)
+        if before == 0:
+            return 0
+        self.ranges[before].next = 0
+        return head
+
+    def free_range(self, row):
+        after = self.ranges[row].next
+        self.ranges[row].next = self.sched[0].free_range
+        self.sched[0].free_range = row
+        return after
+
+    def free_region(self, row):
+        after = self.regions[row].next
+        self.regions[row].next = self.sched[0].free_region
+        self.sched[0].free_region = row
+        return after
+
+    # --- rows that go out ------------------------------------------------------------------------------------
+
+    def put(self, kind, part, m, g, p):
+        """Begin a row for the event at hand, or one of type ``kind`` that it adds."""
+        row = address(self.out[self.n])
+        event = self.event
+        spec = address(self.spec[kind])
+        if self.whole:
+            self.out[self.n] = self.blanks[kind]
+            if part == 0:
+                for j in range(4):
+                    row.args[j] = signed(event.args[j])
+        else:
+            row.kind = spec.kind
+            row.type = kind
+            row.resource = 0
+            row.stack = 0
+        self.n = self.n + 1
+        row.time = self.risen(event.time)
+        row.offset = self.base + event.start
+        row.g = g
+        row.m = m
+        row.p = p
+        row.generation = low32(self.number)
+        row.part = part
+        if part == 0 and (spec.stack & spec.string) != -1:
+            self.put_names(row, event, spec)
+
+    def put_names(self, row, event, spec):
+        """Fill in the stacks and strings that an event names, as far as nobody found the first ones ahead."""
+        if spec.stack >= 0:
+            row.stack = event.stack if self.known else self.stack_of(spec.stack)
+            if row.stack < 0:
+                row.stack = self.unknown(UNKNOWN_STACK_ARG, spec.stack)
+            if spec.stack2 >= 0:
+                row.stack2 = self.stack_of(spec.stack2)
+                if row.stack2 < 0:
+                    row.stack2 = self.unknown(UNKNOWN_STACK_ARG, spec.stack2)
+        if spec.string >= 0:
+            row.name = event.name if self.known else self.string_of(spec.string)
+            if row.name < 0:
+                row.name = self.unknown(UNKNOWN_STRING_ARG, spec.string)
+            if spec.string2 >= 0:
+                row.text = self.string_of(spec.string2)
+                if row.text < 0:
+                    row.text = self.unknown(UNKNOWN_STRING_ARG, spec.string2)
+
+    def stack_of(self, place):
+        """Row of the trace's stacks that an argument names, 0 none, -1 unknown."""
+        row = self.stack(self.arg(place))
+        return row + 1 if row < 0 else self.stack_base + row
+
+    def name_in(self, place):
+        """String of a name that an argument is, as ``string``; to salvage, an unknown one is the empty one."""
+        string = self.string(self.arg(place))
+        return -1 if string == -2 and self.mends else string
+
+    def string_of(self, place):
+        """Row of the trace's strings, as ``stack_of``."""
+        row = self.string(self.arg(place))
+        return row + 1 if row < 0 else self.string_base + row
+
+    def unknown(self, status, place):
+        """Note an unknown id: it is told when the thread's next event is decoded and the row would go out."""
+        if self.mends:
+            self.note(ODDITY_UNKNOWN_STACK if status == UNKNOWN_STACK_ARG else ODDITY_UNKNOWN_STRING, self.arg(place))
+        elif self.bad == OK:
+            self.bad = status
+            self.bad_id = self.arg(place)
+            self.bad_offset = self.base + self.event.start
+        return 0
+
+    def moved(self, resource, rid, old, new):
+        """Say which transition the last row is."""
+        if not self.whole:
+            return
+        row = address(self.out[self.n - 1])
+        row.resource = resource
+        row.args[0] = rid
+        row.args[1] = 0
+        row.args[2] = 0
+        row.args[3] = 0
+        row.old = old
+        row.new = new
+
+    def scoped(self, resource, rid):
+        """Say what the range of the last row is about; what was measured comes behind it."""
+        if not self.whole:
+            return
+        row = address(self.out[self.n - 1])
+        row.resource = resource
+        row.args[2] = row.args[1] if self.type == EV_GC_SWEEP_END else 0
+        row.args[1] = row.args[0] if self.type == EV_GC_SWEEP_END else 0
+        row.args[0] = rid
+
+    def put_here(self):
+        """Begin the row of the event at hand in its thread's context."""
+        self.put(self.type, 0, self.m, self.g, self.p)
+
+    def put_sync(self):
+        self.sched[0].syncs += 1
+        row = self.blank(self.starts[self.gen])
+        row.kind = EVENT_SYNC
+        row.type = EV_SYNC
+        row.args[0] = self.sched[0].syncs
+        row.args[1] = self.gen + 1
+
+    def put_sample(self):
+        sample = address(self.samples[self.front[self.sample].run])
+        self.sample = self.sample + 1
+        row = self.blank(sample.time)
+        row.offset = sample.offset
+        row.kind = EVENT_STACK_SAMPLE
+        row.type = EV_CPU_SAMPLE
+        row.g = sample.g
+        row.m = sample.m
+        row.p = sample.p
+        row.stack = sample.stack
+
+    def blank(self, time):
+        """Begin a row that no thread wrote."""
+        self.out[self.n] = self.blanks[0]
+        row = address(self.out[self.n])
+        self.n = self.n + 1
+        row.time = self.risen(time)
+        row.offset = -1
+        row.g = -1
+        row.m = -1
+        row.p = -1
+        row.generation = low32(self.number)
+        return row
+
+    def risen(self, time):
+        """The time of the next row: it never falls behind, nor is it the same."""
+        if time <= self.sched[0].last:
+            time = self.sched[0].last + 1
+        self.sched[0].last = time
+        return time
+
+    # --- one event ---------------------------------------------------------------------------------------------
+
+    def attempt(self, run, row, event):
+        """Let a run's event happen in its thread's context: OK when its rows are out, WAIT, a wish or a fault."""
+        self.run = run
+        self.event = event
+        self.bad = OK
+        self.type = event.type
+        spec = address(self.spec[event.type])
+        rule = spec.rule
+        if spec.creates and not self.has_room(1):
+            return self.refuse(GROW_STATE, 1, 0)
+        self.m_row = row
+        if row != 0:
+            self.ms[row].known = 1
+        self.m = self.ms[row].id
+        self.g = self.ms[row].g
+        self.p = self.ms[row].p
+        if rule == RULE_EXPERIMENT:
+            return self.experiment()
+        if rule == RULE_GO_START:
+            return self.go_start()
+        if rule == RULE_GO_LEAVE:
+            return self.go_leave()
+        if rule == RULE_GO_UNBLOCK:
+            return self.go_unblock()
+        if rule == RULE_GO_SYSCALL_BEGIN:
+            return self.go_syscall_begin()
+        if rule == RULE_GO_SYSCALL_END:
+            return self.go_syscall_end()
+        if rule == RULE_GO_SYSCALL_END_BLOCKED:
+            return self.go_syscall_end_blocked()
+        if rule == RULE_GO_CREATE:
+            return self.go_create()
+        if rule == RULE_GO_SWITCH:
+            return self.go_switch()
+        if rule == RULE_GO_STATUS:
+            return self.go_status()
+        if rule == RULE_GO_CREATE_SYSCALL:
+            return self.go_create_syscall()
+        if rule == RULE_GO_DESTROY_SYSCALL:
+            return self.go_destroy_syscall()
+        if rule == RULE_PROC_START:
+            return self.proc_start()
+        if rule == RULE_PROC_STOP:
+            return self.proc_stop()
+        if rule == RULE_PROC_STEAL:
+            return self.proc_steal()
+        if rule == RULE_PROC_STATUS:
+            return self.proc_status()
+        if rule == RULE_GO_RANGE_BEGIN:
+            return self.go_range_begin()
+        if rule == RULE_GO_RANGE_ACTIVE:
+            return self.go_range_active()
+        if rule == RULE_GO_RANGE_END:
+            return self.go_range_end()
+        if rule == RULE_PROC_RANGE_BEGIN:
+            return self.proc_range_begin()
+        if rule == RULE_PROC_RANGE_ACTIVE:
+            return self.proc_range_active()
+        if rule == RULE_PROC_RANGE_END:
+            return self.proc_range_end()
+        if rule == RULE_GC_BEGIN:
+            return self.gc_begin()
+        if rule == RULE_GC_ACTIVE:
+            return self.gc_active()
+        if rule == RULE_GC_END:
+            return self.gc_end()
+        if rule == RULE_USER:
+            return self.user()
+        if rule == RULE_ON_PROC:
+            return self.on_proc()
+        if rule == RULE_TASK_BEGIN:
+            return self.task_begin()
+        if rule == RULE_TASK_END:
+            return self.task_end()
+        if rule == RULE_REGION_BEGIN:
+            return self.region_begin()
+        if rule == RULE_REGION_END:
+            return self.region_end()
+        return self.refuse(NO_RULE, 0, 0)
+
+    def arg(self, place):
+        return signed(self.event.args[place])
+
+    def require(self, m, p, g):
+        """Look at the context: 1 required, 2 forbidden, 0 either. What is missing never comes by waiting."""
+        if m == 1 and self.m == -1:
+            return self.refuse(NEEDS_THREAD, 0, 0)
+        if m == 2 and self.m != -1:
+            return self.refuse(HAS_THREAD, self.m, 0)
+        if p == 1 and self.p == -1:
+            return self.refuse(NEEDS_PROC, 0, 0)
+        if p == 2 and self.p != -1:
+            return self.refuse(HAS_PROC, self.p, 0)
+        if g == 1 and self.g == -1:
+            return self.refuse(NEEDS_GOROUTINE, 0, 0)
+        if g == 2 and self.g != -1:
+            return self.refuse(HAS_GOROUTINE, self.g, 0)
+        return OK
+
+    def next_of_goroutine(self, row, seq):
+        """Whether the event is the next one about a goroutine.
+
+        Numbers of another generation never are: each status begins a new count, so nothing that a generation says
+        about a goroutine can come before its status there.
+        """
+        return self.gs[row].generation == self.number and follows(seq, self.gs[row].seq)
+
+    def next_of_proc(self, row, seq):
+        """The same of a proc."""
+        return self.ps[row].generation == self.number and follows(seq, self.ps[row].seq)
+
+    def narrow(self, pid):
+        """Whether a proc's id is one that Go can have."""
+        return pid >> 31 == 0 or pid >> 31 == -1
+
+    def experiment(self):
+        """An experiment's event changes nothing; its thread's context is all it may ask for."""
+        status = self.require(
+            self.spec[self.type].needs[0], self.spec[self.type].needs[1], self.spec[self.type].needs[2]
+        )
+        if status == OK:
+            self.put_here()
+        return status
+
+    def user(self):
+        """GOMAXPROCS, labels, logs: written by a running goroutine, about it."""
+        status = self.require(1, 1, 1)
+        if status == OK:
+            self.put_here()
+            if self.out[self.n - 1].kind == EVENT_LABEL:
+                self.moved(RESOURCE_GOROUTINE, self.g, 0, 0)
+        return status
+
+    def on_proc(self):
+        """Heap sizes: the sweeper writes them without a goroutine, but never without a P."""
+        status = self.require(1, 1, 0)
+        if status == OK:
+            self.put_here()
+        return status
+
+    # --- procs -------------------------------------------------------------------------------------------------
+
+    def proc_status(self):
+        """The first mention of a P in a generation says what it is doing, and counts its sequence from 0 again.
+
+        A thread that steals a P in a syscall whose owner it cannot name calls it abandoned. When the owner is
+        known here, the P is just in its syscall and the steal that follows is an ordinary one, so the status is
+        told as its owner would have told it.
+        """
+        pid = self.arg(0)
+        said = self.arg(1) & 255
+        if not self.narrow(pid):
+            return self.refuse(WIDE_PROC, pid, 0)
+        if said > PROC_SYSCALL_ABANDONED:
+            return self.refuse(PROC_STATUS_NUMBER, pid, said)
+        row = self.find(KEY_P, pid)
+        owner = 0
+        shown = said
+        if row != 0:
+            status = self.ps[row].status
+            old = proc_state(said)
+            if said == PROC_SYSCALL_ABANDONED and status == PROC_SYSCALL:
+                shown = PROC_SYSCALL
+                old = PROC_STATE_RUNNING
+                owner = self.owner(pid)
+                if owner == 0:
+                    return self.refuse(PROC_WITHOUT_THREAD, pid, 0)
+            elif said == PROC_RUNNING and status == PROC_IDLE and self.mends and self.flushes():
+                said = PROC_IDLE
+                shown = PROC_IDLE
+                old = proc_state(PROC_IDLE)
+                self.note(ODDITY_PROC_MENDED, pid)
+            elif said != status:
+                return self.refuse(PROC_STATUS_DIFFERS, pid, said)
+            if self.ps[row].generation == self.number:
+                self.note(ODDITY_PROC_TOLD_AGAIN, pid)
+            if (said == PROC_RUNNING or said == PROC_SYSCALL) and self.p != pid and self.other_owner(pid):
+                self.note(ODDITY_PROC_TWICE, pid)
+            self.ps[row].generation = self.number
+            self.ps[row].seq = 0
+        else:
+            old = PROC_STATE_NOT_EXIST
+            if self.number == self.sched[0].initial:
+                old = PROC_STATE_UNDETERMINED
+            row = self.sched[0].n_ps
+            self.sched[0].n_ps += 1
+            self.enter(KEY_P, pid, row)
+            self.ps[row].id = pid
+            self.ps[row].generation = self.number
+            self.ps[row].seq = 0
+            self.ps[row].ranges = 0
+            self.ps[row].status = said
+        if owner != 0:
+            self.put(self.type, 0, self.ms[owner].id, self.ms[owner].g, pid)
+        else:
+            self.put_here()
+        self.moved(RESOURCE_PROC, pid, old, proc_state(shown))
+        if said == PROC_RUNNING or said == PROC_SYSCALL:
+            self.bind_p(pid)
+        return OK
+
+    def flushes(self):
+        """Whether the thread's next event is about the heap.
+
+        A thread that takes a P sweeps before it says so, and the tracer then takes the P for a running one.
+        """
+        following = self.pool.look_ahead(self.run)
+        self.event = self.at_hand(self.run)
+        return self.spec[following].rule == RULE_EXPERIMENT
+
+    def note(self, what, rid):
+        """Remember something odd; of many in a row, the first ones."""
+        i = self.n_odd
+        if i < self.odd.shape[0]:
+            self.n_odd = i + 1
+            self.odd[i].what = what
+            self.odd[i].id = rid
+            self.odd[i].offset = self.base + self.event.start
+
+    def other_owner(self, pid):
+        """Whether another thread than the one at hand has a P, as far as there is room to say so."""
+        if self.n_odd < self.odd.shape[0]:
+            for row in range(1, self.sched[0].n_ms):
+                if row != self.m_row and self.ms[row].p == pid:
+                    return 1
+        return 0
+
+    def other_runner(self, gid):
+        """The same for a goroutine."""
+        if self.n_odd < self.odd.shape[0]:
+            for row in range(1, self.sched[0].n_ms):
+                if row != self.m_row and self.ms[row].g == gid:
+                    return 1
+        return 0
+
+    def owner(self, pid):
+        """Row of the first thread that has a P, 0 if none has."""
+        for row in range(1, self.sched[0].n_ms):
+            if self.ms[row].p == pid:
+                return row
+        return 0
+
+    def proc_start(self):
+        """A thread takes an idle P. It waits while it still has one: that P was stolen, and the thief comes first."""
+        pid = self.arg(0)
+        if not self.narrow(pid):
+            return self.refuse(WIDE_PROC, pid, 0)
+        row = self.find(KEY_P, pid)
+        if row == 0 or self.ps[row].status != PROC_IDLE or not self.next_of_proc(row, self.arg(1)) or self.p != -1:
+            return WAIT
+        status = self.require(1, 2, 0)
+        if status != OK:
+            return status
+        self.ps[row].status = PROC_RUNNING
+        self.ps[row].seq = self.arg(1)
+        self.put_here()
+        self.moved(RESOURCE_PROC, pid, PROC_STATE_IDLE, PROC_STATE_RUNNING)
+        self.bind_p(pid)
+        return OK
+
+    def proc_stop(self):
+        """A thread gives up its own P, so its binding is all that counts; in a syscall it may do so too."""
+        row = self.find(KEY_P, self.p) if self.p != -1 else 0
+        if row == 0:
+            if self.p == -1:
+                return self.refuse(NEEDS_PROC, 0, 0)
+            return self.refuse(UNKNOWN_PROC, self.p, 0)
+        if self.ps[row].status != PROC_RUNNING and self.ps[row].status != PROC_SYSCALL:
+            return self.refuse(WRONG_PROC_STATUS, self.p, self.ps[row].status)
+        status = self.require(1, 1, 0)
+        if status != OK:
+            return status
+        self.ps[row].status = PROC_IDLE
+        self.put_here()
+        self.moved(RESOURCE_PROC, self.p, PROC_STATE_RUNNING, PROC_STATE_IDLE)
+        self.bind_p(-1)
+        return OK
+
+    def proc_steal(self):
+        """A P is taken from a thread in a syscall.
+
+        Its sequence number says which syscall that is. Of an abandoned P nobody knows the thread any more; it
+        counts as idle before.
+        """
+        pid = self.arg(0)
+        if not self.narrow(pid):
+            return self.refuse(WIDE_PROC, pid, 0)
+        row = self.find(KEY_P, pid)
+        if row == 0:
+            return WAIT
+        before = self.ps[row].status
+        if before != PROC_SYSCALL and before != PROC_SYSCALL_ABANDONED:
+            return WAIT
+        if not self.next_of_proc(row, self.arg(1)):
+            return WAIT
+        status = self.require(1, 0, 0)
+        if status != OK:
+            return status
+        victim = 0
+        if before == PROC_SYSCALL:
+            if self.arg(2) == self.m:
+                victim = self.m_row
+            else:
+                victim = self.find(KEY_M, self.arg(2))
+                if victim == 0 or not self.ms[victim].known:
+                    return self.refuse(UNKNOWN_THREAD, self.arg(2), 0)
+            if self.ms[victim].p != pid:
+                return self.refuse(OTHER_PROC, pid, self.ms[victim].p)
+        self.ps[row].status = PROC_IDLE
+        self.ps[row].seq = self.arg(1)
+        self.put_here()
+        self.moved(RESOURCE_PROC, pid, proc_state(before), PROC_STATE_IDLE)
+        if victim != 0:
+            self.ms[victim].p = -1
+        return OK
+
+    # --- goroutines --------------------------------------------------------------------------------------------
+
+    def go_status(self):
+        """The first mention of a goroutine in a generation. Only the first generation may bring new ones so.
+
+        One in a syscall may be told by another thread; then the event speaks for the thread that it names.
+        """
+        gid = self.arg(0)
+        mid = self.arg(1)
+        said = self.arg(2) & 255
+        if said > GO_WAITING:
+            return self.refuse(GO_STATUS_NUMBER, gid, said)
+        initial = self.number == self.sched[0].initial
+        row = self.goroutine(gid)
+        old = go_state(said)
+        if row != 0:
+            if self.gs[row].status != said:
+                return self.refuse(GO_STATUS_DIFFERS, gid, said)
+        elif initial:
+            old = GO_STATE_UNDETERMINED
+        else:
+            return self.refuse(LATE_GOROUTINE, gid, 0)
+        m = self.m
+        g = self.g
+        bound = self.g
+        if said == GO_RUNNING:
+            bound = gid
+        elif said == GO_SYSCALL:
+            if mid == -1:
+                return self.refuse(SYSCALL_WITHOUT_THREAD, gid, 0)
+            if mid == self.m:
+                if not initial and self.g != gid:
+                    return self.refuse(OTHER_GOROUTINE, gid, self.g)
+                bound = gid
+            else:
+                other = self.find(KEY_M, mid)
+                if other != 0 and self.ms[other].known:
+                    if self.ms[other].g != gid:
+                        return self.refuse(OTHER_GOROUTINE, gid, self.ms[other].g)
+                    g = gid
+                else:
+                    other = self.thread(mid)
+                    self.ms[other].known = 1
+                    self.ms[other].g = gid
+                m = mid
+        if row == 0:
+            self.new_goroutine(gid, said)
+        else:
+            if self.gs[row].generation == self.number:
+                self.note(ODDITY_GO_TOLD_AGAIN, gid)
+            if bound == gid and self.g != gid and self.other_runner(gid):
+                self.note(ODDITY_GO_TWICE, gid)
+            self.gs[row].generation = self.number
+            self.gs[row].seq = 0
+        self.put(self.type, 0, m, g, self.p)
+        self.moved(RESOURCE_GOROUTINE, gid, old, go_state(said))
+        self.out[self.n - 1].stack2 = self.out[self.n - 1].stack
+        self.bind_g(bound)
+        return OK
+
+    def go_create(self):
+        """A goroutine, or the scheduler on a P, makes another, which nobody may know yet."""
+        status = self.require(1, 1, 0)
+        if status != OK:
+            return status
+        if self.g != -1:
+            row = self.goroutine(self.g)
+            if row != 0 and self.gs[row].status != GO_RUNNING:
+                return self.refuse(WRONG_GO_STATUS, self.g, self.gs[row].status)
+        gid = self.arg(0)
+        if self.goroutine(gid) != 0:
+            return self.refuse(GOROUTINE_EXISTS, gid, 0)
+        made = GO_RUNNABLE
+        if self.type == EV_GO_CREATE_BLOCKED:
+            made = GO_WAITING
+        self.new_goroutine(gid, made)
+        self.put_here()
+        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_NOT_EXIST, go_state(made))
+        return OK
+
+    def go_create_syscall(self):
+        """A C thread calls into Go: its goroutine appears inside a syscall, on this very thread."""
+        status = self.require(1, 0, 2)
+        if status != OK:
+            return status
+        gid = self.arg(0)
+        if self.goroutine(gid) != 0:
+            return self.refuse(GOROUTINE_EXISTS, gid, 0)
+        self.new_goroutine(gid, GO_SYSCALL)
+        self.put_here()
+        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_NOT_EXIST, GO_STATE_SYSCALL)
+        self.bind_g(gid)
+        return OK
+
+    def go_destroy_syscall(self):
+        """A C thread leaves Go. A P that it still has is abandoned at once: its thread id may come back soon, and a
+        later steal of that P must not be taken for one from the newcomer.
+        """
+        status = self.require(1, 0, 1)
+        if status != OK:
+            return status
+        row = self.goroutine(self.g)
+        if row == 0:
+            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+        if self.gs[row].status != GO_SYSCALL:
+            return self.refuse(WRONG_GO_STATUS, self.g, self.gs[row].status)
+        if self.p != -1:
+            proc = self.find(KEY_P, self.p)
+            if proc == 0:
+                return self.refuse(UNKNOWN_PROC, self.p, 0)
+            if self.ps[proc].status != PROC_SYSCALL:
+                return self.refuse(WRONG_PROC_STATUS, self.p, self.ps[proc].status)
+            self.ps[proc].status = PROC_SYSCALL_ABANDONED
+            self.put(EV_PROC_STEAL, 1, self.m, self.g, self.p)
+            self.moved(RESOURCE_PROC, self.p, PROC_STATE_RUNNING, PROC_STATE_IDLE)
+            self.bind_p(-1)
+        self.forget(row)
+        self.put_here()
+        self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_SYSCALL, GO_STATE_NOT_EXIST)
+        self.bind_g(-1)
+        return OK
+
+    def running(self):
+        """Row of the running goroutine of the context, or a fault."""
+        status = self.require(1, 1, 1)
+        if status != OK:
+            return status
+        row = self.goroutine(self.g)
+        if row == 0:
+            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+        if self.gs[row].status != GO_RUNNING:
+            return self.refuse(WRONG_GO_STATUS, self.g, self.gs[row].status)
+        return row
+
+    def go_leave(self):
+        """The running goroutine yields, blocks or ends. Its thread knows that it runs, so no number is needed."""
+        row = self.running()
+        if row < 0:
+            return row
+        self.put_here()
+        if self.type == EV_GO_DESTROY:
+            self.forget(row)
+            self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_NOT_EXIST)
+        else:
+            self.gs[row].status = GO_WAITING
+            if self.type == EV_GO_STOP:
+                self.gs[row].status = GO_RUNNABLE
+            self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, go_state(self.gs[row].status))
+            self.out[self.n - 1].stack2 = self.out[self.n - 1].stack
+        self.bind_g(-1)
+        return OK
+
+    def go_start(self):
+        """A runnable goroutine runs. Whatever made it runnable may stand on another thread: its number tells."""
+        gid = self.arg(0)
+        row = self.goroutine(gid)
+        if row == 0 or self.gs[row].status != GO_RUNNABLE or not self.next_of_goroutine(row, self.arg(1)):
+            return WAIT
+        status = self.require(1, 1, 2)
+        if status != OK:
+            return status
+        self.gs[row].status = GO_RUNNING
+        self.gs[row].seq = self.arg(1)
+        self.put_here()
+        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_RUNNABLE, GO_STATE_RUNNING)
+        self.bind_g(gid)
+        return OK
+
+    def go_unblock(self):
+        """Anybody may make a waiting goroutine runnable, even without a P; it must have begun to wait."""
+        gid = self.arg(0)
+        row = self.goroutine(gid)
+        if row == 0 or self.gs[row].status != GO_WAITING or not self.next_of_goroutine(row, self.arg(1)):
+            return WAIT
+        self.gs[row].status = GO_RUNNABLE
+        self.gs[row].seq = self.arg(1)
+        self.put_here()
+        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_WAITING, GO_STATE_RUNNABLE)
+        return OK
+
+    def go_switch(self):
+        """A coroutine hands over: the next goroutine is unblocked, this one blocks or ends, the next one runs."""
+        row = self.running()
+        if row < 0:
+            return row
+        gid = self.arg(0)
+        other = self.goroutine(gid)
+        if other == 0 or self.gs[other].status != GO_WAITING or not self.next_of_goroutine(other, self.arg(1)):
+            return WAIT
+        self.put_here()
+        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_WAITING, GO_STATE_RUNNABLE)
+        if self.type == EV_GO_SWITCH:
+            self.gs[row].status = GO_WAITING
+            self.put(EV_GO_BLOCK, 1, self.m, self.g, self.p)
+            self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_WAITING)
+        else:
+            self.forget(row)
+            self.put(EV_GO_DESTROY, 1, self.m, self.g, self.p)
+            self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_NOT_EXIST)
+        self.gs[other].status = GO_RUNNING
+        self.gs[other].seq = self.arg(1)
+        self.put(EV_GO_START, 2, self.m, -1, self.p)
+        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_RUNNABLE, GO_STATE_RUNNING)
+        self.bind_g(gid)
+        return OK
+
+    def go_syscall_begin(self):
+        """Goroutine and P enter a syscall together; the P gets a new number, so that a thief can say which one."""
+        row = self.running()
+        if row < 0:
+            return row
+        proc = self.find(KEY_P, self.p)
+        if proc == 0:
+            return self.refuse(UNKNOWN_PROC, self.p, 0)
+        if not self.next_of_proc(proc, self.arg(0)):
+            return self.refuse(PROC_SEQ, self.arg(0), self.ps[proc].seq)
+        self.gs[row].status = GO_SYSCALL
+        self.ps[proc].status = PROC_SYSCALL
+        self.ps[proc].seq = self.arg(0)
+        self.put_here()
+        self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_SYSCALL)
+        self.out[self.n - 1].stack2 = self.out[self.n - 1].stack
+        return OK
+
+    def go_syscall_end(self):
+        """The syscall ends with the same P; nobody stole it, or the thread would say that it blocked."""
+        status = self.require(1, 1, 1)
+        if status != OK:
+            return status
+        row = self.goroutine(self.g)
+        if row == 0:
+            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+        if self.gs[row].status != GO_SYSCALL:
+            return self.refuse(WRONG_GO_STATUS, self.g, self.gs[row].status)
+        proc = self.find(KEY_P, self.p)
+        if proc == 0:
+            return self.refuse(UNKNOWN_PROC, self.p, 0)
+        if self.ps[proc].status != PROC_SYSCALL:
+            return self.refuse(WRONG_PROC_STATUS, self.p, self.ps[proc].status)
+        self.gs[row].status = GO_RUNNING
+        self.ps[proc].status = PROC_RUNNING
+        self.put_here()
+        self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_SYSCALL, GO_STATE_RUNNING)
+        return OK
+
+    def go_syscall_end_blocked(self):
+        """The syscall ends and the P is gone. It waits until the thief's event took it; a P that the thread got
+        anew meanwhile runs, and stays.
+        """
+        if self.p != -1:
+            proc = self.find(KEY_P, self.p)
+            if proc == 0:
+                return self.refuse(UNKNOWN_PROC, self.p, 0)
+            if self.ps[proc].status == PROC_SYSCALL:
+                return WAIT
+        status = self.require(1, 0, 1)
+        if status != OK:
+            return status
+        row = self.goroutine(self.g)
+        if row == 0:
+            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+        if self.gs[row].status != GO_SYSCALL:
+            return self.refuse(WRONG_GO_STATUS, self.g, self.gs[row].status)
+        self.gs[row].status = GO_RUNNABLE
+        self.put_here()
+        self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_SYSCALL, GO_STATE_RUNNABLE)
+        self.bind_g(-1)
+        return OK
+
+    # --- ranges ------------------------------------------------------------------------------------------------
+
+    def go_range_begin(self):
+        """Mark assists and stopped worlds belong to a goroutine; worlds stopped for two reasons may nest."""
+        status = self.require(1, 1, 1)
+        if status != OK:
+            return status
+        row = self.goroutine(self.g)
+        if row == 0:
+            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+        description = self.arg(0) if self.type == EV_STW_BEGIN else 0
+        if self.find_range(self.gs[row].ranges, self.type, description) != 0:
+            return self.refuse(RANGE_OPEN, 0, 0)
+        name = 0
+        if self.type == EV_STW_BEGIN:
+            string = self.string(description)
+            if string != -2:  # an unknown one is refused when it goes out
+                name = self.intern(string)
+        self.gs[row].ranges = self.add_range(self.gs[row].ranges, self.type, description, name)
+        self.put_here()
+        self.scoped(RESOURCE_GOROUTINE, self.g)
+        return OK
+
+    def go_range_active(self):
+        """A range that was open before the generation: in the first one it is news, later it must be known."""
+        row = self.goroutine(self.arg(0))
+        if row == 0:
+            return self.refuse(UNKNOWN_GOROUTINE, self.arg(0), 0)
+        begin = self.spec[self.type].start
+        known = self.find_range(self.gs[row].ranges, begin, 0) != 0
+        if self.number == self.sched[0].initial:
+            if known:
+                return self.refuse(RANGE_OPEN, 0, 0)
+            self.gs[row].ranges = self.add_range(self.gs[row].ranges, begin, 0, 0)
+        elif not known:
+            return self.refuse(RANGE_NOT_OPEN, 0, 0)
+        self.put_here()
+        self.scoped(RESOURCE_GOROUTINE, self.arg(0))
+        return OK
+
+    def go_range_end(self):
+        """The end of a stopped world takes the reason from its begin, in whatever generation that was."""
+        status = self.require(1, 1, 1)
+        if status != OK:
+            return status
+        row = self.goroutine(self.g)
+        if row == 0:
+            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+        head = self.end_range(self.gs[row].ranges, self.spec[self.type].start)
+        if head < 0:
+            return self.refuse(RANGE_NOT_OPEN, 0, 0)
+        self.gs[row].ranges = head
+        self.put_here()
+        self.scoped(RESOURCE_GOROUTINE, self.g)
+        if self.type == EV_STW_END:
+            self.out[self.n - 1].name = -1 - self.ended_name
+        return OK
+
+    def proc_range_begin(self):
+        """Sweeping belongs to the P."""
+        status = self.require(1, 1, 0)
+        if status != OK:
+            return status
+        row = self.find(KEY_P, self.p)
+        if row == 0:
+            return self.refuse(UNKNOWN_PROC, self.p, 0)
+        if self.find_range(self.ps[row].ranges, self.type, 0) != 0:
+            return self.refuse(RANGE_OPEN, 0, 0)
+        self.ps[row].ranges = self.add_range(self.ps[row].ranges, self.type, 0, 0)
+        self.put_here()
+        self.scoped(RESOURCE_PROC, self.p)
+        return OK
+
+    def proc_range_active(self):
+        """As of a goroutine; the event names the P, whose thread need not be this one."""
+        pid = self.arg(0)
+        if not self.narrow(pid):
+            return self.refuse(WIDE_PROC, pid, 0)
+        row = self.find(KEY_P, pid)
+        if row == 0:
+            return self.refuse(UNKNOWN_PROC, pid, 0)
+        begin = self.spec[self.type].start
+        known = self.find_range(self.ps[row].ranges, begin, 0) != 0
+        if self.number == self.sched[0].initial:
+            if known:
+                return self.refuse(RANGE_OPEN, 0, 0)
+            self.ps[row].ranges = self.add_range(self.ps[row].ranges, begin, 0, 0)
+        elif not known:
+            return self.refuse(RANGE_NOT_OPEN, 0, 0)
+        self.put_here()
+        self.scoped(RESOURCE_PROC, pid)
+        return OK
+
+    def proc_range_end(self):
+        """Sweeping ends on the P where it began."""
+        status = self.require(1, 1, 0)
+        if status != OK:
+            return status
+        row = self.find(KEY_P, self.p)
+        if row == 0:
+            return self.refuse(UNKNOWN_PROC, self.p, 0)
+        head = self.end_range(self.ps[row].ranges, self.spec[self.type].start)
+        if head < 0:
+            return self.refuse(RANGE_NOT_OPEN, 0, 0)
+        self.ps[row].ranges = head
+        self.put_here()
+        self.scoped(RESOURCE_PROC, self.p)
+        return OK
+
+    def next_gc(self):
+        """Whether the event is the next one of the mark phase; begin, end and active count alike."""
+        return follows(self.arg(0), self.sched[0].gc_seq)
+
+    def gc_active(self):
+        """The mark phase goes on into this generation. In the first one this may be the first thing known of it."""
+        if self.number == self.sched[0].initial:
+            if self.sched[0].gc != GC_UNDETERMINED:
+                return self.refuse(MARK_KNOWN, 0, 0)
+        else:
+            if not self.next_gc():
+                return WAIT
+            if self.sched[0].gc != GC_RUNNING:
+                return self.refuse(MARK_RUNS_NOT, 0, 0)
+            status = self.require(1, 1, 1)
+            if status != OK:
+                return status
+        self.sched[0].gc = GC_RUNNING
+        self.sched[0].gc_seq = self.arg(0)
+        self.put_here()
+        self.scoped(RESOURCE_NONE, 0)
+        return OK
+
+    def gc_begin(self):
+        """The first begin fixes the count; any number will do, since only differences matter."""
+        if self.sched[0].gc != GC_UNDETERMINED:
+            if not self.next_gc():
+                return WAIT
+            if self.sched[0].gc == GC_RUNNING:
+                return self.refuse(MARK_RUNS, 0, 0)
+            status = self.require(1, 1, 1)
+            if status != OK:
+                return status
+        self.sched[0].gc = GC_RUNNING
+        self.sched[0].gc_seq = self.arg(0)
+        self.put_here()
+        self.scoped(RESOURCE_NONE, 0)
+        return OK
+
+    def gc_end(self):
+        """Only a phase that runs ends."""
+        if not self.next_gc():
+            return WAIT
+        if self.sched[0].gc != GC_RUNNING:
+            return self.refuse(MARK_RUNS_NOT, 0, 0)
+        status = self.require(1, 1, 1)
+        if status != OK:
+            return status
+        self.sched[0].gc = GC_NOT_RUNNING
+        self.sched[0].gc_seq = self.arg(0)
+        self.put_here()
+        self.scoped(RESOURCE_NONE, 0)
+        return OK
+
+    # --- tasks and regions -------------------------------------------------------------------------------------
+
+    def task_begin(self):
+        """A task may outlive its generation, so its name is kept by its bytes. Parent 0 is none."""
+        key = self.arg(0)
+        row = self.find(KEY_TASK, key)
+        if row != 0:
+            return self.refuse(TASK_ACTIVE, key, 0)
+        string = self.name_in(2)
+        if string == -2:
+            return self.refuse(UNKNOWN_NAME, self.arg(2), 0)
+        status = self.require(1, 1, 1)
+        if status != OK:
+            return status
+        row = self.sched[0].free_task
+        self.sched[0].free_task = self.tasks[row].next
+        self.enter(KEY_TASK, key, row)
+        self.tasks[row].id = key
+        self.tasks[row].parent = self.arg(1) if self.arg(1) != 0 else -1
+        self.tasks[row].name = self.intern(string)
+        self.put_here()
+        self.of_task(key, self.tasks[row].parent)
+        return OK
+
+    def task_end(self):
+        """What ends is told as it began; the begin of an unknown one came before the trace."""
+        status = self.require(1, 1, 1)
+        if status != OK:
+            return status
+        row = self.find(KEY_TASK, self.arg(0))
+        self.put_here()
+        if row != 0:
+            self.of_task(self.arg(0), self.tasks[row].parent)
+            self.out[self.n - 1].name = -1 - self.tasks[row].name
+            self.leave(KEY_TASK, self.arg(0))
+            self.tasks[row].next = self.sched[0].free_task
+            self.sched[0].free_task = row
+        else:
+            self.of_task(self.arg(0), -1)
+        return OK
+
+    def of_task(self, key, parent):
+        """Say which task the last row is about."""
+        row = address(self.out[self.n - 1])
+        row.args[0] = key
+        row.args[1] = parent
+        row.args[2] = 0
+        row.args[3] = 0
+
+    def region_begin(self):
+        """Regions of a goroutine nest. They compare by the bytes of their names: ids belong to a generation."""
+        status = self.require(1, 1, 1)
+        if status != OK:
+            return status
+        string = self.name_in(1)
+        if string == -2:
+            return self.refuse(UNKNOWN_NAME, self.arg(1), 0)
+        row = self.goroutine(self.g)
+        if row == 0:
+            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+        region = self.sched[0].free_region
+        self.sched[0].free_region = self.regions[region].next
+        self.regions[region].task = self.arg(0)
+        self.regions[region].name = self.intern(string)
+        self.regions[region].next = self.gs[row].regions
+        self.gs[row].regions = region
+        self.put_here()
+        self.of_task(self.arg(0), 0)
+        return OK
+
+    def region_end(self):
+        """Only the innermost region can end; one that nobody saw begin began before the trace."""
+        status = self.require(1, 1, 1)
+        if status != OK:
+            return status
+        string = self.name_in(1)
+        if string == -2:
+            return self.refuse(UNKNOWN_NAME, self.arg(1), 0)
+        row = self.goroutine(self.g)
+        if row == 0:
+            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+        region = self.gs[row].regions
+        if region != 0:
+            if self.regions[region].task != self.arg(0) or self.regions[region].name != self.intern(string):
+                return self.refuse(OTHER_REGION, 0, 0)
+            self.gs[row].regions = self.free_region(region)
+        self.put_here()
+        self.of_task(self.arg(0), 0)
+        return OK

@@ -1,0 +1,126 @@
+"""Row types of the order: its state, and the events it emits. Never here: computation."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from gotrace.dtypes import aligned
+
+ORDERED = aligned(  # an ordered event and all that it learned; begins like EVENT
+    ("time", "i8"),
+    ("offset", "i8"),
+    ("g", "i8"),
+    ("m", "i8"),
+    ("stack", "i4"),
+    ("p", "i4"),
+    ("generation", "u4"),
+    ("kind", "u1"),
+    ("type", "u1"),
+    ("part", "u1"),
+    ("resource", "u1"),  # Resource: what args[0] of a transition or range names
+    # As on the wire, but: transitions and ranges begin with the resource's id (then what a sweep swept and
+    # reclaimed), tasks have id and parent, regions and logs the task, a Sync its number and its row of GEN + 1.
+    ("args", "i8", (4,)),
+    ("stack2", "i4"),  # row of stacks: of the resource
+    ("name", "i4"),  # row of strings; below 0: the name ~name of the whole trace
+    ("text", "i4"),  # row of strings: message of a log
+    ("old", "u1"),  # GoState or ProcState before
+    ("new", "u1"),  # and after
+)
+SPEC = aligned(  # what the ordering asks of an event type
+    ("kind", "u1"),
+    ("rule", "u1"),
+    ("start", "u1"),  # type of the event that begins what this one ends or continues
+    ("creates", "u1"),  # 1: the state must have room
+    ("bulk", "u1"),  # it changes nothing, so that many pass at once, and needs 1: a thread, 2: a thread and a P
+    ("stack", "i1"),  # places of arguments: the context's stack; -1 none
+    ("stack2", "i1"),  # another stack
+    ("string", "i1"),
+    ("string2", "i1"),
+    ("needs", "u1", (3,)),  # of thread, proc, goroutine: 0 either, 1 required, 2 forbidden
+)
+PLACE = aligned(  # of the hash table of all ids
+    ("key", "i8"),
+    ("row", "i4"),  # of the table that kind names; 0 this place is empty
+    ("kind", "i4"),
+)
+G_STATE = aligned(
+    ("id", "i8"),
+    ("generation", "i8"),  # of its sequence number
+    ("seq", "i8"),
+    ("regions", "i4"),  # innermost open region, 0 none; of a free row the next free one
+    ("ranges", "i4"),  # first open range; 0 none
+    ("status", "u1"),  # GoStatus
+)
+P_STATE = aligned(
+    ("id", "i8"),
+    ("generation", "i8"),
+    ("seq", "i8"),
+    ("ranges", "i4"),
+    ("status", "u1"),  # ProcStatus
+)
+M_STATE = aligned(
+    ("id", "i8"),
+    ("g", "i8"),  # -1 none
+    ("p", "i8"),  # -1 none
+    ("known", "u1"),  # 1: one of its events was tried, or a status named it
+)
+OPEN_RANGE = aligned(
+    ("description", "i8"),  # string id of what stopped the world, in the generation of the begin
+    ("name", "i4"),  # and the name it had; 0 none
+    ("next", "i4"),
+    ("type", "u1"),  # of the event that begins it
+)
+OPEN_REGION = aligned(
+    ("task", "i8"),
+    ("name", "i4"),
+    ("next", "i4"),
+)
+ACTIVE_TASK = aligned(
+    ("id", "i8"),
+    ("parent", "i8"),
+    ("name", "i4"),
+    ("next", "i4"),  # of a free row the next free one
+)
+NAME = aligned(
+    ("key", "i8"),  # hash of its bytes
+    ("at", "i8"),  # place of its bytes in letters
+    ("length", "i4"),
+    ("row", "i4"),  # of strings, where it was first seen
+)
+NOTE = aligned(  # something odd that the machine tolerated
+    ("offset", "i8"),  # absolute byte of the event
+    ("id", "i8"),  # of the goroutine or proc
+    ("what", "u1"),  # Oddity
+)
+FRONT = aligned(  # a thread in the frontier, or a CPU sample that waits
+    ("time", "i8"),  # ns: of its next event
+    ("run", "i4"),  # number of the run, or of the sample
+)
+SCHED = aligned(  # what the machine knows beside its tables: one row
+    ("initial", "i8"),  # number of the generation in which the first event was tried
+    ("gc_seq", "i8"),
+    ("last", "i8"),  # ns: time of the last event
+    ("syncs", "i8"),
+    ("n_letters", "i8"),
+    ("n_ps", "i4"),  # rows in use, row 0 included
+    ("n_ms", "i4"),
+    ("n_names", "i4"),
+    ("n_places", "i4"),
+    ("free_g", "i4"),  # head of the list of free rows; 0 none
+    ("free_task", "i4"),
+    ("free_range", "i4"),
+    ("free_region", "i4"),
+    ("started", "u1"),  # 1: initial is known
+    ("gc", "u1"),  # GCPhase
+)
+
+
+class Key(IntEnum):
+    """Kinds of keys in the hash table of the ordering."""
+
+    G = 0
+    P = 1
+    M = 2
+    TASK = 3
+    NAME = 4

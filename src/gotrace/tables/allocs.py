@@ -1,0 +1,274 @@
+"""Builders of the alloc/free tables. Never here: the replay itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace.dtypes import (
+    ALLOC,
+    EXPERIMENTAL,
+    LIFETIME,
+    Rows,
+    What,
+)
+from gotrace.errors import Status, new_fault
+from gotrace.experiments.allocfree import ANOMALIES, DEFAULT_INFO, AllocFreeData, Info
+from gotrace.experiments.batches import alloc_free
+from gotrace.hashing import MULTIPLIER, make_index
+from gotrace.heap import _allocs
+from gotrace.heap.counts import CountReplay
+from gotrace.heap.objects import Lives, Slice
+from gotrace.heap.rows import HeapLayout
+from gotrace.spec import lookup as spec_tables
+from gotrace.spec.enums import EventType
+from gotrace.spec.sizeclasses import CLASS_BYTES
+from gotrace.tables.builder import Builder, Chunks
+from gotrace.tables.passes import ReadPass
+from gotrace.wire import _merge, _scan, clock
+from gotrace.wire.helper import Prefetch, large_enough
+from gotrace.wire.rows import BRIEF, CTX, LEAST_AHEAD, Layout
+from gotrace.wire.segments import Segment
+from gotrace.wire.slabs import Runs, decoded_rows
+
+_CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
+_REPLAYED = 1 << 14  # rows of ALLOC that are replayed at a time: they stay in the cache
+_SNAPSHOT = (EventType.SPAN, EventType.HEAP_OBJECT, EventType.GOROUTINE_STACK)
+_DECODED = 4096  # events decoded ahead, over all threads
+
+
+class Threads:
+    """Goroutine and proc of each thread, as its own events tell, kept from slab to slab."""
+
+    def __init__(self) -> None:
+        self.rows = np.empty(0, CTX)
+        self._row_of: dict[int, int] = {}
+
+    def rows_of(self, runs: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        """Return the row of each run's thread; threads not seen before get new ones."""
+        ms = runs.tolist()
+        rows = [self._row_of.setdefault(m, len(self._row_of)) for m in ms]
+        fresh = list(self._row_of)[len(self.rows) :]
+        if fresh:
+            new = np.zeros(len(fresh), CTX)
+            new["m"] = fresh
+            new["g"] = new["p"] = -1
+            self.rows = np.concatenate((self.rows, new))
+        return np.array(rows, np.int32)
+
+
+class _Merges:
+    """Merges the events of segments by time; all of them decode into the same pool."""
+
+    def __init__(self, read_pass: ReadPass) -> None:
+        self._background = read_pass.background
+        self._threaded = read_pass.threaded
+        self._rings = Layout.PARTS if self._threaded else 1  # lots of each run
+        self.pool = decoded_rows(_DECODED * self._rings, BRIEF)
+        self._threads = Threads()
+
+    def begin(self, segment: Segment, runs: Runs, gens: Rows) -> tuple[Prefetch, _merge.Walk]:
+        """Return what decodes ahead, and the merge; the pool has room for at least a few events of each run."""
+        ctx_of = self._threads.rows_of(runs.runs["m"])
+        most = int(gens["n_runs"].max())
+        if len(self.pool) < LEAST_AHEAD * most * self._rings:
+            self.pool = decoded_rows(LEAST_AHEAD * most * self._rings, BRIEF)
+        threaded = self._threaded and large_enough(segment.slab)
+        walk = _merge.Walk(
+            source=segment.event_batches(),
+            gens=gens,
+            runs=runs.runs,
+            ctxs=self._threads.rows,
+            ctx_of=ctx_of,
+            heap=np.empty(most, np.int32),
+            pool=self.pool,
+            two=threaded,
+        )
+        return self._background.run(walk if threaded else None), walk
+
+
+class AllocBuilder(Builder):
+    """Rows of ALLOC, for the kinds in ``whats``, and the replayed heap if asked."""
+
+    dtype = ALLOC
+    refers_to_types = True
+
+    def __init__(
+        self, read_pass: ReadPass, length: int, whats: tuple[What, ...] = tuple(What), replay: bool = False
+    ) -> None:
+        self._pass = read_pass
+        self._flags = sum(1 << what for what in whats) + (HeapLayout.REPLAY if replay else 0)
+        self._chunks = Chunks(ALLOC, length)
+        self._merges = _Merges(read_pass)
+        self.registry = read_pass.registry
+        self._info: Info | None = None
+        self.heap = CountReplay()
+        self.start = -1
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Merge a segment's events and yield full chunks of rows."""
+        runs = segment.runs()
+        gens = segment.gens(runs)
+        if self.start < 0:
+            self.start = segment.start
+        keys, vals = self._tables_of(segment, gens)
+        if not len(runs.runs):
+            return
+        prefetch, walk = self._merges.begin(segment, runs, gens)
+        fault = new_fault()
+        extractor = _allocs.Extractor(walk, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, fault)
+        extractor.bind(self.heap.tables())
+        with prefetch:
+            while True:
+                prefetch.wake()
+                self._chunks.add(extractor.take(self._chunks.room()))
+                yield from self._chunks.full()
+                status = int(fault["status"][0])
+                if status == Status.OK:
+                    break
+                if status < 0:
+                    if not segment.leave_out(fault[0], self._merges.pool):
+                        raise segment.error(fault[0])
+                elif status != Status.FULL:
+                    self.heap.grow(Status(status))
+                    extractor.bind(self.heap.tables())
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield the last, partly filled chunk."""
+        yield from self._chunks.last()
+
+    def anomaly_counts(self) -> dict[str, int]:
+        """What was odd, without the zeros."""
+        return self.heap.anomaly_counts()
+
+    @property
+    def info(self) -> Info:
+        """Scales, as far as they are known."""
+        return self._info or DEFAULT_INFO
+
+    def _tables_of(self, segment: Segment, gens: Rows) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
+        """Fill in what the experiment's batches say: scales, and the index of type ids."""
+        tables: list[AllocFreeData] = []
+        of: list[int] = []
+        self._scale(gens)
+        for gen, data in alloc_free(segment, self.registry):
+            if data.info is not None and data.info != self._info:
+                if self._info is not None:
+                    self._pass.warn(f"{segment.place(gen)}: an info batch with other values")
+                self._info = data.info
+                self._scale(gens[gen:])
+            for note in data.notes:
+                self._pass.warn(f"{segment.place(gen)}: {note}")
+            tables.append(data)
+            of.append(gen)
+        rows = self._pass.types.enter(tables)
+        if not len(rows):
+            return np.empty(1, np.uint64), np.zeros(1, np.int32)
+        ids = np.concatenate([data.types["id"] for data in tables])
+        gen_of = np.repeat(np.array(of, np.int32), [len(data.types) for data in tables])
+        index = make_index(ids, gen_of, len(gens))
+        gens["type_at"], gens["type_bits"] = index.at, index.bits
+        return index.keys, np.concatenate((np.zeros(1, np.int32), rows))[index.vals]
+
+    def _scale(self, gens: Rows) -> None:
+        """Note in rows of GEN what ids count in."""
+        info = self.info
+        for name in ("heap_base", "object_align", "stack_align"):
+            gens[name] = getattr(info, name)
+        gens["page_shift"] = info.page_size.bit_length() - 1
+        gens["relative"] = self._info is None
+
+
+class LifetimeBuilder(Builder):
+    """Rows of LIFETIME: objects as they end, then those that live on, oldest first; or only what they add up to."""
+
+    dtype = LIFETIME
+    refers_to_types = True
+
+    def __init__(self, read_pass: ReadPass, length: int, lives: Lives | None = None) -> None:
+        self.allocs = AllocBuilder(read_pass, _REPLAYED)
+        self.lives = lives or Lives()
+        self._writes = lives is None
+        if self._writes:
+            self.lives.write_rows()
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Replay a segment's events and yield the objects that end."""
+        self._entered = False
+        try:
+            for rows in self.allocs.feed(segment):
+                yield from self._take(rows, segment)
+            if not self._entered:
+                self._enter(segment)  # its mark phases count without any object, too
+        finally:
+            for rows in self.allocs.flush():
+                yield from self._take(rows, segment)
+            yield from self.lives.catch_up()
+
+    def _take(self, rows: Rows, segment: Segment) -> Iterator[Rows]:
+        if not self._entered:  # only now the segment's scales are known
+            self._enter(segment)
+        yield from self.take(rows)
+
+    def _enter(self, segment: Segment) -> None:
+        self._entered = True
+        marks = segment.marks((*_SNAPSHOT, EventType.GC_BEGIN))
+        begins = marks["type"] == EventType.GC_BEGIN
+        factors = clock.factor(segment.tables.clocks["frequency"])
+        page_size = self.allocs.info.page_size
+        self.lives.enter(
+            Slice(segment.slab.batches, factors, page_size, np.sort(marks["time"][begins]), marks[~begins])
+        )
+
+    def take(self, rows: Rows) -> Iterator[Rows]:
+        """Replay rows of ALLOC."""
+        yield from self.lives.follow(rows, np.empty(0, np.int64))
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield what lives."""
+        self.lives.finish()
+        if self._writes:
+            self._writes = False
+            yield self.lives.survivors()
+
+    def anomaly_counts(self) -> dict[str, int]:
+        """What was odd, without the zeros."""
+        odd = self.allocs.heap.anomalies + self.lives.odd
+        return {name: int(odd[kind]) for kind, name in ANOMALIES.items() if odd[kind]}
+
+
+class ExperimentalBuilder(Builder):
+    """Rows of EXPERIMENTAL: the events of every experiment, raw; or those of the wire types asked for."""
+
+    dtype = EXPERIMENTAL
+
+    def __init__(self, read_pass: ReadPass, length: int, types: Sequence[int] = ()) -> None:
+        self._chunks = Chunks(EXPERIMENTAL, length)
+        self._merges = _Merges(read_pass)
+        self._experiments = spec_tables.experiments(read_pass.registry.events)
+        if types:
+            self._experiments[:] = 0
+            self._experiments[list(types)] = 1
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Merge a segment's events and yield full chunks of rows."""
+        runs = segment.runs()
+        if not len(runs.runs):
+            return
+        prefetch, walk = self._merges.begin(segment, runs, segment.gens(runs))
+        fault = new_fault()
+        with prefetch:
+            while True:
+                prefetch.wake()
+                self._chunks.add(_scan.experimental(walk, self._experiments, self._chunks.room(), fault))
+                yield from self._chunks.full()
+                if fault[0]["status"] == Status.OK:
+                    break
+                if fault[0]["status"] < 0 and not segment.leave_out(fault[0], self._merges.pool):
+                    raise segment.error(fault[0])
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield the last, partly filled chunk."""
+        yield from self._chunks.last()

@@ -1,0 +1,251 @@
+"""Builders of the tables made of ordered events. Never here: a rule of the order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from gotrace.dtypes import (
+    EVENT,
+    LABEL,
+    LOG,
+    METRIC,
+    RANGE,
+    REGION,
+    TASK,
+    TRANSITION,
+    Rows,
+)
+from gotrace.order import _lookahead
+from gotrace.order.context import EventContext
+from gotrace.order.rows import ORDERED
+from gotrace.spec.enums import EventKind, EventType, Resource
+from gotrace.spec.events import BY_ID
+from gotrace.tables.builder import Builder, Chunks
+from gotrace.tables.passes import ReadPass
+from gotrace.wire.segments import Segment
+
+_MORE = 3  # EVENT rows behind a chunk's end: the machine wants room for three rows, the last one over another
+
+
+class ContextBuilder(Builder):
+    """All events as rows of ORDERED, valid until the next ones, and what they refer to.
+
+    Attributes
+    ----------
+    context : EventContext
+        Of the rows just yielded.
+    """
+
+    def __init__(self, read_pass: ReadPass, *, copy: bool = False) -> None:
+        self._pass = read_pass
+        self._copy = copy
+        self.context = EventContext(None, read_pass.order, read_pass.registry)
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Order a segment's events and yield them."""
+        order = self._pass.order
+        self.context = EventContext(segment, order, self._pass.registry, copy=self._copy)
+        self._pass.order_broken = True
+        yield from order.run(segment)
+        self._pass.order_broken = False
+
+    def lose(self, segment: Segment) -> str:
+        """Reset what the machine believed because of a broken segment."""
+        self._pass.order_broken = False
+        return self._pass.order.lose(segment)
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield the Sync that ends the trace, unless its events did not get that far."""
+        if not self._pass.order_broken:
+            yield self._pass.order.finish()
+
+
+class OrderedBuilder(Builder):
+    """Rows of a table that is made of ordered events.
+
+    The builders of one pass share one state machine: ``events`` runs it, or the first one if it is not asked for;
+    the others hand on what they were given meanwhile.
+    """
+
+    kinds: ClassVar[tuple[EventKind, ...]]
+    columns: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, read_pass: ReadPass, length: int) -> None:
+        self.read_pass = read_pass
+        self._waiting: list[Rows] = []
+        read_pass.ordered.append(self)
+
+    @property
+    def _drives(self) -> bool:
+        ordered = self.read_pass.ordered
+        return self is next((b for b in ordered if isinstance(b, EventBuilder)), ordered[0])
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Order a segment's events and yield rows of this table."""
+        if self._drives:
+            self.read_pass.order_broken = True
+            for rows in self.read_pass.order.run(segment, self.place):
+                self._share(rows)
+                yield from self.ready()
+            self.read_pass.order_broken = False
+        yield from self.ready()
+
+    def place(self) -> Rows | None:
+        """Where ordered rows shall stand; None: anywhere."""
+        return None
+
+    def lose(self, segment: Segment) -> str:
+        """Let the machine forget what a broken segment made it believe."""
+        self.read_pass.order_broken = False
+        return self.read_pass.order.lose(segment)
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield what is left; the Sync that ends the trace stands only where its events got that far."""
+        if self._drives and not self.read_pass.order_broken:
+            self._share(self.read_pass.order.finish())
+        yield from self.ready()
+
+    def _share(self, rows: Rows) -> None:
+        for builder in self.read_pass.ordered:
+            builder.take(rows)
+
+    def take(self, rows: Rows) -> None:
+        """Pick this table's rows out of rows of ORDERED."""
+        chosen = rows["kind"] == self.kinds[0]
+        for kind in self.kinds[1:]:
+            chosen |= rows["kind"] == kind
+        rows = rows[chosen]
+        if len(rows):
+            table = np.empty(len(rows), self.dtype)
+            for name in self.dtype.names or ():
+                self.column(table, name, rows)
+            self._waiting.append(table)
+
+    def column(self, table: Rows, name: str, rows: Rows) -> None:
+        """Fill one column; ``columns`` says which field of ORDERED, or which argument, has another name."""
+        source = self.columns.get(name, name)
+        if source.startswith("args"):
+            table[name] = rows["args"][:, int(source[4:])]
+        elif source in ("name", "text"):
+            table[name] = self.read_pass.order.state.string_rows(rows[source])
+        else:
+            table[name] = rows[source]
+
+    def ready(self) -> Iterator[Rows]:
+        """Yield the rows that wait."""
+        if self._waiting:
+            rows = np.concatenate(self._waiting)
+            self._waiting = []
+            yield rows
+
+
+class EventBuilder(OrderedBuilder):
+    """Rows of EVENT: every event in order."""
+
+    dtype = EVENT
+
+    def __init__(self, read_pass: ReadPass, length: int) -> None:
+        super().__init__(read_pass, length)
+        self._chunks = Chunks(EVENT, length, _MORE)
+        self._left: Rows = np.empty(0, ORDERED)
+
+    def place(self) -> Rows | None:
+        """Where ordered rows stand so that what EVENT has of them is the current chunk: each overlaps the next one."""
+        if len(self.read_pass.ordered) > 1:
+            return None
+        free = self._chunks.room()
+        return np.ndarray(len(free) - 1, ORDERED, free, strides=(EVENT.itemsize,))
+
+    def take(self, rows: Rows) -> None:
+        """Take rows of ORDERED: what stands in its place already, or what ``ready`` copies before there are others."""
+        if rows.strides[0] == EVENT.itemsize:
+            self._chunks.add(len(rows))
+        else:
+            self._left = rows
+
+    def ready(self) -> Iterator[Rows]:
+        """Copy what was taken and stands elsewhere, and yield chunks that are full."""
+        yield from self._chunks.full()
+        while len(self._left):
+            n = min(len(self._chunks.room()), len(self._left))
+            _lookahead.take_events(self._left[:n], self._chunks.room())
+            self._chunks.add(n)
+            self._left = self._left[n:]
+            yield from self._chunks.full()
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield the last, partly filled chunk, too."""
+        yield from super().flush()
+        yield from self._chunks.last()
+
+
+class TransitionBuilder(OrderedBuilder):
+    """Rows of TRANSITION."""
+
+    dtype = TRANSITION
+    kinds = (EventKind.STATE_TRANSITION,)
+    columns: ClassVar = {"id": "args0", "resource_stack": "stack2", "reason": "name"}
+
+
+class RangeBuilder(OrderedBuilder):
+    """Rows of RANGE."""
+
+    dtype = RANGE
+    kinds = (EventKind.RANGE_BEGIN, EventKind.RANGE_ACTIVE, EventKind.RANGE_END)
+    columns: ClassVar = {"id": "args0", "swept": "args1", "reclaimed": "args2", "reason": "name"}
+    _STARTS = np.zeros(256, np.uint8)
+    _STARTS[list(BY_ID)] = [event.start or event.id for event in BY_ID.values()]
+
+    def column(self, table: Rows, name: str, rows: Rows) -> None:
+        """Fill one column."""
+        if name == "start":
+            table[name] = self._STARTS[rows["type"]]
+            return
+        super().column(table, name, rows)
+        if name == "id":
+            table[name][rows["resource"] == Resource.NONE] = -1
+        elif name in ("swept", "reclaimed"):
+            table[name][rows["type"] != EventType.GC_SWEEP_END] = -1
+
+
+class TaskBuilder(OrderedBuilder):
+    """Rows of TASK."""
+
+    dtype = TASK
+    kinds = (EventKind.TASK_BEGIN, EventKind.TASK_END)
+    columns: ClassVar = {"task": "args0", "parent": "args1"}
+
+
+class RegionBuilder(OrderedBuilder):
+    """Rows of REGION."""
+
+    dtype = REGION
+    kinds = (EventKind.REGION_BEGIN, EventKind.REGION_END)
+    columns: ClassVar = {"task": "args0"}
+
+
+class LogBuilder(OrderedBuilder):
+    """Rows of LOG."""
+
+    dtype = LOG
+    kinds = (EventKind.LOG,)
+    columns: ClassVar = {"task": "args0", "category": "name", "message": "text"}
+
+
+class LabelBuilder(OrderedBuilder):
+    """Rows of LABEL."""
+
+    dtype = LABEL
+    kinds = (EventKind.LABEL,)
+    columns: ClassVar = {"label": "name"}
+
+
+class MetricBuilder(OrderedBuilder):
+    """Rows of METRIC."""
+
+    dtype = METRIC
+    kinds = (EventKind.METRIC,)
+    columns: ClassVar = {"value": "args0"}

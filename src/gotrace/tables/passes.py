@@ -1,0 +1,223 @@
+"""The passes over one trace: the one loop that feeds builders from segments.
+
+:class:`TraceReader` opens the input and keeps what was found so far; :class:`ReadPass` is one pass. Faults, salvage,
+warnings, progress and the second thread are handled here. Never here: the rows of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
+
+from gotrace.dtypes import Rows
+from gotrace.errors import TraceError
+from gotrace.experiments import ExperimentData, Registry, registry
+from gotrace.experiments.allocfree import TypeTable
+from gotrace.order.driver import Order
+from gotrace.tables.builder import Builder
+from gotrace.wire import header
+from gotrace.wire.helper import Background, OneAhead, start_thread, use_two_threads
+from gotrace.wire.losses import Losses
+from gotrace.wire.segments import Segment, read_segments
+from gotrace.wire.source import open_source
+
+Progress = Callable[[int], None]
+"""Takes the bytes read so far."""
+
+
+class TraceReader:
+    """Reads one trace, pass by pass.
+
+    Attributes
+    ----------
+    source : Source
+    version : Version
+    experiments : Registry
+        The experiments that the trace is read with.
+    losses : Losses or None
+        What was lost; None unless the trace is salvaged.
+    jobs : int
+        Threads in all.
+    warnings : dict of str to None
+        What was odd, in order.
+    anomalies : dict of str to int
+        What was odd about alloc/free events, with counts.
+    types : ndarray of TYPE or None
+        The types of a stream, which cannot be read again.
+    experiment_data : mapping
+        The experimental batches that someone still holds, by offset of the generation and number.
+    """
+
+    def __init__(self, source: Any, *, salvage: bool, jobs: int) -> None:
+        self.losses = Losses() if salvage else None
+        self.jobs = jobs
+        self.experiments: Registry = registry()
+        self.source = open_source(source)
+        try:
+            window = self.source.window()
+            while len(window.data) < header.SIZE and not window.last:
+                window.more()
+            self.version = header.read_header(window.data, self.source.name)
+        except BaseException:
+            self.source.close()
+            raise
+        self.source.rewind()
+        self.warnings: dict[str, None] = {}
+        self.anomalies: dict[str, int] = {}
+        self.types: Rows | None = None
+        self.experiment_data: WeakValueDictionary[tuple[int, int], ExperimentData] = WeakValueDictionary()
+        self._closed: str | None = None
+
+    def close(self, why: str = "it was closed") -> None:
+        """Close the input; later passes are refused with the first reason given."""
+        self._closed = self._closed or why
+        self.source.close()
+
+    def fail(self, error: TraceError) -> None:
+        """Close the input of a trace that turned out to be damaged."""
+        self._closed = f"it is damaged ({error})"
+        self.source.close()
+
+    def warn(self, note: str) -> None:
+        """Keep a warning; the same one once."""
+        self.warnings.setdefault(note)
+
+    def new_pass(self) -> ReadPass:
+        """Return a new pass."""
+        return ReadPass(self)
+
+    def segments(self, progress: Progress | None = None, background: Background | None = None) -> Iterator[Segment]:
+        """Yield the segments of one pass; after a fault the input is closed, unless the trace is salvaged."""
+        if self._closed:
+            raise ValueError(f"the trace cannot be read: {self._closed}")
+        background = background or Background()
+        try:
+            with start_thread(self.jobs) as thread:
+                read = (self.source, self.version, header.SIZE, self.experiments.timed, self.losses)
+                upcoming = None
+                if thread is not None and self.losses is None and not self.source.once:
+                    upcoming = OneAhead(read_segments(*read, ahead=True), thread)
+                background.thread = thread
+                for segment in upcoming or read_segments(*read):
+                    for note in segment.notes:
+                        self.warn(note)
+                    background.upcoming = upcoming
+                    try:
+                        yield segment
+                    finally:
+                        background.upcoming = None  # it may hold an exception, and that the segment
+                    if progress is not None:
+                        progress(segment.slab.end)
+        except TraceError as error:
+            self.fail(error)
+            raise
+        finally:
+            background.thread = None
+
+
+class OrderedConsumer(Protocol):
+    """What takes rows of ORDERED."""
+
+    def take(self, rows: Rows) -> None:
+        """Take the next rows, valid until the ones after them."""
+
+
+class ReadPass:
+    """One pass over a trace, and what its builders share.
+
+    Attributes
+    ----------
+    registry : Registry
+        The experiments that the trace is read with.
+    threaded : bool
+        A second thread may decode ahead.
+    background : Background
+        That thread.
+    types : TypeTable
+        The types met so far.
+    ordered : list
+        The builders of tables made of ordered events.
+    order_broken : bool
+        The order broke, or its rows were not fetched to the end.
+    """
+
+    def __init__(self, reader: TraceReader) -> None:
+        self._reader = reader
+        self.registry = reader.experiments
+        self.warn = reader.warn
+        self.threaded = use_two_threads(reader.jobs) and reader.losses is None  # salvage decides segment by segment
+        self.background = Background()
+        self.types = TypeTable()
+        self.ordered: list[OrderedConsumer] = []
+        self.order_broken = False
+
+    @cached_property
+    def order(self) -> Order:
+        """The state machine of this pass."""
+        return Order(self.registry, self.warn, mends=self._reader.losses is not None, background=self._order_background)
+
+    @property
+    def _order_background(self) -> Background | None:
+        return self.background if self.threaded else None
+
+    def read(self, *builders: Builder, progress: Progress | None = None) -> Iterator[tuple[Builder, Rows]]:
+        """Feed builders with the segments of the trace, and yield the rows that they complete.
+
+        It ends with the trace, or when a builder is done. Rows are valid as long as the builder says.
+
+        Raises
+        ------
+        TraceError
+            After all rows before the fault. To salvage, what a builder cannot take is noted as lost instead.
+        """
+        try:
+            yield from self._read(builders, progress)
+            yield from _flushed(builders)
+        except TraceError as error:
+            self._reader.fail(error)
+            yield from _flushed(builders)
+            raise
+        finally:
+            self._close(builders)
+
+    def _read(self, builders: Sequence[Builder], progress: Progress | None) -> Iterator[tuple[Builder, Rows]]:
+        for segment in self._reader.segments(progress, self.background):
+            for builder in builders:
+                for rows in self._feed(builder, segment):
+                    yield builder, rows
+            segment.drop()
+            if any(builder.done for builder in builders):
+                return
+
+    def run(self, *builders: Builder, progress: Progress | None = None) -> TraceError | None:
+        """Read with builders that yield no rows, and return the fault instead of raising it."""
+        try:
+            for _ in self.read(*builders, progress=progress):
+                pass
+        except TraceError as error:
+            return error
+        return None
+
+    def _feed(self, builder: Builder, segment: Segment) -> Iterator[Rows]:
+        try:
+            yield from builder.feed(segment)
+        except TraceError as error:
+            if segment.losses is None:
+                raise
+            segment.losses.add(error, builder.lose(segment))
+
+    def _close(self, builders: Sequence[Builder]) -> None:
+        self.ordered.clear()  # builders refer back to the pass: no cycle shall wait for the collector
+        reader = self._reader
+        for builder in builders:
+            reader.anomalies.update(builder.anomaly_counts())
+            if builder.refers_to_types and reader.source.once:
+                reader.types = self.types.rows()
+
+
+def _flushed(builders: Sequence[Builder]) -> Iterator[tuple[Builder, Rows]]:
+    for builder in builders:
+        for rows in builder.flush():
+            yield builder, rows

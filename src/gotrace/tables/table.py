@@ -1,0 +1,150 @@
+"""A table of a trace, read on demand, and the chunks in which tables leave a pass. Never here: decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace.dtypes import Rows
+from gotrace.tables.catalog import TABLES
+from gotrace.tables.passes import Progress, TraceReader
+
+STEP = 32_000_000
+"""Bytes of rows that a chunk has by default."""
+
+_SHOWN = 10  # rows of a table in a notebook
+
+
+class Table:
+    """One table of a trace; nothing is read before it is used.
+
+    Each access reads the trace again, so keep the array that :meth:`to_numpy` returns.
+    """
+
+    def __init__(self, reader: TraceReader, name: str) -> None:
+        self._reader = reader
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<gotrace.Table {self.name!r} of {self._reader.source.name!r}>"
+
+    def _repr_html_(self) -> str | None:
+        """First rows, for notebooks; of a stream nothing, since looking would use it up."""
+        from html import escape
+
+        if self._reader.source.once:
+            return None
+        names = self.dtype.names or ()
+        rows = next(self._chunks(list(names), _SHOWN * self.dtype.itemsize), ())[:_SHOWN]
+        head = "".join(f"<th>{name}</th>" for name in names)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(str(row[name]))}</td>" for name in names) + "</tr>" for row in rows
+        )
+        caption = f"<caption>{escape(self.name)}: first rows</caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    @property
+    def dtype(self) -> np.dtype[np.void]:
+        """Type of a row."""
+        return TABLES[self.name].dtype
+
+    def _chunks(self, keep: list[str], step: int = STEP) -> Iterator[Rows]:
+        return (rows for _, rows in chunks(self._reader, {self.name: keep}, step))
+
+    def to_numpy(self, columns: Sequence[str] | None = None) -> Rows:
+        """Read all rows into one structured array.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Fields to keep, in this order.
+
+        Returns
+        -------
+        ndarray
+            The caller's own.
+
+        Raises
+        ------
+        TraceError
+            The trace is damaged; :meth:`Trace.iterate` gives the rows before the fault.
+        """
+        keep = columns_of(self.name, columns, single=True)
+        if self.name == "types" and self._reader.types is not None:
+            return select(self._reader.types.copy(), narrow(self.dtype, keep))
+        parts = list(self._chunks(keep))
+        total = np.empty(sum(map(len, parts)), narrow(self.dtype, keep))
+        at = 0
+        for i, part in enumerate(parts):
+            total[at : at + len(part)] = part
+            at += len(part)
+            parts[i] = total[:0]
+        return total
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Any:
+        rows = self.to_numpy()
+        return rows if dtype is None else rows.astype(dtype)
+
+    def __getitem__(self, column: str) -> npt.NDArray[Any]:
+        return self.to_numpy([column])[column].copy()
+
+    def __iter__(self) -> Iterator[Any]:
+        for rows in self._chunks(list(self.dtype.names or ())):
+            yield from rows
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows in self._chunks(list((self.dtype.names or ())[:1])))
+
+
+def chunks(
+    reader: TraceReader, keep: dict[str, list[str]], step: int, progress: Progress | None = None
+) -> Iterator[tuple[str, Rows]]:
+    """Yield the columns to keep of some tables in one pass, a chunk of one of them at a time.
+
+    Parameters
+    ----------
+    keep : dict of str to list of str
+        Columns by table.
+    step : int
+        Bytes of rows that a chunk has, with all columns.
+    """
+    read_pass = reader.new_pass()
+    dtypes = {name: narrow(TABLES[name].dtype, columns) for name, columns in keep.items()}
+    lengths = {name: max(step // TABLES[name].dtype.itemsize, 1) for name in keep}
+    builders = {TABLES[name].builder(read_pass, lengths[name]): name for name in keep}
+    for builder, rows in read_pass.read(*builders, progress=progress):
+        name = builders[builder]
+        for at in range(0, len(rows), lengths[name]):
+            yield name, select(rows[at : at + lengths[name]], dtypes[name])
+
+
+def columns_of(name: str, columns: Sequence[str] | None, *, single: bool) -> list[str]:
+    """Return the columns of a table that were asked for; ``single``: one that it lacks is an error."""
+    known = list(TABLES[name].dtype.names or ())
+    if columns is None:
+        return known
+    wrong = [column for column in columns if column not in known]
+    if wrong and single:
+        raise ValueError(f"table {name} has no column {wrong[0]!r}; it has {', '.join(known)}")
+    return [column for column in columns if column in known]
+
+
+def narrow(dtype: np.dtype[np.void], keep: list[str]) -> np.dtype[np.void]:
+    """Type of a row with only some of its fields, in the order given."""
+    if keep == list(dtype.names or ()):
+        return dtype
+    assert dtype.fields is not None
+    return np.dtype([(name, dtype.fields[name][0]) for name in keep], align=True)
+
+
+def select(rows: Rows, dtype: np.dtype[np.void]) -> Rows:
+    """Rows with only the fields of ``dtype``."""
+    if rows.dtype == dtype:
+        return rows
+    chosen = np.empty(len(rows), dtype)
+    for name in dtype.names or ():
+        chosen[name] = rows[name]
+    return chosen

@@ -1,0 +1,197 @@
+"""Runs: one thread's events of one generation, decoded some at a time.
+
+Lives here: decoding of timed events (FORMAT 4.2), for other kernels to cimport. Never here: what an event means.
+"""
+cimport cython
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+
+from gotrace._generated cimport (
+    BATCH, BRIEF, CUT_VARINT, DECODED, FAULT, OK, RUN, UNKNOWN_EVENT, UNTIMED_EVENT, VARINT_OVERFLOW,
+)
+from gotrace.wire._fastpath cimport LEFT, args_fast, brief_fast, decode_fast, fill_cuts
+from gotrace.wire._fastpath_bmi2 cimport fast_bare_pext, fast_briefs_pext, fast_events_pext
+from gotrace.wire._resolve cimport FIRST_OBJECT, LAST_OBJECT, UNTYPED, Finder, find_object, type_row
+from gotrace._varint cimport CUT, read_uvarint
+from gotrace.wire._stream cimport Stream, enter_batch, to_ns, wrap_add
+
+cdef extern from *:
+    """
+    /* Whether the processor has the instruction pext, and not as a slow program of its own. */
+    static inline int gt_has_pext(void) {
+    #if defined(__x86_64__) && defined(__GNUC__)
+        __builtin_cpu_init();
+        return __builtin_cpu_supports("bmi2") && !__builtin_cpu_is("znver1") && !__builtin_cpu_is("znver2")
+               && !__builtin_cpu_is("bdver4");
+    #else
+        return 0;
+    #endif
+    }
+    """
+    bint has_pext "gt_has_pext"() noexcept nogil
+
+cdef enum:
+    LAST_ONES = 16      # events that are decoded whole where brief_fast leaves off
+
+cdef int (*fast_events)(const Stream *, RUN *, DECODED *, int) noexcept nogil
+cdef int (*fast_bare)(const Stream *, RUN *, DECODED *, int) noexcept nogil
+cdef int (*fast_briefs)(const Stream *, RUN *, BRIEF *, int, Finder *) noexcept nogil
+fast_events = fast_events_pext if has_pext() else fast_events_anywhere
+fast_bare = fast_bare_pext if has_pext() else fast_bare_anywhere
+fast_briefs = fast_briefs_pext if has_pext() else fast_briefs_anywhere
+fill_cuts()
+
+
+@cython.final
+cdef class EventBatches:
+    """The event batches of a segment, thread by thread: what every kernel that decodes events starts from.
+
+    ``data`` starts at absolute offset ``base``; ``order`` lists rows of ``batches``, thread by thread; ``n_args`` are
+    the varints of each timed event type, its time included. ``data`` and ``batches`` must not be empty.
+    """
+
+    def __init__(self, const uint8_t[::1] data, int64_t base, BATCH[::1] batches, const int32_t[::1] order,
+                 const uint8_t[::1] n_args):
+        self.kept = (data, batches, order, n_args)
+        self.batches = batches
+        self.stream.data = &data[0]
+        self.stream.size = data.shape[0]
+        self.stream.base = base
+        self.stream.batches = &batches[0]
+        self.stream.n_batches = batches.shape[0]
+        self.stream.order = &order[0]
+        self.stream.n_args = &n_args[0]
+        self.stream.factor = 1.0
+        self.stream.bare = False
+
+
+cdef int fast_events_anywhere(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
+    return decode_fast(s, run, events, room, False)
+
+
+cdef int fast_bare_anywhere(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
+    return decode_fast(s, run, events, room, True)
+
+
+cdef int fast_briefs_anywhere(const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder) noexcept nogil:
+    return brief_fast(s, run, events, room, finder)
+
+
+cdef int slow_event(const Stream *s, RUN *run, DECODED *event, FAULT *fault) noexcept nogil:
+    """Decode the event at run.next with every byte checked, and go behind it; OK or a status."""
+    cdef const uint8_t *p = s.data + run.next
+    cdef const uint8_t *end = s.data + run.end
+    cdef uint64_t value = 0, dt = 0
+    cdef int n = s.n_args[p[0]]
+    cdef int i, got
+    fault.type = p[0]
+    fault.detail = p[0]
+    fault.offset = s.base + run.next
+    fault.batch = s.order[run.batch]
+    if n == 0:
+        return UNTIMED_EVENT if p[0] < 128 else UNKNOWN_EVENT
+    event.type = p[0]
+    event.start = run.next
+    p += 1
+    for i in range(n):
+        got = read_uvarint(p, end, &value)
+        if got < 0:
+            return CUT_VARINT if got == CUT else VARINT_OVERFLOW
+        p += got
+        if i == 0:
+            dt = value
+        else:
+            event.args[i - 1] = value
+    for i in range(n, 5):
+        event.args[i - 1] = 0
+    run.next = p - s.data
+    run.time = wrap_add(run.time if run.time else run.base, to_ns(dt, s.factor))
+    event.time = run.time
+    return OK
+
+
+cdef inline bint within_batch(const Stream *s, RUN *run) noexcept nogil:
+    """Enter the next batch that has events, if the current one has no more; whether there is one."""
+    while run.next == run.end:
+        run.batch += 1
+        if run.batch >= run.last_batch:
+            run.batch = run.last_batch - 1
+            return False
+        enter_batch(s, run)
+    return True
+
+
+cdef int refill(const Stream *s, RUN *run, DECODED *events, int room, FAULT *fault) noexcept nogil:
+    """Decode up to room events, all of one batch: how many, or 0 with DONE or the fault in fault.status."""
+    cdef int n = 0, status
+    if not within_batch(s, run):
+        fault.status = DONE
+        return 0
+    while True:
+        n += (fast_bare if s.bare else fast_events)(s, run, events + n, room - n)
+        if n == room or run.next == run.end:
+            return n
+        status = slow_event(s, run, &events[n], fault)
+        if status != OK:
+            if n == 0:
+                fault.status = status
+            return n
+        n += 1
+        if n == room or run.next == run.end:
+            return n
+
+
+cdef inline void tell(const DECODED *event, BRIEF *brief, Finder *finder) noexcept nogil:
+    """Tell an event in brief."""
+    brief.time = event.time
+    brief.place = event.start << 8 | event.type
+    brief.arg = event.args[0]
+    brief.hint = brief.type_row = 0
+    if <uint8_t> (event.type - FIRST_OBJECT) < finder.n_kinds:
+        find_object(finder, brief, event.type, event.args[0],
+                    UNTYPED if event.type == LAST_OBJECT else type_row(finder, event.args[1]))
+
+
+cdef int refill_briefs(
+    const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder, FAULT *fault
+) noexcept nogil:
+    """As :func:`refill`, in brief, with what there is to be found of objects."""
+    cdef DECODED[LAST_ONES] whole
+    cdef int n = 0, i, got, status
+    if not within_batch(s, run):
+        fault.status = DONE
+        return 0
+    while True:
+        n += fast_briefs(s, run, events + n, room - n, finder)
+        if n == room or run.next == run.end:
+            return n
+        got = 0
+        if run.next >= min(run.end, s.size) - LEFT:
+            got = fast_events(s, run, whole, min(room - n, <int> LAST_ONES))
+        if got == 0:
+            status = slow_event(s, run, whole, fault)
+            if status != OK:
+                if n == 0:
+                    fault.status = status
+                return n
+            got = 1
+        for i in range(got):
+            tell(&whole[i], &events[n], finder)
+            n += 1
+        if n == room or run.next == run.end:
+            return n
+
+
+cdef void args_at(const Stream *s, int64_t start, uint64_t *args) noexcept nogil:
+    """Read the numbers of an event, without its time, again; what it has not is 0."""
+    cdef const uint8_t *p = s.data + start + 1
+    cdef uint64_t value = 0
+    cdef int i, n = s.n_args[s.data[start]]
+    if args_fast(s, start, args):
+        return
+    for i in range(5):
+        if i < n:
+            p += max(read_uvarint(p, s.data + s.size, &value), 0)
+        else:
+            value = 0
+        if i:
+            args[i - 1] = value

@@ -1,0 +1,110 @@
+# Finders: where the span of an object's page is noted, and the row of its type, found while events are decoded.
+# Never here: what an event changes.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.string cimport memset
+
+from gotrace.wire._atomic cimport load
+from gotrace._generated cimport BRIEF, EV_HEAP_OBJECT, EV_HEAP_OBJECT_ALLOC, EV_HEAP_OBJECT_FREE, GEN, LEAF
+from gotrace._hashmap cimport IdMap, value_of, open_map
+from gotrace._varint cimport unlikely
+
+cdef enum:
+    FIRST_OBJECT = EV_HEAP_OBJECT
+    ALLOCATED_OBJECT = EV_HEAP_OBJECT_ALLOC
+    LAST_OBJECT = EV_HEAP_OBJECT_FREE
+    UNTYPED = 0             # rows of the type table
+    UNRESOLVED = 1
+    NEAR = 1024             # places of tables that are looked into before a map
+
+# Ids of types and pages of the heap are dense: small tables, indexed by their low bits, spare most look-ups in maps.
+
+
+cdef struct NearLeaf:
+    uint64_t high           # page / LEAF
+    int64_t at              # place of its first page in leaves
+
+
+cdef struct NearType:
+    uint64_t number         # 0 where nothing was found yet: that is no type, and row 0
+    int32_t row
+
+
+cdef struct Finder:
+    # What finds pages and types. Without ``n_kinds``, objects' events are like any other.
+    uint8_t n_kinds         # of objects' events
+    uint8_t page_shift      # of the generation, as in GEN, and below
+    uint64_t heap_base, object_align
+    uint64_t multiplier
+    uint64_t *type_keys
+    int32_t *type_vals
+    IdMap types             # type id -> row, of the generation
+    IdMap pages             # page / LEAF -> leaf + 1
+    NearLeaf[NEAR] near_leaves
+    NearType[NEAR] near_types
+
+
+cdef inline void open_types(const Finder *finder, IdMap *types, const GEN *gen) noexcept nogil:
+    """Let ``types`` be those of a generation."""
+    open_map(types, NULL, NULL, 1, finder.multiplier)
+    if gen.type_bits:
+        open_map(types, finder.type_keys + gen.type_at, finder.type_vals + gen.type_at, gen.type_bits,
+                 finder.multiplier)
+
+
+cdef inline int32_t type_in(const IdMap *types, uint64_t number) noexcept nogil:
+    """Row of the type table for a type id."""
+    cdef int32_t row = value_of(types, number) if number and types.vals != NULL else 0
+    return UNTYPED if number == 0 else row if row else UNRESOLVED
+
+
+cdef inline void enter_generation(Finder *finder, const GEN *gen) noexcept nogil:
+    """Find what a generation names from now on."""
+    finder.page_shift = gen.page_shift
+    finder.heap_base = gen.heap_base
+    finder.object_align = gen.object_align
+    open_types(finder, &finder.types, gen)
+    memset(finder.near_types, 0, sizeof(finder.near_types))
+
+
+cdef inline int32_t type_row(Finder *finder, uint64_t number) noexcept nogil:
+    """As :func:`type_in`, of this generation, and faster."""
+    cdef NearType *near = &finder.near_types[number % NEAR]
+    if unlikely(near.number != number):
+        near.row = type_in(&finder.types, number)
+        near.number = number
+    return near.row
+
+
+cdef inline int64_t leaf_at(const IdMap *pages, uint64_t page) noexcept nogil:
+    """Where the span of page is noted in leaves, for good; 0: in no leaf, and leaf 0 is never used.
+
+    Another thread may enter pages meanwhile; what it has entered is found or not.
+    """
+    cdef uint64_t high = page // LEAF, i = (high * pages.multiplier) >> pages.shift
+    cdef int32_t leaf = load(&pages.vals[i])
+    while leaf and pages.keys[i] != high:
+        i = (i + 1) & pages.mask
+        leaf = load(&pages.vals[i])
+    return <int64_t> leaf * LEAF + (page % LEAF) if leaf else 0
+
+
+cdef inline int64_t near_leaf_at(Finder *finder, uint64_t page) noexcept nogil:
+    """As :func:`leaf_at`, and faster for pages of objects; what lies in leaf 0 is in no leaf, too."""
+    cdef NearLeaf *near = &finder.near_leaves[(page // LEAF) % NEAR]
+    cdef int64_t at
+    if unlikely(near.high != page // LEAF):
+        at = leaf_at(&finder.pages, page)
+        if at == 0:
+            return 0
+        near.high = page // LEAF
+        near.at = at - <int64_t> (page % LEAF)
+    return near.at + <int64_t> (page % LEAF)
+
+
+cdef inline void find_object(Finder *finder, BRIEF *brief, uint8_t kind, uint64_t id, int32_t row) noexcept nogil:
+    """Note of an object's event, whose type has that row, its address and where its page is noted."""
+    cdef uint64_t named = finder.heap_base + id * finder.object_align
+    cdef int64_t at = near_leaf_at(finder, named >> finder.page_shift)
+    brief.arg = named
+    brief.type_row = row
+    brief.hint = <int32_t> (at if kind != FIRST_OBJECT and row != UNRESOLVED else 0)

@@ -1,0 +1,190 @@
+"""Runs of a slab decoded: events counted by type, a few kinds picked out, and experimental events as raw rows in time
+order.
+
+Lives here: bulk walks over all timed events. Never here: what an experiment's events mean, the order of the
+scheduler.
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from gotrace._generated cimport (
+    AHEAD, BRIEF, EV_GOROUTINE_STACK, EV_HEAP_OBJECT, EV_SPAN,
+    CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, MARK, OK, RUN, WIDE_PROC,
+)
+from gotrace.wire._cursor cimport DONE, EventBatches, args_at, refill
+from gotrace.wire._stream cimport Stream
+from gotrace.wire._merge cimport (
+    Course, Turn, Walk, blame, follow, in_turn, next_turn, pause, resume, start_of, turn_of, type_of,
+)
+
+
+def count(EventBatches source, const GEN[::1] gens, RUN[::1] runs, int64_t[:, ::1] counts, int64_t[::1] ends,
+          FAULT[::1] faults):
+    """Count the events of each generation by type, and note its latest time.
+
+    ``counts`` is (generations, 256), ``ends`` starts at the lowest time. It stops at the first
+    fault, each run for itself.
+    """
+    cdef Py_ssize_t g
+    cdef int32_t r
+    cdef int n, i
+    cdef int64_t latest
+    cdef int64_t[4][256] tally      # four, since adding to one place in memory again and again is slow
+    cdef Stream s = source.stream
+    cdef DECODED[AHEAD] events
+    cdef FAULT *fault = &faults[0]
+    fault.status = OK
+    with nogil:
+        for g in range(gens.shape[0]):
+            s.factor = gens[g].factor
+            memset(tally, 0, sizeof(tally))
+            latest = ends[g]
+            for r in range(gens[g].first_run, gens[g].first_run + gens[g].n_runs):
+                while True:
+                    n = refill(&s, &runs[r], events, AHEAD, fault)
+                    if n == 0:
+                        break
+                    for i in range(n):
+                        tally[i & 3][events[i].type] += 1
+                        if events[i].time > latest:
+                            latest = events[i].time
+                if fault.status < 0:
+                    break
+                fault.status = OK
+            ends[g] = latest
+            for i in range(256):
+                counts[g, i] = tally[0][i] + tally[1][i] + tally[2][i] + tally[3][i]
+            if fault.status < 0:
+                break
+
+
+def trim(EventBatches source, RUN[::1] runs, FAULT[::1] faults):
+    """End each batch before its first event that cannot be decoded; ``(how many batches, bytes cut off)``.
+
+    faults[i] says why the i-th one ends, as far as there is room; its ``limit`` is how many bytes it lost.
+    """
+    cdef Py_ssize_t r
+    cdef int64_t n = 0, nbytes = 0, lost
+    cdef Stream s = source.stream
+    cdef DECODED[AHEAD] events
+    cdef FAULT fault
+    with nogil:
+        for r in range(runs.shape[0]):
+            while True:
+                fault.status = OK
+                if refill(&s, &runs[r], events, AHEAD, &fault):
+                    continue
+                if fault.status == DONE:
+                    break
+                lost = runs[r].end - runs[r].next
+                source.batches[s.order[runs[r].batch]].size -= <int32_t> lost
+                runs[r].next = runs[r].end
+                if n < faults.shape[0]:
+                    faults[n] = fault
+                    faults[n].limit = <uint64_t> lost
+                n += 1
+                nbytes += lost
+    return n, nbytes
+
+
+def experimental(Walk walked, const uint8_t[::1] experiments, EXPERIMENTAL[::1] rows, FAULT[::1] faults):
+    """Fill rows with the experimental events that come next; the number of rows.
+
+    ``experiments`` gives the experiment of each event type, 0 for none. faults[0].status is FULL when there is more to
+    come.
+    """
+    cdef int64_t n = 0, room = rows.shape[0]
+    cdef int status = OK
+    cdef uint8_t kind
+    cdef FAULT *fault = &faults[0]
+    cdef Course *walk = &walked.course
+    cdef const Stream *s = &walk.s
+    cdef Turn *turn
+    cdef const BRIEF *event
+    cdef CTX *ctx
+    cdef EXPERIMENTAL *row
+    with nogil:
+        resume(walk)
+        while status == OK:
+            if not in_turn(walk):
+                status = next_turn(walk, fault)
+                continue
+            turn = turn_of(walk)
+            event = turn.event
+            ctx = turn.ctx
+            kind = type_of(event)
+            if experiments[kind] == 0:
+                if follow(s, ctx, event) != OK:
+                    status = blame(s, event, fault, WIDE_PROC, event.arg)
+                    break
+            elif n == room:
+                status = FULL
+                break
+            else:
+                row = &rows[n]
+                n += 1
+                row.time = event.time
+                row.offset = s.base + start_of(event)
+                row.g = ctx.g
+                row.m = ctx.m
+                row.p = ctx.p
+                row.generation = <uint32_t> walk.gen.number
+                row.experiment = experiments[kind]
+                row.type = kind
+                row.n_args = s.n_args[kind] - 1
+                args_at(s, start_of(event), row.args)
+            turn.event += 1
+        pause(walk, status)
+    fault.status = OK if status == DONE else status
+    return n
+
+
+cdef inline bint of_snapshot(uint8_t kind) noexcept nogil:
+    return kind == EV_SPAN or kind == EV_HEAP_OBJECT or kind == EV_GOROUTINE_STACK
+
+
+def marks(EventBatches source, const GEN[::1] gens, RUN[::1] runs, const uint8_t[::1] kinds, MARK[::1] rows):
+    """Pick out events, thread by thread, of the types that have 1 in ``kinds``: the number of rows.
+
+    Snapshot events of one thread that follow each other are one row, of the type of the first. What cannot be decoded
+    ends its thread's events. When the number is more than there is room for, the rest was not written.
+    """
+    cdef int64_t n = 0, room = rows.shape[0]
+    cdef Py_ssize_t g
+    cdef int32_t r
+    cdef int got, i, k
+    cdef bint inside, goes_on
+    cdef Stream s = source.stream
+    cdef DECODED[AHEAD] events
+    cdef FAULT ignored
+    cdef MARK *row
+    with nogil:
+        for g in range(gens.shape[0]):
+            s.factor = gens[g].factor
+            for r in range(gens[g].first_run, gens[g].first_run + gens[g].n_runs):
+                inside = False
+                while True:
+                    got = refill(&s, &runs[r], events, AHEAD, &ignored)
+                    if got == 0:
+                        break
+                    for i in range(got):
+                        goes_on = inside
+                        inside = of_snapshot(events[i].type)
+                        if kinds[events[i].type] == 0:
+                            continue
+                        if inside and goes_on:
+                            if n <= room:
+                                rows[n - 1].last = s.base + events[i].start
+                            continue
+                        n += 1
+                        if n > room:
+                            continue
+                        row = &rows[n - 1]
+                        row.time = events[i].time
+                        row.offset = row.last = s.base + events[i].start
+                        row.m = runs[r].m
+                        row.gen = <int32_t> g
+                        row.type = events[i].type
+                        for k in range(4):
+                            row.args[k] = events[i].args[k]
+    return n

@@ -1,0 +1,63 @@
+"""The first 16 bytes: is it a trace, and of which version.
+
+Never here: anything behind them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gotrace.errors import HeaderError, UnsupportedVersionError
+from gotrace.spec.versions import V1_VERSIONS, VERSIONS, Version
+from gotrace.wire.source import Bytes
+
+SIZE = 16
+_PATTERN = re.compile(rb"go 1\.([0-9]{1,3}) trace\x00+")
+
+
+def read_header(data: Bytes, path: str) -> Version:
+    """Return the version that the first 16 bytes of ``data`` name.
+
+    Raises
+    ------
+    HeaderError
+        They are no header of a Go execution trace.
+    UnsupportedVersionError
+        They are one, of a version that gotrace does not read.
+    """
+    head = data[:SIZE].tobytes()
+    match = _PATTERN.fullmatch(head) if len(head) == SIZE else None
+    if match is None:
+        where = {"path": path, "offset": 0, "around": head}
+        if b"go 1.22 trace\0\0\0".startswith(head[:5]) and len(head) < SIZE:
+            what = "the input is empty" if not head else f"the input ends after {len(head)} bytes of header"
+            raise HeaderError(f"not a Go execution trace: {what}", **where)  # type: ignore[arg-type]
+        hint = _other_format(head)
+        raise HeaderError("not a Go execution trace" + (f": {hint}" if hint else ""), **where)  # type: ignore[arg-type]
+    number = int(match[1])
+    version = VERSIONS.get(number)
+    if version is not None and version.magic == head:
+        return version
+    if number in V1_VERSIONS:
+        detail = (
+            f"trace format v1 (header go 1.{number}), written by Go 1.21 or earlier, is not supported; "
+            "go tool trace of Go 1.23 to 1.27 reads it"
+        )
+    elif version is not None:
+        raise HeaderError("not a Go execution trace: the header is misspelt", path=path, offset=0, around=head)
+    else:
+        known = ", ".join(v.name for v in VERSIONS.values())
+        detail = f"unknown trace version go 1.{number}; gotrace reads {known} (a newer gotrace may know it)"
+    raise UnsupportedVersionError(detail, path=path, offset=5, around=head)
+
+
+def _other_format(head: bytes) -> str:
+    for magic, hint in (
+        (b"\x1f\x8b", "it is gzip: unpack it first, or pipe it: zcat FILE | gotrace ... -"),
+        (b"\x28\xb5\x2f\xfd", "it is zstd: unpack it first"),
+        (b"\xfd7zXZ", "it is xz: unpack it first"),
+        (b"go 1.", "the header is misspelt"),
+    ):
+        if head.startswith(magic):
+            return hint
+    return ""

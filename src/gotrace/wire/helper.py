@@ -1,0 +1,115 @@
+"""The second thread of a pass: when it is worth having, and what it is asked to do. Never here: what it decodes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from gotrace.wire._prefetch import Ahead
+from gotrace.wire.segments import Segment
+from gotrace.wire.slabs import Slab
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
+_Item = TypeVar("_Item")
+_LARGE = 1 << 18  # bytes of a generation from which on a second thread pays off
+
+
+def use_two_threads(jobs: int) -> bool:
+    """Whether there may be a second thread, and a core for it."""
+    return min(jobs, available_cores()) > 1
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def large_enough(slab: Slab) -> bool:
+    """Whether the slab's generations are large enough for a second thread to help."""
+    return slab.end - int(slab.batches["offset"][0]) >= _LARGE * slab.n_gens
+
+
+def start_thread(jobs: int) -> AbstractContextManager[Executor | None]:
+    """Return a second thread, if there may be one, that does one thing after the other."""
+    if not use_two_threads(jobs):
+        return nullcontext()
+    from concurrent.futures import ThreadPoolExecutor  # slow to import
+
+    return ThreadPoolExecutor(1, "gotrace")
+
+
+class OneAhead(Iterator[_Item], Generic[_Item]):
+    """Items, the next of which a thread makes from when ``begin`` is called on, or when it is asked for."""
+
+    def __init__(self, items: Iterator[_Item], thread: Executor) -> None:
+        self._items = items
+        self._thread = thread
+        self._coming: Future[_Item | None] | None = None
+
+    def begin(self) -> None:
+        """Start to make the next item; best while the caller is in a kernel, since only one thread can be in Python."""
+        if self._coming is None:
+            self._coming = self._thread.submit(next, self._items, None)
+
+    def __next__(self) -> _Item:
+        """Return the next item."""
+        self.begin()
+        coming, self._coming = self._coming, None
+        assert coming is not None
+        try:
+            item = coming.result()
+        finally:
+            del coming  # which holds what it raises
+        if item is None:
+            raise StopIteration
+        return item
+
+
+class Background:
+    """The second thread of a pass, while it reads a segment; without one, all of this does nothing.
+
+    Attributes
+    ----------
+    thread : Executor or None
+    upcoming : OneAhead or None
+        The segments that it reads ahead.
+    """
+
+    def __init__(self) -> None:
+        self.thread: Executor | None = None
+        self.upcoming: OneAhead[Segment] | None = None
+
+    def run(self, prefetcher: Ahead | None) -> Prefetch:
+        """Return a context in which the thread decodes ahead what the prefetcher says."""
+        return Prefetch(self, prefetcher)
+
+
+class Prefetch:
+    """A segment whose events the second thread decodes ahead. It stops by itself when there is nothing to do."""
+
+    def __init__(self, background: Background, prefetcher: Ahead | None) -> None:
+        self._background = background
+        self._prefetcher = prefetcher
+        self._running: Future[None] | None = None
+
+    def __enter__(self) -> Prefetch:
+        return self
+
+    def wake(self) -> None:
+        """Let the thread read what comes next, and decode, before a kernel needs what it decodes."""
+        background = self._background
+        if background.upcoming is not None:
+            background.upcoming.begin()
+        if self._prefetcher is not None and background.thread is not None and self._prefetcher.claim():
+            self._running = background.thread.submit(self._prefetcher.serve)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._prefetcher is not None:
+            self._prefetcher.stop()
+        if self._running is not None:
+            self._running.result()

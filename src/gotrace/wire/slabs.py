@@ -1,0 +1,422 @@
+"""Cut the input into slabs of whole generations; group batches into runs.
+
+A slab is a contiguous part of the input: one large generation, or many small ones. The rules about where a
+generation ends and which numbers may follow are here (FORMAT 2.7, 2.8). Never here: loops over events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace.dtypes import I4, I8, Rows
+from gotrace.errors import Status, TraceError, from_fault, new_fault
+from gotrace.spec.limits import MAX_BATCH_SIZE
+from gotrace.spec.versions import Version
+from gotrace.wire import _batch
+from gotrace.wire.losses import Losses
+from gotrace.wire.rows import BATCH, DECODED, RUN, BatchKind
+from gotrace.wire.source import Bytes, Source, Window
+
+_LEAST = 1 << 21  # bytes a slab should have at least,
+_MORE = 1 << 23  # and behind one of few generations,
+_FEW = 64  # so many at most
+_ENOUGH = 3  # batches that follow each other by no accident
+_REACH = 1 << 26  # bytes that are passed over at most
+
+
+@dataclass(eq=False, repr=False)
+class Slab:
+    """Whole generations that lie together.
+
+    Attributes
+    ----------
+    data : ndarray of uint8
+        The window; it starts at absolute offset ``base``. Valid until the next slab is asked for.
+    batches : ndarray of BATCH
+        Column ``gen`` counts the slab's generations.
+    starts : ndarray of int64
+        Row of the first batch of each generation, and the number of batches: length ``n_gens + 1``.
+    numbers : ndarray of uint64
+        Number of each generation.
+    cut : bool
+        The last generation goes on beyond what could be read.
+    n_whole : int or None
+        Generations from this one on must not be delivered; only their tables are read, for an earlier fault.
+    fault : TraceError or None
+        What to raise after everything in the slab was delivered.
+    gaps : int
+        Places where something was passed over to salvage the rest.
+    end : int
+        Absolute offset behind the last batch.
+    """
+
+    path: str
+    version: Version
+    data: Bytes
+    base: int
+    batches: Rows
+    starts: I8
+    numbers: npt.NDArray[np.uint64]
+    cut: bool = False
+    n_whole: int | None = None
+    fault: TraceError | None = None
+    end: int = 0
+    gaps: int = 0
+
+    @property
+    def n_gens(self) -> int:
+        """How many generations it has."""
+        return len(self.numbers)
+
+    def error(self, fault: np.void, event: str | None = None) -> TraceError:
+        """Make the exception of a FAULT row; its ``batch`` is a row of this slab, or -1."""
+        row = int(fault["batch"])
+        known = 0 <= row < len(self.batches)
+        return from_fault(
+            fault,
+            path=self.path,
+            generation=int(self.numbers[self.batches[row]["gen"]]) if known and self.n_gens else None,
+            m=int(self.batches[row]["m"]) if known else None,
+            event=event,
+            **around(self.data, self.base, int(fault["offset"])),
+        )
+
+    def blame(self, status: Status, row: int, detail: int = 0, limit: int = 0) -> TraceError:
+        """Make the exception of a fault that concerns a whole batch."""
+        fault = new_fault()
+        fault["status"], fault["batch"], fault["detail"], fault["limit"] = status, row, detail, limit
+        fault["offset"] = self.batches[row]["offset"]
+        return self.error(fault[0])
+
+    def hand_over(self) -> TraceError:
+        """Return the fault and forget it: what an exception unwinds shall not hold the exception, else both stay."""
+        assert self.fault is not None
+        fault, self.fault = self.fault, None
+        return fault
+
+    def doom(self, n_gens: int, n_batches: int, fault: TraceError) -> None:
+        """Note that only the first generations are whole, and what is wrong behind the first batches."""
+        self.fault = fault
+        self.n_whole = n_gens
+        self.batches = self.batches[:n_batches]
+        self.starts = np.minimum(self.starts, n_batches)
+
+    def keep(self, n_gens: int, fault: TraceError) -> None:
+        """Keep only the first generations; ``fault`` is what comes after them."""
+        self.fault = fault
+        self.cut = False
+        self.numbers = self.numbers[:n_gens]
+        self.starts = self.starts[: n_gens + 1]
+        self.batches = self.batches[: self.starts[-1]]
+
+
+def around(data: Bytes, base: int, offset: int) -> dict[str, Any]:
+    """Return the bytes around an absolute offset, as keyword arguments of :class:`TraceError`."""
+    first = max((offset - base) // 16 * 16 - 16, 0)
+    return {"around": data[first : first + 48].tobytes(), "around_offset": base + first}
+
+
+def read_slabs(
+    source: Source, version: Version, start: int, losses: Losses | None = None, *, ahead: bool = False
+) -> Iterator[Slab]:
+    """Yield all slabs from absolute offset ``start`` on; the last one may carry the fault that ends the trace.
+
+    With ``losses``, each generation is a slab of its own, what there is of an unfinished one is kept, and reading goes
+    on behind a fault where batches follow each other again. With ``ahead``, a slab is still in use when the next one
+    is asked for.
+    """
+    window = source.window()
+    rows = np.empty(1024, BATCH)
+    at = used = start
+    size = _LEAST
+    first = True
+    while True:
+        gaps: list[tuple[int, int, np.void]] = []
+        n, at, fault, rows, following = _scan(window, version, at, size, rows, None if losses is None else gaps)
+        slab = Slab(source.name, version, window.data, window.base, rows[:n], np.zeros(1, np.int64), _none(), end=at)
+        if losses is not None:
+            _tell_gaps(slab, gaps, losses)
+            _drop_strays(slab, losses)
+        _cut_generations(slab, salvage=losses is not None)
+        _judge(slab, fault[0], first, following, losses is not None)
+        first = False
+        size = _MORE if slab.n_gens <= _FEW else _LEAST
+        yield slab
+        if slab.fault is not None or following is None:
+            return
+        window.release(used if ahead else at)
+        used = at
+        if ahead:
+            rows = np.empty(len(rows), BATCH)
+
+
+def _tell_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losses) -> None:
+    """Note the bytes that were passed over."""
+    for row, size, fault in gaps:
+        number = int(slab.batches[max(row - 1, 0)]["generation"]) if len(slab.batches) else None
+        near = around(slab.data, slab.base, int(fault["offset"]))
+        losses.add(from_fault(fault, path=slab.path, generation=number, **near), f"{size:,} bytes are lost")
+    slab.gaps = len(gaps)
+
+
+def _drop_strays(slab: Slab, losses: Losses) -> None:
+    """Take out batches that stand in a generation of another number, where more batches around them agree on it."""
+    batches = slab.batches
+    marks = _marks(batches)
+    inside = (batches["kind"] == BatchKind.END) & ~marks
+    zero = (batches["generation"] == 0) & ~marks
+    strays = [(row, Status.END_MARK_IN_BATCH, [row], 0) for row in np.flatnonzero(inside).tolist()]
+    strays += [(row, Status.GENERATION_ZERO, [row], 0) for row in np.flatnonzero(zero & ~inside).tolist()]
+    rows = np.flatnonzero(~marks & ~inside & ~zero)
+    numbers = batches["generation"][rows]
+    parts = np.split(rows, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)
+    number_of = [int(batches["generation"][part[0]]) if len(part) else 0 for part in parts]
+    here, size = 0, 0
+    for i, (part, number) in enumerate(zip(parts, number_of, strict=True)):
+        final = i + 1 == len(parts)
+        following, more = (0, 0) if final else (number_of[i + 1], len(parts[i + 1]))
+        if number == here:
+            size += len(part)
+            continue
+        if i == 0:
+            stray = not final and following != number + 1 and len(part) < more
+        elif final:
+            stray = number != here + 1 and len(part) < size
+        else:
+            stray = following == here and len(part) <= size + more
+        if stray:
+            strays.append((int(part[0]), Status.GENERATION_MIXED, part.tolist(), here or following))
+        else:
+            here, size = number, len(part)
+    kept = np.ones(len(batches), bool)
+    for row, status, lost, other in sorted(strays):
+        kept[lost] = False
+        nbytes = int(batches["head"][lost].sum(dtype=np.int64) + batches["size"][lost].sum(dtype=np.int64))
+        losses.add(slab.blame(status, row, int(batches["generation"][row]), other), f"{nbytes:,} bytes are lost")
+    slab.gaps += len(strays)
+    slab.batches = batches[kept]
+
+
+def _resume(window: Window, at: int) -> int:
+    """Find the first place from index ``at`` on where batches follow each other, -1 if there is none near enough."""
+    end = at + _REACH
+    while at < end:
+        stop = at + _LEAST
+        while len(window.data) < stop + 2 * _ENOUGH * MAX_BATCH_SIZE and not window.last:
+            window.more()
+        stop = min(stop, len(window.data))
+        place = _batch.resume(window.data, at, stop, window.last, _ENOUGH)
+        if place >= 0 or stop == len(window.data):
+            return place
+        at = stop
+    return -1
+
+
+def _none() -> npt.NDArray[np.uint64]:
+    return np.empty(0, np.uint64)
+
+
+def _scan(
+    window: Window, version: Version, start: int, size: int, rows: Rows, gaps: list[tuple[int, int, np.void]] | None
+) -> tuple[int, int, Rows, Rows, np.void | None]:
+    """Scan one slab: number of batches, absolute end, fault, their rows, the batch that follows if any.
+
+    With ``gaps``, what is no batch is passed over and noted there: before which row, how many bytes, and the fault.
+    """
+    fault = new_fault()
+    n = 0
+    at = start - window.base
+    stop = at + (size if gaps is None else 0)
+    while True:
+        n, at = _batch.scan(
+            *(window.data, window.base, at, stop, window.last, version.sync_batches, version.end_marks),
+            *(rows, n, fault),
+        )
+        status = int(fault[0]["status"])
+        if status == Status.FULL:
+            rows = np.concatenate((rows, np.empty(len(rows), BATCH)))
+        elif status == Status.MORE:
+            window.more()
+        elif gaps is not None and status < 0 and (place := _resume(window, at + 1)) >= 0:
+            gaps.append((n, place - at, fault[0].copy()))
+            at = place
+        elif (
+            gaps is not None
+            and status == Status.OK
+            and fault[0]["batch"] == n
+            and _goes_on(window, version, at, rows, n)
+        ):
+            stop = at + 1
+        else:
+            more = status == Status.OK and fault[0]["batch"] == n
+            return n, window.base + at, fault, rows, rows[n].copy() if more else None
+
+
+def _goes_on(window: Window, version: Version, at: int, rows: Rows, n: int) -> bool:
+    """Whether the batch at index ``at``, of another number than the last one, is none of a new generation."""
+    if version.end_marks:
+        return False
+    while len(window.data) < at + 3 * MAX_BATCH_SIZE and not window.last:
+        window.more()
+    two = np.empty(2, BATCH)
+    n_two, _ = _batch.scan(
+        *(window.data, window.base, at, len(window.data), window.last, version.sync_batches, False, two, 0, new_fault())
+    )
+    numbers = two["generation"][:n_two].tolist()
+    number = int(rows["generation"][0])
+    if numbers[0] - number == 1:
+        return number in numbers
+    agree = n_two == 2 and numbers[0] == numbers[1]
+    return number in numbers or n_two == 1 or (n == 1 and agree)
+
+
+def _cut_generations(slab: Slab, *, salvage: bool) -> None:
+    """Number the generations of a slab by its batches alone; to salvage, a mark may be missing."""
+    batches = slab.batches
+    if not len(batches):
+        return
+    if slab.version.end_marks:
+        marks = _marks(batches)
+        new = np.flatnonzero(marks) + 1
+        new = new[new < len(batches)]
+        if salvage:
+            changes = (batches["generation"][1:] != batches["generation"][:-1]) & ~marks[1:] & ~marks[:-1]
+            new = np.union1d(new, np.flatnonzero(changes) + 1)
+    else:
+        new = np.flatnonzero(batches["generation"][1:] != batches["generation"][:-1]) + 1
+    slab.starts = np.concatenate(([0], new, [len(batches)])).astype(np.int64)
+    batches["gen"] = np.repeat(np.arange(len(slab.starts) - 1), np.diff(slab.starts))
+    slab.numbers = batches["generation"][slab.starts[:-1]]
+
+
+def _marks(batches: Rows) -> npt.NDArray[np.bool_]:
+    marks: npt.NDArray[np.bool_] = (batches["kind"] == BatchKind.END) & (batches["head"] == 1)
+    return marks
+
+
+def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None, salvage: bool) -> None:
+    """Apply the rules about generations; what is not whole is dropped unless to salvage, and its fault noted."""
+    status = int(fault["status"])
+    gen, row, why = (0, 0, None) if salvage else _first_wrong(slab, following)
+    if why is not None:
+        slab.doom(gen, row, why)
+        return
+    if status:
+        error = from_fault(
+            fault,
+            path=slab.path,
+            generation=int(slab.numbers[-1]) if slab.n_gens else None,
+            **around(slab.data, slab.base, int(fault["offset"])),
+        )
+        if slab.version.end_marks and not salvage:
+            slab.doom(_whole(slab), len(slab.batches), error)
+        else:
+            slab.fault = error
+            slab.cut = slab.n_gens > 0
+    elif following is None and slab.version.end_marks and _whole(slab) < slab.n_gens:
+        number = int(slab.numbers[-1])
+        error = from_fault(_at(slab.end, Status.NO_END_MARK, number), path=slab.path, generation=number)
+        if salvage:
+            slab.fault, slab.cut = error, True
+        else:
+            slab.doom(slab.n_gens - 1, len(slab.batches), error)
+    elif first and not slab.n_gens and not slab.version.end_marks:
+        slab.fault = from_fault(_at(slab.end, Status.NO_BATCHES), path=slab.path)
+
+
+def _at(offset: int, status: Status, detail: int = 0) -> np.void:
+    fault = new_fault()
+    fault["offset"], fault["status"], fault["detail"] = offset, status, detail
+    return fault[0]  # type: ignore[no-any-return]
+
+
+def _whole(slab: Slab) -> int:
+    """How many generations are closed by their mark."""
+    return slab.n_gens - int(slab.n_gens > 0 and not _marks(slab.batches[-1:])[0])
+
+
+def _first_wrong(slab: Slab, following: np.void | None) -> tuple[int, int, TraceError | None]:
+    """Find the first batch that breaks a rule: how many generations are whole then, its row, and the error.
+
+    Before 1.26 the reader meets a wrong number while it still collects the generation before: that one is lost.
+    """
+    batches = slab.batches
+    number = batches["generation"]
+    marks = _marks(batches)
+    found: list[tuple[int, Status, int, int]] = []
+
+    def note(wrong: npt.NDArray[np.bool_], status: Status) -> None:
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            before = slab.numbers[batches["gen"][row]] if slab.version.end_marks else number[row - 1] if row else 0
+            found.append((row, status, int(number[row]), int(before)))
+
+    note((batches["kind"] == BatchKind.END) & ~marks, Status.END_MARK_IN_BATCH)
+    if slab.version.end_marks:
+        note((number == 0) & ~marks, Status.GENERATION_ZERO)
+        note((number != slab.numbers[batches["gen"]]) & ~marks, Status.GENERATION_MIXED)
+    else:
+        note(number == 0, Status.GENERATION_ZERO)
+        wrong = np.zeros(len(batches), bool)
+        wrong[slab.starts[1:-1]] = (slab.numbers[1:] != slab.numbers[:-1] + np.uint64(1)) & (slab.numbers[1:] != 0)
+        note(wrong, Status.GENERATION_ORDER)
+    if found:
+        row, status, detail, limit = min(found)
+        lost = row and status in (Status.GENERATION_ORDER, Status.GENERATION_ZERO) and not slab.version.end_marks
+        return int(batches["gen"][row - bool(lost)]), row, slab.blame(status, row, detail, limit)
+    if following is not None and not slab.version.end_marks:
+        last, coming = int(slab.numbers[-1]), int(following["generation"])
+        if coming != (last + 1) % 2**64 or coming == 0:
+            fault = _at(int(following["offset"]), Status.GENERATION_ORDER if coming else Status.GENERATION_ZERO, coming)
+            fault["limit"] = last
+            return slab.n_gens - 1, len(batches), from_fault(fault, path=slab.path, generation=last)
+    return 0, 0, None
+
+
+@dataclass(eq=False, repr=False)
+class Runs:
+    """Event batches by thread.
+
+    ``order`` lists rows of BATCH run by run; ``runs`` holds a RUN for each thread of each generation, numbered
+    by first appearance; ``first`` (length n_gens + 1) says which belong to which generation.
+    """
+
+    order: I4
+    runs: Rows
+    first: I4
+
+
+def group_runs(slab: Slab) -> Runs:
+    """Group the event batches of a slab by generation and thread, in file order."""
+    rows = np.flatnonzero(slab.batches["kind"] == BatchKind.EVENTS)
+    picked = slab.batches[rows]
+    ms, m_of = np.unique(picked["m"], return_inverse=True)
+    key = picked["gen"].astype(np.int64) * max(len(ms), 1) + m_of
+    _, first, run_of = np.unique(key, return_index=True, return_inverse=True)
+    by_appearance = np.argsort(first, kind="stable")
+    rank = np.empty(len(first), np.int64)
+    rank[by_appearance] = np.arange(len(first))
+    run_of = rank[run_of]
+    runs = np.zeros(max(len(first), 1), RUN)[: len(first)]
+    heads = picked[first[by_appearance]]
+    runs["m"] = heads["m"]
+    ends = np.cumsum(np.bincount(run_of, minlength=len(first)))
+    runs["last_batch"] = ends
+    runs["batch"] = np.concatenate(([0], ends[:-1])) - 1 if len(first) else 0
+    return Runs(
+        order=rows[np.argsort(run_of, kind="stable")].astype(np.int32),
+        runs=runs,
+        first=np.searchsorted(heads["gen"], np.arange(slab.n_gens + 1)).astype(np.int32),
+    )
+
+
+def decoded_rows(n: int, dtype: np.dtype[np.void] = DECODED) -> Rows:
+    """Return n rows of DECODED, or BRIEF, for the events that are decoded ahead, none in two lines of the cache."""
+    room = np.zeros((n + 2) * dtype.itemsize, np.uint8)
+    first = -room.ctypes.data % DECODED.itemsize
+    return room[first : first + n * dtype.itemsize].view(dtype)
