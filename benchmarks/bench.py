@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import numpy as np
-import reference
+from support import reference
 
 import gotrace
 from gotrace.raw import Writer

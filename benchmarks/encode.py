@@ -24,7 +24,7 @@ from gotrace import raw, simulation, varint
 from gotrace.experiments import registry
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from arrays import Events, events_by_thread
+from support.event_arrays import Events, events_by_thread
 
 
 class Nowhere(io.BytesIO):

@@ -1,7 +1,7 @@
 """The layout of the package: its layers, its modules and kernels, and who imports whom.
 
-``python tools/layout.py`` prints the names of the kernels that have a stub, one a line. Never here: a rule that the code
-could state itself.
+``python tools/layout.py`` prints the names of the kernels that have a stub, one a line. Never here: a rule that the
+code could state itself.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "src" / "gotrace"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("_generated", "_varint", "_hashmap", "dtypes", "spec", "units", "plots"),
-    ("errors", "hashing"),
+    ("_generated", "dtypes", "spec", "units", "plots"),
+    ("_varint", "_hashmap", "errors"),
+    ("hashing",),
     ("wire", "varint"),
     ("experiments",),
     ("order", "heap"),
@@ -27,8 +28,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("__main__",),
 )
-"""Folders of the package and modules directly in it, lowest layer first. Each imports from its own folder and from lower
+"""Folders of the package and modules directly in it, lowest layer first. Each imports from its own folder and lower
 layers."""
+
+LINE = 120
+"""Characters of a line at most."""
 
 CIMPORT = re.compile(r"^[ \t]*from[ \t]+(gotrace[\w.]*)[ \t]+c?import[ \t]+(?:\(([^)]*)\)|([^\n#]*))", re.M)
 SIGNATURE = re.compile(r"^[ \t]*(?:cp?def|def)\b[^\n(=]*?(\w+)\(((?:[^()]|\([^()]*\))*)\)[^\n]*:\s*(?:#.*)?$", re.M)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-import reference
+from support import reference
 
 ALLOC_FREE = "traceallocfree=1"
 TINY_GENERATIONS = f"{ALLOC_FREE},traceadvanceperiod=1"

@@ -97,78 +97,78 @@ cdef enum:
     OP_ALLOC = 1
     OP_FREE = 2
     AHEAD = 128
-    PARTS = 16
+    RING = 16
     LEAF = 32
     GROUP = 32
     GROUPS = 32
     REPLAY = 8
     GRID = 128
     AGES = 64
-    SIZE_N_SPANS = 0
-    SIZE_FREE_SPAN = 1
-    SIZE_N_LEAVES = 2
-    SIZE_N_STACKS = 3
-    SIZE_N_LOOSE = 4
-    SIZE_N_GROUPS = 5
-    SIZE_FREE_GROUP = 6
-    SIZE_N_KEYS = 7
-    SIZE_HEAP_SPANS = 8
-    SIZE_HEAP_SPAN_BYTES = 9
-    SIZE_MANUAL_SPANS = 10
-    SIZE_MANUAL_SPAN_BYTES = 11
-    SIZE_STACKS = 12
-    SIZE_STACK_BYTES = 13
-    SIZE_LATE_STACK = 14
-    SIZE_LATE_STACK_M = 15
-    SIZE_EVENTS = 16
-    SIZE_LATEST = 17
-    ODD_RELATIVE = 0
-    ODD_UNRESOLVED_TYPE = 1
-    ODD_OVERLAPPING_SPAN = 2
-    ODD_UNKNOWN_SPAN_FREED = 3
-    ODD_OBJECT_IN_FREED_SPAN = 4
-    ODD_OBJECT_OUTSIDE = 5
-    ODD_LIVE_SLOT_ALLOCATED = 6
-    ODD_TINY_SHARED = 7
-    ODD_UNKNOWN_OBJECT_FREED = 8
-    ODD_STACK_OF_ORDER_0 = 9
-    ODD_LIVE_STACK_ALLOCATED = 10
-    ODD_UNKNOWN_STACK_FREED = 11
-    ODD_LATE_FREE = 12
+    HEAP_N_SPANS = 0
+    HEAP_FREE_SPAN = 1
+    HEAP_N_LEAVES = 2
+    HEAP_N_STACKS = 3
+    HEAP_N_LOOSE = 4
+    HEAP_N_GROUPS = 5
+    HEAP_FREE_GROUP = 6
+    HEAP_N_KEYS = 7
+    HEAP_HEAP_SPANS = 8
+    HEAP_HEAP_SPAN_BYTES = 9
+    HEAP_MANUAL_SPANS = 10
+    HEAP_MANUAL_SPAN_BYTES = 11
+    HEAP_STACKS = 12
+    HEAP_STACK_BYTES = 13
+    HEAP_LATE_STACK = 14
+    HEAP_LATE_STACK_M = 15
+    HEAP_EVENTS = 16
+    HEAP_LATEST = 17
+    ANOMALY_RELATIVE = 0
+    ANOMALY_UNRESOLVED_TYPE = 1
+    ANOMALY_OVERLAPPING_SPAN = 2
+    ANOMALY_UNKNOWN_SPAN_FREED = 3
+    ANOMALY_OBJECT_IN_FREED_SPAN = 4
+    ANOMALY_OBJECT_OUTSIDE = 5
+    ANOMALY_LIVE_SLOT_ALLOCATED = 6
+    ANOMALY_TINY_SHARED = 7
+    ANOMALY_UNKNOWN_OBJECT_FREED = 8
+    ANOMALY_STACK_OF_ORDER_0 = 9
+    ANOMALY_LIVE_STACK_ALLOCATED = 10
+    ANOMALY_UNKNOWN_STACK_FREED = 11
+    ANOMALY_LATE_FREE = 12
     END_ALIVE = 0
     END_FREED = 1
     END_REUSED = 2
     END_SPAN = 3
-    LIFE_N_SPANS = 0
-    LIFE_FREE_SPAN = 1
-    LIFE_N_LEAVES = 2
-    LIFE_N_STACKS = 3
-    LIFE_N_LOOSE = 4
-    LIFE_N_GROUPS = 5
-    LIFE_FREE_GROUP = 6
-    LIFE_N_KEYS = 7
-    LIFE_HEAP_SPANS = 8
-    LIFE_HEAP_SPAN_BYTES = 9
-    LIFE_MANUAL_SPANS = 10
-    LIFE_MANUAL_SPAN_BYTES = 11
-    LIFE_STACKS = 12
-    LIFE_STACK_BYTES = 13
-    LIFE_LATE_STACK = 14
-    LIFE_LATE_STACK_M = 15
-    LIFE_INUSE_OBJECTS = 16
-    LIFE_INUSE_BYTES = 17
-    LIFE_TIME = 18
-    LIFE_CYCLE = 19
-    LIFE_PEAK_ID = 20
-    LIFE_RISING = 21
-    LIFE_PEAK_BYTES = 22
-    LIFE_PEAK_TIME = 23
-    LIFE_PEAK_CYCLE = 24
-    LIFE_PEAK_MEMORY = 25
-    LIFE_STOPPED = 31
-    LIFE_ROWS = 32
-    LIFE_PEAK_ROWS = 33
-    LIFE_MOST_BYTES = 34
+    REPLAY_N_SPANS = 0
+    REPLAY_FREE_SPAN = 1
+    REPLAY_N_LEAVES = 2
+    REPLAY_N_STACKS = 3
+    REPLAY_N_LOOSE = 4
+    REPLAY_N_GROUPS = 5
+    REPLAY_FREE_GROUP = 6
+    REPLAY_N_KEYS = 7
+    REPLAY_HEAP_SPANS = 8
+    REPLAY_HEAP_SPAN_BYTES = 9
+    REPLAY_MANUAL_SPANS = 10
+    REPLAY_MANUAL_SPAN_BYTES = 11
+    REPLAY_STACKS = 12
+    REPLAY_STACK_BYTES = 13
+    REPLAY_LATE_STACK = 14
+    REPLAY_LATE_STACK_M = 15
+    REPLAY_INUSE_OBJECTS = 16
+    REPLAY_INUSE_BYTES = 17
+    REPLAY_TIME = 18
+    REPLAY_CYCLE = 19
+    REPLAY_PEAK_ID = 20
+    REPLAY_RISING = 21
+    REPLAY_PEAK_BYTES = 22
+    REPLAY_PEAK_TIME = 23
+    REPLAY_PEAK_CYCLE = 24
+    REPLAY_PEAK_MEMORY = 25
+    REPLAY_STOPPED = 31
+    REPLAY_ROWS = 32
+    REPLAY_PEAK_ROWS = 33
+    REPLAY_MOST_BYTES = 34
     KEY_G = 0
     KEY_P = 1
     KEY_M = 2
@@ -304,24 +304,24 @@ cdef enum:
     GC_UNDETERMINED = 0
     GC_NOT_RUNNING = 1
     GC_RUNNING = 2
-    ODDITY_PROC_TOLD_AGAIN = 0
-    ODDITY_GO_TOLD_AGAIN = 1
-    ODDITY_PROC_TWICE = 2
-    ODDITY_GO_TWICE = 3
-    ODDITY_PROC_MENDED = 4
-    ODDITY_UNKNOWN_STACK = 5
-    ODDITY_UNKNOWN_STRING = 6
-    ACT_BLOCK = 0
-    ACT_UNBLOCK = 1
-    ACT_STOP = 2
-    ACT_CREATE = 3
-    ACT_DESTROY = 4
-    ACT_SYSCALL = 5
-    ACT_LONG_SYSCALL = 6
-    ACT_SWITCH = 7
-    ACT_GROW_STACK = 8
-    ACT_ASSIST = 9
-    ACT_LIVE_HEAP = 10
+    ORDER_ANOMALY_PROC_TOLD_AGAIN = 0
+    ORDER_ANOMALY_GO_TOLD_AGAIN = 1
+    ORDER_ANOMALY_PROC_TWICE = 2
+    ORDER_ANOMALY_GO_TWICE = 3
+    ORDER_ANOMALY_PROC_MENDED = 4
+    ORDER_ANOMALY_UNKNOWN_STACK = 5
+    ORDER_ANOMALY_UNKNOWN_STRING = 6
+    ACTION_BLOCK = 0
+    ACTION_UNBLOCK = 1
+    ACTION_STOP = 2
+    ACTION_CREATE = 3
+    ACTION_DESTROY = 4
+    ACTION_SYSCALL = 5
+    ACTION_LONG_SYSCALL = 6
+    ACTION_SWITCH = 7
+    ACTION_GROW_STACK = 8
+    ACTION_ASSIST = 9
+    ACTION_LIVE_HEAP = 10
     REASON_PREEMPTED = 1
     REASON_GOSCHED = 2
     REASON_CHAN_RECEIVE = 3
@@ -334,35 +334,35 @@ cdef enum:
     REASON_MARK_TERMINATION = 10
     REASON_DEDICATED = 11
     REASON_OTHERS = 12
-    QUIRK_TIMES_AHEAD = 1
-    QUIRK_SNAPSHOT_INTERLEAVED = 2
-    QUIRK_OUTSIDE_PROC = 4
-    QUIRK_WRONG_STATUS = 8
-    QUIRK_DROPPED = 16
-    QUIRK_NEXT_GENERATION = 32
-    QUIRK_UNDER_WAY = 64
-    QUIRK_IMPLICIT_FREE = 128
-    KNOB_SEED = 0
-    KNOB_PROCS = 1
-    KNOB_GOROUTINES = 2
-    KNOB_LIVE_BYTES = 3
-    KNOB_LEAST_HEAP = 4
-    KNOB_GOGC = 5
-    KNOB_BUSY = 6
-    KNOB_SHORT_RUN = 7
-    KNOB_LONG_RUN = 8
-    KNOB_LONG_SHARE = 9
-    KNOB_PACE = 10
-    KNOB_MARK_EVENTS = 11
-    KNOB_OLD_SURVIVE = 12
-    KNOB_CLUSTERED = 13
-    KNOB_RELEASE = 14
-    KNOB_QUIRKS = 15
-    KNOB_N_STACKS = 16
-    KNOB_HEAP_BASE = 17
-    KNOB_FIRST_PAGE = 18
-    KNOB_GENERATION_UNITS = 19
-    KNOB_GENERATION_EVENTS = 20
+    SIM_ANOMALY_TIMES_AHEAD = 1
+    SIM_ANOMALY_SNAPSHOT_INTERLEAVED = 2
+    SIM_ANOMALY_OUTSIDE_PROC = 4
+    SIM_ANOMALY_WRONG_STATUS = 8
+    SIM_ANOMALY_DROPPED = 16
+    SIM_ANOMALY_NEXT_GENERATION = 32
+    SIM_ANOMALY_UNDER_WAY = 64
+    SIM_ANOMALY_IMPLICIT_FREE = 128
+    PARAM_SEED = 0
+    PARAM_PROCS = 1
+    PARAM_GOROUTINES = 2
+    PARAM_LIVE_BYTES = 3
+    PARAM_LEAST_HEAP = 4
+    PARAM_GOGC = 5
+    PARAM_BUSY = 6
+    PARAM_SHORT_RUN = 7
+    PARAM_LONG_RUN = 8
+    PARAM_LONG_SHARE = 9
+    PARAM_PACE = 10
+    PARAM_MARK_EVENTS = 11
+    PARAM_OLD_SURVIVE = 12
+    PARAM_CLUSTERED = 13
+    PARAM_RELEASE = 14
+    PARAM_QUIRKS = 15
+    PARAM_N_STACKS = 16
+    PARAM_HEAP_BASE = 17
+    PARAM_FIRST_PAGE = 18
+    PARAM_GENERATION_UNITS = 19
+    PARAM_GENERATION_EVENTS = 20
     READ_NOW = 0
     READ_EVENTS = 1
     READ_GEN = 2
@@ -378,12 +378,12 @@ cdef enum:
     READ_LIVE_OBJECTS = 12
     READ_LATE = 13
     READ_TOLD_EVENTS = 14
-    TOLD_ALLOCS = 0
-    TOLD_ALLOC_BYTES = 1
-    TOLD_FREES = 2
-    TOLD_FREE_BYTES = 3
-    TOLD_START = 4
-    TOLD_START_BYTES = 5
+    TALLY_ALLOCS = 0
+    TALLY_ALLOC_BYTES = 1
+    TALLY_FREES = 2
+    TALLY_FREE_BYTES = 3
+    TALLY_START = 4
+    TALLY_START_BYTES = 5
     MAX_BATCH_SIZE = 65536
     MAX_STRING = 1024
     MAX_FRAMES = 128
@@ -631,7 +631,7 @@ cdef struct RAW_PC:
     int32_t stack
     int32_t gen
 
-cdef struct NEAR_PC:
+cdef struct PC_CACHE:
     uint64_t pc
     int32_t row
     int32_t gen
@@ -650,20 +650,20 @@ cdef struct CLOCK:
     uint8_t n_frequencies
     uint8_t n_snapshots
 
-cdef struct GEN:
+cdef struct GENERATION_ROW:
     uint64_t number
     double factor
     uint64_t heap_base
     uint64_t object_align
     uint64_t stack_align
     int64_t type_at
-    int32_t first_run
-    int32_t n_runs
+    int32_t first_cursor
+    int32_t n_cursors
     uint8_t page_shift
     uint8_t type_bits
     uint8_t relative
 
-cdef struct RUN:
+cdef struct CURSOR:
     int64_t due
     int64_t time
     int64_t next
@@ -675,7 +675,7 @@ cdef struct RUN:
     int32_t last_batch
     int32_t at
     int32_t n
-    int32_t part
+    int32_t first
 
 cdef struct DECODED:
     uint64_t args[4]
@@ -686,20 +686,20 @@ cdef struct DECODED:
     uint8_t type
     uint8_t unused[7]
 
-cdef struct BRIEF:
+cdef struct COMPACT:
     int64_t time
     uint64_t arg
     int64_t place
-    int32_t hint
+    int32_t page_slot
     int32_t type_row
 
-cdef struct CTX:
+cdef struct THREAD:
     int64_t g
     int64_t m
     int32_t p
     uint8_t in_syscall
 
-cdef struct MARK:
+cdef struct PICKED:
     int64_t time
     int64_t offset
     int64_t last
@@ -747,7 +747,7 @@ cdef struct SPEC:
     int8_t string2
     uint8_t needs[3]
 
-cdef struct PLACE:
+cdef struct ID_SLOT:
     int64_t key
     int32_t row
     int32_t kind
@@ -801,20 +801,20 @@ cdef struct NOTE:
     int64_t id
     uint8_t what
 
-cdef struct FRONT:
+cdef struct FRONTIER:
     int64_t time
-    int32_t run
+    int32_t cursor
 
 cdef struct SCHED:
     int64_t initial
     int64_t gc_seq
     int64_t last
     int64_t syncs
-    int64_t n_letters
+    int64_t n_name_bytes
     int32_t n_ps
     int32_t n_ms
     int32_t n_names
-    int32_t n_places
+    int32_t n_ids
     int32_t free_g
     int32_t free_task
     int32_t free_range

@@ -1,6 +1,6 @@
 """Hash tables from 64-bit keys to small integers, in arrays that the caller owns.
 
-Lives here: bulk operations on them. Never here: allocation, or what a key means.
+ObjectReplay here: bulk operations on them. Never here: allocation, or what a key means.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
@@ -65,6 +65,6 @@ cdef class HashMap:
                     self.map.vals[at] = old.map.vals[i]
 
     @property
-    def places(self):
+    def places(self) -> int:
         """Number of places."""
         return self.room

@@ -1,13 +1,13 @@
 """Bulk decoding and encoding of unsigned LEB128 varints.
 
-Lives here: the kernels under ``gotrace.varint``. Never here: knowledge of traces, wording of errors.
+ObjectReplay here: the kernels under ``gotrace.varint``. Never here: knowledge of traces, wording of errors.
 """
 from libc.stdint cimport uint8_t, uint64_t
 
 from gotrace._varint cimport bits_of, load64, lowest, put_uvarint, read_uvarint, sevens, sevens_in
 
 
-def count(const uint8_t[::1] data):
+def count(const uint8_t[::1] data) -> int:
     """Number of varints in data: bytes without the continuation bit."""
     cdef Py_ssize_t i, n = 0
     with nogil:
@@ -16,7 +16,7 @@ def count(const uint8_t[::1] data):
     return n
 
 
-def decode(const uint8_t[::1] data, uint64_t[::1] out):
+def decode(const uint8_t[::1] data, uint64_t[::1] out) -> tuple[int, int, int]:
     """Fill out; ``(values, position, status)``: where it stopped and why (0: all of out or all of data)."""
     cdef Py_ssize_t size = data.shape[0], room = out.shape[0], n = 0, at = 0
     cdef const uint8_t *p
@@ -50,7 +50,7 @@ def decode(const uint8_t[::1] data, uint64_t[::1] out):
     return n, at, min(got, 0)
 
 
-def encode(const uint64_t[::1] values, uint8_t[::1] out):
+def encode(const uint64_t[::1] values, uint8_t[::1] out) -> int:
     """Write the shortest forms into out (10 bytes a value are enough); the number of bytes written."""
     cdef Py_ssize_t i, at = 0
     if values.shape[0] == 0:

@@ -285,6 +285,10 @@ LIFETIME = aligned(
 # --- the simulated runtime ------------------------------------------------------------------------------------
 
 
+U1 = npt.NDArray[np.uint8]
+U4 = npt.NDArray[np.uint32]
+U8 = npt.NDArray[np.uint64]
+F8 = npt.NDArray[np.float64]
 I8 = npt.NDArray[np.int64]
 I4 = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.void]

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import reference
+from support import reference
 
 import gotrace
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import layout
@@ -81,10 +85,57 @@ def test_kernels_cimport_c_and_each_other_only(path: Path) -> None:
             assert line.startswith(("from libc.", "from gotrace.")), f"{path.name}: {line}"
 
 
-def test_generated_files_are_fresh(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, PROJECT / "tools" / "gen_pxd.py", "-o", tmp_path], check=True)
-    for name in ("_generated.pxd", "order/names.py"):
-        assert (tmp_path / name).read_text() == (PROJECT / "src" / "gotrace" / name).read_text()
+@pytest.mark.parametrize(
+    ("tool", "names"),
+    [
+        ("gen_pxd.py", ["_generated.pxd", "order/names.py"]),
+        ("gen_pyi.py", [str(path.relative_to(layout.PACKAGE)) for path in SOURCES if path.suffix == ".pyi"]),
+    ],
+)
+def test_generated_files_are_fresh(tool: str, names: list[str], tmp_path: Path) -> None:
+    subprocess.run([sys.executable, PROJECT / "tools" / tool, "-o", tmp_path], check=True)
+    for name in names:
+        if name != "order/machine.pyi":  # the one that is written by hand
+            assert (tmp_path / name).read_text() == (layout.PACKAGE / name).read_text(), name
+
+
+def test_kernels_are_found_and_depend_on_their_headers() -> None:
+    """What setup.py builds is what the layout calls kernels."""
+    program = (
+        "import setuptools, runpy; found = {}\n"
+        "setuptools.setup = lambda ext_modules: found.update({e.name: sorted(e.depends) for e in ext_modules})\n"
+        "import Cython.Build; Cython.Build.cythonize = lambda modules, **_: modules\n"
+        "runpy.run_path('setup.py'); print(found)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    found = ast.literal_eval(run.stdout)
+    assert set(found) == {layout.module(path) for path in layout.kernels()} | {"gotrace._cyutility"}
+    assert "src/gotrace/wire/_stream.pxd" in found["gotrace.wire._scan"]
+    assert "src/gotrace/order/machine.pxd" not in found["gotrace.wire._scan"]
+
+
+def test_a_source_distribution_has_all_that_a_build_needs(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    ignore = shutil.ignore_patterns("build", "*.so", ".git", "tests", "benchmarks", "docs", "*.egg-info", ".*_cache")
+    shutil.copytree(PROJECT, project, ignore=ignore)
+    build = "import sys; from setuptools import build_meta as b; print(getattr(b, sys.argv[1])(sys.argv[2]))"
+
+    def run(hook: str, folder: Path) -> Path:
+        command = [sys.executable, "-c", build, hook, str(tmp_path)]
+        env = {**os.environ, "CFLAGS": "-O0"}
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, env=env)
+        return tmp_path / done.stdout.splitlines()[-1]
+
+    source = run("build_sdist", project)
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data") if hasattr(tarfile, "data_filter") else archive.extractall(tmp_path)
+    wheel = run("build_wheel", tmp_path / source.name.removesuffix(".tar.gz"))
+    names = zipfile.ZipFile(wheel).namelist()
+    for path in layout.kernels():
+        stem = f"gotrace/{path.relative_to(layout.PACKAGE).with_suffix('')}."
+        assert any(name.startswith(stem) and name.endswith(".so") for name in names), stem
+    assert "gotrace/report/web/page.html" in names
+    assert "gotrace/py.typed" in names
 
 
 def test_public_names() -> None:

@@ -13,8 +13,8 @@ import numpy as np
 
 from gotrace.dtypes import I8, Rows
 from gotrace.errors import TraceError
-from gotrace.heap.objects import Lives
-from gotrace.heap.rows import HeapSize, Life
+from gotrace.heap.objects import ObjectReplay
+from gotrace.heap.rows import HeapCounter, ReplayCounter
 from gotrace.heap.table import KINDS, group_keys
 from gotrace.tables.allocs import LifetimeBuilder
 from gotrace.trace import Trace
@@ -107,10 +107,10 @@ def lifespans(trace: Trace, by: str = "type", progress: Callable[[int], None] | 
     found = Lifespans(
         deaths.table(*group_keys(deaths.lives.tallies, read_pass.types, by)),
         by,
-        cycles=int(deaths.lives.life[Life.CYCLE]),
+        cycles=int(deaths.lives.life[ReplayCounter.CYCLE]),
         start=builder.allocs.start,
         end=heap.time,
-        seen=bool(heap.sizes[HeapSize.EVENTS]),
+        seen=bool(heap.sizes[HeapCounter.EVENTS]),
         anomalies=builder.anomaly_counts(),
     )
     if fault is not None:
@@ -123,7 +123,7 @@ class _Deaths:
     """Ages at death, in cycles and time, by group of the replay."""
 
     def __init__(self) -> None:
-        self.lives = Lives()
+        self.lives = ObjectReplay()
         self.lives.write_rows()
         self._bins = np.zeros((64, _BINS), np.int64)
 

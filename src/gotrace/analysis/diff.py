@@ -18,7 +18,7 @@ import numpy.typing as npt
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
-from gotrace.heap.rows import HeapSize
+from gotrace.heap.rows import HeapCounter
 from gotrace.heap.table import KINDS, group_keys
 from gotrace.tables.instants import replay_counts
 from gotrace.trace import open as open_trace
@@ -190,7 +190,7 @@ def diff(
                 replay, types, _, fault = replay_counts(trace.reader, note)
                 warnings += [f"{path}: {warning}" for warning in trace.warnings]
                 losses += [f"{path}: {loss}" for loss in trace.losses]
-            if fault is None and not replay.sizes[HeapSize.EVENTS]:
+            if fault is None and not replay.sizes[HeapCounter.EVENTS]:
                 raise ValueError(f"{path}: no alloc/free events, start the program with GODEBUG=traceallocfree=1")
             anomalies.update(replay.anomaly_counts())
             counts[-1].append(_grouped(replay.used_counts(), types, by))

@@ -19,8 +19,8 @@ from gotrace.analysis.spans import SPANS, occupancy
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNTYPED, TypeTable
-from gotrace.heap.objects import MOST_CYCLES, Ages, Lives
-from gotrace.heap.rows import CYCLE, MOMENT, HeapLayout, Life
+from gotrace.heap.objects import MOST_CYCLES, Ages, ObjectReplay
+from gotrace.heap.rows import CYCLE, MOMENT, HeapLayout, ReplayCounter
 from gotrace.heap.table import class_name, group_keys
 from gotrace.spec.enums import EventType
 from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
@@ -210,7 +210,7 @@ class _Moments:
         self.series = np.zeros((BINS, 257), np.int64)
         self.grid = np.zeros((BINS, 2, HeapLayout.GRID), np.int64)
         self.low, self.shift = 0, -1
-        self.lives = Lives(detail=True, ages=_YOUNG, ends=self.ends[:-1], look=self._look)
+        self.lives = ObjectReplay(detail=True, ages=_YOUNG, ends=self.ends[:-1], look=self._look)
         self._n = 0
         self._before = np.zeros(4, np.int64)
 
@@ -224,12 +224,12 @@ class _Moments:
         rows, total = self.rows[here], counts[:, :4].sum(axis=0)
         for name, change in zip(MOMENT.names or (), (total - self._before).tolist(), strict=False):
             rows[name][0] = change
-        rows["inuse_objects"] = life[Life.INUSE_OBJECTS]
-        rows["inuse_bytes"] = rows["most_bytes"] = life[Life.INUSE_BYTES]
-        rows["span_bytes"] = life[Life.HEAP_SPAN_BYTES]
-        rows["manual_bytes"] = life[Life.MANUAL_SPAN_BYTES]
-        rows["stack_bytes"] = life[Life.STACK_BYTES]
-        rows["most_bytes"][0] = life[Life.MOST_BYTES]
+        rows["inuse_objects"] = life[ReplayCounter.INUSE_OBJECTS]
+        rows["inuse_bytes"] = rows["most_bytes"] = life[ReplayCounter.INUSE_BYTES]
+        rows["span_bytes"] = life[ReplayCounter.HEAP_SPAN_BYTES]
+        rows["manual_bytes"] = life[ReplayCounter.MANUAL_SPAN_BYTES]
+        rows["stack_bytes"] = life[ReplayCounter.STACK_BYTES]
+        rows["most_bytes"][0] = life[ReplayCounter.MOST_BYTES]
         self._add_series(here, _inuse(counts)[:, 1])
         self._add_grid(here)
         self._n, self._before = reached, total
@@ -404,7 +404,7 @@ def _conclude(history: History, moments: _Moments, types: TypeTable) -> None:
         columns[f"old_{unit}"] = old[:, i]
     columns["young_objects"] = lives.tallies["aged"][:, 0]
 
-    history.seen = bool(lives.life[Life.ROWS])
+    history.seen = bool(lives.life[ReplayCounter.ROWS])
     history.has_snapshot = bool(keys["start_objects"].any())
     history.names, group = group_keys(keys, types, "type")
     history.types = _summed(columns, group, len(history.names))
@@ -437,10 +437,10 @@ def _conclude(history: History, moments: _Moments, types: TypeTable) -> None:
         for row in holders
     ]
     history.bins, history.moments = moments.ends, moments.rows
-    history.cycles, history.ages, history.left = lives.cycles(), lives.at_death(), lives.alive()
+    history.cycles, history.ages, history.left = lives.cycles(), lives.deaths_by_age(), lives.alive()
     history.grid, history.grid_base, history.grid_step = moments.grid, moments.low, 1 << max(moments.shift, 0)
-    history.peak_bytes = int(lives.life[Life.PEAK_BYTES])
-    history.peak_time = int(lives.life[Life.PEAK_TIME]) if history.peak_bytes else -1
+    history.peak_bytes = int(lives.life[ReplayCounter.PEAK_BYTES])
+    history.peak_time = int(lives.life[ReplayCounter.PEAK_TIME]) if history.peak_bytes else -1
 
 
 def _summed(columns: dict[str, I8], group: I8, n: int) -> dict[str, I8]:

@@ -108,6 +108,6 @@ class _InfoBuilder(GenerationBuilder):
             size = sum(len(batch) for _, batch in data.batches)
             info.experiments[name] = (batches + len(data.batches), nbytes + size)
         info.has_info |= any(data.info is not None for _, data in alloc_free(segment, self.registry))
-        self.threads.update(segment.runs().runs["m"].tolist())
+        self.threads.update(segment.by_thread().cursors["m"].tolist())
         yield from super().feed(segment)
         info.nbytes = segment.slab.end

@@ -15,7 +15,7 @@ from gotrace.dtypes import SITE, Rows, What
 from gotrace.heap.table import SampleCounts
 from gotrace.tables.allocs import AllocBuilder
 from gotrace.tables.passes import ReadPass
-from gotrace.tables.sites import Sampled, Site, site_name, spread
+from gotrace.tables.sites import Site, SiteLabels, site_name, spread
 from gotrace.trace import Trace
 from gotrace.wire.segments import Segment
 
@@ -113,12 +113,12 @@ class _SiteBuilder(AllocBuilder):
 
     def __init__(self, read_pass: ReadPass) -> None:
         super().__init__(read_pass, _LENGTH, whats=(What.OBJECT,), replay=True)
-        self.sampled = Sampled(read_pass)
+        self.sampled = SiteLabels(read_pass)
         self.matches = [np.empty(0, _MATCH)]
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Replay a segment's events, with its samples."""
-        self.sampled.read(segment)
+        self.sampled.learn(segment)
         try:
             for rows in super().feed(segment):
                 self._match(rows)

@@ -10,8 +10,8 @@ import numpy as np
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
-from gotrace.heap.objects import NEVER, Lives
-from gotrace.heap.rows import Life
+from gotrace.heap.objects import NEVER, ObjectReplay
+from gotrace.heap.rows import ReplayCounter
 from gotrace.heap.table import Heap, class_name
 from gotrace.spec.sizeclasses import CLASS_BYTES, MANUAL
 from gotrace.tables.instants import HeapBuilder, HeapQuery, QueryError, replay
@@ -101,7 +101,7 @@ def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None 
             raise QueryError("spans at the peak need two passes, which a stream cannot: save it to a file first")
         peak = HeapBuilder(trace.reader.new_pass(), query)
         time = replay(peak, progress).time
-        query, rows = HeapQuery(), int(peak.lives.life[Life.PEAK_ROWS])
+        query, rows = HeapQuery(), int(peak.lives.life[ReplayCounter.PEAK_ROWS])
     builder = HeapBuilder(trace.reader.new_pass(), query, rows)
     fault: TraceError | None = None
     try:
@@ -121,7 +121,7 @@ def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None 
     return found
 
 
-def occupancy(lives: Lives, types: TypeTable) -> tuple[Rows, Rows]:
+def occupancy(lives: ObjectReplay, types: TypeTable) -> tuple[Rows, Rows]:
     """Rows of SPANS and of HOLDERS of the spans that are live now."""
     held, first = lives.live_spans()
     objects = held["spanclass"] != MANUAL

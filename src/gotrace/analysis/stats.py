@@ -10,8 +10,8 @@ import numpy as np
 from gotrace.analysis.spans import SPANS, occupancy
 from gotrace.dtypes import HEAP, I8, Rows
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
-from gotrace.heap.objects import Lives
-from gotrace.heap.rows import CYCLE, HeapLayout, HeapSize, Life
+from gotrace.heap.objects import ObjectReplay
+from gotrace.heap.rows import CYCLE, HeapCounter, HeapLayout, ReplayCounter
 from gotrace.heap.table import summarize
 from gotrace.tables.allocs import LifetimeBuilder
 from gotrace.tables.passes import ReadPass
@@ -103,7 +103,7 @@ def stats(trace: Trace, progress: Callable[[int], None] | None = None) -> Stats:
     found = _concluded(rate.lives, read_pass.types)
     found.start, found.end = rate.start, heap.time
     found.step, found.rate = rate.step, rate.finish(found.end)
-    found.seen = bool(heap.sizes[HeapSize.EVENTS])
+    found.seen = bool(heap.sizes[HeapCounter.EVENTS])
     found.anomalies = builder.anomaly_counts()
     if fault is not None:
         fault.partial = found
@@ -115,7 +115,7 @@ class _Rate:
     """Bytes allocated in stretches of time, which become twice as long when they no longer reach."""
 
     def __init__(self) -> None:
-        self.lives = Lives(detail=True, look=self._look)
+        self.lives = ObjectReplay(detail=True, look=self._look)
         self.start = -1
         self.step = _SHORTEST
         self._sums: list[int] = []  # allocated up to the end of each stretch
@@ -161,25 +161,25 @@ class _RateBuilder(LifetimeBuilder):
         yield from super().feed(segment)
 
 
-def _concluded(lives: Lives, types: TypeTable) -> Stats:
+def _concluded(lives: ObjectReplay, types: TypeTable) -> Stats:
     counts, peak, life = lives.counts(), lives.counts(peak=True), lives.life
     table, classes = (_most_allocated(summarize(counts, types, by)) for by in ("type", "class"))
     untyped = summarize(counts[np.isin(counts["type"], (UNTYPED, UNRESOLVED))], types, "class")
-    there = bool(life[Life.PEAK_BYTES])
+    there = bool(life[ReplayCounter.PEAK_BYTES])
     return Stats(
         table,
         classes,
         totals={name: int(table[name].sum()) for name in table.dtype.names or () if name != "name"},
         peak={
             "objects": int((peak["start_objects"] + peak["alloc_objects"] - peak["free_objects"]).sum()),
-            "bytes": int(life[Life.PEAK_BYTES]),
-            "time": int(life[Life.PEAK_TIME]) if there else -1,
-            "cycle": int(life[Life.PEAK_CYCLE]),
+            "bytes": int(life[ReplayCounter.PEAK_BYTES]),
+            "time": int(life[ReplayCounter.PEAK_TIME]) if there else -1,
+            "cycle": int(life[ReplayCounter.PEAK_CYCLE]),
             **lives.memory(peak=True),
         },
         untyped={name: int(untyped[name].sum()) for name in ("alloc_bytes", "inuse_bytes")},
         cycles=lives.cycles(),
-        ages=lives.at_death(),
+        ages=lives.deaths_by_age(),
         spans=occupancy(lives, types)[0],
         memory=lives.memory(),
     )

@@ -1,46 +1,36 @@
 from typing import final
 
-import numpy as np
-import numpy.typing as npt
+from gotrace._hashmap import HashMap
+from gotrace.dtypes import I4, I8, U8, Rows
+from gotrace.wire._merge import Merge
 
-from gotrace.wire._merge import Walk
-
-_U1 = npt.NDArray[np.uint8]
-_I4 = npt.NDArray[np.int32]
-_I8 = npt.NDArray[np.int64]
-_U8 = npt.NDArray[np.uint64]
-_Rows = npt.NDArray[np.void]
+@final
+class HeapTables:
+    def __init__(
+        self,
+        spans: Rows,
+        pages: HashMap,
+        leaves: Rows,
+        stacks: HashMap,
+        loose: HashMap,
+        cells: I4,
+        keys: HashMap,
+        counts: Rows,
+        sizes: I8,
+        anomalies: I8,
+    ) -> None: ...
 
 @final
 class Extractor:
     def __init__(
         self,
-        walk: Walk,
-        type_keys: _U8,
-        type_vals: _I4,
+        merge: Merge,
+        type_keys: U8,
+        type_vals: I4,
         multiplier: int,
-        class_bytes: _I8,
+        class_bytes: I8,
         flags: int,
-        faults: _Rows,
+        faults: Rows,
     ) -> None: ...
-    def tables(
-        self,
-        spans: _Rows,
-        page_keys: _U8,
-        page_vals: _I4,
-        leaves: _Rows,
-        stack_keys: _U8,
-        stack_vals: _I4,
-        loose_keys: _U8,
-        loose_vals: _I4,
-        cells: _I4,
-        key_keys: _U8,
-        key_vals: _I4,
-        counts: _Rows,
-        sizes: _I8,
-        anomalies: _I8,
-    ) -> None: ...
-    def take(self, rows: _Rows) -> int: ...
-
-def rehash(keys: _U8, vals: _I4, new_keys: _U8, new_vals: _I4, multiplier: int) -> None: ...
-def parse_types(data: _U1, at: int, rows: _Rows, faults: _Rows) -> int: ...
+    def bind(self, tables: HeapTables) -> None: ...
+    def take(self, rows: Rows) -> int: ...

@@ -1,42 +1,42 @@
 """The alloc/free experiment: events become ALLOC rows, and a heap is replayed from them.
 
-Lives here: addresses from ids, the span map, slots, live objects and stacks (FORMAT 9). Never here: the order
+ObjectReplay here: addresses from ids, the span map, slots, live objects and stacks (FORMAT 9). Never here: the order
 of the scheduler, growing of tables (a status asks for it), names of types.
 """
 cimport cython
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from gotrace.wire._atomic cimport store
-from gotrace.wire._resolve cimport (
-    ALLOCATED_OBJECT, FIRST_OBJECT, LAST_OBJECT, UNRESOLVED, Finder, leaf_at, open_types, type_in,
-)
 from gotrace._generated cimport (
-    ALLOC, BAD_KINDCLASS, EV_GOROUTINE_STACK, EV_GOROUTINE_STACK_FREE, EV_SPAN, MANUAL, TINY_CLASS, UNKNOWN_CLASS,
-    BATCH, BRIEF, COUNTS, CTX, DECODED, FAULT, FULL, GEN, GROUP, GROUPS, GROW_CELLS, GROW_KEYS,
-    GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_ADDRESS_BITS, LEAF, ODD_LATE_FREE, ODD_LIVE_SLOT_ALLOCATED,
-    ODD_LIVE_STACK_ALLOCATED, ODD_OBJECT_IN_FREED_SPAN, ODD_OBJECT_OUTSIDE, ODD_OVERLAPPING_SPAN, ODD_RELATIVE,
-    ODD_STACK_OF_ORDER_0, ODD_TINY_SHARED, ODD_UNKNOWN_OBJECT_FREED, ODD_UNKNOWN_SPAN_FREED, ODD_UNKNOWN_STACK_FREED,
-    ODD_UNRESOLVED_TYPE, OK, OP_ALLOC, OP_EXISTS, OP_FREE, PAGE, REPLAY, RUN, SIZE_EVENTS, SIZE_FREE_GROUP,
-    SIZE_FREE_SPAN, SIZE_HEAP_SPANS, SIZE_HEAP_SPAN_BYTES, SIZE_LATEST, SIZE_LATE_STACK, SIZE_LATE_STACK_M,
-    SIZE_MANUAL_SPANS, SIZE_MANUAL_SPAN_BYTES, SIZE_N_GROUPS, SIZE_N_KEYS, SIZE_N_LEAVES, SIZE_N_LOOSE, SIZE_N_SPANS,
-    SIZE_N_STACKS, SIZE_STACKS, SIZE_STACK_BYTES, SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG,
+    ALLOC, ANOMALY_LATE_FREE, ANOMALY_LIVE_SLOT_ALLOCATED, ANOMALY_LIVE_STACK_ALLOCATED, ANOMALY_OBJECT_IN_FREED_SPAN,
+    ANOMALY_OBJECT_OUTSIDE, ANOMALY_OVERLAPPING_SPAN, ANOMALY_RELATIVE, ANOMALY_STACK_OF_ORDER_0, ANOMALY_TINY_SHARED,
+    ANOMALY_UNKNOWN_OBJECT_FREED, ANOMALY_UNKNOWN_SPAN_FREED, ANOMALY_UNKNOWN_STACK_FREED, ANOMALY_UNRESOLVED_TYPE,
+    BAD_KINDCLASS, BATCH, COMPACT, COUNTS, CURSOR, DECODED, EV_GOROUTINE_STACK, EV_GOROUTINE_STACK_FREE, EV_SPAN, FAULT,
+    FULL, GENERATION_ROW, GROUP, GROUPS, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS,
+    HEAP_ADDRESS_BITS, HEAP_EVENTS, HEAP_FREE_GROUP, HEAP_FREE_SPAN, HEAP_HEAP_SPANS, HEAP_HEAP_SPAN_BYTES, HEAP_LATEST,
+    HEAP_LATE_STACK, HEAP_LATE_STACK_M, HEAP_MANUAL_SPANS, HEAP_MANUAL_SPAN_BYTES, HEAP_N_GROUPS, HEAP_N_KEYS,
+    HEAP_N_LEAVES, HEAP_N_LOOSE, HEAP_N_SPANS, HEAP_N_STACKS, HEAP_STACKS, HEAP_STACK_BYTES, LEAF, MANUAL, OK, OP_ALLOC,
+    OP_EXISTS, OP_FREE, PAGE, REPLAY, SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, THREAD, TINY_CLASS, UNKNOWN_CLASS,
     WHAT_OBJECT, WHAT_SPAN, WIDE_PROC,
 )
 from gotrace._hashmap cimport HashMap, IdMap, place
-from gotrace.wire._cursor cimport DONE, args_at, refill
-from gotrace.wire._stream cimport Stream, to_ns
 from gotrace._varint cimport prefetch, unlikely
+from gotrace.wire._atomic cimport store
+from gotrace.wire._cursor cimport END_OF_CURSOR, args_at, refill
 from gotrace.wire._merge cimport (
-    Course, Turn, Walk, alternate, batch_at, blame, follow, in_turn, next_turn, pause, resume, run_from, start_of,
-    turn_of, type_of,
+    Merge, MergeState, Turn, batch_at, blame, cursor_from, follow, in_turn, next_turn, pause, resume, start_of,
+    switch_turn, turn_of, type_of,
 )
+from gotrace.wire._resolve cimport (
+    ALLOCATED_OBJECT, FIRST_OBJECT, LAST_OBJECT, Resolver, UNRESOLVED, leaf_at, open_types, type_in,
+)
+from gotrace.wire._stream cimport Stream, to_ns
 
 cdef enum:
     FIRST_EVENT = EV_SPAN   # wire type = FIRST_EVENT + 3 * what + op
     LAST_EVENT = EV_GOROUTINE_STACK_FREE
     STRIDE = 32             # events that the look-ahead decodes at a time
-    OWED = 1 << 30          # in a cell or an order: the free of what lived here before is still to come
+    FREE_PENDING = 1 << 30          # in a cell or an order: the free of what lived here before is still to come
     LEAST_EVENT = 3         # bytes
     NEAR_KEY_BITS = 12
 
@@ -64,11 +64,11 @@ cdef struct Live:
     int64_t *anomalies
     int64_t room_spans, room_pages, room_leaves, room_stacks, room_loose, room_groups, room_keys, room_counts
     const Stream *s
-    const BRIEF *event      # the current one, and
+    const COMPACT *event      # the current one, and
     uint64_t[4] args        # its numbers, if it is not about an object
-    RUN *run
-    RUN *runs
-    Finder *finder
+    CURSOR *cursor
+    CURSOR *cursors
+    Resolver *resolver
     uint64_t multiplier
     int flags
     int64_t latest          # ns: latest time so far
@@ -88,9 +88,9 @@ cdef inline PAGE *page_at(Live *live, uint64_t page) noexcept nogil:
     cdef int64_t at = place(&live.pages, high)
     if live.pages.vals[at] == 0:
         live.pages.keys[at] = high
-        live.sizes[SIZE_N_LEAVES] += 1
-        store(&live.pages.vals[at], <int32_t> live.sizes[SIZE_N_LEAVES])
-        memset(&live.leaves[live.sizes[SIZE_N_LEAVES] * LEAF], 0, LEAF * sizeof(PAGE))
+        live.sizes[HEAP_N_LEAVES] += 1
+        store(&live.pages.vals[at], <int32_t> live.sizes[HEAP_N_LEAVES])
+        memset(&live.leaves[live.sizes[HEAP_N_LEAVES] * LEAF], 0, LEAF * sizeof(PAGE))
     return &live.leaves[<int64_t> live.pages.vals[at] * LEAF + (page % LEAF)]
 
 
@@ -127,32 +127,32 @@ cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
         first = <int64_t> (span.groups[i] - 1) * GROUP
         for j in range(GROUP):
             if live.cells[first + j]:
-                count_free(live, (live.cells[first + j] & ~OWED) - 1, span.elem)
-                live.anomalies[ODD_OBJECT_IN_FREED_SPAN] += 1
+                count_free(live, (live.cells[first + j] & ~FREE_PENDING) - 1, span.elem)
+                live.anomalies[ANOMALY_OBJECT_IN_FREED_SPAN] += 1
                 live.cells[first + j] = 0
-        live.cells[first] = <int32_t> live.sizes[SIZE_FREE_GROUP]
-        live.sizes[SIZE_FREE_GROUP] = span.groups[i]
+        live.cells[first] = <int32_t> live.sizes[HEAP_FREE_GROUP]
+        live.sizes[HEAP_FREE_GROUP] = span.groups[i]
         span.groups[i] = 0
     if span.spanclass == MANUAL:
-        live.sizes[SIZE_MANUAL_SPANS] -= 1
-        live.sizes[SIZE_MANUAL_SPAN_BYTES] -= span.bytes
+        live.sizes[HEAP_MANUAL_SPANS] -= 1
+        live.sizes[HEAP_MANUAL_SPAN_BYTES] -= span.bytes
     else:
-        live.sizes[SIZE_HEAP_SPANS] -= 1
-        live.sizes[SIZE_HEAP_SPAN_BYTES] -= span.bytes
-    span.next_free = <int32_t> live.sizes[SIZE_FREE_SPAN]
-    live.sizes[SIZE_FREE_SPAN] = me
+        live.sizes[HEAP_HEAP_SPANS] -= 1
+        live.sizes[HEAP_HEAP_SPAN_BYTES] -= span.bytes
+    span.next_free = <int32_t> live.sizes[HEAP_FREE_SPAN]
+    live.sizes[HEAP_FREE_SPAN] = me
 
 
 cdef inline uint8_t spanclass_of(uint64_t kindclass) noexcept nogil:
     return MANUAL if kindclass & 1 else <uint8_t> (kindclass >> 1)
 
 
-cdef inline uint64_t page_of(const GEN *gen, uint64_t number) noexcept nogil:
+cdef inline uint64_t page_of(const GENERATION_ROW *gen, uint64_t number) noexcept nogil:
     """The page of a span id, also of one that wrapped because it lies below the heap's base."""
     return (gen.heap_base + (number << gen.page_shift)) >> gen.page_shift
 
 
-cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op) noexcept nogil:
+cdef int make_span(Live *live, const GENERATION_ROW *gen, const uint64_t *args, uint8_t op) noexcept nogil:
     """Enter the span of a Span or SpanAlloc event."""
     cdef uint64_t page = page_of(gen, args[0])
     cdef uint64_t n_pages = args[1]
@@ -168,16 +168,16 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
     old = span_at(live, page)
     if op == OP_EXISTS and old != NULL and old.page == page and old.spanclass == spanclass:
         return OK
-    if live.sizes[SIZE_FREE_SPAN] == 0 and live.sizes[SIZE_N_SPANS] + 1 == live.room_spans:
+    if live.sizes[HEAP_FREE_SPAN] == 0 and live.sizes[HEAP_N_SPANS] + 1 == live.room_spans:
         return GROW_SPANS
-    if live.sizes[SIZE_N_LEAVES] + 3 > live.room_leaves or live.sizes[SIZE_N_LEAVES] + 2 > live.room_pages // 2:
+    if live.sizes[HEAP_N_LEAVES] + 3 > live.room_leaves or live.sizes[HEAP_N_LEAVES] + 2 > live.room_pages // 2:
         return GROW_PAGES
-    if live.sizes[SIZE_FREE_SPAN]:
-        row = <int32_t> live.sizes[SIZE_FREE_SPAN]
-        live.sizes[SIZE_FREE_SPAN] = live.spans[row].next_free
+    if live.sizes[HEAP_FREE_SPAN]:
+        row = <int32_t> live.sizes[HEAP_FREE_SPAN]
+        live.sizes[HEAP_FREE_SPAN] = live.spans[row].next_free
     else:
-        live.sizes[SIZE_N_SPANS] += 1
-        row = <int32_t> live.sizes[SIZE_N_SPANS]
+        live.sizes[HEAP_N_SPANS] += 1
+        row = <int32_t> live.sizes[HEAP_N_SPANS]
     span = &live.spans[row]
     memset(span, 0, sizeof(SPAN))
     span.page = page
@@ -188,11 +188,11 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
     span.elem = span.bytes
     span.n_slots = spanclass != MANUAL
     if spanclass == MANUAL:
-        live.sizes[SIZE_MANUAL_SPANS] += 1
-        live.sizes[SIZE_MANUAL_SPAN_BYTES] += span.bytes
+        live.sizes[HEAP_MANUAL_SPANS] += 1
+        live.sizes[HEAP_MANUAL_SPAN_BYTES] += span.bytes
     else:
-        live.sizes[SIZE_HEAP_SPANS] += 1
-        live.sizes[SIZE_HEAP_SPAN_BYTES] += span.bytes
+        live.sizes[HEAP_HEAP_SPANS] += 1
+        live.sizes[HEAP_HEAP_SPAN_BYTES] += span.bytes
         if spanclass > 1:
             span.elem = live.classes[spanclass].elem
             span.n_slots = <uint32_t> min(span.bytes // span.elem, <int64_t> (GROUP * GROUPS))
@@ -200,12 +200,12 @@ cdef int make_span(Live *live, const GEN *gen, const uint64_t *args, uint8_t op)
     for i in range(span.n_pages):
         row = page_at(live, page + <uint64_t> i).span
         if row:
-            live.anomalies[ODD_OVERLAPPING_SPAN] += 1
+            live.anomalies[ANOMALY_OVERLAPPING_SPAN] += 1
             old = &live.spans[row]
             if op == OP_ALLOC:
                 span.over = True
                 span.born = live.event.time
-                span.born_m = live.run.m
+                span.born_m = live.cursor.m
                 span.old_bytes = old.bytes
                 span.old_spanclass = old.spanclass
             drop_span(live, old)
@@ -220,16 +220,16 @@ cdef inline int32_t key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept
     cdef COUNTS *new
     at = place(&live.keys, pair)
     if live.keys.vals[at] == 0:
-        if live.sizes[SIZE_N_KEYS] == live.room_counts or live.sizes[SIZE_N_KEYS] >= live.room_keys // 2:
+        if live.sizes[HEAP_N_KEYS] == live.room_counts or live.sizes[HEAP_N_KEYS] >= live.room_keys // 2:
             return -1
-        new = &live.counts[live.sizes[SIZE_N_KEYS]]
+        new = &live.counts[live.sizes[HEAP_N_KEYS]]
         new.type = kind
         new.spanclass = spanclass
         new.alloc_objects = new.alloc_bytes = new.free_objects = new.free_bytes = 0
         new.start_objects = new.start_bytes = 0
-        live.sizes[SIZE_N_KEYS] += 1
+        live.sizes[HEAP_N_KEYS] += 1
         live.keys.keys[at] = pair
-        live.keys.vals[at] = <int32_t> live.sizes[SIZE_N_KEYS]
+        live.keys.vals[at] = <int32_t> live.sizes[HEAP_N_KEYS]
     return live.keys.vals[at] - 1
 
 
@@ -254,12 +254,12 @@ cdef inline int32_t *cell_at(Live *live, int32_t group, uint32_t slot) noexcept 
 cdef int32_t new_group(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
     """Make the group of a slot; 0 if there is no room."""
     cdef int32_t group
-    if live.sizes[SIZE_FREE_GROUP]:
-        group = <int32_t> live.sizes[SIZE_FREE_GROUP]
-        live.sizes[SIZE_FREE_GROUP] = live.cells[<int64_t> (group - 1) * GROUP]
-    elif live.sizes[SIZE_N_GROUPS] < live.room_groups:
-        live.sizes[SIZE_N_GROUPS] += 1
-        group = <int32_t> live.sizes[SIZE_N_GROUPS]
+    if live.sizes[HEAP_FREE_GROUP]:
+        group = <int32_t> live.sizes[HEAP_FREE_GROUP]
+        live.sizes[HEAP_FREE_GROUP] = live.cells[<int64_t> (group - 1) * GROUP]
+    elif live.sizes[HEAP_N_GROUPS] < live.room_groups:
+        live.sizes[HEAP_N_GROUPS] += 1
+        group = <int32_t> live.sizes[HEAP_N_GROUPS]
     else:
         return 0
     memset(&live.cells[<int64_t> (group - 1) * GROUP], 0, GROUP * sizeof(int32_t))
@@ -271,7 +271,7 @@ cdef bint late(const Live *live, int64_t time, int64_t m) noexcept nogil:
     """Whether the current event may have happened before one of thread m that bears this earlier time."""
     cdef const BATCH *batch = batch_at(live.s, start_of(live.event))
     cdef int64_t written = start_of(live.event) - (batch.offset - live.s.base + batch.head)
-    return m != live.run.m and live.event.time - time <= to_ns(<uint64_t> (written // LEAST_EVENT + 1), live.s.factor)
+    return m != live.cursor.m and live.event.time - time <= to_ns(<uint64_t> (written // LEAST_EVENT + 1), live.s.factor)
 
 
 cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, int32_t kind, uint8_t op) noexcept nogil:
@@ -291,28 +291,28 @@ cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, i
                 return GROW_CELLS
         cell = cell_at(live, group, slot)
     else:
-        if live.sizes[SIZE_N_LOOSE] >= live.room_loose // 2:
+        if live.sizes[HEAP_N_LOOSE] >= live.room_loose // 2:
             return GROW_LOOSE
         at = place(&live.loose, named)
         if live.loose.vals[at] == 0:
             live.loose.keys[at] = named
             live.loose.vals[at] = -1
-            live.sizes[SIZE_N_LOOSE] += 1
+            live.sizes[HEAP_N_LOOSE] += 1
         cell = &live.loose.vals[at]
     if cell[0] > 0:
         if op == OP_EXISTS:
             return OK
         if span != NULL and span.spanclass == TINY_CLASS:
-            live.anomalies[ODD_TINY_SHARED] += 1
+            live.anomalies[ANOMALY_TINY_SHARED] += 1
             return OK
-        live.anomalies[ODD_LIVE_SLOT_ALLOCATED] += 1
-        count_free(live, (cell[0] & ~OWED) - 1, size)
+        live.anomalies[ANOMALY_LIVE_SLOT_ALLOCATED] += 1
+        count_free(live, (cell[0] & ~FREE_PENDING) - 1, size)
         if span != NULL:
             span.late = live.event.time
-            span.late_m = live.run.m
-            key |= OWED
+            span.late_m = live.cursor.m
+            key |= FREE_PENDING
     cell[0] = key + 1
-    key &= ~OWED
+    key &= ~FREE_PENDING
     if op == OP_EXISTS:
         live.counts[key].start_objects += 1
         live.counts[key].start_bytes += size
@@ -329,29 +329,29 @@ cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noex
     cdef int64_t at
     cdef int i
     if span != NULL and span.over and late(live, span.born, span.born_m):
-        live.anomalies[ODD_LATE_FREE] += 1      # of an object in the span that lay here before
+        live.anomalies[ANOMALY_LATE_FREE] += 1      # of an object in the span that lay here before
         return
     if span != NULL:
         group = span.groups[slot // GROUP]
         if group:
             cell = cell_at(live, group, slot)
     if cell != NULL and cell[0]:
-        if cell[0] & OWED:
-            cell[0] &= ~OWED
+        if cell[0] & FREE_PENDING:
+            cell[0] &= ~FREE_PENDING
             if late(live, span.late, span.late_m):
-                live.anomalies[ODD_LATE_FREE] += 1
+                live.anomalies[ANOMALY_LATE_FREE] += 1
                 return
         count_free(live, cell[0] - 1, span.elem)
         cell[0] = 0
         return
-    if live.sizes[SIZE_N_LOOSE]:
+    if live.sizes[HEAP_N_LOOSE]:
         for i in range(2):              # the slot, or the pointer behind its header
             at = place(&live.loose, named + <uint64_t> (8 * i))
             if live.loose.vals[at] > 0:
                 count_free(live, live.loose.vals[at] - 1, 0)
                 live.loose.vals[at] = -1
                 return
-    live.anomalies[ODD_UNKNOWN_OBJECT_FREED] += 1
+    live.anomalies[ANOMALY_UNKNOWN_OBJECT_FREED] += 1
 
 
 cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) noexcept nogil:
@@ -362,28 +362,28 @@ cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) no
         return STACK_ORDER_TOO_BIG
     if order == 0:
         return OK
-    if live.sizes[SIZE_N_STACKS] >= live.room_stacks // 2:
+    if live.sizes[HEAP_N_STACKS] >= live.room_stacks // 2:
         return GROW_STACKS
     at = place(&live.stacks, address)
     if live.stacks.vals[at] > 0:
         if op == OP_EXISTS:
             return OK
-        live.anomalies[ODD_LIVE_STACK_ALLOCATED] += 1
-        live.sizes[SIZE_STACKS] -= 1
-        live.sizes[SIZE_STACK_BYTES] -= <int64_t> 1 << ((live.stacks.vals[at] & ~OWED) - 1)
-        live.sizes[SIZE_LATE_STACK] = live.event.time
-        live.sizes[SIZE_LATE_STACK_M] = live.run.m
-        owed = OWED
+        live.anomalies[ANOMALY_LIVE_STACK_ALLOCATED] += 1
+        live.sizes[HEAP_STACKS] -= 1
+        live.sizes[HEAP_STACK_BYTES] -= <int64_t> 1 << ((live.stacks.vals[at] & ~FREE_PENDING) - 1)
+        live.sizes[HEAP_LATE_STACK] = live.event.time
+        live.sizes[HEAP_LATE_STACK_M] = live.cursor.m
+        owed = FREE_PENDING
     elif live.stacks.vals[at] == 0:
         live.stacks.keys[at] = address
-        live.sizes[SIZE_N_STACKS] += 1
+        live.sizes[HEAP_N_STACKS] += 1
     live.stacks.vals[at] = <int32_t> order | owed
-    live.sizes[SIZE_STACKS] += 1
-    live.sizes[SIZE_STACK_BYTES] += <int64_t> 1 << (order - 1)
+    live.sizes[HEAP_STACKS] += 1
+    live.sizes[HEAP_STACK_BYTES] += <int64_t> 1 << (order - 1)
     return OK
 
 
-cdef inline uint64_t heap_address(const GEN *gen, const DECODED *event) noexcept nogil:
+cdef inline uint64_t heap_address(const GENERATION_ROW *gen, const DECODED *event) noexcept nogil:
     """The address that an object's event names."""
     return gen.heap_base + event.args[0] * gen.object_align
 
@@ -393,12 +393,12 @@ cdef inline uint32_t slot_at(const Class *size_class, uint64_t inset) noexcept n
     return <uint32_t> ((inset * size_class.reciprocal) >> 32)
 
 
-cdef inline uint64_t base_of(const GEN *gen, const SPAN *span) noexcept nogil:
+cdef inline uint64_t base_of(const GENERATION_ROW *gen, const SPAN *span) noexcept nogil:
     """Address of a span."""
     return span.page << gen.page_shift
 
 
-cdef inline SPAN *owner_of(Live *live, const GEN *gen, uint64_t named, uint32_t *slot) noexcept nogil:
+cdef inline SPAN *owner_of(Live *live, const GENERATION_ROW *gen, uint64_t named, uint32_t *slot) noexcept nogil:
     """The span of an object's address, and its slot; NULL if there is none."""
     cdef SPAN *span = span_at(live, named >> gen.page_shift)
     if span == NULL:
@@ -407,13 +407,13 @@ cdef inline SPAN *owner_of(Live *live, const GEN *gen, uint64_t named, uint32_t 
     return span if slot[0] < span.n_slots else NULL
 
 
-cdef int look_ahead(Live *live, const GEN *gen) noexcept nogil:
+cdef int look_ahead(Live *live, const GENERATION_ROW *gen) noexcept nogil:
     """Apply the whole run of snapshot events that begins at the current one, before any other thread's events.
 
     The world stood still while they were written, but their times run ahead of the clock (FORMAT 9.9).
     Applying one twice changes nothing, so this may stop for room and begin anew.
     """
-    cdef RUN ahead = run_from(live.s, live.runs, <int32_t> (live.run - live.runs), start_of(live.event))
+    cdef CURSOR ahead = cursor_from(live.s, live.cursors, <int32_t> (live.cursor - live.cursors), start_of(live.event))
     cdef DECODED[STRIDE] events
     cdef FAULT ignored
     cdef IdMap types
@@ -421,7 +421,7 @@ cdef int look_ahead(Live *live, const GEN *gen) noexcept nogil:
     cdef uint64_t named
     cdef uint32_t slot = 0
     cdef int status = OK, n, i
-    open_types(live.finder, &types, gen)
+    open_types(live.resolver, &types, gen)
     while True:
         n = refill(live.s, &ahead, events, STRIDE, &ignored)
         if n == 0:
@@ -441,10 +441,10 @@ cdef int look_ahead(Live *live, const GEN *gen) noexcept nogil:
                 status = be_born(live, span, slot, named, type_in(&types, events[i].args[1]), OP_EXISTS)
             if status != OK:
                 return status if status > 0 else OK     # a fault is raised when its event's turn comes
-            live.run.snapshot = events[i].start + 1
+            live.cursor.snapshot = events[i].start + 1
 
 
-cdef int stack_event(Live *live, const GEN *gen, uint8_t op, ALLOC *row) noexcept nogil:
+cdef int stack_event(Live *live, const GENERATION_ROW *gen, uint8_t op, ALLOC *row) noexcept nogil:
     cdef uint64_t address = gen.heap_base + live.args[0] * gen.stack_align
     cdef int64_t at
     cdef int32_t order
@@ -455,31 +455,31 @@ cdef int stack_event(Live *live, const GEN *gen, uint8_t op, ALLOC *row) noexcep
     if op == OP_FREE:
         at = place(&live.stacks, address)
         if live.stacks.vals[at] > 0:
-            order = live.stacks.vals[at] & ~OWED
+            order = live.stacks.vals[at] & ~FREE_PENDING
             row.size = <int64_t> 1 << (order - 1)
-            if live.stacks.vals[at] & OWED:
+            if live.stacks.vals[at] & FREE_PENDING:
                 live.stacks.vals[at] = order
-                if late(live, live.sizes[SIZE_LATE_STACK], live.sizes[SIZE_LATE_STACK_M]):
-                    live.anomalies[ODD_LATE_FREE] += 1
+                if late(live, live.sizes[HEAP_LATE_STACK], live.sizes[HEAP_LATE_STACK_M]):
+                    live.anomalies[ANOMALY_LATE_FREE] += 1
                     return OK
             live.stacks.vals[at] = -1
-            live.sizes[SIZE_STACKS] -= 1
-            live.sizes[SIZE_STACK_BYTES] -= row.size
+            live.sizes[HEAP_STACKS] -= 1
+            live.sizes[HEAP_STACK_BYTES] -= row.size
         else:
-            live.anomalies[ODD_UNKNOWN_STACK_FREED] += 1
+            live.anomalies[ANOMALY_UNKNOWN_STACK_FREED] += 1
         return OK
-    if op == OP_ALLOC or start_of(live.event) >= live.run.snapshot:
+    if op == OP_ALLOC or start_of(live.event) >= live.cursor.snapshot:
         status = make_stack(live, address, live.args[1], op)
         if status != OK:
             return status
     if live.args[1]:
         row.size = <int64_t> 1 << (live.args[1] - 1)
     else:
-        live.anomalies[ODD_STACK_OF_ORDER_0] += 1
+        live.anomalies[ANOMALY_STACK_OF_ORDER_0] += 1
     return OK
 
 
-cdef int span_event(Live *live, const GEN *gen, uint8_t op, ALLOC *row) noexcept nogil:
+cdef int span_event(Live *live, const GENERATION_ROW *gen, uint8_t op, ALLOC *row) noexcept nogil:
     cdef uint64_t page = page_of(gen, live.args[0])
     cdef int status
     cdef SPAN *span
@@ -487,14 +487,14 @@ cdef int span_event(Live *live, const GEN *gen, uint8_t op, ALLOC *row) noexcept
     if op == OP_FREE:
         span = span_at(live, page)
         if span == NULL or span.page != page:
-            live.anomalies[ODD_UNKNOWN_SPAN_FREED] += 1
+            live.anomalies[ANOMALY_UNKNOWN_SPAN_FREED] += 1
             row.size = 0
             row.spanclass = UNKNOWN_CLASS
             return OK
         if span.over:
             span.over = False
             if late(live, span.born, span.born_m):
-                live.anomalies[ODD_LATE_FREE] += 1
+                live.anomalies[ANOMALY_LATE_FREE] += 1
                 row.size = span.old_bytes
                 row.spanclass = span.old_spanclass
                 note_pages(live, span)
@@ -503,7 +503,7 @@ cdef int span_event(Live *live, const GEN *gen, uint8_t op, ALLOC *row) noexcept
         row.spanclass = span.spanclass
         drop_span(live, span)
         return OK
-    if op == OP_ALLOC or start_of(live.event) >= live.run.snapshot:
+    if op == OP_ALLOC or start_of(live.event) >= live.cursor.snapshot:
         status = make_span(live, gen, live.args, op)
         if status != OK:
             return status
@@ -534,19 +534,19 @@ cdef class Extractor:
 
     ``flags`` has 1 << what for each kind of row wanted, and 8 to replay objects into ``counts``.
     """
-    cdef Walk walk
+    cdef Merge merge
     cdef object kept
     cdef HeapTables tables
     cdef Live live
-    cdef Finder[2] finders      # the walker's, and the helper's
+    cdef Resolver[2] resolvers      # the walker's, and the helper's
     cdef FAULT *fault
 
-    def __init__(self, Walk walk, uint64_t[::1] type_keys, int32_t[::1] type_vals, uint64_t multiplier,
+    def __init__(self, Merge merge, uint64_t[::1] type_keys, int32_t[::1] type_vals, uint64_t multiplier,
                  const int64_t[::1] class_bytes, int flags, FAULT[::1] faults):
         cdef Live *live = &self.live
         cdef Py_ssize_t i
-        self.walk = walk
-        live.s, live.runs = &walk.course.s, walk.course.runs
+        self.merge = merge
+        live.s, live.cursors = &merge.state.s, merge.state.cursors
         for i in range(2, 2 * class_bytes.shape[0]):
             live.classes[i].elem = class_bytes[i >> 1]
             live.classes[i].reciprocal = <uint32_t> (
@@ -554,10 +554,10 @@ cdef class Extractor:
         live.flags = flags
         live.multiplier = multiplier
         for i in range(2):
-            self.finders[i].multiplier = multiplier
-            self.finders[i].type_keys, self.finders[i].type_vals = &type_keys[0], &type_vals[0]
-            self.finders[i].n_kinds = LAST_OBJECT - FIRST_OBJECT + 1
-        walk.course.maker.finders = live.finder = &self.finders[0]
+            self.resolvers[i].multiplier = multiplier
+            self.resolvers[i].type_keys, self.resolvers[i].type_vals = &type_keys[0], &type_vals[0]
+            self.resolvers[i].n_kinds = LAST_OBJECT - FIRST_OBJECT + 1
+        merge.state.decoder.resolvers = live.resolver = &self.resolvers[0]
         self.fault = &faults[0]
         self.kept = (type_keys, type_vals, class_bytes, faults)
 
@@ -574,9 +574,9 @@ cdef class Extractor:
         live.keys, live.room_keys = tables.keys.map, tables.keys.room
         live.counts, live.room_counts = &tables.counts[0], tables.counts.shape[0]
         live.sizes, live.anomalies = &tables.sizes[0], &tables.anomalies[0]
-        self.finders[0].pages = self.finders[1].pages = live.pages
+        self.resolvers[0].pages = self.resolvers[1].pages = live.pages
 
-    def take(self, ALLOC[::1] rows):
+    def take(self, ALLOC[::1] rows) -> int:
         """Fill rows, one at least, with what comes next; the number of rows made.
 
         faults[0].status is FULL when rows are used up, GROW_... when that table must grow before the next call, 0 at
@@ -584,44 +584,44 @@ cdef class Extractor:
         """
         cdef int status = OK
         cdef Live *live = &self.live
-        cdef Course *walk = &self.walk.course
-        live.latest = live.sizes[SIZE_LATEST]
+        cdef MergeState *merge = &self.merge.state
+        live.latest = live.sizes[HEAP_LATEST]
         live.n_rows = live.n_events = 0
         with nogil:
-            resume(walk)
+            resume(merge)
             while status == OK:
-                status = take_events(live, walk, &rows[0], rows.shape[0], self.fault)
-            pause(walk, status)
-        live.sizes[SIZE_LATEST] = live.latest
-        live.sizes[SIZE_EVENTS] += live.n_events
-        self.fault.status = OK if status == DONE else status
+                status = take_events(live, merge, &rows[0], rows.shape[0], self.fault)
+            pause(merge, status)
+        live.sizes[HEAP_LATEST] = live.latest
+        live.sizes[HEAP_EVENTS] += live.n_events
+        self.fault.status = OK if status == END_OF_CURSOR else status
         return live.n_rows
 
 
 cdef struct Spot:
-    const BRIEF *event
+    const COMPACT *event
     int32_t *cell           # NULL: the event is not about an object
     uint32_t inset          # bytes from the slot's begin to the address
     uint8_t spanclass
     uint8_t mine            # whose turn it was
 
 
-cdef inline uint32_t place_in(uint8_t shift, const BRIEF *event, uint8_t index) noexcept nogil:
+cdef inline uint32_t place_in(uint8_t shift, const COMPACT *event, uint8_t index) noexcept nogil:
     """Bytes from the begin of a plain event's span to its address, on the span's page with that index."""
     return <uint32_t> (event.arg & ((<uint64_t> 1 << shift) - 1)) + (<uint32_t> index << shift)
 
 
 cdef inline void fill(
-    ALLOC *row, const BRIEF *event, const CTX *ctx, uint32_t generation, int64_t base, uint8_t spanclass, int64_t elem,
+    ALLOC *row, const COMPACT *event, const THREAD *thread, uint32_t generation, int64_t base, uint8_t spanclass, int64_t elem,
     uint32_t inset
 ) noexcept nogil:
     """Make the row of a plain event, which named a slot ``inset`` bytes behind its begin."""
-    cdef int32_t p = ctx.p
+    cdef int32_t p = thread.p
     row.time = event.time
     row.address = event.arg - inset
     row.size = elem
     row.offset = base + start_of(event)
-    memcpy(&row.g, &ctx.g, 2 * sizeof(int64_t))     # g and m
+    memcpy(&row.g, &thread.g, 2 * sizeof(int64_t))     # g and m
     row.type = event.type_row
     row.p = p
     row.generation = generation
@@ -631,19 +631,19 @@ cdef inline void fill(
     row.inset = <uint8_t> min(inset, <uint32_t> 255)
 
 
-cdef inline int take_plain(Live *live, Course *walk, ALLOC *rows, int64_t room, bint writes,
+cdef inline int take_plain(Live *live, MergeState *merge, ALLOC *rows, int64_t room, bint writes,
                            FAULT *fault) noexcept nogil:
     """Make rows of the next events, if they are wanted, while they are plain, as nearly all are.
 
     That is an allocation or a free of a small object in a known span. OK if the next event is none, or of another
     generation, or if there is no room; else DONE or a fault.
     """
-    cdef const GEN *gen = walk.gen
+    cdef const GENERATION_ROW *gen = merge.gen
     cdef Turn *turn
-    cdef const BRIEF *event
-    cdef const BRIEF *first
-    cdef const BRIEF *end
-    cdef CTX *ctx
+    cdef const COMPACT *event
+    cdef const COMPACT *first
+    cdef const COMPACT *end
+    cdef THREAD *thread
     cdef ALLOC unwanted
     cdef ALLOC *row = rows + live.n_rows if writes else &unwanted
     cdef const ALLOC *last_row = rows + room
@@ -651,51 +651,51 @@ cdef inline int take_plain(Live *live, Course *walk, ALLOC *rows, int64_t room, 
     cdef const PAGE *leaves = live.leaves
     cdef const Class *size_class
     cdef const Class *classes = live.classes
-    cdef int64_t latest = live.latest, base = walk.s.base, limit, n = 0
+    cdef int64_t latest = live.latest, base = merge.s.base, limit, n = 0
     cdef uint32_t generation = <uint32_t> gen.number, inset, slot
     cdef uint8_t shift = gen.page_shift
     cdef int status = OK
-    while status == OK and walk.gen == gen:
-        turn = turn_of(walk)
+    while status == OK and merge.gen == gen:
+        turn = turn_of(merge)
         event = first = turn.event
         end = turn.end
         if writes:
             end = min(end, event + (last_row - row))
-        limit = walk.limit
-        ctx = turn.ctx
+        limit = merge.limit
+        thread = turn.thread
         while event < end and event.time <= limit:
-            page = &leaves[event.hint]
+            page = &leaves[event.page_slot]
             size_class = &classes[page.spanclass]
             inset = place_in(shift, event, page.index)
             slot = slot_at(size_class, inset)
             if slot < page.n_slots:
-                fill(row, event, ctx, generation, base, page.spanclass, size_class.elem,
+                fill(row, event, thread, generation, base, page.spanclass, size_class.elem,
                      inset - slot * <uint32_t> size_class.elem)
                 row += writes
             else:
-                if unlikely(type_of(event) >= FIRST_EVENT or follow(live.s, ctx, event) != OK):
+                if unlikely(type_of(event) >= FIRST_EVENT or follow(live.s, thread, event) != OK):
                     break
                 n -= 1
             latest = max(latest, event.time)
             event += 1
         n += event - first
         turn.event = event
-        if in_turn(walk):
+        if in_turn(merge):
             break
-        status = next_turn(walk, fault)
+        status = next_turn(merge, fault)
     live.latest = latest
     live.n_events += n
     live.n_rows = row - rows if writes else live.n_rows
     return status
 
 
-cdef inline int locate(Live *live, Course *walk, Spot *spots, int most) noexcept nogil:
+cdef inline int locate(Live *live, MergeState *merge, Spot *spots, int most) noexcept nogil:
     """Step over the next events, find where they happen and ask for their cells, while they are plain: how many.
 
     They stay where they were decoded: it ends before more are decoded.
     """
     cdef Turn *turn
-    cdef const BRIEF *event
+    cdef const COMPACT *event
     cdef const PAGE *page
     cdef const PAGE *leaves = live.leaves
     cdef const Class *size_class
@@ -705,14 +705,14 @@ cdef inline int locate(Live *live, Course *walk, Spot *spots, int most) noexcept
     cdef int32_t group
     cdef int64_t limit
     cdef int n = 0
-    cdef uint8_t shift = walk.gen.page_shift
+    cdef uint8_t shift = merge.gen.page_shift
     while True:
-        turn = turn_of(walk)
+        turn = turn_of(merge)
         event = turn.event
-        limit = walk.limit
+        limit = merge.limit
         while n < most and event < turn.end and event.time <= limit:
             spot = &spots[n]
-            page = &leaves[event.hint]
+            page = &leaves[event.page_slot]
             size_class = &live.classes[page.spanclass]
             inset = place_in(shift, event, page.index)
             slot = slot_at(size_class, inset)
@@ -735,63 +735,63 @@ cdef inline int locate(Live *live, Course *walk, Spot *spots, int most) noexcept
                     break
                 spot.cell = NULL
             spot.event = event
-            spot.mine = walk.mine
+            spot.mine = merge.mine
             event += 1
             n += 1
         turn.event = event
-        if n == most or not alternate(walk):
+        if n == most or not switch_turn(merge):
             return n
 
 
-cdef inline void step_back(Course *walk, const Spot *spots, int first, int n) noexcept nogil:
+cdef inline void step_back(MergeState *merge, const Spot *spots, int first, int n) noexcept nogil:
     """Let the first one of some events come next again."""
     while n > first:
         n -= 1
-        walk.mine = spots[n].mine
-        turn_of(walk).event = spots[n].event
-    if walk.size > 1:
-        walk.limit = walk.turns[1 - walk.mine].event.time - walk.turns[1 - walk.mine].first
+        merge.mine = spots[n].mine
+        turn_of(merge).event = spots[n].event
+    if merge.size > 1:
+        merge.limit = merge.turns[1 - merge.mine].event.time - merge.turns[1 - merge.mine].first
 
 
-cdef inline int replay_plain(Live *live, Course *walk, ALLOC *rows, int64_t room, bint writes,
+cdef inline int replay_plain(Live *live, MergeState *merge, ALLOC *rows, int64_t room, bint writes,
                              FAULT *fault) noexcept nogil:
     """As :func:`take_plain`, and replay what happens to slots while these are in a known state."""
-    cdef const GEN *gen = walk.gen
+    cdef const GENERATION_ROW *gen = merge.gen
     cdef Spot[STRIDE] spots
     cdef const Spot *spot
-    cdef const BRIEF *event
-    cdef CTX *ctx
+    cdef const COMPACT *event
+    cdef THREAD *thread
     cdef ALLOC *row = rows + live.n_rows
     cdef ALLOC *last_row = rows + room
-    cdef int64_t latest = live.latest, base = walk.s.base, n_events = 0
+    cdef int64_t latest = live.latest, base = merge.s.base, n_events = 0
     cdef uint32_t generation = <uint32_t> gen.number
     cdef int status = OK, i, n
-    while status == OK and walk.gen == gen:
-        n = locate(live, walk, spots, <int> min(last_row - row, <int64_t> STRIDE) if writes else STRIDE)
+    while status == OK and merge.gen == gen:
+        n = locate(live, merge, spots, <int> min(last_row - row, <int64_t> STRIDE) if writes else STRIDE)
         i = 0
         while i < n:
             spot = &spots[i]
             event = spot.event
-            ctx = walk.turns[spot.mine].ctx
+            thread = merge.turns[spot.mine].thread
             if spot.cell == NULL:
-                if unlikely(follow(live.s, ctx, event) != OK):
+                if unlikely(follow(live.s, thread, event) != OK):
                     break
                 n_events -= 1
             else:
                 if unlikely(not in_known_state(live, spot, event)):
                     break
                 if writes:
-                    fill(row, event, ctx, generation, base, spot.spanclass, live.classes[spot.spanclass].elem,
+                    fill(row, event, thread, generation, base, spot.spanclass, live.classes[spot.spanclass].elem,
                          spot.inset)
                     row += 1
             latest = max(latest, event.time)
             i += 1
         n_events += i
         if i < n:
-            step_back(walk, spots, i, n)
+            step_back(merge, spots, i, n)
             break
-        if not in_turn(walk):
-            status = next_turn(walk, fault)
+        if not in_turn(merge):
+            status = next_turn(merge, fault)
         elif n == 0:
             break
     live.latest = latest
@@ -800,21 +800,21 @@ cdef inline int replay_plain(Live *live, Course *walk, ALLOC *rows, int64_t room
     return status
 
 
-cdef inline int take_plainly(Live *live, Course *walk, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
+cdef inline int take_plainly(Live *live, MergeState *merge, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
     """Take the next events while they are plain."""
     cdef bint writes = (live.flags >> WHAT_OBJECT) & 1
     if live.flags & REPLAY:
-        return replay_plain(live, walk, rows, room, writes, fault)
-    return take_plain(live, walk, rows, room, writes, fault)
+        return replay_plain(live, merge, rows, room, writes, fault)
+    return take_plain(live, merge, rows, room, writes, fault)
 
 
-cdef inline bint in_known_state(Live *live, const Spot *spot, const BRIEF *event) noexcept nogil:
+cdef inline bint in_known_state(Live *live, const Spot *spot, const COMPACT *event) noexcept nogil:
     """Replay an allocation in a free slot or a free of a live one; False if it is anything else."""
     cdef int32_t *cell = spot.cell
     cdef int32_t key
     cdef COUNTS *counts
     if type_of(event) == LAST_OBJECT:
-        if unlikely(cell[0] <= 0 or cell[0] & OWED):
+        if unlikely(cell[0] <= 0 or cell[0] & FREE_PENDING):
             return False
         counts = &live.counts[cell[0] - 1]
         counts.free_objects += 1
@@ -829,17 +829,17 @@ cdef inline bint in_known_state(Live *live, const Spot *spot, const BRIEF *event
         counts.alloc_objects += 1
         counts.alloc_bytes += live.classes[spot.spanclass].elem
     elif spot.spanclass == TINY_CLASS:
-        live.anomalies[ODD_TINY_SHARED] += 1
+        live.anomalies[ANOMALY_TINY_SHARED] += 1
     else:
         return False
     return True
 
 
-cdef int take_one(Live *live, Course *walk, ALLOC *row, FAULT *fault) noexcept nogil:
+cdef int take_one(Live *live, MergeState *merge, ALLOC *row, FAULT *fault) noexcept nogil:
     """Take the next event, and fill row if it is one of alloc/free: OK, GROW_... or a fault."""
-    cdef const GEN *gen = walk.gen
-    cdef const BRIEF *event = turn_of(walk).event
-    cdef CTX *ctx = turn_of(walk).ctx
+    cdef const GENERATION_ROW *gen = merge.gen
+    cdef const COMPACT *event = turn_of(merge).event
+    cdef THREAD *thread = turn_of(merge).thread
     cdef uint64_t named, inset
     cdef uint32_t slot = 0
     cdef uint8_t kind = type_of(event), what = (kind - FIRST_EVENT) // 3, op = (kind - FIRST_EVENT) % 3
@@ -847,10 +847,10 @@ cdef int take_one(Live *live, Course *walk, ALLOC *row, FAULT *fault) noexcept n
     cdef SPAN *span = NULL
     if kind < FIRST_EVENT or kind > LAST_EVENT:
         live.latest = max(live.latest, event.time)
-        return OK if follow(live.s, ctx, event) == OK else blame(live.s, event, fault, WIDE_PROC, event.arg)
+        return OK if follow(live.s, thread, event) == OK else blame(live.s, event, fault, WIDE_PROC, event.arg)
     live.event = event
-    live.run = &live.runs[walk.pair[walk.mine]]
-    if op == OP_EXISTS and start_of(event) >= live.run.snapshot:
+    live.cursor = &live.cursors[merge.pair[merge.mine]]
+    if op == OP_EXISTS and start_of(event) >= live.cursor.snapshot:
         status = look_ahead(live, gen)
         if status != OK:
             return status
@@ -867,7 +867,7 @@ cdef int take_one(Live *live, Course *walk, ALLOC *row, FAULT *fault) noexcept n
                 status = be_born(live, span, slot, named, row.type, op)
                 if status != OK:
                     return status
-        live.anomalies[ODD_UNRESOLVED_TYPE] += row.type == UNRESOLVED
+        live.anomalies[ANOMALY_UNRESOLVED_TYPE] += row.type == UNRESOLVED
         if span != NULL:
             row.address = base_of(gen, span) + slot * <uint64_t> span.elem
             row.size = span.elem
@@ -878,7 +878,7 @@ cdef int take_one(Live *live, Course *walk, ALLOC *row, FAULT *fault) noexcept n
             row.address = named
             row.size = 0
             row.spanclass = UNKNOWN_CLASS
-            live.anomalies[ODD_OBJECT_OUTSIDE] += op == OP_ALLOC
+            live.anomalies[ANOMALY_OBJECT_OUTSIDE] += op == OP_ALLOC
     else:
         args_at(live.s, start_of(event), live.args)
         status = span_event(live, gen, op, row) if what == WHAT_SPAN else stack_event(live, gen, op, row)
@@ -889,42 +889,42 @@ cdef int take_one(Live *live, Course *walk, ALLOC *row, FAULT *fault) noexcept n
     live.n_events += 1
     row.time = event.time
     row.offset = live.s.base + start_of(event)
-    row.g = ctx.g
-    row.m = ctx.m
-    row.p = ctx.p
+    row.g = thread.g
+    row.m = thread.m
+    row.p = thread.p
     row.generation = <uint32_t> gen.number
     row.what = what
     row.op = op
     return OK
 
 
-cdef inline int take_events(Live *live, Course *walk, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
+cdef inline int take_events(Live *live, MergeState *merge, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
     """Take the events of a generation: OK at its end, DONE, FULL, GROW_... or a fault."""
-    cdef const GEN *gen = walk.gen
-    cdef const BRIEF *event
+    cdef const GENERATION_ROW *gen = merge.gen
+    cdef const COMPACT *event
     cdef int status = OK
     cdef int64_t before, at_first = live.n_events
     cdef ALLOC scratch
     while True:
-        status = take_plainly(live, walk, rows, room, fault)
-        if status != OK or walk.gen != gen:
+        status = take_plainly(live, merge, rows, room, fault)
+        if status != OK or merge.gen != gen:
             break
-        event = turn_of(walk).event
+        event = turn_of(merge).event
         before = live.n_events
         if live.n_rows == room and FIRST_EVENT <= type_of(event) <= LAST_EVENT and wanted(live, event):
             status = FULL
             break
-        status = take_one(live, walk, &scratch, fault)
+        status = take_one(live, merge, &scratch, fault)
         if status != OK:
             break
         if live.n_events > before and wanted(live, event):
             rows[live.n_rows] = scratch
             live.n_rows += 1
-        turn_of(walk).event += 1
+        turn_of(merge).event += 1
     if gen.relative:
-        live.anomalies[ODD_RELATIVE] += live.n_events - at_first
+        live.anomalies[ANOMALY_RELATIVE] += live.n_events - at_first
     return status
 
 
-cdef inline bint wanted(const Live *live, const BRIEF *event) noexcept nogil:
+cdef inline bint wanted(const Live *live, const COMPACT *event) noexcept nogil:
     return (live.flags >> ((type_of(event) - FIRST_EVENT) // 3)) & 1

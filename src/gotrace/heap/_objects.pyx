@@ -1,6 +1,6 @@
 """Lifetimes: rows of ALLOC replayed object by object, with births, groups, garbage collection cycles and the peak.
 
-Lives here: which object lives in a slot since when, and what groups of objects add up to at any instant; which
+ObjectReplay here: which object lives in a slot since when, and what groups of objects add up to at any instant; which
 free means which object is FORMAT 9.9, as in ``_allocfree``. Never here: decoding, names, growing of tables (a
 status asks for it).
 """
@@ -8,52 +8,23 @@ cimport cython
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
-    AGES, ALLOC, BATCH, CELL, CYCLE, END_ALIVE, END_FREED, END_REUSED, END_SPAN, FULL, GRID, GROUP, GROUPS,
-    GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS, HELD_SPAN, LEAF, LIFETIME, OK, OP_ALLOC,
-    OP_EXISTS, OP_FREE, MANUAL, TALLY, TINY_CLASS, UNKNOWN_CLASS, WHAT_OBJECT, WHAT_SPAN,
-    LIFE_CYCLE,
-    LIFE_FREE_GROUP,
-    LIFE_FREE_SPAN,
-    LIFE_HEAP_SPAN_BYTES,
-    LIFE_HEAP_SPANS,
-    LIFE_INUSE_BYTES,
-    LIFE_INUSE_OBJECTS,
-    LIFE_LATE_STACK,
-    LIFE_LATE_STACK_M,
-    LIFE_MANUAL_SPAN_BYTES,
-    LIFE_MANUAL_SPANS,
-    LIFE_MOST_BYTES,
-    LIFE_N_GROUPS,
-    LIFE_N_KEYS,
-    LIFE_N_LEAVES,
-    LIFE_N_LOOSE,
-    LIFE_N_SPANS,
-    LIFE_N_STACKS,
-    LIFE_PEAK_BYTES,
-    LIFE_PEAK_CYCLE,
-    LIFE_PEAK_ID,
-    LIFE_PEAK_MEMORY,
-    LIFE_PEAK_ROWS,
-    LIFE_PEAK_TIME,
-    LIFE_RISING,
-    LIFE_ROWS,
-    LIFE_STACK_BYTES,
-    LIFE_STACKS,
-    LIFE_STOPPED,
-    LIFE_TIME,
-    ODD_LATE_FREE,
-    ODD_LIVE_SLOT_ALLOCATED,
-    ODD_OBJECT_IN_FREED_SPAN,
-    ODD_TINY_SHARED,
-    ODD_UNKNOWN_OBJECT_FREED,
+    AGES, ALLOC, ANOMALY_LATE_FREE, ANOMALY_LIVE_SLOT_ALLOCATED, ANOMALY_OBJECT_IN_FREED_SPAN, ANOMALY_TINY_SHARED,
+    ANOMALY_UNKNOWN_OBJECT_FREED, BATCH, CELL, CYCLE, END_ALIVE, END_FREED, END_REUSED, END_SPAN, FULL, GRID, GROUP,
+    GROUPS, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS, HELD_SPAN, LEAF, LIFETIME, MANUAL,
+    OK, OP_ALLOC, OP_EXISTS, OP_FREE, REPLAY_CYCLE, REPLAY_FREE_GROUP, REPLAY_FREE_SPAN, REPLAY_HEAP_SPANS,
+    REPLAY_HEAP_SPAN_BYTES, REPLAY_INUSE_BYTES, REPLAY_INUSE_OBJECTS, REPLAY_LATE_STACK, REPLAY_LATE_STACK_M,
+    REPLAY_MANUAL_SPANS, REPLAY_MANUAL_SPAN_BYTES, REPLAY_MOST_BYTES, REPLAY_N_GROUPS, REPLAY_N_KEYS, REPLAY_N_LEAVES,
+    REPLAY_N_LOOSE, REPLAY_N_SPANS, REPLAY_N_STACKS, REPLAY_PEAK_BYTES, REPLAY_PEAK_CYCLE, REPLAY_PEAK_ID,
+    REPLAY_PEAK_MEMORY, REPLAY_PEAK_ROWS, REPLAY_PEAK_TIME, REPLAY_RISING, REPLAY_ROWS, REPLAY_STACKS,
+    REPLAY_STACK_BYTES, REPLAY_STOPPED, REPLAY_TIME, TALLY, TINY_CLASS, UNKNOWN_CLASS, WHAT_OBJECT, WHAT_SPAN,
 )
 from gotrace._hashmap cimport HashMap, IdMap, place, value_of
-from gotrace.wire._stream cimport to_ns
 from gotrace._varint cimport prefetch, unlikely
+from gotrace.wire._stream cimport to_ns
 
 cdef enum:
     FAR = 255               # inset of rows: more than it can say
-    OWED = 1 << 30          # in a key or an order: the free of what lived here before is still to come
+    FREE_PENDING = 1 << 30          # in a key or an order: the free of what lived here before is still to come
     LEAST_EVENT = 3         # bytes
     MOST_PAGES = 10         # of a span that are noted
     MOST_ENDS = MOST_PAGES * GROUP * GROUPS     # objects that one row can end
@@ -63,7 +34,7 @@ cdef enum:
     LOOK = 12               # rows to ask into the cache ahead
 
 
-cdef struct Lives:
+cdef struct ReplayState:
     HELD_SPAN *spans        # span 0 stays unused
     IdMap pages             # page / LEAF -> leaf + 1
     int32_t *leaves         # span by page, 0 none; leaf 0 stays unused
@@ -93,82 +64,82 @@ cdef struct Lives:
     int64_t at              # and its number
 
 
-cdef inline int32_t span_at(const Lives *l, uint64_t address) noexcept nogil:
+cdef inline int32_t span_at(const ReplayState *r, uint64_t address) noexcept nogil:
     """The live span of an address, 0 if none is known."""
-    cdef uint64_t page = address >> l.shift
-    cdef int32_t leaf = value_of(&l.pages, page // LEAF)
-    return l.leaves[<int64_t> leaf * LEAF + (page % LEAF)] if leaf else 0
+    cdef uint64_t page = address >> r.shift
+    cdef int32_t leaf = value_of(&r.pages, page // LEAF)
+    return r.leaves[<int64_t> leaf * LEAF + (page % LEAF)] if leaf else 0
 
 
-cdef inline int32_t *noted_at(Lives *l, uint64_t page) noexcept nogil:
+cdef inline int32_t *noted_at(ReplayState *r, uint64_t page) noexcept nogil:
     """Where the span of a page is noted; makes the leaf, for which there must be room."""
     cdef uint64_t high = page // LEAF
-    cdef int64_t at = place(&l.pages, high)
+    cdef int64_t at = place(&r.pages, high)
     cdef int i
-    if l.pages.vals[at] == 0:
-        l.pages.keys[at] = high
-        l.life[LIFE_N_LEAVES] += 1
-        l.pages.vals[at] = <int32_t> l.life[LIFE_N_LEAVES]
+    if r.pages.vals[at] == 0:
+        r.pages.keys[at] = high
+        r.life[REPLAY_N_LEAVES] += 1
+        r.pages.vals[at] = <int32_t> r.life[REPLAY_N_LEAVES]
         for i in range(LEAF):
-            l.leaves[l.life[LIFE_N_LEAVES] * LEAF + i] = 0
-    return &l.leaves[<int64_t> l.pages.vals[at] * LEAF + (page % LEAF)]
+            r.leaves[r.life[REPLAY_N_LEAVES] * LEAF + i] = 0
+    return &r.leaves[<int64_t> r.pages.vals[at] * LEAF + (page % LEAF)]
 
 
 cdef inline uint32_t slot_of(const HELD_SPAN *span, uint64_t address) noexcept nogil:
     return <uint32_t> (((address - span.base) * span.reciprocal) >> 32)
 
 
-cdef bint late(const Lives *l, int64_t time, int64_t m) noexcept nogil:
+cdef bint late(const ReplayState *r, int64_t time, int64_t m) noexcept nogil:
     """Whether the current event may have happened before one of thread m that bears this earlier time."""
-    cdef int64_t low = 0, high = l.n_batches, middle, written
-    if m == l.row.m:
+    cdef int64_t low = 0, high = r.n_batches, middle, written
+    if m == r.row.m:
         return False
     while high - low > 1:
         middle = (low + high) // 2
-        if l.batches[middle].offset <= l.row.offset:
+        if r.batches[middle].offset <= r.row.offset:
             low = middle
         else:
             high = middle
-    written = l.row.offset - l.batches[low].offset - l.batches[low].head
-    return l.row.time - time <= to_ns(<uint64_t> (written // LEAST_EVENT + 1), l.factors[l.batches[low].gen])
+    written = r.row.offset - r.batches[low].offset - r.batches[low].head
+    return r.row.time - time <= to_ns(<uint64_t> (written // LEAST_EVENT + 1), r.factors[r.batches[low].gen])
 
 
-cdef inline void before_change(Lives *l, TALLY *tally) noexcept nogil:
+cdef inline void before_change(ReplayState *r, TALLY *tally) noexcept nogil:
     """Keep what a group was at the peak, before it becomes something else."""
     cdef int i
-    if tally.peak_id != l.life[LIFE_PEAK_ID] and not l.life[LIFE_RISING]:
-        tally.peak_id = l.life[LIFE_PEAK_ID]
+    if tally.peak_id != r.life[REPLAY_PEAK_ID] and not r.life[REPLAY_RISING]:
+        tally.peak_id = r.life[REPLAY_PEAK_ID]
         for i in range(6):
             tally.peak[i] = tally.counts[i]
 
 
-cdef inline void end_rise(Lives *l) noexcept nogil:
+cdef inline void end_rise(ReplayState *r) noexcept nogil:
     """Something other than growth follows: the peak stays behind."""
     cdef int i
-    if l.life[LIFE_RISING]:
-        l.life[LIFE_RISING] = 0
-        l.life[LIFE_PEAK_ID] += 1
+    if r.life[REPLAY_RISING]:
+        r.life[REPLAY_RISING] = 0
+        r.life[REPLAY_PEAK_ID] += 1
         for i in range(6):
-            l.life[LIFE_PEAK_MEMORY + i] = l.life[LIFE_HEAP_SPANS + i]
+            r.life[REPLAY_PEAK_MEMORY + i] = r.life[REPLAY_HEAP_SPANS + i]
 
 
-cdef inline void grow_heap(Lives *l, TALLY *tally, int what, int64_t size) noexcept nogil:
-    cdef int64_t inuse = l.life[LIFE_INUSE_BYTES] + size
-    if inuse <= l.life[LIFE_PEAK_BYTES]:
-        end_rise(l)
-    before_change(l, tally)
+cdef inline void grow_heap(ReplayState *r, TALLY *tally, int what, int64_t size) noexcept nogil:
+    cdef int64_t inuse = r.life[REPLAY_INUSE_BYTES] + size
+    if inuse <= r.life[REPLAY_PEAK_BYTES]:
+        end_rise(r)
+    before_change(r, tally)
     tally.counts[what] += 1
     tally.counts[what + 1] += size
-    l.life[LIFE_INUSE_BYTES] = inuse
-    l.life[LIFE_INUSE_OBJECTS] += 1
-    if inuse > l.life[LIFE_MOST_BYTES]:
-        l.life[LIFE_MOST_BYTES] = inuse
-    if inuse > l.life[LIFE_PEAK_BYTES]:
-        l.life[LIFE_RISING] = 1
-        l.life[LIFE_PEAK_BYTES] = inuse
-        l.life[LIFE_PEAK_TIME] = l.row.time
-        l.life[LIFE_PEAK_CYCLE] = l.life[LIFE_CYCLE]
-        l.life[LIFE_PEAK_ROWS] = l.life[LIFE_ROWS] + 1
+    r.life[REPLAY_INUSE_BYTES] = inuse
+    r.life[REPLAY_INUSE_OBJECTS] += 1
+    if inuse > r.life[REPLAY_MOST_BYTES]:
+        r.life[REPLAY_MOST_BYTES] = inuse
+    if inuse > r.life[REPLAY_PEAK_BYTES]:
+        r.life[REPLAY_RISING] = 1
+        r.life[REPLAY_PEAK_BYTES] = inuse
+        r.life[REPLAY_PEAK_TIME] = r.row.time
+        r.life[REPLAY_PEAK_CYCLE] = r.life[REPLAY_CYCLE]
+        r.life[REPLAY_PEAK_ROWS] = r.life[REPLAY_ROWS] + 1
 
 
 cdef inline void fill(const CELL *cell, LIFETIME *out, uint64_t address, int64_t size, uint8_t spanclass,
@@ -189,100 +160,100 @@ cdef inline void fill(const CELL *cell, LIFETIME *out, uint64_t address, int64_t
 
 
 cdef void end_object(
-    Lives *l, CELL *cell, uint64_t address, int64_t size, uint8_t spanclass, uint8_t how
+    ReplayState *r, CELL *cell, uint64_t address, int64_t size, uint8_t spanclass, uint8_t how
 ) noexcept nogil:
     """Let what lives in a cell die."""
-    cdef int32_t key = (cell.key & ~OWED) - 1
-    cdef TALLY *tally = &l.tallies[key]
-    cdef int64_t cycle = l.life[LIFE_CYCLE], age = cycle - cell.cycle if cell.cycle >= 0 else -1
+    cdef int32_t key = (cell.key & ~FREE_PENDING) - 1
+    cdef TALLY *tally = &r.tallies[key]
+    cdef int64_t cycle = r.life[REPLAY_CYCLE], age = cycle - cell.cycle if cell.cycle >= 0 else -1
     cdef LIFETIME *out
-    end_rise(l)
-    before_change(l, tally)
+    end_rise(r)
+    before_change(r, tally)
     tally.counts[FREES] += 1
     tally.counts[FREES + 1] += size
-    l.life[LIFE_INUSE_OBJECTS] -= 1
-    l.life[LIFE_INUSE_BYTES] -= size
+    r.life[REPLAY_INUSE_OBJECTS] -= 1
+    r.life[REPLAY_INUSE_BYTES] -= size
     if age >= 0:
-        if l.youngest <= age <= l.oldest:
+        if r.youngest <= age <= r.oldest:
             tally.aged[0] += 1
             tally.aged[1] += size
-        if l.ages != NULL:
+        if r.ages != NULL:
             age = min(age, <int64_t> (AGES - 1))
-            l.ages[2 * age] += 1
-            l.ages[2 * age + 1] += size
-    if l.cycles != NULL:
-        l.cycles[cycle].free_objects += 1
-        l.cycles[cycle].free_bytes += size
-    if l.out != NULL:
-        out = &l.out[l.n_out]
+            r.ages[2 * age] += 1
+            r.ages[2 * age + 1] += size
+    if r.cycles != NULL:
+        r.cycles[cycle].free_objects += 1
+        r.cycles[cycle].free_bytes += size
+    if r.out != NULL:
+        out = &r.out[r.n_out]
         fill(cell, out, address, size, spanclass, tally.type, cycle)
-        out.died = l.row.time
+        out.died = r.row.time
         out.died_cycle = <int32_t> cycle
         out.end = how
-        l.n_out += 1
+        r.n_out += 1
     cell.key = 0
 
 
-cdef void drop_span(Lives *l, int32_t me) noexcept nogil:
+cdef void drop_span(ReplayState *r, int32_t me) noexcept nogil:
     """Forget a span; what lives in it goes with it."""
-    cdef HELD_SPAN *span = &l.spans[me]
+    cdef HELD_SPAN *span = &r.spans[me]
     cdef CELL *cells
     cdef int32_t *noted
     cdef int i, j
-    end_rise(l)
+    end_rise(r)
     for i in range(span.n_pages):
-        noted = noted_at(l, (span.base >> l.shift) + <uint64_t> i)
+        noted = noted_at(r, (span.base >> r.shift) + <uint64_t> i)
         if noted[0] == me:
             noted[0] = 0
     span.n_pages = 0
     for i in range(GROUPS):
         if span.groups[i] == 0:
             continue
-        cells = &l.cells[<int64_t> (span.groups[i] - 1) * GROUP]
+        cells = &r.cells[<int64_t> (span.groups[i] - 1) * GROUP]
         for j in range(GROUP):
             if cells[j].key:
-                l.odd[ODD_OBJECT_IN_FREED_SPAN] += 1
-                end_object(l, &cells[j], span.base + <uint64_t> ((i * GROUP + j) * span.elem), span.elem,
+                r.odd[ANOMALY_OBJECT_IN_FREED_SPAN] += 1
+                end_object(r, &cells[j], span.base + <uint64_t> ((i * GROUP + j) * span.elem), span.elem,
                            span.spanclass, END_SPAN)
-        cells[0].key = <int32_t> l.life[LIFE_FREE_GROUP]
-        l.life[LIFE_FREE_GROUP] = span.groups[i]
+        cells[0].key = <int32_t> r.life[REPLAY_FREE_GROUP]
+        r.life[REPLAY_FREE_GROUP] = span.groups[i]
         span.groups[i] = 0
-    count_span(l, span, -1)
-    span.next_free = <int32_t> l.life[LIFE_FREE_SPAN]
-    l.life[LIFE_FREE_SPAN] = me
+    count_span(r, span, -1)
+    span.next_free = <int32_t> r.life[REPLAY_FREE_SPAN]
+    r.life[REPLAY_FREE_SPAN] = me
 
 
-cdef inline void count_span(Lives *l, const HELD_SPAN *span, int64_t n) noexcept nogil:
+cdef inline void count_span(ReplayState *r, const HELD_SPAN *span, int64_t n) noexcept nogil:
     if span.spanclass == MANUAL:
-        l.life[LIFE_MANUAL_SPANS] += n
-        l.life[LIFE_MANUAL_SPAN_BYTES] += n * span.bytes
+        r.life[REPLAY_MANUAL_SPANS] += n
+        r.life[REPLAY_MANUAL_SPAN_BYTES] += n * span.bytes
     else:
-        l.life[LIFE_HEAP_SPANS] += n
-        l.life[LIFE_HEAP_SPAN_BYTES] += n * span.bytes
+        r.life[REPLAY_HEAP_SPANS] += n
+        r.life[REPLAY_HEAP_SPAN_BYTES] += n * span.bytes
 
 
-cdef int make_span(Lives *l) noexcept nogil:
+cdef int make_span(ReplayState *r) noexcept nogil:
     """Enter the span of the current row."""
-    cdef const ALLOC *row = l.row
-    cdef uint64_t page = row.address >> l.shift
-    cdef int32_t me = span_at(l, row.address)
+    cdef const ALLOC *row = r.row
+    cdef uint64_t page = row.address >> r.shift
+    cdef int32_t me = span_at(r, row.address)
     cdef int32_t *noted
-    cdef HELD_SPAN *span = &l.spans[me]
+    cdef HELD_SPAN *span = &r.spans[me]
     cdef int i
     if row.op == OP_EXISTS and me and span.base == row.address and span.spanclass == row.spanclass:
         return OK
-    if l.life[LIFE_FREE_SPAN] == 0 and l.life[LIFE_N_SPANS] + 1 == l.room_spans:
+    if r.life[REPLAY_FREE_SPAN] == 0 and r.life[REPLAY_N_SPANS] + 1 == r.room_spans:
         return GROW_SPANS
-    if l.life[LIFE_N_LEAVES] + 3 > l.room_leaves or l.life[LIFE_N_LEAVES] + 2 > l.room_pages // 2:
+    if r.life[REPLAY_N_LEAVES] + 3 > r.room_leaves or r.life[REPLAY_N_LEAVES] + 2 > r.room_pages // 2:
         return GROW_PAGES
-    end_rise(l)
-    if l.life[LIFE_FREE_SPAN]:
-        me = <int32_t> l.life[LIFE_FREE_SPAN]
-        l.life[LIFE_FREE_SPAN] = l.spans[me].next_free
+    end_rise(r)
+    if r.life[REPLAY_FREE_SPAN]:
+        me = <int32_t> r.life[REPLAY_FREE_SPAN]
+        r.life[REPLAY_FREE_SPAN] = r.spans[me].next_free
     else:
-        l.life[LIFE_N_SPANS] += 1
-        me = <int32_t> l.life[LIFE_N_SPANS]
-    span = &l.spans[me]
+        r.life[REPLAY_N_SPANS] += 1
+        me = <int32_t> r.life[REPLAY_N_SPANS]
+    span = &r.spans[me]
     span.base = row.address
     span.bytes = span.elem = row.size
     span.reciprocal = 0
@@ -295,75 +266,75 @@ cdef int make_span(Lives *l) noexcept nogil:
     for i in range(GROUPS):
         span.groups[i] = 0
     if 1 < span.spanclass < MANUAL:
-        span.elem = l.class_bytes[span.spanclass >> 1]
+        span.elem = r.class_bytes[span.spanclass >> 1]
         span.reciprocal = <uint32_t> ((((<uint64_t> 1) << 32) + <uint64_t> span.elem - 1) // <uint64_t> span.elem)
         span.n_slots = <uint32_t> min(span.bytes // span.elem, <int64_t> (GROUP * GROUPS))
-        span.n_pages = <int32_t> min(row.size >> l.shift, <int64_t> MOST_PAGES)
-    count_span(l, span, 1)
+        span.n_pages = <int32_t> min(row.size >> r.shift, <int64_t> MOST_PAGES)
+    count_span(r, span, 1)
     for i in range(span.n_pages):
-        noted = noted_at(l, page + <uint64_t> i)
+        noted = noted_at(r, page + <uint64_t> i)
         if noted[0]:
             if row.op == OP_ALLOC:
                 span.over = True
                 span.born = row.time
                 span.born_m = row.m
-            drop_span(l, noted[0])
+            drop_span(r, noted[0])
         noted[0] = me
     return OK
 
 
-cdef inline int32_t key_of(Lives *l, uint8_t spanclass) noexcept nogil:
+cdef inline int32_t key_of(ReplayState *r, uint8_t spanclass) noexcept nogil:
     """The group of the current row's object, -1 if there is no room for another one."""
     cdef uint64_t pair
     cdef int64_t at
     cdef int i
     cdef TALLY *new
-    if l.labels == NULL:
-        pair = <uint64_t> l.row.type << 8 | spanclass
+    if r.labels == NULL:
+        pair = <uint64_t> r.row.type << 8 | spanclass
     else:
-        pair = <uint64_t> l.labels[l.at]
-    if pair == l.last_pair and l.last_key >= 0:
-        return l.last_key
-    at = place(&l.keys, pair)
-    if l.keys.vals[at] == 0:
-        if l.life[LIFE_N_KEYS] >= l.room_keys // 2:
+        pair = <uint64_t> r.labels[r.at]
+    if pair == r.last_pair and r.last_key >= 0:
+        return r.last_key
+    at = place(&r.keys, pair)
+    if r.keys.vals[at] == 0:
+        if r.life[REPLAY_N_KEYS] >= r.room_keys // 2:
             return -1
-        new = &l.tallies[l.life[LIFE_N_KEYS]]
-        new.label = l.labels[l.at] if l.labels != NULL else 0
-        new.type = l.row.type
+        new = &r.tallies[r.life[REPLAY_N_KEYS]]
+        new.label = r.labels[r.at] if r.labels != NULL else 0
+        new.type = r.row.type
         new.spanclass = spanclass
         new.peak_id = -1
         new.aged[0] = new.aged[1] = 0
         for i in range(6):
             new.counts[i] = new.peak[i] = 0
-        l.life[LIFE_N_KEYS] += 1
-        l.keys.keys[at] = pair
-        l.keys.vals[at] = <int32_t> l.life[LIFE_N_KEYS]
-    l.last_pair = pair
-    l.last_key = l.keys.vals[at] - 1
-    return l.last_key
+        r.life[REPLAY_N_KEYS] += 1
+        r.keys.keys[at] = pair
+        r.keys.vals[at] = <int32_t> r.life[REPLAY_N_KEYS]
+    r.last_pair = pair
+    r.last_key = r.keys.vals[at] - 1
+    return r.last_key
 
 
-cdef CELL *cell_of(Lives *l, HELD_SPAN *span, uint32_t slot) noexcept nogil:
+cdef CELL *cell_of(ReplayState *r, HELD_SPAN *span, uint32_t slot) noexcept nogil:
     """The cell of a slot, NULL if its group was not made yet."""
     cdef int32_t group = span.groups[slot // GROUP]
-    return &l.cells[<int64_t> (group - 1) * GROUP + slot % GROUP] if group else NULL
+    return &r.cells[<int64_t> (group - 1) * GROUP + slot % GROUP] if group else NULL
 
 
-cdef bint make_group(Lives *l, HELD_SPAN *span, uint32_t slot) noexcept nogil:
+cdef bint make_group(ReplayState *r, HELD_SPAN *span, uint32_t slot) noexcept nogil:
     """Make the group of a slot; False if there is no room."""
     cdef int32_t group
     cdef int i
-    if l.life[LIFE_FREE_GROUP]:
-        group = <int32_t> l.life[LIFE_FREE_GROUP]
-        l.life[LIFE_FREE_GROUP] = l.cells[<int64_t> (group - 1) * GROUP].key
-    elif (l.life[LIFE_N_GROUPS] + 1) * GROUP <= l.room_cells:
-        l.life[LIFE_N_GROUPS] += 1
-        group = <int32_t> l.life[LIFE_N_GROUPS]
+    if r.life[REPLAY_FREE_GROUP]:
+        group = <int32_t> r.life[REPLAY_FREE_GROUP]
+        r.life[REPLAY_FREE_GROUP] = r.cells[<int64_t> (group - 1) * GROUP].key
+    elif (r.life[REPLAY_N_GROUPS] + 1) * GROUP <= r.room_cells:
+        r.life[REPLAY_N_GROUPS] += 1
+        group = <int32_t> r.life[REPLAY_N_GROUPS]
     else:
         return False
     for i in range(GROUP):
-        l.cells[<int64_t> (group - 1) * GROUP + i].key = 0
+        r.cells[<int64_t> (group - 1) * GROUP + i].key = 0
     span.groups[slot // GROUP] = group
     return True
 
@@ -373,51 +344,51 @@ cdef inline uint64_t named_by(const ALLOC *row) noexcept nogil:
     return row.address + (row.inset if row.inset < FAR else 0)
 
 
-cdef inline int be_born(Lives *l) noexcept nogil:
+cdef inline int be_born(ReplayState *r) noexcept nogil:
     """Let the current row's object live from now on."""
-    cdef const ALLOC *row = l.row
+    cdef const ALLOC *row = r.row
     cdef uint64_t named = named_by(row)
-    cdef int32_t me = span_at(l, named), key
-    cdef HELD_SPAN *span = &l.spans[me]
+    cdef int32_t me = span_at(r, named), key
+    cdef HELD_SPAN *span = &r.spans[me]
     cdef uint32_t slot = slot_of(span, named)
     cdef int64_t at, size = 0
     cdef CELL *cell
     if me and slot >= span.n_slots:
         me = 0
-    key = key_of(l, span.spanclass if me else UNKNOWN_CLASS)
+    key = key_of(r, span.spanclass if me else UNKNOWN_CLASS)
     if key < 0:
         return GROW_KEYS
     if me:
         size = span.elem
-        cell = cell_of(l, span, slot)
+        cell = cell_of(r, span, slot)
         if cell == NULL:
-            if not make_group(l, span, slot):
+            if not make_group(r, span, slot):
                 return GROW_CELLS
-            cell = cell_of(l, span, slot)
+            cell = cell_of(r, span, slot)
     else:
-        if l.life[LIFE_N_LOOSE] >= l.room_loose // 2:
+        if r.life[REPLAY_N_LOOSE] >= r.room_loose // 2:
             return GROW_LOOSE
-        at = place(&l.loose, named)
-        if l.loose.vals[at] == 0:
-            l.loose.keys[at] = named
-            l.life[LIFE_N_LOOSE] += 1
-            l.loose.vals[at] = <int32_t> l.life[LIFE_N_LOOSE]
-            l.loose_cells[l.loose.vals[at] - 1].key = 0
-        cell = &l.loose_cells[l.loose.vals[at] - 1]
+        at = place(&r.loose, named)
+        if r.loose.vals[at] == 0:
+            r.loose.keys[at] = named
+            r.life[REPLAY_N_LOOSE] += 1
+            r.loose.vals[at] = <int32_t> r.life[REPLAY_N_LOOSE]
+            r.loose_cells[r.loose.vals[at] - 1].key = 0
+        cell = &r.loose_cells[r.loose.vals[at] - 1]
     key += 1
     if cell.key:
         if row.op == OP_EXISTS:
             return OK
         if me and span.spanclass == TINY_CLASS:
-            l.odd[ODD_TINY_SHARED] += 1
+            r.odd[ANOMALY_TINY_SHARED] += 1
             return OK
-        l.odd[ODD_LIVE_SLOT_ALLOCATED] += 1
-        end_object(l, cell, span.base + slot * <uint64_t> size if me else named, size,
+        r.odd[ANOMALY_LIVE_SLOT_ALLOCATED] += 1
+        end_object(r, cell, span.base + slot * <uint64_t> size if me else named, size,
                    span.spanclass if me else UNKNOWN_CLASS, END_REUSED)
         if me:
             span.late = row.time
             span.late_m = row.m
-            key |= OWED
+            key |= FREE_PENDING
     elif me:
         span.live += 1
     cell.key = key
@@ -425,120 +396,120 @@ cdef inline int be_born(Lives *l) noexcept nogil:
     cell.g = row.g
     if row.op == OP_EXISTS:
         cell.born = cell.cycle = -1
-        grow_heap(l, &l.tallies[(key & ~OWED) - 1], STARTS, size)
+        grow_heap(r, &r.tallies[(key & ~FREE_PENDING) - 1], STARTS, size)
     else:
         cell.born = row.time
-        cell.cycle = <int32_t> l.life[LIFE_CYCLE]
-        grow_heap(l, &l.tallies[(key & ~OWED) - 1], ALLOCS, size)
-        if l.cycles != NULL:
-            l.cycles[cell.cycle].alloc_objects += 1
-            l.cycles[cell.cycle].alloc_bytes += size
+        cell.cycle = <int32_t> r.life[REPLAY_CYCLE]
+        grow_heap(r, &r.tallies[(key & ~FREE_PENDING) - 1], ALLOCS, size)
+        if r.cycles != NULL:
+            r.cycles[cell.cycle].alloc_objects += 1
+            r.cycles[cell.cycle].alloc_bytes += size
     return OK
 
 
-cdef inline void die(Lives *l) noexcept nogil:
+cdef inline void die(ReplayState *r) noexcept nogil:
     """End the object of the current row."""
-    cdef uint64_t named = named_by(l.row)
-    cdef int32_t me = span_at(l, named)
-    cdef HELD_SPAN *span = &l.spans[me]
+    cdef uint64_t named = named_by(r.row)
+    cdef int32_t me = span_at(r, named)
+    cdef HELD_SPAN *span = &r.spans[me]
     cdef CELL *cell = NULL
     cdef uint32_t slot = slot_of(span, named)
     cdef int64_t at
     cdef int i
     if me and slot < span.n_slots:
-        if unlikely(span.over) and late(l, span.born, span.born_m):
-            l.odd[ODD_LATE_FREE] += 1       # of an object in the span that lay here before
+        if unlikely(span.over) and late(r, span.born, span.born_m):
+            r.odd[ANOMALY_LATE_FREE] += 1       # of an object in the span that lay here before
             return
-        cell = cell_of(l, span, slot)
+        cell = cell_of(r, span, slot)
     if cell != NULL and cell.key:
-        if unlikely(cell.key & OWED):
-            cell.key &= ~OWED
-            if late(l, span.late, span.late_m):
-                l.odd[ODD_LATE_FREE] += 1
+        if unlikely(cell.key & FREE_PENDING):
+            cell.key &= ~FREE_PENDING
+            if late(r, span.late, span.late_m):
+                r.odd[ANOMALY_LATE_FREE] += 1
                 return
-        end_object(l, cell, span.base + slot * <uint64_t> span.elem, span.elem, span.spanclass, END_FREED)
+        end_object(r, cell, span.base + slot * <uint64_t> span.elem, span.elem, span.spanclass, END_FREED)
         span.live -= 1
         return
-    if l.life[LIFE_N_LOOSE]:
+    if r.life[REPLAY_N_LOOSE]:
         for i in range(2):                  # the slot, or the pointer behind its header
-            at = place(&l.loose, named + <uint64_t> (8 * i))
-            if l.loose.vals[at] and l.loose_cells[l.loose.vals[at] - 1].key:
-                end_object(l, &l.loose_cells[l.loose.vals[at] - 1], l.loose.keys[at], 0, UNKNOWN_CLASS, END_FREED)
+            at = place(&r.loose, named + <uint64_t> (8 * i))
+            if r.loose.vals[at] and r.loose_cells[r.loose.vals[at] - 1].key:
+                end_object(r, &r.loose_cells[r.loose.vals[at] - 1], r.loose.keys[at], 0, UNKNOWN_CLASS, END_FREED)
                 return
-    l.odd[ODD_UNKNOWN_OBJECT_FREED] += 1
+    r.odd[ANOMALY_UNKNOWN_OBJECT_FREED] += 1
 
 
-cdef int take_span(Lives *l) noexcept nogil:
+cdef int take_span(ReplayState *r) noexcept nogil:
     """Take a row about a span."""
     cdef int32_t me
     cdef HELD_SPAN *span
-    if l.row.op != OP_FREE:
-        return make_span(l)
-    me = span_at(l, l.row.address)
-    span = &l.spans[me]
-    if me == 0 or span.base != l.row.address:
+    if r.row.op != OP_FREE:
+        return make_span(r)
+    me = span_at(r, r.row.address)
+    span = &r.spans[me]
+    if me == 0 or span.base != r.row.address:
         return OK
     if span.over:
         span.over = False
-        if late(l, span.born, span.born_m):
+        if late(r, span.born, span.born_m):
             return OK
-    drop_span(l, me)
+    drop_span(r, me)
     return OK
 
 
-cdef int take_stack(Lives *l) noexcept nogil:
+cdef int take_stack(ReplayState *r) noexcept nogil:
     """Take a row about the stack of a goroutine."""
-    cdef const ALLOC *row = l.row
+    cdef const ALLOC *row = r.row
     cdef int64_t at
     cdef int32_t order, owed = 0
     if row.op == OP_FREE:
-        at = place(&l.stacks, row.address)
-        if l.stacks.vals[at] <= 0:
+        at = place(&r.stacks, row.address)
+        if r.stacks.vals[at] <= 0:
             return OK
-        order = l.stacks.vals[at] & ~OWED
-        if l.stacks.vals[at] & OWED:
-            l.stacks.vals[at] = order
-            if late(l, l.life[LIFE_LATE_STACK], l.life[LIFE_LATE_STACK_M]):
+        order = r.stacks.vals[at] & ~FREE_PENDING
+        if r.stacks.vals[at] & FREE_PENDING:
+            r.stacks.vals[at] = order
+            if late(r, r.life[REPLAY_LATE_STACK], r.life[REPLAY_LATE_STACK_M]):
                 return OK
-        end_rise(l)
-        l.stacks.vals[at] = -1
-        l.life[LIFE_STACKS] -= 1
-        l.life[LIFE_STACK_BYTES] -= <int64_t> 1 << (order - 1)
+        end_rise(r)
+        r.stacks.vals[at] = -1
+        r.life[REPLAY_STACKS] -= 1
+        r.life[REPLAY_STACK_BYTES] -= <int64_t> 1 << (order - 1)
         return OK
     if row.size == 0:
         return OK
-    if l.life[LIFE_N_STACKS] >= l.room_stacks // 2:
+    if r.life[REPLAY_N_STACKS] >= r.room_stacks // 2:
         return GROW_STACKS
-    at = place(&l.stacks, row.address)
-    if l.stacks.vals[at] > 0:
+    at = place(&r.stacks, row.address)
+    if r.stacks.vals[at] > 0:
         if row.op == OP_EXISTS:
             return OK
-        end_rise(l)
-        l.life[LIFE_STACKS] -= 1
-        l.life[LIFE_STACK_BYTES] -= <int64_t> 1 << ((l.stacks.vals[at] & ~OWED) - 1)
-        l.life[LIFE_LATE_STACK] = row.time
-        l.life[LIFE_LATE_STACK_M] = row.m
-        owed = OWED
-    elif l.stacks.vals[at] == 0:
-        l.stacks.keys[at] = row.address
-        l.life[LIFE_N_STACKS] += 1
-    end_rise(l)
+        end_rise(r)
+        r.life[REPLAY_STACKS] -= 1
+        r.life[REPLAY_STACK_BYTES] -= <int64_t> 1 << ((r.stacks.vals[at] & ~FREE_PENDING) - 1)
+        r.life[REPLAY_LATE_STACK] = row.time
+        r.life[REPLAY_LATE_STACK_M] = row.m
+        owed = FREE_PENDING
+    elif r.stacks.vals[at] == 0:
+        r.stacks.keys[at] = row.address
+        r.life[REPLAY_N_STACKS] += 1
+    end_rise(r)
     order = 1
     while (<int64_t> 1 << (order - 1)) < row.size:
         order += 1
-    l.stacks.vals[at] = order | owed
-    l.life[LIFE_STACKS] += 1
-    l.life[LIFE_STACK_BYTES] += <int64_t> 1 << (order - 1)
+    r.stacks.vals[at] = order | owed
+    r.life[REPLAY_STACKS] += 1
+    r.life[REPLAY_STACK_BYTES] += <int64_t> 1 << (order - 1)
     return OK
 
 
-cdef inline void look(const Lives *l, const ALLOC *row) noexcept nogil:
+cdef inline void look(const ReplayState *r, const ALLOC *row) noexcept nogil:
     """Ask into the cache what a row to come will read."""
-    cdef int32_t me = span_at(l, row.address)
-    cdef const HELD_SPAN *span = &l.spans[me]
+    cdef int32_t me = span_at(r, row.address)
+    cdef const HELD_SPAN *span = &r.spans[me]
     cdef uint32_t slot = slot_of(span, row.address)
     if me and slot < span.n_slots and span.groups[slot // GROUP]:
-        prefetch(&l.cells[<int64_t> (span.groups[slot // GROUP] - 1) * GROUP + slot % GROUP])
+        prefetch(&r.cells[<int64_t> (span.groups[slot // GROUP] - 1) * GROUP + slot % GROUP])
 
 
 cdef inline void tally_age(const CELL *cell, int64_t size, int64_t now, int64_t youngest, int64_t oldest,
@@ -551,7 +522,7 @@ cdef inline void tally_age(const CELL *cell, int64_t size, int64_t now, int64_t 
         return
     count(&ages[2 * min(age, <int64_t> (AGES - 1))], size)
     if youngest <= age <= oldest:
-        count(&out[2 * <int64_t> ((cell.key & ~OWED) - 1)], size)
+        count(&out[2 * <int64_t> ((cell.key & ~FREE_PENDING) - 1)], size)
 
 
 cdef inline void count(int64_t *to, int64_t size) noexcept nogil:
@@ -577,32 +548,32 @@ cdef inline void colour(int64_t *columns, int shift, uint64_t at, int64_t size) 
 cdef class Replay:
     """The heap, object by object.
 
-    ``at_death`` has a row for each age, or none if ages at death are not asked for. Ages from ``youngest`` to
-    ``oldest`` are counted by group. What the numbers in ``life`` mean is in ``heap.rows.Life``.
+    ``deaths_by_age`` has a row for each age, or none if ages at death are not asked for. Ages from ``youngest`` to
+    ``oldest`` are counted by group. What the numbers in ``life`` mean is in ``heap.rows.ReplayCounter``.
     """
-    cdef Lives lives
+    cdef ReplayState state
     cdef object kept, kept_tables, kept_segment
 
-    def __init__(self, int64_t[::1] life, int64_t[::1] anomalies, int64_t[:, ::1] at_death,
+    def __init__(self, int64_t[::1] life, int64_t[::1] anomalies, int64_t[:, ::1] deaths_by_age,
                  const int64_t[::1] class_bytes, int64_t youngest, int64_t oldest):
-        cdef Lives *l = &self.lives
-        self.kept = life, anomalies, at_death, class_bytes
-        l.life, l.odd, l.class_bytes = &life[0], &anomalies[0], &class_bytes[0]
-        l.ages = &at_death[0, 0] if at_death.shape[0] else NULL
-        l.youngest, l.oldest = youngest, oldest
+        cdef ReplayState *r = &self.state
+        self.kept = life, anomalies, deaths_by_age, class_bytes
+        r.life, r.odd, r.class_bytes = &life[0], &anomalies[0], &class_bytes[0]
+        r.ages = &deaths_by_age[0, 0] if deaths_by_age.shape[0] else NULL
+        r.youngest, r.oldest = youngest, oldest
 
     def bind(self, HELD_SPAN[::1] spans, HashMap pages, int32_t[::1] leaves, CELL[::1] cells, HashMap loose,
              CELL[::1] loose_cells, HashMap stacks, HashMap keys, TALLY[::1] tallies):
         """Use these tables from now on."""
-        cdef Lives *l = &self.lives
+        cdef ReplayState *r = &self.state
         self.kept_tables = spans, pages, leaves, cells, loose, loose_cells, stacks, keys, tallies
-        l.spans, l.room_spans = &spans[0], spans.shape[0]
-        l.pages, l.room_pages = pages.map, pages.room
-        l.leaves, l.room_leaves = &leaves[0], leaves.shape[0] // LEAF
-        l.cells, l.room_cells = &cells[0], cells.shape[0]
-        l.loose, l.room_loose, l.loose_cells = loose.map, loose.room, &loose_cells[0]
-        l.stacks, l.room_stacks = stacks.map, stacks.room
-        l.keys, l.room_keys, l.tallies = keys.map, keys.room, &tallies[0]
+        r.spans, r.room_spans = &spans[0], spans.shape[0]
+        r.pages, r.room_pages = pages.map, pages.room
+        r.leaves, r.room_leaves = &leaves[0], leaves.shape[0] // LEAF
+        r.cells, r.room_cells = &cells[0], cells.shape[0]
+        r.loose, r.room_loose, r.loose_cells = loose.map, loose.room, &loose_cells[0]
+        r.stacks, r.room_stacks = stacks.map, stacks.room
+        r.keys, r.room_keys, r.tallies = keys.map, keys.room, &tallies[0]
 
     def enter(self, const BATCH[::1] batches, const double[::1] factors, int page_shift, CYCLE[::1] cycles):
         """Take rows of the segment with these batches from now on.
@@ -610,13 +581,13 @@ cdef class Replay:
         ``factors`` are ns per clock unit by generation. ``cycles`` has room for all GC cycles up to the segment's end,
         or for none if they are not asked for.
         """
-        cdef Lives *l = &self.lives
+        cdef ReplayState *r = &self.state
         self.kept_segment = batches, factors, cycles
-        l.batches, l.n_batches, l.factors, l.shift = &batches[0], batches.shape[0], &factors[0], page_shift
-        l.cycles = &cycles[0] if cycles.shape[0] else NULL
+        r.batches, r.n_batches, r.factors, r.shift = &batches[0], batches.shape[0], &factors[0], page_shift
+        r.cycles = &cycles[0] if cycles.shape[0] else NULL
 
     def follow(self, const ALLOC[::1] rows, const int64_t[::1] labels, const int64_t[::1] begins, int64_t stop,
-               LIFETIME[::1] out):
+               LIFETIME[::1] out) -> tuple[int, int, int, int]:
         """Replay rows up to the first event at or after ``stop``: ``(rows, begins taken, lifetimes written, status)``.
 
         ``begins`` are the times in ns at which mark phases of this segment begin, in order, as far as no row came
@@ -624,71 +595,71 @@ cdef class Replay:
         ``labels`` is empty to count by type and size class, ``out`` to write no rows; else it has room for all objects
         that one row can end.
         """
-        cdef Lives *l = &self.lives
+        cdef ReplayState *r = &self.state
         cdef Py_ssize_t i = 0, n = rows.shape[0]
         cdef int64_t begun = 0, n_begins = begins.shape[0]
         cdef int status = OK
-        l.labels = &labels[0] if labels.shape[0] else NULL
-        l.last_pair = 0
-        l.last_key = -1
-        l.out = &out[0] if out.shape[0] else NULL
-        l.n_out, l.room_out = 0, out.shape[0] - MOST_ENDS
+        r.labels = &labels[0] if labels.shape[0] else NULL
+        r.last_pair = 0
+        r.last_key = -1
+        r.out = &out[0] if out.shape[0] else NULL
+        r.n_out, r.room_out = 0, out.shape[0] - MOST_ENDS
         with nogil:
             while i < n:
-                l.row = &rows[i]
-                l.at = i
-                if l.row.op != OP_EXISTS:       # a snapshot is of the moment of its first event, whatever its times say
-                    if l.row.time >= stop:
-                        l.life[LIFE_STOPPED] = 1
+                r.row = &rows[i]
+                r.at = i
+                if r.row.op != OP_EXISTS:       # a snapshot is of the moment of its first event, whatever its times say
+                    if r.row.time >= stop:
+                        r.life[REPLAY_STOPPED] = 1
                         break
-                    while begun < n_begins and begins[begun] <= l.row.time:
+                    while begun < n_begins and begins[begun] <= r.row.time:
                         begun += 1
-                        l.life[LIFE_CYCLE] += 1
-                        if l.cycles != NULL:
-                            l.cycles[l.life[LIFE_CYCLE]].inuse_objects = l.life[LIFE_INUSE_OBJECTS]
-                            l.cycles[l.life[LIFE_CYCLE]].inuse_bytes = l.life[LIFE_INUSE_BYTES]
-                    l.life[LIFE_TIME] = l.row.time
-                if l.out != NULL and l.n_out > l.room_out:
+                        r.life[REPLAY_CYCLE] += 1
+                        if r.cycles != NULL:
+                            r.cycles[r.life[REPLAY_CYCLE]].inuse_objects = r.life[REPLAY_INUSE_OBJECTS]
+                            r.cycles[r.life[REPLAY_CYCLE]].inuse_bytes = r.life[REPLAY_INUSE_BYTES]
+                    r.life[REPLAY_TIME] = r.row.time
+                if r.out != NULL and r.n_out > r.room_out:
                     status = FULL
                     break
                 if i + LOOK < n:
-                    look(l, &rows[i + LOOK])
-                if l.row.what == WHAT_OBJECT:
-                    if l.row.op == OP_FREE:
-                        die(l)
+                    look(r, &rows[i + LOOK])
+                if r.row.what == WHAT_OBJECT:
+                    if r.row.op == OP_FREE:
+                        die(r)
                     else:
-                        status = be_born(l)
+                        status = be_born(r)
                 else:
-                    status = take_span(l) if l.row.what == WHAT_SPAN else take_stack(l)
+                    status = take_span(r) if r.row.what == WHAT_SPAN else take_stack(r)
                 if status != OK:
                     break
-                l.life[LIFE_ROWS] += 1
+                r.life[REPLAY_ROWS] += 1
                 i += 1
-        return i, begun, l.n_out, status
+        return i, begun, r.n_out, status
 
-    def survivors(self, LIFETIME[::1] out):
+    def survivors(self, LIFETIME[::1] out) -> int:
         """Write what lives now, in no order; how many. ``out`` has room for all."""
-        cdef Lives *l = &self.lives
-        cdef int64_t s, n = 0, now = l.life[LIFE_CYCLE]
+        cdef ReplayState *r = &self.state
+        cdef int64_t s, n = 0, now = r.life[REPLAY_CYCLE]
         cdef int i, j
         cdef const HELD_SPAN *span
         cdef const CELL *cell
         with nogil:
-            for s in range(1, l.life[LIFE_N_SPANS] + 1):
-                span = &l.spans[s]
+            for s in range(1, r.life[REPLAY_N_SPANS] + 1):
+                span = &r.spans[s]
                 if span.n_pages == 0 or span.live == 0:
                     continue
                 for i in range(GROUPS):
                     for j in range(GROUP if span.groups[i] else 0):
-                        cell = &l.cells[<int64_t> (span.groups[i] - 1) * GROUP + j]
+                        cell = &r.cells[<int64_t> (span.groups[i] - 1) * GROUP + j]
                         if cell.key:
                             fill(cell, &out[n], span.base + <uint64_t> ((i * GROUP + j) * span.elem), span.elem,
-                                 span.spanclass, l.tallies[(cell.key & ~OWED) - 1].type, now)
+                                 span.spanclass, r.tallies[(cell.key & ~FREE_PENDING) - 1].type, now)
                             n += 1
-            for s in range(l.room_loose):
-                if l.loose.vals[s] and l.loose_cells[l.loose.vals[s] - 1].key:
-                    cell = &l.loose_cells[l.loose.vals[s] - 1]
-                    fill(cell, &out[n], l.loose.keys[s], 0, UNKNOWN_CLASS, l.tallies[cell.key - 1].type, now)
+            for s in range(r.room_loose):
+                if r.loose.vals[s] and r.loose_cells[r.loose.vals[s] - 1].key:
+                    cell = &r.loose_cells[r.loose.vals[s] - 1]
+                    fill(cell, &out[n], r.loose.keys[s], 0, UNKNOWN_CLASS, r.tallies[cell.key - 1].type, now)
                     n += 1
         return n
 
@@ -698,33 +669,33 @@ cdef class Replay:
 
         The last row of ``ages`` takes all older ones, too.
         """
-        cdef Lives *l = &self.lives
+        cdef ReplayState *r = &self.state
         cdef int64_t s
         cdef int i, j
         with nogil:
-            for s in range(1, l.life[LIFE_N_SPANS] + 1):
-                if l.spans[s].n_pages == 0 or l.spans[s].live == 0:
+            for s in range(1, r.life[REPLAY_N_SPANS] + 1):
+                if r.spans[s].n_pages == 0 or r.spans[s].live == 0:
                     continue
                 for i in range(GROUPS):
-                    for j in range(GROUP if l.spans[s].groups[i] else 0):
-                        tally_age(&l.cells[<int64_t> (l.spans[s].groups[i] - 1) * GROUP + j], l.spans[s].elem,
-                                  l.life[LIFE_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
-            for s in range(l.life[LIFE_N_LOOSE]):
-                tally_age(&l.loose_cells[s], 0, l.life[LIFE_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
+                    for j in range(GROUP if r.spans[s].groups[i] else 0):
+                        tally_age(&r.cells[<int64_t> (r.spans[s].groups[i] - 1) * GROUP + j], r.spans[s].elem,
+                                  r.life[REPLAY_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
+            for s in range(r.life[REPLAY_N_LOOSE]):
+                tally_age(&r.loose_cells[s], 0, r.life[REPLAY_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
 
     def draw(self, uint64_t low, int shift, int64_t[:, ::1] grid):
         """Add up bytes by address: of live objects in row 0, of live spans in row 1; ``1 << shift`` addresses a column.
 
         The first column begins at ``low``; what lies outside of all of them is left out.
         """
-        cdef Lives *l = &self.lives
+        cdef ReplayState *r = &self.state
         cdef const HELD_SPAN *span
         cdef int64_t s
         cdef uint64_t first
         cdef int i, j
         with nogil:
-            for s in range(1, l.life[LIFE_N_SPANS] + 1):
-                span = &l.spans[s]
+            for s in range(1, r.life[REPLAY_N_SPANS] + 1):
+                span = &r.spans[s]
                 if span.n_pages == 0 or span.base < low:
                     continue
                 first = span.base - low
@@ -735,25 +706,25 @@ cdef class Replay:
                     continue
                 for i in range(GROUPS if span.live else 0):
                     for j in range(GROUP if span.groups[i] else 0):
-                        if l.cells[<int64_t> (span.groups[i] - 1) * GROUP + j].key:
+                        if r.cells[<int64_t> (span.groups[i] - 1) * GROUP + j].key:
                             colour(&grid[0, 0], shift, first + <uint64_t> ((i * GROUP + j) * span.elem), span.elem)
 
     def holders(self, int32_t[::1] by):
         """Set ``by`` to the group of each span's first live object: rows of TALLY, -1 for none."""
-        cdef Lives *l = &self.lives
+        cdef ReplayState *r = &self.state
         cdef int64_t s
         cdef int i, j
         cdef int32_t key
         with nogil:
-            for s in range(1, l.life[LIFE_N_SPANS] + 1):
+            for s in range(1, r.life[REPLAY_N_SPANS] + 1):
                 by[s] = -1
-                if l.spans[s].n_pages == 0 or l.spans[s].live == 0:
+                if r.spans[s].n_pages == 0 or r.spans[s].live == 0:
                     continue
                 for i in range(GROUPS):
-                    for j in range(GROUP if l.spans[s].groups[i] else 0):
-                        key = l.cells[<int64_t> (l.spans[s].groups[i] - 1) * GROUP + j].key
+                    for j in range(GROUP if r.spans[s].groups[i] else 0):
+                        key = r.cells[<int64_t> (r.spans[s].groups[i] - 1) * GROUP + j].key
                         if key:
-                            by[s] = (key & ~OWED) - 1
+                            by[s] = (key & ~FREE_PENDING) - 1
                             break
                     if by[s] >= 0:
                         break

@@ -13,7 +13,7 @@ from gotrace.errors import Status
 from gotrace.experiments.allocfree import ANOMALIES
 from gotrace.hashing import new_map, rehashed
 from gotrace.heap import _allocs
-from gotrace.heap.rows import COUNTS, PAGE, SPAN, HeapLayout, HeapSize
+from gotrace.heap.rows import COUNTS, PAGE, SPAN, HeapCounter, HeapLayout
 from gotrace.wire.rows import Layout
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class CountReplay:
         self.cells = np.empty(1024 * HeapLayout.GROUP, np.int32)
         self.keys = new_map(512)
         self.counts = np.zeros(256, COUNTS)
-        self.sizes = np.zeros(len(HeapSize), np.int64)
-        self.sizes[HeapSize.LATEST] = np.iinfo(np.int64).min
+        self.sizes = np.zeros(len(HeapCounter), np.int64)
+        self.sizes[HeapCounter.LATEST] = np.iinfo(np.int64).min
         self.anomalies = np.zeros(len(ANOMALIES), np.int64)
 
     def tables(self) -> _allocs.HeapTables:
@@ -93,18 +93,18 @@ class CountReplay:
     @property
     def time(self) -> int:
         """Latest time of any event in ns, -1 before the first one."""
-        time = int(self.sizes[HeapSize.LATEST])
+        time = int(self.sizes[HeapCounter.LATEST])
         return time if time != np.iinfo(np.int64).min else -1
 
     def used_counts(self) -> Rows:
         """Rows of COUNTS, one for each pair of type and size class that had an object."""
-        counts = self.counts[: int(self.sizes[HeapSize.N_KEYS])]
+        counts = self.counts[: int(self.sizes[HeapCounter.N_KEYS])]
         return counts[(counts["alloc_objects"] > 0) | (counts["start_objects"] > 0)]
 
     def memory(self) -> dict[str, int]:
         """Live spans and stacks: numbers and bytes."""
-        live = range(HeapSize.HEAP_SPANS, HeapSize.STACK_BYTES + 1)
-        return {HeapSize(place).name.lower(): int(self.sizes[place]) for place in live}
+        live = range(HeapCounter.HEAP_SPANS, HeapCounter.STACK_BYTES + 1)
+        return {HeapCounter(place).name.lower(): int(self.sizes[place]) for place in live}
 
 
 def larger(old: npt.NDArray[Any], most: int = 2) -> npt.NDArray[Any]:

@@ -18,7 +18,7 @@ from gotrace.experiments.allocfree import ANOMALIES
 from gotrace.hashing import new_map, rehashed
 from gotrace.heap import _objects
 from gotrace.heap.counts import GROWTH, larger
-from gotrace.heap.rows import CELL, COUNTS, CYCLE, HELD_SPAN, TALLY, HeapLayout, HeapSize, Life
+from gotrace.heap.rows import CELL, COUNTS, CYCLE, HELD_SPAN, TALLY, HeapCounter, HeapLayout, ReplayCounter
 from gotrace.spec.sizeclasses import CLASS_BYTES
 from gotrace.wire.rows import Layout
 
@@ -42,18 +42,18 @@ class Ages(NamedTuple):
 
 
 @dataclass(eq=False, repr=False)
-class Slice:
+class SegmentRows:
     """What the rows of one part share: its batches, the clocks of its generations, the bytes of a page."""
 
     batches: Rows
     factors: npt.NDArray[np.float64]
     page_size: int
     begins: I8  # ns: when mark phases begin, in order
-    snapshots: Rows  # of MARK: runs of snapshot events
+    snapshots: Rows  # of PICKED: runs of snapshot events
 
 
 @dataclass(eq=False, repr=False)
-class Lives:
+class ObjectReplay:
     """The live heap, and what led to it.
 
     Attributes
@@ -83,8 +83,8 @@ class Lives:
     look: Callable[[int], None] = lambda time: None
 
     def __post_init__(self) -> None:
-        self.life = np.zeros(max(Life) + 1, np.int64)
-        self.life[Life.TIME] = -1
+        self.life = np.zeros(max(ReplayCounter) + 1, np.int64)
+        self.life[ReplayCounter.TIME] = -1
         self.odd = np.zeros(len(ANOMALIES), np.int64)
         self._spans = np.zeros(256, HELD_SPAN)
         self._pages = new_map(512)
@@ -95,7 +95,7 @@ class Lives:
         self._stacks = new_map(512)
         self._keys = new_map(512)
         self._tallies = np.empty(256, TALLY)
-        self._at_death = np.zeros((HeapLayout.AGES if self.detail else 0, 2), np.int64)
+        self._deaths_by_age = np.zeros((HeapLayout.AGES if self.detail else 0, 2), np.int64)
         self._cycles = np.zeros(64 if self.detail else 0, CYCLE)
         self._out = np.empty(0, LIFETIME)
         self._begins: I8 = np.empty(0, np.int64)
@@ -104,14 +104,14 @@ class Lives:
         self._n_deferred = 0
         self._reached = 0
         self._kernel = _objects.Replay(
-            self.life, self.odd, self._at_death, _CLASS_BYTES, self.ages.youngest, self.ages.oldest
+            self.life, self.odd, self._deaths_by_age, _CLASS_BYTES, self.ages.youngest, self.ages.oldest
         )
         self._bind()
 
     @property
     def stopped(self) -> bool:
         """Whether the instant asked for is reached."""
-        return bool(self.life[Life.STOPPED])
+        return bool(self.life[ReplayCounter.STOPPED])
 
     def write_rows(self) -> None:
         """Let :meth:`follow` yield rows of LIFETIME."""
@@ -119,14 +119,14 @@ class Lives:
 
     # --- replay ---------------------------------------------------------------------------------------------
 
-    def enter(self, part: Slice) -> None:
+    def enter(self, part: SegmentRows) -> None:
         """Take notice of the next part, before its rows."""
         self._part = part
-        room = MOST_CYCLES - int(self.life[Life.CYCLE]) - len(self._begins)
+        room = MOST_CYCLES - int(self.life[ReplayCounter.CYCLE]) - len(self._begins)
         self._begins = np.sort(np.concatenate((self._begins, part.begins[:room])))
-        need = int(self.life[Life.CYCLE]) + len(self._begins) + 1
+        need = int(self.life[ReplayCounter.CYCLE]) + len(self._begins) + 1
         if self.cycle < need:
-            self.stop = min(self.stop, int(self._begins[self.cycle - int(self.life[Life.CYCLE]) - 1]))
+            self.stop = min(self.stop, int(self._begins[self.cycle - int(self.life[ReplayCounter.CYCLE]) - 1]))
         while self.detail and len(self._cycles) < need:
             self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), CYCLE)))
         self._kernel.enter(part.batches, part.factors, part.page_size.bit_length() - 1, self._cycles)
@@ -166,7 +166,7 @@ class Lives:
             yield from self.follow(rows, labels)
 
     def _replay(self, rows: Rows, labels: I8) -> Iterator[Rows]:
-        left = self.rows - int(self.life[Life.ROWS])
+        left = self.rows - int(self.life[ReplayCounter.ROWS])
         last = len(rows) > left
         rows, labels = rows[:left], labels[:left]
         part = self._part
@@ -184,15 +184,15 @@ class Lives:
             if written:
                 yield self._out[:written].copy()
             if self.stopped and next_end < self.stop:
-                self.life[Life.STOPPED] = 0
+                self.life[ReplayCounter.STOPPED] = 0
                 time = int(rows["time"][0])
                 self.look(time)
                 self._reached = int(np.searchsorted(self.ends, time, side="right"))
-                self.life[Life.MOST_BYTES] = self.life[Life.INUSE_BYTES]
+                self.life[ReplayCounter.MOST_BYTES] = self.life[ReplayCounter.INUSE_BYTES]
             if status not in (Status.OK, Status.FULL):
                 self._grow(Status(status))
         if last:
-            self.life[Life.STOPPED] = 1
+            self.life[ReplayCounter.STOPPED] = 1
 
     def _bind(self) -> None:
         """Hand the tables to the kernel."""
@@ -210,11 +210,11 @@ class Lives:
 
     def finish(self) -> None:
         """Count the mark phases that began behind the last event, as far as the replay was to go."""
-        if int(self.life[Life.ROWS]) < self.rows:
-            first, n = int(self.life[Life.CYCLE]) + 1, int(np.searchsorted(self._begins, self.stop))
-            self.life[Life.CYCLE] += n
-            self._cycles["inuse_objects"][first : first + n] = self.life[Life.INUSE_OBJECTS]
-            self._cycles["inuse_bytes"][first : first + n] = self.life[Life.INUSE_BYTES]
+        if int(self.life[ReplayCounter.ROWS]) < self.rows:
+            first, n = int(self.life[ReplayCounter.CYCLE]) + 1, int(np.searchsorted(self._begins, self.stop))
+            self.life[ReplayCounter.CYCLE] += n
+            self._cycles["inuse_objects"][first : first + n] = self.life[ReplayCounter.INUSE_OBJECTS]
+            self._cycles["inuse_bytes"][first : first + n] = self.life[ReplayCounter.INUSE_BYTES]
             self._begins = self._begins[n:]
 
     def _grow(self, status: Status) -> None:
@@ -237,14 +237,14 @@ class Lives:
     @property
     def tallies(self) -> Rows:
         """Rows of TALLY, one for each group that had an object."""
-        return self._tallies[: int(self.life[Life.N_KEYS])]
+        return self._tallies[: int(self.life[ReplayCounter.N_KEYS])]
 
     def counts(self, *, peak: bool = False) -> Rows:
         """Rows of COUNTS by group, now or at the peak."""
         tallies = self.tallies
         now = tallies["counts"]
-        if peak and not self.life[Life.RISING]:
-            kept = tallies["peak_id"] == self.life[Life.PEAK_ID]
+        if peak and not self.life[ReplayCounter.RISING]:
+            kept = tallies["peak_id"] == self.life[ReplayCounter.PEAK_ID]
             now = np.where(kept[:, None], tallies["peak"], now)
         table = np.zeros(len(tallies), COUNTS)
         for name in ("type", "spanclass"):
@@ -255,14 +255,16 @@ class Lives:
 
     def memory(self, *, peak: bool = False) -> dict[str, int]:
         """Live spans and stacks, numbers and bytes, now or at the peak."""
-        kept = peak and not self.life[Life.RISING]
-        first = Life.PEAK_MEMORY if kept else Life.HEAP_SPANS
-        names = [HeapSize(place).name.lower() for place in range(HeapSize.HEAP_SPANS, HeapSize.STACK_BYTES + 1)]
+        kept = peak and not self.life[ReplayCounter.RISING]
+        first = ReplayCounter.PEAK_MEMORY if kept else ReplayCounter.HEAP_SPANS
+        names = [
+            HeapCounter(place).name.lower() for place in range(HeapCounter.HEAP_SPANS, HeapCounter.STACK_BYTES + 1)
+        ]
         return {name: int(self.life[first + i]) for i, name in enumerate(names)}
 
     def survivors(self) -> Rows:
         """Rows of LIFETIME of what lives now, oldest first."""
-        out = np.empty(int(self.life[Life.INUSE_OBJECTS]), LIFETIME)
+        out = np.empty(int(self.life[ReplayCounter.INUSE_OBJECTS]), LIFETIME)
         if len(out):
             self._kernel.survivors(out)
         return out[np.lexsort((out["offset"], out["born"]))]
@@ -282,17 +284,17 @@ class Lives:
         self._kernel.tally_ages(ages.youngest, ages.oldest, found, by_age, unknown)
         return found[: len(self.tallies)], by_age, unknown
 
-    def at_death(self) -> I8:
+    def deaths_by_age(self) -> I8:
         """Objects and bytes that died by age, shape (HeapLayout.AGES, 2); none of unknown age."""
-        return self._at_death
+        return self._deaths_by_age
 
     def cycles(self) -> Rows:
         """Rows of CYCLE, the first one before any mark phase began."""
-        return self._cycles[: int(self.life[Life.CYCLE]) + 1].copy()
+        return self._cycles[: int(self.life[ReplayCounter.CYCLE]) + 1].copy()
 
     def reach(self) -> tuple[int, int] | None:
         """Lowest and highest address in a live span, None if there is none."""
-        spans = self._spans[1 : int(self.life[Life.N_SPANS]) + 1]
+        spans = self._spans[1 : int(self.life[ReplayCounter.N_SPANS]) + 1]
         spans = spans[spans["n_pages"] > 0]
         if not len(spans):
             return None
@@ -308,7 +310,7 @@ class Lives:
 
     def live_spans(self) -> tuple[Rows, npt.NDArray[np.int32]]:
         """Rows of HELD_SPAN that are live, and of what group their first object is: a row of ``tallies`` or -1."""
-        n = int(self.life[Life.N_SPANS]) + 1
+        n = int(self.life[ReplayCounter.N_SPANS]) + 1
         by = np.full(n, -1, np.int32)
         self._kernel.holders(by)
         spans = self._spans[:n]

@@ -42,7 +42,7 @@ SPAN = aligned(
 )
 
 
-class HeapSize(IntEnum):
+class HeapCounter(IntEnum):
     """Places in the kernel's array ``sizes``: how much of each table is used, and what is live."""
 
     N_SPANS = 0
@@ -130,7 +130,7 @@ CYCLE = aligned(  # from the begin of a GC cycle to the begin of the next
 )
 
 
-class Life(IntEnum):
+class ReplayCounter(IntEnum):
     """Places in the array of numbers that the replay of lifetimes keeps."""
 
     N_SPANS = 0

@@ -1,4 +1,4 @@
 # Go's unstable sort. Never here: what is sorted.
-from gotrace._generated cimport FRONT
+from gotrace._generated cimport FRONTIER
 
-cpdef void sort_rows(FRONT[::1] front, int first, int end) noexcept nogil
+cpdef void sort_rows(FRONTIER[::1] front, int first, int end) noexcept nogil

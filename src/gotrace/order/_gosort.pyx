@@ -1,13 +1,13 @@
 """Go's unstable sort (FORMAT, Appendix A), by time: which of two equal times comes first is part of the result.
 
-Lives here: the pattern-defeating quicksort of Go's package sort, step by step. Never here: what is sorted.
+ObjectReplay here: the pattern-defeating quicksort of Go's package sort, step by step. Never here: what is sorted.
 """
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from gotrace._generated cimport FRONT
+from gotrace._generated cimport FRONTIER
 
 
-cpdef void sort_rows(FRONT[::1] front, int first, int end) noexcept nogil:
+cpdef void sort_rows(FRONTIER[::1] front, int first, int end) noexcept nogil:
     """Sort ``front[first:end]`` by time."""
     cdef int limit = 0, n = end - first
     while n > 0:
@@ -17,7 +17,7 @@ cpdef void sort_rows(FRONT[::1] front, int first, int end) noexcept nogil:
         quicksort(&front[0], first, end, first, limit)
 
 
-def sort_parts(FRONT[::1] front, const int32_t[::1] firsts):
+def sort_parts(FRONTIER[::1] front, const int32_t[::1] firsts):
     """Sort rows ``firsts[i]`` to ``firsts[i + 1]`` of ``front`` by time, for every i."""
     cdef Py_ssize_t i
     with nogil:
@@ -25,17 +25,17 @@ def sort_parts(FRONT[::1] front, const int32_t[::1] firsts):
             sort_rows(front, firsts[i], firsts[i + 1])
 
 
-cdef inline bint less(const FRONT *rows, int i, int j) noexcept nogil:
+cdef inline bint less(const FRONTIER *rows, int i, int j) noexcept nogil:
     return rows[i].time < rows[j].time
 
 
-cdef inline void swap(FRONT *rows, int i, int j) noexcept nogil:
-    cdef FRONT row = rows[i]
+cdef inline void swap(FRONTIER *rows, int i, int j) noexcept nogil:
+    cdef FRONTIER row = rows[i]
     rows[i] = rows[j]
     rows[j] = row
 
 
-cdef void quicksort(FRONT *rows, int a, int b, int first, int limit) noexcept nogil:
+cdef void quicksort(FRONTIER *rows, int a, int b, int first, int limit) noexcept nogil:
     cdef int balanced = True, partitioned = True, hint = 0, i, middle, n, pivot
     while True:
         n = b - a
@@ -70,7 +70,7 @@ cdef void quicksort(FRONT *rows, int a, int b, int first, int limit) noexcept no
             b = middle
 
 
-cdef void insertion_sort(FRONT *rows, int a, int b) noexcept nogil:
+cdef void insertion_sort(FRONTIER *rows, int a, int b) noexcept nogil:
     cdef int i, j
     for i in range(a + 1, b):
         j = i
@@ -79,7 +79,7 @@ cdef void insertion_sort(FRONT *rows, int a, int b) noexcept nogil:
             j -= 1
 
 
-cdef void heap_sort(FRONT *rows, int a, int b) noexcept nogil:
+cdef void heap_sort(FRONTIER *rows, int a, int b) noexcept nogil:
     cdef int i, n = b - a
     for i in range((n - 1) // 2, -1, -1):
         sink(rows, i, n, a)
@@ -88,7 +88,7 @@ cdef void heap_sort(FRONT *rows, int a, int b) noexcept nogil:
         sink(rows, 0, i, a)
 
 
-cdef void sink(FRONT *rows, int root, int end, int a) noexcept nogil:
+cdef void sink(FRONTIER *rows, int root, int end, int a) noexcept nogil:
     cdef int child
     while True:
         child = 2 * root + 1
@@ -102,7 +102,7 @@ cdef void sink(FRONT *rows, int root, int end, int a) noexcept nogil:
         root = child
 
 
-cdef void break_patterns(FRONT *rows, int a, int b) noexcept nogil:
+cdef void break_patterns(FRONTIER *rows, int a, int b) noexcept nogil:
     cdef int i, n = b - a, at, other
     cdef uint64_t power = 1, x
     if n < 8:
@@ -127,7 +127,7 @@ cdef inline uint64_t xorshift(uint64_t x) noexcept nogil:
     return x
 
 
-cdef int choose_pivot(const FRONT *rows, int a, int b, int *hint) noexcept nogil:
+cdef int choose_pivot(const FRONTIER *rows, int a, int b, int *hint) noexcept nogil:
     """Place of the pivot; ``hint`` becomes 1 for rising, -1 for falling, 0 for neither."""
     cdef int n = b - a, swaps = 0
     cdef int i = a + n // 4, j = a + n // 4 * 2, k = a + n // 4 * 3
@@ -141,7 +141,7 @@ cdef int choose_pivot(const FRONT *rows, int a, int b, int *hint) noexcept nogil
     return j
 
 
-cdef int median(const FRONT *rows, int x, int y, int z, int *swaps) noexcept nogil:
+cdef int median(const FRONTIER *rows, int x, int y, int z, int *swaps) noexcept nogil:
     if less(rows, y, x):
         swaps[0] += 1
         x, y = y, x
@@ -154,7 +154,7 @@ cdef int median(const FRONT *rows, int x, int y, int z, int *swaps) noexcept nog
     return y
 
 
-cdef bint nearly_sorted(FRONT *rows, int a, int b, int first) noexcept nogil:
+cdef bint nearly_sorted(FRONTIER *rows, int a, int b, int first) noexcept nogil:
     """Sort it if a few moves do; True if they did."""
     cdef int i = a + 1, j, _
     for _ in range(5):
@@ -178,7 +178,7 @@ cdef bint nearly_sorted(FRONT *rows, int a, int b, int first) noexcept nogil:
     return False
 
 
-cdef int partition_equal(FRONT *rows, int a, int b, int pivot) noexcept nogil:
+cdef int partition_equal(FRONTIER *rows, int a, int b, int pivot) noexcept nogil:
     cdef int i = a + 1, j = b - 1
     swap(rows, a, pivot)
     while True:
@@ -193,7 +193,7 @@ cdef int partition_equal(FRONT *rows, int a, int b, int pivot) noexcept nogil:
         j -= 1
 
 
-cdef int partition(FRONT *rows, int a, int b, int pivot, int *partitioned) noexcept nogil:
+cdef int partition(FRONTIER *rows, int a, int b, int pivot, int *partitioned) noexcept nogil:
     cdef int i = a + 1, j = b - 1
     swap(rows, a, pivot)
     partitioned[0] = True

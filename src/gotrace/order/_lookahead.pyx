@@ -1,6 +1,6 @@
 """What each thread does next, for the ordering; runs of events that change nothing pass in bulk.
 
-Lives here: a thread's current event, the rows that events decoded ahead name, and rows of events that need only their
+ObjectReplay here: a thread's current event, the rows that events decoded ahead name, and rows of events that need only their
 thread's context. Never here: which thread is next, what an event means.
 """
 cimport cython
@@ -8,10 +8,10 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from gotrace.wire._prefetch cimport Ahead, go_on, open_parts, take
-from gotrace._generated cimport AHEAD, DECODED, EVENT, FAULT, MORE, OK, ORDERED, PARTS, RUN, SPEC
+from gotrace._generated cimport AHEAD, CURSOR, DECODED, EVENT, FAULT, MORE, OK, ORDERED, RING, SPEC
 from gotrace._hashmap cimport IdIndex, IdMap, value_of
-from gotrace.wire._cursor cimport DONE, EventBatches, args_at, refill
+from gotrace.wire._cursor cimport END_OF_CURSOR, EventBatches, args_at, refill
+from gotrace.wire._prefetch cimport Prefetcher, go_on, open_rings, take
 
 
 cdef inline int32_t row_of(const IdMap *ids, uint64_t id, int32_t base) noexcept nogil:
@@ -23,25 +23,25 @@ cdef inline int32_t row_of(const IdMap *ids, uint64_t id, int32_t base) noexcept
     return base + found - 1 if found else -1
 
 
-cdef void enter_names(NamesAhead ahead, int64_t gen) noexcept nogil:
+cdef void enter_names(NamePrefetcher ahead, int64_t gen) noexcept nogil:
     """Let names be those of a generation."""
     ahead.string_index.open(&ahead.names.strings, gen)
     ahead.stack_index.open(&ahead.names.stacks, gen)
 
 
-cdef inline int32_t part_at(const Names *names, int i, int32_t place) noexcept nogil:
+cdef inline int32_t lot_at(const Names *names, int i, int32_t place) noexcept nogil:
     """The pool's row that is the first of a part."""
-    return (i * PARTS + place) * names.ahead
+    return (i * RING + place) * names.ahead
 
 
-cdef int name_part(void *own, int slot, int32_t place, bint helping, FAULT *fault) noexcept nogil:
+cdef int fill_named_lot(void *own, int slot, int32_t place, bint helping, FAULT *fault) noexcept nogil:
     """Decode a thread's next part, and note the rows of its events' stacks and strings, the first ones of each."""
     cdef Names *names = <Names *> own
-    cdef DECODED *events = names.pool + part_at(names, slot, place)
+    cdef DECODED *events = names.pool + lot_at(names, slot, place)
     cdef const SPEC *spec
     cdef int i, n = refill(&names.stream, &names.cursors[slot], events, names.ahead, fault)
     for i in range(n):
-        if names.stream.bare and events[i].type >= 128:
+        if names.stream.skip_args and events[i].type >= 128:
             continue
         spec = &names.spec[events[i].type]
         if spec.stack >= 0:
@@ -52,7 +52,7 @@ cdef int name_part(void *own, int slot, int32_t place, bint helping, FAULT *faul
 
 
 @cython.final
-cdef class NamesAhead(Ahead):
+cdef class NamePrefetcher(Prefetcher):
     """Events ahead with the rows that they name, of up to n threads."""
 
     def __init__(self, int n, EventBatches source, const SPEC[::1] spec, IdIndex strings, int string_base,
@@ -64,11 +64,11 @@ cdef class NamesAhead(Ahead):
         self.names.string_base = string_base
         self.names.stack_base = stack_base
         self.reserve(n)
-        self.names.cursors = <RUN *> calloc(n + 1, sizeof(RUN))
+        self.names.cursors = <CURSOR *> calloc(n + 1, sizeof(CURSOR))
         if self.names.cursors == NULL:
             raise MemoryError
         self.parts.own = &self.names
-        self.parts.make = name_part
+        self.parts.make = fill_named_lot
 
     def __dealloc__(self):
         free(self.names.cursors)
@@ -81,15 +81,15 @@ cdef inline void put_args(ORDERED *row, const DECODED *event) noexcept nogil:
 
 
 @cython.final
-cdef class Pool:
-    """The event batches of a slab, by run, and their next events in ``pool``; ``RUN.at`` is the current one."""
+cdef class Lookahead:
+    """The event batches of a slab, by run, and their next events in ``pool``; ``CURSOR.at`` is the current one."""
 
-    def __init__(self, EventBatches source, const SPEC[::1] spec, RUN[::1] runs, DECODED[::1] pool, FAULT[::1] faults,
-                 NamesAhead ahead=None):
+    def __init__(self, EventBatches source, const SPEC[::1] spec, CURSOR[::1] cursors, DECODED[::1] pool, FAULT[::1] faults,
+                 NamePrefetcher ahead=None):
         cdef int i
         self.source = source
         self.spec = spec
-        self.runs = runs
+        self.cursors = cursors
         self.pool = pool
         self.faults = faults
         self.kept = ahead
@@ -100,75 +100,75 @@ cdef class Pool:
             self.nameless &= spec[i].stack & spec[i].string == -1
 
     cpdef object fill(self, ORDERED[:] rows):
-        """Let ``pass_on`` write into these rows, which the caller keeps alive."""
+        """Let ``copy_through`` write into these rows, which the caller keeps alive."""
         self.rows = <char *> &rows[0]
         self.stride = rows.strides[0]
         self.whole = self.stride >= <Py_ssize_t> sizeof(ORDERED)
-        self.stream.bare = self.nameless and not self.whole
+        self.stream.skip_args = self.nameless and not self.whole
         self.room = <int> rows.shape[0]
 
-    cpdef void begin(self, int gen, int first, int n_runs, double factor) noexcept nogil:
+    cpdef void begin(self, int gen, int first, int n_cursors, double factor) noexcept nogil:
         """Share the pool out among the runs of a generation."""
-        cdef int i, parts = max(n_runs, 1) * (1 if self.names == NULL else PARTS)
+        cdef int i, parts = max(n_cursors, 1) * (1 if self.names == NULL else RING)
         self.ahead = <int> min(self.pool.shape[0] // parts, <Py_ssize_t> AHEAD)
         self.stream.factor = factor
         if self.names == NULL:
-            for i in range(n_runs):
-                self.runs[first + i].part = i * self.ahead
+            for i in range(n_cursors):
+                self.cursors[first + i].first = i * self.ahead
             return
-        open_parts(&self.kept.parts, n_runs)
+        open_rings(&self.kept.parts, n_cursors)
         self.first = first
         self.names.stream = self.stream
         self.names.pool = &self.pool[0]
         self.names.ahead = self.ahead
         enter_names(self.kept, gen)
-        for i in range(n_runs):
-            self.names.cursors[i] = self.runs[first + i]
+        for i in range(n_cursors):
+            self.names.cursors[i] = self.cursors[first + i]
         go_on(&self.kept.parts)
 
-    cpdef int decode(self, int run) noexcept nogil:
+    cpdef int decode(self, int cursor) noexcept nogil:
         """Decode a run's next events: OK, MORE when there are none, or the status of a fault."""
-        cdef RUN *thread = &self.runs[run]
+        cdef CURSOR *thread = &self.cursors[cursor]
         cdef int32_t place = 0
         thread.at = 0
         if self.names == NULL:
-            thread.n = refill(&self.stream, thread, &self.pool[thread.part], self.ahead, &self.faults[0])
+            thread.n = refill(&self.stream, thread, &self.pool[thread.first], self.ahead, &self.faults[0])
         else:
-            thread.n = take(&self.kept.parts, run - self.first, &place, &self.faults[0])
+            thread.n = take(&self.kept.parts, cursor - self.first, &place, &self.faults[0])
             if thread.n:
-                thread.part = part_at(self.names, run - self.first, place)
+                thread.first = lot_at(self.names, cursor - self.first, place)
         if thread.n:
             return OK
-        return MORE if self.faults[0].status == DONE else self.faults[0].status
+        return MORE if self.faults[0].status == END_OF_CURSOR else self.faults[0].status
 
-    def args(self, int place):
+    def args(self, int place) -> list[int]:
         """Numbers of the event that is decoded there."""
         cdef uint64_t[4] args
         args_at(&self.stream, self.pool[place].start, args)
         return [<int64_t> number for number in args]
 
-    cpdef int look_ahead(self, int run) noexcept nogil:
+    cpdef int look_ahead(self, int cursor) noexcept nogil:
         """Type of the event behind a run's current one, 0 if there is none; the current one may change its place."""
-        cdef RUN *thread = &self.runs[run]
-        cdef DECODED *part = &self.pool[thread.part]
+        cdef CURSOR *thread = &self.cursors[cursor]
+        cdef DECODED *lot = &self.pool[thread.first]
         if thread.at + 1 == thread.n:
-            part[0] = part[thread.at]
+            lot[0] = lot[thread.at]
             thread.at = 0
-            thread.n = 1 + refill(&self.stream, thread, part + 1, self.ahead - 1, &self.faults[0])
-        return part[thread.at + 1].type if thread.at + 1 < thread.n else 0
+            thread.n = 1 + refill(&self.stream, thread, lot + 1, self.ahead - 1, &self.faults[0])
+        return lot[thread.at + 1].type if thread.at + 1 < thread.n else 0
 
-    cpdef int pass_on(self, int run, int64_t bound, int64_t g, int64_t p, uint32_t generation) noexcept nogil:
+    cpdef int copy_through(self, int cursor, int64_t bound, int64_t g, int64_t p, uint32_t generation) noexcept nogil:
         """Write rows of a run's events from row ``n`` on, while they pass in bulk and are not later than ``bound``.
 
         A row counts only when the event behind its own is decoded. No row is written when the first event does not
         pass in this context.
         """
-        cdef RUN *thread = &self.runs[run]
+        cdef CURSOR *thread = &self.cursors[cursor]
         cdef const SPEC *specs = &self.spec[0]
         cdef const SPEC *spec
-        cdef const DECODED *part = &self.pool[thread.part]
-        cdef const DECODED *event = part + thread.at
-        cdef const DECODED *end = part + thread.n
+        cdef const DECODED *lot = &self.pool[thread.first]
+        cdef const DECODED *event = lot + thread.at
+        cdef const DECODED *end = lot + thread.n
         cdef Py_ssize_t stride = self.stride
         cdef ORDERED *row = <ORDERED *> (self.rows + self.n * stride)
         cdef int status = OK, n = self.n, room = self.room, most = 1 if p == -1 else 2
@@ -193,18 +193,18 @@ cdef class Pool:
                 put_args(row, event)
             event += 1
             if event == end:
-                status = self.decode(run)
+                status = self.decode(cursor)
                 if status < 0:
                     break
-                part = event = &self.pool[thread.part]
-                end = part + thread.n
+                lot = event = &self.pool[thread.first]
+                end = lot + thread.n
             last = time
             n += 1
             row = <ORDERED *> (<char *> row + stride)
             if status == MORE:
                 break
         if status == OK:
-            thread.at = <int32_t> (event - part)
+            thread.at = <int32_t> (event - lot)
         self.n = n
         self.last = last
         return status

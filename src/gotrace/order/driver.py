@@ -17,25 +17,25 @@ from gotrace.experiments import Registry
 from gotrace.hashing import MULTIPLIER
 from gotrace.order import _gosort, _lookahead
 from gotrace.order.machine import Machine
-from gotrace.order.rows import FRONT, ORDERED
+from gotrace.order.rows import FRONTIER, ORDERED
 from gotrace.order.specs import specs
 from gotrace.order.state import SchedState, SlabInput, rows
-from gotrace.spec.enums import EventKind, EventType, GoStatus, Oddity, ProcStatus
+from gotrace.spec.enums import EventKind, EventType, GoStatus, OrderAnomaly, ProcStatus
 from gotrace.wire import clock
 from gotrace.wire.helper import Background, Prefetch, large_enough
-from gotrace.wire.rows import LEAST_AHEAD, Layout
+from gotrace.wire.rows import LEAST_DECODED, Layout
 from gotrace.wire.segments import Segment
 from gotrace.wire.slabs import decoded_rows
 from gotrace.wire.structure import Tables, min_times, sample_times
 
 _ODD = {
-    Oddity.PROC_TOLD_AGAIN: "the status of P {} is told again",
-    Oddity.GO_TOLD_AGAIN: "the status of G {} is told again",
-    Oddity.PROC_TWICE: "P {} is on two threads",
-    Oddity.GO_TWICE: "G {} is on two threads",
-    Oddity.PROC_MENDED: "P {} is told to run, but is idle: mended",
-    Oddity.UNKNOWN_STACK: "unknown stack id {}: left out",
-    Oddity.UNKNOWN_STRING: "unknown string id {}: left out",
+    OrderAnomaly.PROC_TOLD_AGAIN: "the status of P {} is told again",
+    OrderAnomaly.GO_TOLD_AGAIN: "the status of G {} is told again",
+    OrderAnomaly.PROC_TWICE: "P {} is on two threads",
+    OrderAnomaly.GO_TWICE: "G {} is on two threads",
+    OrderAnomaly.PROC_MENDED: "P {} is told to run, but is idle: mended",
+    OrderAnomaly.UNKNOWN_STACK: "unknown stack id {}: left out",
+    OrderAnomaly.UNKNOWN_STRING: "unknown string id {}: left out",
 }
 _ROOM = 8192  # rows handed on at a time: few enough for the cache, enough to be worth a call
 _DECODED = 8192  # events decoded ahead, over all threads
@@ -55,7 +55,7 @@ class Order:
     ) -> None:
         self._registry = registry
         self._warn = warn
-        self._told: set[tuple[int, Oddity]] = set()
+        self._told: set[tuple[int, OrderAnomaly]] = set()
         self._delivered = 0
         self._spec = specs(registry.events, {e.id: e.needs for e in registry.values()}).view(np.recarray)
         self._blanks = rows(len(self._spec), ORDERED)
@@ -86,7 +86,7 @@ class Order:
         slab = self._input(segment)
         self._generation = int(segment.slab.numbers[-1])
         self._machine.open(slab)
-        self._threads = slab.runs
+        self._threads = slab.cursors
         self._delivered = 0
         with self._background.run(slab.ahead) as prefetch:
             yield from self._ordered(segment, slab, prefetch, into)
@@ -132,26 +132,26 @@ class Order:
 
     def _rest(self, segment: Segment) -> int:
         """How many bytes of events the machine did not come to, each thread's current event included."""
-        batches = segment.slab.batches[segment.runs().order]
+        batches = segment.slab.batches[segment.by_thread().order]
         starts = batches["offset"] + batches["head"]
         ends = starts + batches["size"]
         rest = np.zeros(len(batches), np.int64)
         first = 0
-        for run, last in enumerate(segment.runs().runs["last_batch"].tolist()):
-            if self._threads[run].n:
-                at = segment.slab.base + int(self._ahead[self._machine.place(run)].start)
+        for cursor, last in enumerate(segment.by_thread().cursors["last_batch"].tolist()):
+            if self._threads[cursor].n:
+                at = segment.slab.base + int(self._ahead[self._machine.place(cursor)].start)
                 rest[first:last] = np.maximum(ends[first:last] - np.maximum(starts[first:last], at), 0)
             first = last
         return int(rest.sum())
 
     def _forget(self) -> None:
         self.state.forget()
-        self.state.empty_places()
+        self.state.empty_id_table()
         self._enter_keys()
 
     def _grow(self, need: int) -> None:
         if self.state.make_room(need):
-            self.state.empty_places(need)
+            self.state.empty_id_table(need)
             self._enter_keys()
         self._machine.bind(self.state)
 
@@ -166,10 +166,10 @@ class Order:
         for row in self.state.odd[: self._machine.n_odd]:
             batch = int(np.searchsorted(segment.slab.batches["offset"], int(row.offset), side="right")) - 1
             number = int(segment.slab.numbers[segment.slab.batches["gen"][batch]])
-            what = Oddity(int(row.what))
+            what = OrderAnomaly(int(row.what))
             if (number, what) not in self._told:
                 self._told.add((number, what))
-                lost = what in (Oddity.UNKNOWN_STACK, Oddity.UNKNOWN_STRING)
+                lost = what in (OrderAnomaly.UNKNOWN_STACK, OrderAnomaly.UNKNOWN_STRING)
                 tell = segment.losses.note if lost and segment.losses is not None else self._warn
                 tell(f"generation {number} (byte {int(row.offset)}): {_ODD[what].format(int(row.id))}")
         self._machine.n_odd = 0
@@ -188,31 +188,31 @@ class Order:
 
     def _input(self, segment: Segment) -> SlabInput:
         slab, tables = segment.slab, segment.tables
-        runs = segment.runs()
-        n_runs, n_samples = len(runs.runs), len(tables.samples)
+        by_thread = segment.by_thread()
+        n_cursors, n_samples = len(by_thread.cursors), len(tables.samples)
         factors = clock.factor(tables.clocks["frequency"])
         faults = new_fault().view(np.recarray)
-        front = np.zeros(n_runs + n_samples + 1, FRONT)
+        front = np.zeros(n_cursors + n_samples + 1, FRONTIER)
         samples = _samples(segment, self.stack_base)
-        front["time"][n_runs:-1] = samples["time"]
-        front["run"][n_runs:-1] = np.arange(n_samples)
-        threads = _some(runs.runs)
-        most = int(np.diff(runs.first).max())
+        front["time"][n_cursors:-1] = samples["time"]
+        front["cursor"][n_cursors:-1] = np.arange(n_samples)
+        threads = _some(by_thread.cursors)
+        most = int(np.diff(by_thread.first).max())
         two = self._threaded and large_enough(slab)
-        room = max(_DECODED, most * LEAST_AHEAD) * (Layout.PARTS if two else 1)
+        room = max(_DECODED, most * LEAST_DECODED) * (Layout.RING if two else 1)
         if len(self._ahead) < room:
             self._ahead = decoded_rows(room).view(np.recarray)
         source = segment.event_batches()
         strings, stacks = tables.string_index, tables.stack_index
         ahead = None
         if two:
-            ahead = _lookahead.NamesAhead(
+            ahead = _lookahead.NamePrefetcher(
                 most, source, self._spec, strings.kernel, self.string_base, stacks.kernel, self.stack_base
             )
         return SlabInput(
-            pool=_lookahead.Pool(source, self._spec, threads, self._ahead, faults, ahead),
+            pool=_lookahead.Lookahead(source, self._spec, threads, self._ahead, faults, ahead),
             ahead=ahead,
-            runs=threads.view(np.recarray),
+            cursors=threads.view(np.recarray),
             events=self._ahead,
             base=slab.base,
             faults=faults,
@@ -222,10 +222,10 @@ class Order:
             numbers=slab.numbers.astype(np.int64),
             factors=factors,
             starts=clock.to_ns(min_times(slab), factors),
-            first_run=runs.first,
+            first_cursor=by_thread.first,
             samples=_some(samples).view(np.recarray),
             first_sample=np.searchsorted(tables.samples["gen"], np.arange(slab.n_gens + 1)).astype(np.int32),
-            rows_of=np.zeros(max(n_runs, 1), np.int32),
+            rows_of=np.zeros(max(n_cursors, 1), np.int32),
             front=front.view(np.recarray),
             string_at=tables.string_index.at,
             string_bits=tables.string_index.bits.astype(np.int64),
@@ -233,7 +233,7 @@ class Order:
             string_vals=_some(tables.string_index.vals),
             string_rows=_some(tables.strings).view(np.recarray),
             string_base=self.string_base,
-            named=np.zeros(len(tables.strings) + 1, np.int32),
+            name_of_row=np.zeros(len(tables.strings) + 1, np.int32),
             stack_at=tables.stack_index.at,
             stack_bits=tables.stack_index.bits.astype(np.int64),
             stack_keys=_some(tables.stack_index.keys).view(np.int64),
@@ -255,11 +255,11 @@ class Order:
         ids: dict[str, set[int]] = {"g": set(), "p": set(), "m": set()}
         specs = {event.id: event for event in self._registry.events}
         front = np.sort(slab.front[: self._machine.n_front], order="time", kind="stable")
-        for run in front["run"].tolist():
-            place = self._machine.place(run)
+        for cursor in front["cursor"].tolist():
+            place = self._machine.place(cursor)
             event = slab.events[place]
             spec = specs[int(event.type)]
-            m = int(slab.runs[run].m)
+            m = int(slab.cursors[cursor].m)
             ids["m"].add(m)
             said = []
             for name, value in zip(spec.arg_names, slab.pool.args(place), strict=False):
@@ -283,10 +283,10 @@ class Order:
 
 def time_order(times: npt.NDArray[np.int64], firsts: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
     """Row numbers by time as Go's unstable sort leaves them; each segment, from ``firsts[i]`` on, for itself."""
-    front = np.zeros(len(times) + 1, FRONT)
-    front["time"][:-1], front["run"][:-1] = times, np.arange(len(times))
+    front = np.zeros(len(times) + 1, FRONTIER)
+    front["time"][:-1], front["cursor"][:-1] = times, np.arange(len(times))
     _gosort.sort_parts(front, firsts.astype(np.int32))
-    return front["run"][:-1]
+    return front["cursor"][:-1]
 
 
 def _told(statuses: type[GoStatus] | type[ProcStatus], row: Any) -> str:

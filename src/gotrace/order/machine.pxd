@@ -4,45 +4,43 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
-    DECODED,
-    EVENT_LABEL, EVENT_STACK_SAMPLE, EVENT_SYNC, EV_CPU_SAMPLE, EV_GC_SWEEP_END, EV_GO_BLOCK,
-    EV_GO_CREATE_BLOCKED, EV_GO_DESTROY, EV_GO_START, EV_GO_STOP, EV_GO_SWITCH, EV_PROC_STEAL, EV_STW_BEGIN,
-    EV_STW_END, EV_SYNC, FAULT, FRONT, FULL, GC_NOT_RUNNING, GC_RUNNING, GC_UNDETERMINED, GOROUTINE_EXISTS, GO_FREE,
-    GO_RUNNABLE, GO_RUNNING, GO_STATE_NOT_EXIST, GO_STATE_RUNNABLE, GO_STATE_RUNNING, GO_STATE_SYSCALL,
-    GO_STATE_UNDETERMINED, GO_STATE_WAITING, GO_STATUS_DIFFERS, GO_STATUS_NUMBER, GO_SYSCALL, GO_WAITING,
-    GROW_STATE, G_STATE, HAS_GOROUTINE, HAS_PROC, HAS_THREAD, KEY_G, KEY_M, KEY_NAME, KEY_P, KEY_TASK,
-    LATE_GOROUTINE, MARK_KNOWN, MARK_RUNS, MARK_RUNS_NOT, MAX_STRING, MORE, M_STATE, NAME, NEEDS_GOROUTINE,
-    NEEDS_PROC, NEEDS_THREAD, NO_RULE, OK, ORDERED, OTHER_GOROUTINE, OTHER_PROC, OTHER_REGION, PLACE, PROC_IDLE,
-    NOTE, ODDITY_GO_TOLD_AGAIN, ODDITY_GO_TWICE, ODDITY_PROC_MENDED, ODDITY_PROC_TOLD_AGAIN,
-    ODDITY_PROC_TWICE, ODDITY_UNKNOWN_STACK, ODDITY_UNKNOWN_STRING, PROC_RUNNING, PROC_SEQ,
-    PROC_STATE_IDLE, PROC_STATE_NOT_EXIST, PROC_STATE_RUNNING, PROC_STATE_UNDETERMINED,
+    ACTIVE_TASK, CURSOR, DECODED, EVENT_LABEL, EVENT_STACK_SAMPLE, EVENT_SYNC, EV_CPU_SAMPLE, EV_GC_SWEEP_END,
+    EV_GO_BLOCK, EV_GO_CREATE_BLOCKED, EV_GO_DESTROY, EV_GO_START, EV_GO_STOP, EV_GO_SWITCH, EV_PROC_STEAL,
+    EV_STW_BEGIN, EV_STW_END, EV_SYNC, FAULT, FRONTIER, FULL, GC_NOT_RUNNING, GC_RUNNING, GC_UNDETERMINED,
+    GOROUTINE_EXISTS, GO_FREE, GO_RUNNABLE, GO_RUNNING, GO_STATE_NOT_EXIST, GO_STATE_RUNNABLE, GO_STATE_RUNNING,
+    GO_STATE_SYSCALL, GO_STATE_UNDETERMINED, GO_STATE_WAITING, GO_STATUS_DIFFERS, GO_STATUS_NUMBER, GO_SYSCALL,
+    GO_WAITING, GROW_STATE, G_STATE, HAS_GOROUTINE, HAS_PROC, HAS_THREAD, ID_SLOT, KEY_G, KEY_M, KEY_NAME, KEY_P,
+    KEY_TASK, LATE_GOROUTINE, MARK_KNOWN, MARK_RUNS, MARK_RUNS_NOT, MAX_STRING, MORE, M_STATE, NAME, NEEDS_GOROUTINE,
+    NEEDS_PROC, NEEDS_THREAD, NOTE, NO_RULE, OK, OPEN_RANGE, OPEN_REGION, ORDERED, ORDER_ANOMALY_GO_TOLD_AGAIN,
+    ORDER_ANOMALY_GO_TWICE, ORDER_ANOMALY_PROC_MENDED, ORDER_ANOMALY_PROC_TOLD_AGAIN, ORDER_ANOMALY_PROC_TWICE,
+    ORDER_ANOMALY_UNKNOWN_STACK, ORDER_ANOMALY_UNKNOWN_STRING, OTHER_GOROUTINE, OTHER_PROC, OTHER_REGION, PROC_IDLE,
+    PROC_RUNNING, PROC_SEQ, PROC_STATE_IDLE, PROC_STATE_NOT_EXIST, PROC_STATE_RUNNING, PROC_STATE_UNDETERMINED,
     PROC_STATUS_DIFFERS, PROC_STATUS_NUMBER, PROC_SYSCALL, PROC_SYSCALL_ABANDONED, PROC_WITHOUT_THREAD, P_STATE,
-    OPEN_RANGE, RANGE_NOT_OPEN, RANGE_OPEN, RAW_STRING, OPEN_REGION, RESOURCE_GOROUTINE, RESOURCE_NONE, RESOURCE_PROC,
-    RULE_EXPERIMENT, RULE_GC_ACTIVE, RULE_GC_BEGIN, RULE_GC_END, RULE_GO_CREATE, RULE_GO_CREATE_SYSCALL,
-    RULE_GO_DESTROY_SYSCALL, RULE_GO_LEAVE, RULE_GO_RANGE_ACTIVE, RULE_GO_RANGE_BEGIN, RULE_GO_RANGE_END,
-    RULE_GO_START, RULE_GO_STATUS, RULE_GO_SWITCH, RULE_GO_SYSCALL_BEGIN, RULE_GO_SYSCALL_END,
-    RULE_GO_SYSCALL_END_BLOCKED, RULE_GO_UNBLOCK, RULE_ON_PROC, RULE_PROC_RANGE_ACTIVE, RULE_PROC_RANGE_BEGIN,
-    RULE_PROC_RANGE_END, RULE_PROC_START, RULE_PROC_STATUS, RULE_PROC_STEAL, RULE_PROC_STOP, RULE_REGION_BEGIN,
-    RULE_REGION_END, RULE_TASK_BEGIN, RULE_TASK_END, RULE_USER, RUN, SAMPLE, SCHED, SPEC, STUCK,
-    SYSCALL_WITHOUT_THREAD, ACTIVE_TASK, TASK_ACTIVE, UNKNOWN_GOROUTINE, UNKNOWN_NAME, UNKNOWN_PROC, UNKNOWN_STACK_ARG,
-    UNKNOWN_STRING_ARG, UNKNOWN_THREAD, WAIT, WIDE_PROC, WRONG_GO_STATUS, WRONG_PROC_STATUS,
+    RANGE_NOT_OPEN, RANGE_OPEN, RAW_STRING, RESOURCE_GOROUTINE, RESOURCE_NONE, RESOURCE_PROC, RULE_EXPERIMENT,
+    RULE_GC_ACTIVE, RULE_GC_BEGIN, RULE_GC_END, RULE_GO_CREATE, RULE_GO_CREATE_SYSCALL, RULE_GO_DESTROY_SYSCALL,
+    RULE_GO_LEAVE, RULE_GO_RANGE_ACTIVE, RULE_GO_RANGE_BEGIN, RULE_GO_RANGE_END, RULE_GO_START, RULE_GO_STATUS,
+    RULE_GO_SWITCH, RULE_GO_SYSCALL_BEGIN, RULE_GO_SYSCALL_END, RULE_GO_SYSCALL_END_BLOCKED, RULE_GO_UNBLOCK,
+    RULE_ON_PROC, RULE_PROC_RANGE_ACTIVE, RULE_PROC_RANGE_BEGIN, RULE_PROC_RANGE_END, RULE_PROC_START, RULE_PROC_STATUS,
+    RULE_PROC_STEAL, RULE_PROC_STOP, RULE_REGION_BEGIN, RULE_REGION_END, RULE_TASK_BEGIN, RULE_TASK_END, RULE_USER,
+    SAMPLE, SCHED, SPEC, STUCK, SYSCALL_WITHOUT_THREAD, TASK_ACTIVE, UNKNOWN_GOROUTINE, UNKNOWN_NAME, UNKNOWN_PROC,
+    UNKNOWN_STACK_ARG, UNKNOWN_STRING_ARG, UNKNOWN_THREAD, WAIT, WIDE_PROC, WRONG_GO_STATUS, WRONG_PROC_STATUS,
 )
 from gotrace.order._gosort cimport sort_rows
-from gotrace.order._lookahead cimport Pool
+from gotrace.order._lookahead cimport Lookahead
 
 ctypedef const DECODED *Event
 ctypedef ORDERED *Row
-ctypedef RUN *Run
+ctypedef CURSOR *Run
 ctypedef const SAMPLE *Sample
 ctypedef const SPEC *Spec
 
 
 @cython.locals(place=int64_t)
-cdef int64_t scatter(int64_t key, int kind, uint64_t multiplier, int shift) noexcept nogil
+cdef int64_t hash_slot(int64_t key, int kind, uint64_t multiplier, int shift) noexcept nogil
 
 
 @cython.locals(mixed=uint64_t)
-cdef uint64_t stir(uint64_t h, uint8_t byte, uint64_t multiplier) noexcept nogil
+cdef uint64_t hash_step(uint64_t h, uint8_t byte, uint64_t multiplier) noexcept nogil
 
 
 @cython.locals(number=int64_t)
@@ -71,7 +69,7 @@ cdef class Machine:
     cdef int shift
     cdef int64_t mask
     cdef SCHED[::1] sched
-    cdef PLACE[::1] places
+    cdef ID_SLOT[::1] id_table
     cdef G_STATE[::1] gs
     cdef P_STATE[::1] ps
     cdef M_STATE[::1] ms
@@ -79,11 +77,11 @@ cdef class Machine:
     cdef OPEN_REGION[::1] regions
     cdef ACTIVE_TASK[::1] tasks
     cdef NAME[::1] names
-    cdef uint8_t[::1] letters
+    cdef uint8_t[::1] name_bytes
     cdef NOTE[::1] odd
     # The slab, see drive.py.
-    cdef Pool pool
-    cdef RUN[::1] runs
+    cdef Lookahead pool
+    cdef CURSOR[::1] cursors
     cdef DECODED[::1] events
     cdef int64_t base
     cdef FAULT[::1] faults
@@ -93,18 +91,18 @@ cdef class Machine:
     cdef const int64_t[::1] numbers
     cdef const double[::1] factors
     cdef const int64_t[::1] starts
-    cdef const int32_t[::1] first_run
+    cdef const int32_t[::1] first_cursor
     cdef const SAMPLE[::1] samples
     cdef const int32_t[::1] first_sample
     cdef int32_t[::1] rows_of
-    cdef FRONT[::1] front
+    cdef FRONTIER[::1] front
     cdef const int64_t[::1] string_at
     cdef const int64_t[::1] string_bits
     cdef const int64_t[::1] string_keys
     cdef const int32_t[::1] string_vals
     cdef const RAW_STRING[::1] string_rows
     cdef int string_base
-    cdef int32_t[::1] named
+    cdef int32_t[::1] name_of_row
     cdef const int64_t[::1] stack_at
     cdef const int64_t[::1] stack_bits
     cdef const int64_t[::1] stack_keys
@@ -118,11 +116,11 @@ cdef class Machine:
     cdef public int n_odd
     cdef bint mends, known      # known: events come with their stacks and strings
     cdef bint whole             # rows do not overlap
-    cdef int n, room, n_gens, gen, begun, search_at, sample, last_sample
+    cdef int n, room, n_gens, gen, begun, any_at, sample, last_sample
     cdef int64_t number
     # The event at hand and its thread's context before it.
     cdef Event event
-    cdef int type, m_row, run
+    cdef int type, m_row, cursor
     cdef int64_t m, g, p
     cdef int bad, ended_name
     cdef int64_t bad_id, bad_offset
@@ -132,43 +130,43 @@ cdef class Machine:
     cpdef int order(self)
 
     @cython.locals(status=int)
-    cdef int go_on(self) noexcept nogil
+    cdef int run(self) noexcept nogil
 
-    @cython.locals(first=int, i=int, n_runs=int, run=int, status=int)
+    @cython.locals(first=int, i=int, n_cursors=int, cursor=int, status=int)
     cdef int begin(self) noexcept nogil
 
     @cython.locals(thread=Run)
-    cdef inline int next_event(self, int run) noexcept nogil
+    cdef inline int next_event(self, int cursor) noexcept nogil
 
     @cython.locals(thread=Run)
-    cpdef int place(self, int run) noexcept nogil
-    cdef inline Event at_hand(self, int run) noexcept nogil
+    cpdef int place(self, int cursor) noexcept nogil
+    cdef inline Event at_hand(self, int cursor) noexcept nogil
 
-    @cython.locals(bound=int64_t, event=Event, n=int, row=int, run=int, status=int)
-    cdef int gallop(self) noexcept nogil
+    @cython.locals(bound=int64_t, event=Event, n=int, row=int, cursor=int, status=int)
+    cdef int run_earliest(self) noexcept nogil
 
     @cython.locals(status=int)
-    cdef inline int pass_on(self, int run, int row, int64_t bound) noexcept nogil
+    cdef inline int copy_through(self, int cursor, int row, int64_t bound) noexcept nogil
 
     @cython.locals(bound=int64_t)
     cdef inline int64_t bound(self) noexcept nogil
 
-    @cython.locals(n=int, run=int, status=int)
-    cdef int search(self) noexcept nogil
+    @cython.locals(n=int, cursor=int, status=int)
+    cdef int run_any(self) noexcept nogil
 
-    cdef int delivered(self, int n) noexcept nogil
-    cdef int refuse(self, int status, int64_t detail, int64_t limit) noexcept nogil
+    cdef int check_ids(self, int n) noexcept nogil
+    cdef int stop(self, int status, int64_t detail, int64_t limit) noexcept nogil
 
     @cython.locals(moved=int)
     cdef int sift_up(self, int i) noexcept nogil
 
-    @cython.locals(child=int, run=int, time=int64_t)
+    @cython.locals(child=int, cursor=int, time=int64_t)
     cdef inline void sift_down(self, int i) noexcept nogil
 
     cdef void remove(self, int i) noexcept nogil
     cdef bint less(self, int i, int j) noexcept nogil
 
-    @cython.locals(run=int, time=int64_t)
+    @cython.locals(cursor=int, time=int64_t)
     cdef void swap(self, int i, int j) noexcept nogil
 
     cdef bint has_room(self, int threads) noexcept nogil
@@ -199,7 +197,7 @@ cdef class Machine:
     cdef int intern(self, int row) noexcept nogil
 
     @cython.locals(i=int)
-    cdef bint same_letters(self, int64_t at, int64_t other, int size) noexcept nogil
+    cdef bint same_bytes(self, int64_t at, int64_t other, int size) noexcept nogil
 
     @cython.locals(first=int64_t, i=int)
     cdef inline int string(self, int64_t key) noexcept nogil
@@ -222,7 +220,7 @@ cdef class Machine:
     cdef int free_region(self, int row) noexcept nogil
 
     @cython.locals(event=Event, j=int, row=Row, spec=Spec)
-    cdef void put(self, int kind, int part, int64_t m, int64_t g, int64_t p) noexcept nogil
+    cdef void put_row(self, int kind, int part, int64_t m, int64_t g, int64_t p) noexcept nogil
 
     cdef void put_names(self, Row row, Event event, Spec spec) noexcept nogil
 
@@ -238,12 +236,12 @@ cdef class Machine:
     cdef int unknown(self, int status, int place) noexcept nogil
 
     @cython.locals(row=Row)
-    cdef inline void moved(self, int resource, int64_t rid, int old, int new) noexcept nogil
+    cdef inline void set_transition(self, int resource, int64_t rid, int old, int new) noexcept nogil
 
     @cython.locals(row=Row)
-    cdef void scoped(self, int resource, int64_t rid) noexcept nogil
+    cdef void set_range(self, int resource, int64_t rid) noexcept nogil
 
-    cdef inline void put_here(self) noexcept nogil
+    cdef inline void put(self) noexcept nogil
 
     @cython.locals(row=Row)
     cdef void put_sync(self) noexcept nogil
@@ -253,16 +251,16 @@ cdef class Machine:
 
     @cython.locals(row=Row)
     cdef Row blank(self, int64_t time) noexcept nogil
-    cdef inline int64_t risen(self, int64_t time) noexcept nogil
+    cdef inline int64_t monotonic(self, int64_t time) noexcept nogil
 
     @cython.locals(rule=int, spec=Spec)
-    cdef int attempt(self, int run, int row, Event event) noexcept nogil
+    cdef int attempt(self, int cursor, int row, Event event) noexcept nogil
 
     cdef inline int64_t arg(self, int place) noexcept nogil
     cdef inline int require(self, int m, int p, int g) noexcept nogil
     cdef bint next_of_goroutine(self, int row, int64_t seq) noexcept nogil
     cdef bint next_of_proc(self, int row, int64_t seq) noexcept nogil
-    cdef bint narrow(self, int64_t pid) noexcept nogil
+    cdef bint fits_int32(self, int64_t pid) noexcept nogil
 
     @cython.locals(status=int)
     cdef int experiment(self) noexcept nogil

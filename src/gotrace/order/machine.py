@@ -27,7 +27,7 @@ else:
 _MASK = (1 << 64) - 1  # for the uncompiled form: C wraps by itself
 
 
-def scatter(key, kind, multiplier, shift):
+def hash_slot(key, kind, multiplier, shift):
     """Place of a key in a hash table of 2**(64 - shift) places."""
     if cython.compiled:
         place = cython.cast(cython.longlong, (cython.cast(cython.ulonglong, key) * multiplier + kind) >> shift)
@@ -36,7 +36,7 @@ def scatter(key, kind, multiplier, shift):
     return place
 
 
-def stir(h, byte, multiplier):
+def hash_step(h, byte, multiplier):
     """Hash one more byte of a name; the shift keeps words that collide under one multiplier from doing so under all."""
     if cython.compiled:
         mixed = (h ^ byte) * multiplier
@@ -110,7 +110,7 @@ class Machine:
     def bind(self, state):
         """Use the arrays of a SchedState; anew whenever one of them grew."""
         self.sched = state.sched
-        self.places = state.places
+        self.id_table = state.id_table
         self.gs = state.gs
         self.ps = state.ps
         self.ms = state.ms
@@ -118,15 +118,15 @@ class Machine:
         self.regions = state.regions
         self.tasks = state.tasks
         self.names = state.names
-        self.letters = state.letters
+        self.name_bytes = state.name_bytes
         self.odd = state.odd
-        self.shift = 65 - len(state.places).bit_length()
-        self.mask = len(state.places) - 1
+        self.shift = 65 - len(state.id_table).bit_length()
+        self.mask = len(state.id_table) - 1
 
     def open(self, slab):
         """Take the input of a slab, see ``drive.SlabInput``."""
         self.pool = slab.pool
-        self.runs = slab.runs
+        self.cursors = slab.cursors
         self.events = slab.events
         self.base = slab.base
         self.faults = slab.faults
@@ -136,7 +136,7 @@ class Machine:
         self.numbers = slab.numbers
         self.factors = slab.factors
         self.starts = slab.starts
-        self.first_run = slab.first_run
+        self.first_cursor = slab.first_cursor
         self.samples = slab.samples
         self.first_sample = slab.first_sample
         self.rows_of = slab.rows_of
@@ -147,7 +147,7 @@ class Machine:
         self.string_vals = slab.string_vals
         self.string_rows = slab.string_rows
         self.string_base = slab.string_base
-        self.named = slab.named
+        self.name_of_row = slab.name_of_row
         self.stack_at = slab.stack_at
         self.stack_bits = slab.stack_bits
         self.stack_keys = slab.stack_keys
@@ -158,7 +158,7 @@ class Machine:
         self.gen = 0
         self.begun = 0
         self.n_front = 0
-        self.search_at = 0
+        self.any_at = 0
 
     def fill(self, rows):
         """Put the next events into these rows.
@@ -182,12 +182,12 @@ class Machine:
         """Fill ``out`` with the next events; the number of rows. faults[0].status says why it stopped."""
         self.n = 0
         with cython.nogil:
-            self.faults[0].status = self.go_on()
+            self.faults[0].status = self.run()
         return self.n
 
     # --- the frontier: which thread's next event is tried ---------------------------------------------------
 
-    def go_on(self):
+    def run(self):
         while True:
             if not self.begun:
                 if self.gen == self.n_gens:
@@ -198,15 +198,15 @@ class Machine:
             while self.n_front > 0 or self.sample < self.last_sample:
                 if self.room - self.n < 3:  # no event makes more rows
                     return FULL
-                if self.search_at == 0:
+                if self.any_at == 0:
                     if self.sample < self.last_sample and (self.n_front == 0 or self.less(self.sample, 0)):
                         self.put_sample()
                         continue
-                    status = self.gallop()
+                    status = self.run_earliest()
                 else:
                     status = WAIT
                 if status == WAIT:
-                    status = self.search()
+                    status = self.run_any()
                 if status != OK:
                     return status
             self.gen = self.gen + 1
@@ -214,10 +214,10 @@ class Machine:
 
     def begin(self):
         """Open a generation: every thread's first event, the CPU samples by time, a Sync."""
-        first = self.first_run[self.gen]
-        n_runs = self.first_run[self.gen + 1] - first
-        if not self.has_room(n_runs + 1):
-            return self.refuse(GROW_STATE, n_runs + 1, 0)
+        first = self.first_cursor[self.gen]
+        n_cursors = self.first_cursor[self.gen + 1] - first
+        if not self.has_room(n_cursors + 1):
+            return self.stop(GROW_STATE, n_cursors + 1, 0)
         if self.n == self.room:
             return FULL
         self.number = self.numbers[self.gen]
@@ -228,75 +228,75 @@ class Machine:
         self.stack_shift = 64 - self.stack_bits[self.gen]
         self.stack_mask = (1 << self.stack_bits[self.gen]) - 1 if self.stack_bits[self.gen] else -1
         self.n_front = 0
-        self.pool.begin(self.gen, first, n_runs, self.factors[self.gen])
-        for i in range(n_runs):
-            run = first + i
-            self.rows_of[run] = self.thread(self.runs[run].m)
-            self.front[self.n_front].run = run
-            status = self.next_event(run)
+        self.pool.begin(self.gen, first, n_cursors, self.factors[self.gen])
+        for i in range(n_cursors):
+            cursor = first + i
+            self.rows_of[cursor] = self.thread(self.cursors[cursor].m)
+            self.front[self.n_front].cursor = cursor
+            status = self.next_event(cursor)
             if status < 0:
                 return status
             if status == OK:
-                self.front[self.n_front].time = self.at_hand(run).time
+                self.front[self.n_front].time = self.at_hand(cursor).time
                 self.n_front = self.n_front + 1
                 self.sift_up(self.n_front - 1)
         if self.n_front > 0 and not self.sched[0].started:
             self.sched[0].started = 1
             self.sched[0].initial = self.number
-        self.sample = self.first_run[self.n_gens] + self.first_sample[self.gen]
-        self.last_sample = self.first_run[self.n_gens] + self.first_sample[self.gen + 1]
+        self.sample = self.first_cursor[self.n_gens] + self.first_sample[self.gen]
+        self.last_sample = self.first_cursor[self.n_gens] + self.first_sample[self.gen + 1]
         sort_rows(self.front, self.sample, self.last_sample)
         self.put_sync()
         self.begun = 1
         return OK
 
-    def next_event(self, run):
+    def next_event(self, cursor):
         """Make the next event of a run its current one: OK, MORE when there is none, or a fault."""
-        thread = address(self.runs[run])
+        thread = address(self.cursors[cursor])
         thread.at += 1
         if thread.at < thread.n:
             return OK
-        return self.pool.decode(run)
+        return self.pool.decode(cursor)
 
-    def place(self, run):
+    def place(self, cursor):
         """Row of a run's current event."""
-        thread = address(self.runs[run])
-        return thread.part + thread.at
+        thread = address(self.cursors[cursor])
+        return thread.first + thread.at
 
-    def at_hand(self, run):
+    def at_hand(self, cursor):
         """A run's current event."""
-        return address(self.events[self.place(run)])
+        return address(self.events[self.place(cursor)])
 
-    def gallop(self):
+    def run_earliest(self):
         """Let the earliest thread go on as long as it stays the earliest.
 
         An untouched root stays the root while no child is strictly earlier, so the heap need not be looked at.
         """
-        run = self.front[0].run
-        row = self.rows_of[run]
+        cursor = self.front[0].cursor
+        row = self.rows_of[cursor]
         bound = self.bound()
-        event = self.at_hand(run)
+        event = self.at_hand(cursor)
         while True:
             n = self.n
             status = MORE
             if row != 0 and self.spec[event.type].bulk:
-                status = self.pass_on(run, row, bound)
+                status = self.copy_through(cursor, row, bound)
                 if status < 0:
                     return status
             if self.n == n:
-                status = self.attempt(run, row, event)
+                status = self.attempt(cursor, row, event)
                 if status != OK:
                     return status
-                status = self.next_event(run)
+                status = self.next_event(cursor)
                 if status < 0:
                     self.n = n
                     return status
                 if self.bad != OK:
-                    return self.delivered(n)
+                    return self.check_ids(n)
             if status == MORE:
                 self.remove(0)
                 return OK
-            event = self.at_hand(run)
+            event = self.at_hand(cursor)
             self.front[0].time = event.time
             if event.time > bound:
                 self.sift_down(0)
@@ -304,12 +304,12 @@ class Machine:
             if self.room - self.n < 3:
                 return FULL
 
-    def pass_on(self, run, row, bound):
+    def copy_through(self, cursor, row, bound):
         """Let events of the earliest thread that change nothing pass in bulk, if its context allows."""
         self.ms[row].known = 1
         self.pool.n = self.n
         self.pool.last = self.sched[0].last
-        status = self.pool.pass_on(run, bound, self.ms[row].g, self.ms[row].p, low32(self.number))
+        status = self.pool.copy_through(cursor, bound, self.ms[row].g, self.ms[row].p, low32(self.number))
         self.n = self.pool.n
         self.sched[0].last = self.pool.last
         return status
@@ -325,40 +325,40 @@ class Machine:
             bound = self.front[self.sample].time
         return bound
 
-    def search(self):
+    def run_any(self):
         """Try the other threads by time; the first one that can advance does.
 
         Not the one that sorting puts first: that is how Go's reader does it.
         """
-        if self.search_at == 0:
+        if self.any_at == 0:
             sort_rows(self.front, 0, self.n_front)
-            self.search_at = 1
-        while self.search_at < self.n_front:
+            self.any_at = 1
+        while self.any_at < self.n_front:
             n = self.n
-            run = self.front[self.search_at].run
-            status = self.attempt(run, self.rows_of[run], self.at_hand(run))
+            cursor = self.front[self.any_at].cursor
+            status = self.attempt(cursor, self.rows_of[cursor], self.at_hand(cursor))
             if status == WAIT:
-                self.search_at = self.search_at + 1
+                self.any_at = self.any_at + 1
                 continue
             if status != OK:
                 return status
-            status = self.next_event(run)
+            status = self.next_event(cursor)
             if status < 0:
                 self.n = n
                 return status
             if status == MORE:
-                self.remove(self.search_at)
+                self.remove(self.any_at)
             else:
-                self.front[self.search_at].time = self.at_hand(run).time
-                if not self.sift_up(self.search_at):
-                    self.sift_down(self.search_at)
-            self.search_at = 0
-            return self.delivered(n)
-        self.search_at = 0
-        self.event = self.at_hand(self.front[0].run)
-        return self.refuse(STUCK, 0, 0)
+                self.front[self.any_at].time = self.at_hand(cursor).time
+                if not self.sift_up(self.any_at):
+                    self.sift_down(self.any_at)
+            self.any_at = 0
+            return self.check_ids(n)
+        self.any_at = 0
+        self.event = self.at_hand(self.front[0].cursor)
+        return self.stop(STUCK, 0, 0)
 
-    def delivered(self, n):
+    def check_ids(self, n):
         """Take the rows from n on back if an id in them is unknown."""
         if self.bad == OK:
             return OK
@@ -368,7 +368,7 @@ class Machine:
         self.faults[0].type = self.type
         return self.bad
 
-    def refuse(self, status, detail, limit):
+    def stop(self, status, detail, limit):
         """Note what is wrong with the event at hand."""
         self.faults[0].detail = detail
         self.faults[0].limit = limit
@@ -389,7 +389,7 @@ class Machine:
 
     def sift_down(self, i):
         time = self.front[i].time
-        run = self.front[i].run
+        cursor = self.front[i].cursor
         while True:
             child = 2 * i + 1
             if child + 1 < self.n_front and self.less(child + 1, child):
@@ -397,10 +397,10 @@ class Machine:
             if child >= self.n_front or self.front[child].time >= time:
                 break
             self.front[i].time = self.front[child].time
-            self.front[i].run = self.front[child].run
+            self.front[i].cursor = self.front[child].cursor
             i = child
         self.front[i].time = time
-        self.front[i].run = run
+        self.front[i].cursor = cursor
 
     def remove(self, i):
         while i > 0:
@@ -415,11 +415,11 @@ class Machine:
 
     def swap(self, i, j):
         time = self.front[i].time
-        run = self.front[i].run
+        cursor = self.front[i].cursor
         self.front[i].time = self.front[j].time
-        self.front[i].run = self.front[j].run
+        self.front[i].cursor = self.front[j].cursor
         self.front[j].time = time
-        self.front[j].run = run
+        self.front[j].cursor = cursor
 
     # --- what is known: goroutines, procs, threads, tasks, names ---------------------------------------------
 
@@ -429,50 +429,50 @@ class Machine:
             self.sched[0].n_ps < self.ps.shape[0]
             and self.sched[0].n_ms + threads <= self.ms.shape[0]
             and self.sched[0].n_names < self.names.shape[0]
-            and self.sched[0].n_letters + MAX_STRING <= self.letters.shape[0]
+            and self.sched[0].n_name_bytes + MAX_STRING <= self.name_bytes.shape[0]
             and self.sched[0].free_g != 0
             and self.sched[0].free_task != 0
             and self.sched[0].free_range != 0
             and self.sched[0].free_region != 0
-            and (self.sched[0].n_places + threads + 4) * 3 < (self.mask + 1) * 2
+            and (self.sched[0].n_ids + threads + 4) * 3 < (self.mask + 1) * 2
         )
 
     def find(self, kind, key):
         """Row of a key in the table of its kind, 0 if it has none."""
-        i = scatter(key, kind, self.multiplier, self.shift)
-        while self.places[i].row != 0:
-            if self.places[i].key == key and self.places[i].kind == kind:
-                return self.places[i].row
+        i = hash_slot(key, kind, self.multiplier, self.shift)
+        while self.id_table[i].row != 0:
+            if self.id_table[i].key == key and self.id_table[i].kind == kind:
+                return self.id_table[i].row
             i = (i + 1) & self.mask
         return 0
 
     def enter(self, kind, key, row):
-        i = scatter(key, kind, self.multiplier, self.shift)
-        while self.places[i].row != 0:
+        i = hash_slot(key, kind, self.multiplier, self.shift)
+        while self.id_table[i].row != 0:
             i = (i + 1) & self.mask
-        self.places[i].key = key
-        self.places[i].kind = kind
-        self.places[i].row = row
-        self.sched[0].n_places += 1
+        self.id_table[i].key = key
+        self.id_table[i].kind = kind
+        self.id_table[i].row = row
+        self.sched[0].n_ids += 1
 
     def leave(self, kind, key):
         """Take a key out; the keys behind it move up, so that a search never stops short of them."""
-        i = scatter(key, kind, self.multiplier, self.shift)
-        while self.places[i].key != key or self.places[i].kind != kind:
+        i = hash_slot(key, kind, self.multiplier, self.shift)
+        while self.id_table[i].key != key or self.id_table[i].kind != kind:
             i = (i + 1) & self.mask
         j = i
         while True:
             j = (j + 1) & self.mask
-            if self.places[j].row == 0:
+            if self.id_table[j].row == 0:
                 break
-            home = scatter(self.places[j].key, self.places[j].kind, self.multiplier, self.shift)
+            home = hash_slot(self.id_table[j].key, self.id_table[j].kind, self.multiplier, self.shift)
             if (j - home) & self.mask >= (j - i) & self.mask:
-                self.places[i].key = self.places[j].key
-                self.places[i].kind = self.places[j].kind
-                self.places[i].row = self.places[j].row
+                self.id_table[i].key = self.id_table[j].key
+                self.id_table[i].kind = self.id_table[j].kind
+                self.id_table[i].row = self.id_table[j].row
                 i = j
-        self.places[i].row = 0
-        self.sched[0].n_places -= 1
+        self.id_table[i].row = 0
+        self.sched[0].n_ids -= 1
 
     def goroutine(self, gid):
         """Row of a goroutine, 0 if there is none."""
@@ -527,38 +527,38 @@ class Machine:
         """Number over the whole trace of the name in a row of strings, -1 being the empty one: it compares bytes."""
         if row < 0:
             return 0
-        if self.named[row] != 0:
-            return self.named[row]
+        if self.name_of_row[row] != 0:
+            return self.name_of_row[row]
         at = self.string_rows[row].at
         size = self.string_rows[row].length
         h = self.multiplier
         for i in range(size):
-            h = stir(h, self.data[at + i], self.multiplier)
+            h = hash_step(h, self.data[at + i], self.multiplier)
         key = signed(h)
-        place = scatter(key, KEY_NAME, self.multiplier, self.shift)
-        while self.places[place].row != 0:
-            if self.places[place].key == key and self.places[place].kind == KEY_NAME:
-                name = self.places[place].row
-                if self.names[name].length == size and self.same_letters(self.names[name].at, at, size):
-                    self.named[row] = name
+        place = hash_slot(key, KEY_NAME, self.multiplier, self.shift)
+        while self.id_table[place].row != 0:
+            if self.id_table[place].key == key and self.id_table[place].kind == KEY_NAME:
+                name = self.id_table[place].row
+                if self.names[name].length == size and self.same_bytes(self.names[name].at, at, size):
+                    self.name_of_row[row] = name
                     return name
             place = (place + 1) & self.mask
         name = self.sched[0].n_names
         self.sched[0].n_names += 1
         self.names[name].key = key
-        self.names[name].at = self.sched[0].n_letters
+        self.names[name].at = self.sched[0].n_name_bytes
         self.names[name].length = size
         self.names[name].row = self.string_base + row
         for i in range(size):
-            self.letters[self.sched[0].n_letters + i] = self.data[at + i]
-        self.sched[0].n_letters += size
+            self.name_bytes[self.sched[0].n_name_bytes + i] = self.data[at + i]
+        self.sched[0].n_name_bytes += size
         self.enter(KEY_NAME, key, name)
-        self.named[row] = name
+        self.name_of_row[row] = name
         return name
 
-    def same_letters(self, at, other, size):
+    def same_bytes(self, at, other, size):
         for i in range(size):
-            if self.letters[at + i] != self.data[other + i]:
+            if self.name_bytes[at + i] != self.data[other + i]:
                 return 0
         return 1
 
@@ -569,7 +569,7 @@ class Machine:
         if self.string_mask < 0:
             return -2
         first = self.string_first
-        i = scatter(key, 0, self.multiplier, self.string_shift)
+        i = hash_slot(key, 0, self.multiplier, self.string_shift)
         while self.string_vals[first + i] != 0:
             if self.string_keys[first + i] == key:
                 return self.string_vals[first + i] - 1
@@ -583,7 +583,7 @@ class Machine:
         if self.stack_mask < 0:
             return -2
         first = self.stack_first
-        i = scatter(key, 0, self.multiplier, self.stack_shift)
+        i = hash_slot(key, 0, self.multiplier, self.stack_shift)
         while self.stack_vals[first + i] != 0:
             if self.stack_keys[first + i] == key:
                 return self.stack_vals[first + i] - 1
@@ -651,7 +651,7 @@ class Machine:
 
     # --- rows that go out ------------------------------------------------------------------------------------
 
-    def put(self, kind, part, m, g, p):
+    def put_row(self, kind, part, m, g, p):
         """Begin a row for the event at hand, or one of type ``kind`` that it adds."""
         row = address(self.out[self.n])
         event = self.event
@@ -667,7 +667,7 @@ class Machine:
             row.resource = 0
             row.stack = 0
         self.n = self.n + 1
-        row.time = self.risen(event.time)
+        row.time = self.monotonic(event.time)
         row.offset = self.base + event.start
         row.g = g
         row.m = m
@@ -714,14 +714,17 @@ class Machine:
     def unknown(self, status, place):
         """Note an unknown id: it is told when the thread's next event is decoded and the row would go out."""
         if self.mends:
-            self.note(ODDITY_UNKNOWN_STACK if status == UNKNOWN_STACK_ARG else ODDITY_UNKNOWN_STRING, self.arg(place))
+            self.note(
+                ORDER_ANOMALY_UNKNOWN_STACK if status == UNKNOWN_STACK_ARG else ORDER_ANOMALY_UNKNOWN_STRING,
+                self.arg(place),
+            )
         elif self.bad == OK:
             self.bad = status
             self.bad_id = self.arg(place)
             self.bad_offset = self.base + self.event.start
         return 0
 
-    def moved(self, resource, rid, old, new):
+    def set_transition(self, resource, rid, old, new):
         """Say which transition the last row is."""
         if not self.whole:
             return
@@ -734,7 +737,7 @@ class Machine:
         row.old = old
         row.new = new
 
-    def scoped(self, resource, rid):
+    def set_range(self, resource, rid):
         """Say what the range of the last row is about; what was measured comes behind it."""
         if not self.whole:
             return
@@ -744,9 +747,9 @@ class Machine:
         row.args[1] = row.args[0] if self.type == EV_GC_SWEEP_END else 0
         row.args[0] = rid
 
-    def put_here(self):
+    def put(self):
         """Begin the row of the event at hand in its thread's context."""
-        self.put(self.type, 0, self.m, self.g, self.p)
+        self.put_row(self.type, 0, self.m, self.g, self.p)
 
     def put_sync(self):
         self.sched[0].syncs += 1
@@ -757,7 +760,7 @@ class Machine:
         row.args[1] = self.gen + 1
 
     def put_sample(self):
-        sample = address(self.samples[self.front[self.sample].run])
+        sample = address(self.samples[self.front[self.sample].cursor])
         self.sample = self.sample + 1
         row = self.blank(sample.time)
         row.offset = sample.offset
@@ -773,7 +776,7 @@ class Machine:
         self.out[self.n] = self.blanks[0]
         row = address(self.out[self.n])
         self.n = self.n + 1
-        row.time = self.risen(time)
+        row.time = self.monotonic(time)
         row.offset = -1
         row.g = -1
         row.m = -1
@@ -781,7 +784,7 @@ class Machine:
         row.generation = low32(self.number)
         return row
 
-    def risen(self, time):
+    def monotonic(self, time):
         """The time of the next row: it never falls behind, nor is it the same."""
         if time <= self.sched[0].last:
             time = self.sched[0].last + 1
@@ -790,16 +793,16 @@ class Machine:
 
     # --- one event ---------------------------------------------------------------------------------------------
 
-    def attempt(self, run, row, event):
+    def attempt(self, cursor, row, event):
         """Let a run's event happen in its thread's context: OK when its rows are out, WAIT, a wish or a fault."""
-        self.run = run
+        self.cursor = cursor
         self.event = event
         self.bad = OK
         self.type = event.type
         spec = address(self.spec[event.type])
         rule = spec.rule
         if spec.creates and not self.has_room(1):
-            return self.refuse(GROW_STATE, 1, 0)
+            return self.stop(GROW_STATE, 1, 0)
         self.m_row = row
         if row != 0:
             self.ms[row].known = 1
@@ -868,7 +871,7 @@ class Machine:
             return self.region_begin()
         if rule == RULE_REGION_END:
             return self.region_end()
-        return self.refuse(NO_RULE, 0, 0)
+        return self.stop(NO_RULE, 0, 0)
 
     def arg(self, place):
         return signed(self.event.args[place])
@@ -876,17 +879,17 @@ class Machine:
     def require(self, m, p, g):
         """Look at the context: 1 required, 2 forbidden, 0 either. What is missing never comes by waiting."""
         if m == 1 and self.m == -1:
-            return self.refuse(NEEDS_THREAD, 0, 0)
+            return self.stop(NEEDS_THREAD, 0, 0)
         if m == 2 and self.m != -1:
-            return self.refuse(HAS_THREAD, self.m, 0)
+            return self.stop(HAS_THREAD, self.m, 0)
         if p == 1 and self.p == -1:
-            return self.refuse(NEEDS_PROC, 0, 0)
+            return self.stop(NEEDS_PROC, 0, 0)
         if p == 2 and self.p != -1:
-            return self.refuse(HAS_PROC, self.p, 0)
+            return self.stop(HAS_PROC, self.p, 0)
         if g == 1 and self.g == -1:
-            return self.refuse(NEEDS_GOROUTINE, 0, 0)
+            return self.stop(NEEDS_GOROUTINE, 0, 0)
         if g == 2 and self.g != -1:
-            return self.refuse(HAS_GOROUTINE, self.g, 0)
+            return self.stop(HAS_GOROUTINE, self.g, 0)
         return OK
 
     def next_of_goroutine(self, row, seq):
@@ -901,7 +904,7 @@ class Machine:
         """The same of a proc."""
         return self.ps[row].generation == self.number and follows(seq, self.ps[row].seq)
 
-    def narrow(self, pid):
+    def fits_int32(self, pid):
         """Whether a proc's id is one that Go can have."""
         return pid >> 31 == 0 or pid >> 31 == -1
 
@@ -911,23 +914,23 @@ class Machine:
             self.spec[self.type].needs[0], self.spec[self.type].needs[1], self.spec[self.type].needs[2]
         )
         if status == OK:
-            self.put_here()
+            self.put()
         return status
 
     def user(self):
         """GOMAXPROCS, labels, logs: written by a running goroutine, about it."""
         status = self.require(1, 1, 1)
         if status == OK:
-            self.put_here()
+            self.put()
             if self.out[self.n - 1].kind == EVENT_LABEL:
-                self.moved(RESOURCE_GOROUTINE, self.g, 0, 0)
+                self.set_transition(RESOURCE_GOROUTINE, self.g, 0, 0)
         return status
 
     def on_proc(self):
         """Heap sizes: the sweeper writes them without a goroutine, but never without a P."""
         status = self.require(1, 1, 0)
         if status == OK:
-            self.put_here()
+            self.put()
         return status
 
     # --- procs -------------------------------------------------------------------------------------------------
@@ -941,10 +944,10 @@ class Machine:
         """
         pid = self.arg(0)
         said = self.arg(1) & 255
-        if not self.narrow(pid):
-            return self.refuse(WIDE_PROC, pid, 0)
+        if not self.fits_int32(pid):
+            return self.stop(WIDE_PROC, pid, 0)
         if said > PROC_SYSCALL_ABANDONED:
-            return self.refuse(PROC_STATUS_NUMBER, pid, said)
+            return self.stop(PROC_STATUS_NUMBER, pid, said)
         row = self.find(KEY_P, pid)
         owner = 0
         shown = said
@@ -956,18 +959,18 @@ class Machine:
                 old = PROC_STATE_RUNNING
                 owner = self.owner(pid)
                 if owner == 0:
-                    return self.refuse(PROC_WITHOUT_THREAD, pid, 0)
+                    return self.stop(PROC_WITHOUT_THREAD, pid, 0)
             elif said == PROC_RUNNING and status == PROC_IDLE and self.mends and self.flushes():
                 said = PROC_IDLE
                 shown = PROC_IDLE
                 old = proc_state(PROC_IDLE)
-                self.note(ODDITY_PROC_MENDED, pid)
+                self.note(ORDER_ANOMALY_PROC_MENDED, pid)
             elif said != status:
-                return self.refuse(PROC_STATUS_DIFFERS, pid, said)
+                return self.stop(PROC_STATUS_DIFFERS, pid, said)
             if self.ps[row].generation == self.number:
-                self.note(ODDITY_PROC_TOLD_AGAIN, pid)
+                self.note(ORDER_ANOMALY_PROC_TOLD_AGAIN, pid)
             if (said == PROC_RUNNING or said == PROC_SYSCALL) and self.p != pid and self.other_owner(pid):
-                self.note(ODDITY_PROC_TWICE, pid)
+                self.note(ORDER_ANOMALY_PROC_TWICE, pid)
             self.ps[row].generation = self.number
             self.ps[row].seq = 0
         else:
@@ -983,10 +986,10 @@ class Machine:
             self.ps[row].ranges = 0
             self.ps[row].status = said
         if owner != 0:
-            self.put(self.type, 0, self.ms[owner].id, self.ms[owner].g, pid)
+            self.put_row(self.type, 0, self.ms[owner].id, self.ms[owner].g, pid)
         else:
-            self.put_here()
-        self.moved(RESOURCE_PROC, pid, old, proc_state(shown))
+            self.put()
+        self.set_transition(RESOURCE_PROC, pid, old, proc_state(shown))
         if said == PROC_RUNNING or said == PROC_SYSCALL:
             self.bind_p(pid)
         return OK
@@ -996,8 +999,8 @@ class Machine:
 
         A thread that takes a P sweeps before it says so, and the tracer then takes the P for a running one.
         """
-        following = self.pool.look_ahead(self.run)
-        self.event = self.at_hand(self.run)
+        following = self.pool.look_ahead(self.cursor)
+        self.event = self.at_hand(self.cursor)
         return self.spec[following].rule == RULE_EXPERIMENT
 
     def note(self, what, rid):
@@ -1035,8 +1038,8 @@ class Machine:
     def proc_start(self):
         """A thread takes an idle P. It waits while it still has one: that P was stolen, and the thief comes first."""
         pid = self.arg(0)
-        if not self.narrow(pid):
-            return self.refuse(WIDE_PROC, pid, 0)
+        if not self.fits_int32(pid):
+            return self.stop(WIDE_PROC, pid, 0)
         row = self.find(KEY_P, pid)
         if row == 0 or self.ps[row].status != PROC_IDLE or not self.next_of_proc(row, self.arg(1)) or self.p != -1:
             return WAIT
@@ -1045,8 +1048,8 @@ class Machine:
             return status
         self.ps[row].status = PROC_RUNNING
         self.ps[row].seq = self.arg(1)
-        self.put_here()
-        self.moved(RESOURCE_PROC, pid, PROC_STATE_IDLE, PROC_STATE_RUNNING)
+        self.put()
+        self.set_transition(RESOURCE_PROC, pid, PROC_STATE_IDLE, PROC_STATE_RUNNING)
         self.bind_p(pid)
         return OK
 
@@ -1055,16 +1058,16 @@ class Machine:
         row = self.find(KEY_P, self.p) if self.p != -1 else 0
         if row == 0:
             if self.p == -1:
-                return self.refuse(NEEDS_PROC, 0, 0)
-            return self.refuse(UNKNOWN_PROC, self.p, 0)
+                return self.stop(NEEDS_PROC, 0, 0)
+            return self.stop(UNKNOWN_PROC, self.p, 0)
         if self.ps[row].status != PROC_RUNNING and self.ps[row].status != PROC_SYSCALL:
-            return self.refuse(WRONG_PROC_STATUS, self.p, self.ps[row].status)
+            return self.stop(WRONG_PROC_STATUS, self.p, self.ps[row].status)
         status = self.require(1, 1, 0)
         if status != OK:
             return status
         self.ps[row].status = PROC_IDLE
-        self.put_here()
-        self.moved(RESOURCE_PROC, self.p, PROC_STATE_RUNNING, PROC_STATE_IDLE)
+        self.put()
+        self.set_transition(RESOURCE_PROC, self.p, PROC_STATE_RUNNING, PROC_STATE_IDLE)
         self.bind_p(-1)
         return OK
 
@@ -1075,8 +1078,8 @@ class Machine:
         counts as idle before.
         """
         pid = self.arg(0)
-        if not self.narrow(pid):
-            return self.refuse(WIDE_PROC, pid, 0)
+        if not self.fits_int32(pid):
+            return self.stop(WIDE_PROC, pid, 0)
         row = self.find(KEY_P, pid)
         if row == 0:
             return WAIT
@@ -1095,13 +1098,13 @@ class Machine:
             else:
                 victim = self.find(KEY_M, self.arg(2))
                 if victim == 0 or not self.ms[victim].known:
-                    return self.refuse(UNKNOWN_THREAD, self.arg(2), 0)
+                    return self.stop(UNKNOWN_THREAD, self.arg(2), 0)
             if self.ms[victim].p != pid:
-                return self.refuse(OTHER_PROC, pid, self.ms[victim].p)
+                return self.stop(OTHER_PROC, pid, self.ms[victim].p)
         self.ps[row].status = PROC_IDLE
         self.ps[row].seq = self.arg(1)
-        self.put_here()
-        self.moved(RESOURCE_PROC, pid, proc_state(before), PROC_STATE_IDLE)
+        self.put()
+        self.set_transition(RESOURCE_PROC, pid, proc_state(before), PROC_STATE_IDLE)
         if victim != 0:
             self.ms[victim].p = -1
         return OK
@@ -1117,17 +1120,17 @@ class Machine:
         mid = self.arg(1)
         said = self.arg(2) & 255
         if said > GO_WAITING:
-            return self.refuse(GO_STATUS_NUMBER, gid, said)
+            return self.stop(GO_STATUS_NUMBER, gid, said)
         initial = self.number == self.sched[0].initial
         row = self.goroutine(gid)
         old = go_state(said)
         if row != 0:
             if self.gs[row].status != said:
-                return self.refuse(GO_STATUS_DIFFERS, gid, said)
+                return self.stop(GO_STATUS_DIFFERS, gid, said)
         elif initial:
             old = GO_STATE_UNDETERMINED
         else:
-            return self.refuse(LATE_GOROUTINE, gid, 0)
+            return self.stop(LATE_GOROUTINE, gid, 0)
         m = self.m
         g = self.g
         bound = self.g
@@ -1135,16 +1138,16 @@ class Machine:
             bound = gid
         elif said == GO_SYSCALL:
             if mid == -1:
-                return self.refuse(SYSCALL_WITHOUT_THREAD, gid, 0)
+                return self.stop(SYSCALL_WITHOUT_THREAD, gid, 0)
             if mid == self.m:
                 if not initial and self.g != gid:
-                    return self.refuse(OTHER_GOROUTINE, gid, self.g)
+                    return self.stop(OTHER_GOROUTINE, gid, self.g)
                 bound = gid
             else:
                 other = self.find(KEY_M, mid)
                 if other != 0 and self.ms[other].known:
                     if self.ms[other].g != gid:
-                        return self.refuse(OTHER_GOROUTINE, gid, self.ms[other].g)
+                        return self.stop(OTHER_GOROUTINE, gid, self.ms[other].g)
                     g = gid
                 else:
                     other = self.thread(mid)
@@ -1155,13 +1158,13 @@ class Machine:
             self.new_goroutine(gid, said)
         else:
             if self.gs[row].generation == self.number:
-                self.note(ODDITY_GO_TOLD_AGAIN, gid)
+                self.note(ORDER_ANOMALY_GO_TOLD_AGAIN, gid)
             if bound == gid and self.g != gid and self.other_runner(gid):
-                self.note(ODDITY_GO_TWICE, gid)
+                self.note(ORDER_ANOMALY_GO_TWICE, gid)
             self.gs[row].generation = self.number
             self.gs[row].seq = 0
-        self.put(self.type, 0, m, g, self.p)
-        self.moved(RESOURCE_GOROUTINE, gid, old, go_state(said))
+        self.put_row(self.type, 0, m, g, self.p)
+        self.set_transition(RESOURCE_GOROUTINE, gid, old, go_state(said))
         self.out[self.n - 1].stack2 = self.out[self.n - 1].stack
         self.bind_g(bound)
         return OK
@@ -1174,16 +1177,16 @@ class Machine:
         if self.g != -1:
             row = self.goroutine(self.g)
             if row != 0 and self.gs[row].status != GO_RUNNING:
-                return self.refuse(WRONG_GO_STATUS, self.g, self.gs[row].status)
+                return self.stop(WRONG_GO_STATUS, self.g, self.gs[row].status)
         gid = self.arg(0)
         if self.goroutine(gid) != 0:
-            return self.refuse(GOROUTINE_EXISTS, gid, 0)
+            return self.stop(GOROUTINE_EXISTS, gid, 0)
         made = GO_RUNNABLE
         if self.type == EV_GO_CREATE_BLOCKED:
             made = GO_WAITING
         self.new_goroutine(gid, made)
-        self.put_here()
-        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_NOT_EXIST, go_state(made))
+        self.put()
+        self.set_transition(RESOURCE_GOROUTINE, gid, GO_STATE_NOT_EXIST, go_state(made))
         return OK
 
     def go_create_syscall(self):
@@ -1193,10 +1196,10 @@ class Machine:
             return status
         gid = self.arg(0)
         if self.goroutine(gid) != 0:
-            return self.refuse(GOROUTINE_EXISTS, gid, 0)
+            return self.stop(GOROUTINE_EXISTS, gid, 0)
         self.new_goroutine(gid, GO_SYSCALL)
-        self.put_here()
-        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_NOT_EXIST, GO_STATE_SYSCALL)
+        self.put()
+        self.set_transition(RESOURCE_GOROUTINE, gid, GO_STATE_NOT_EXIST, GO_STATE_SYSCALL)
         self.bind_g(gid)
         return OK
 
@@ -1209,22 +1212,22 @@ class Machine:
             return status
         row = self.goroutine(self.g)
         if row == 0:
-            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+            return self.stop(UNKNOWN_GOROUTINE, self.g, 0)
         if self.gs[row].status != GO_SYSCALL:
-            return self.refuse(WRONG_GO_STATUS, self.g, self.gs[row].status)
+            return self.stop(WRONG_GO_STATUS, self.g, self.gs[row].status)
         if self.p != -1:
             proc = self.find(KEY_P, self.p)
             if proc == 0:
-                return self.refuse(UNKNOWN_PROC, self.p, 0)
+                return self.stop(UNKNOWN_PROC, self.p, 0)
             if self.ps[proc].status != PROC_SYSCALL:
-                return self.refuse(WRONG_PROC_STATUS, self.p, self.ps[proc].status)
+                return self.stop(WRONG_PROC_STATUS, self.p, self.ps[proc].status)
             self.ps[proc].status = PROC_SYSCALL_ABANDONED
-            self.put(EV_PROC_STEAL, 1, self.m, self.g, self.p)
-            self.moved(RESOURCE_PROC, self.p, PROC_STATE_RUNNING, PROC_STATE_IDLE)
+            self.put_row(EV_PROC_STEAL, 1, self.m, self.g, self.p)
+            self.set_transition(RESOURCE_PROC, self.p, PROC_STATE_RUNNING, PROC_STATE_IDLE)
             self.bind_p(-1)
         self.forget(row)
-        self.put_here()
-        self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_SYSCALL, GO_STATE_NOT_EXIST)
+        self.put()
+        self.set_transition(RESOURCE_GOROUTINE, self.g, GO_STATE_SYSCALL, GO_STATE_NOT_EXIST)
         self.bind_g(-1)
         return OK
 
@@ -1235,9 +1238,9 @@ class Machine:
             return status
         row = self.goroutine(self.g)
         if row == 0:
-            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+            return self.stop(UNKNOWN_GOROUTINE, self.g, 0)
         if self.gs[row].status != GO_RUNNING:
-            return self.refuse(WRONG_GO_STATUS, self.g, self.gs[row].status)
+            return self.stop(WRONG_GO_STATUS, self.g, self.gs[row].status)
         return row
 
     def go_leave(self):
@@ -1245,15 +1248,15 @@ class Machine:
         row = self.running()
         if row < 0:
             return row
-        self.put_here()
+        self.put()
         if self.type == EV_GO_DESTROY:
             self.forget(row)
-            self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_NOT_EXIST)
+            self.set_transition(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_NOT_EXIST)
         else:
             self.gs[row].status = GO_WAITING
             if self.type == EV_GO_STOP:
                 self.gs[row].status = GO_RUNNABLE
-            self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, go_state(self.gs[row].status))
+            self.set_transition(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, go_state(self.gs[row].status))
             self.out[self.n - 1].stack2 = self.out[self.n - 1].stack
         self.bind_g(-1)
         return OK
@@ -1269,8 +1272,8 @@ class Machine:
             return status
         self.gs[row].status = GO_RUNNING
         self.gs[row].seq = self.arg(1)
-        self.put_here()
-        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_RUNNABLE, GO_STATE_RUNNING)
+        self.put()
+        self.set_transition(RESOURCE_GOROUTINE, gid, GO_STATE_RUNNABLE, GO_STATE_RUNNING)
         self.bind_g(gid)
         return OK
 
@@ -1282,8 +1285,8 @@ class Machine:
             return WAIT
         self.gs[row].status = GO_RUNNABLE
         self.gs[row].seq = self.arg(1)
-        self.put_here()
-        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_WAITING, GO_STATE_RUNNABLE)
+        self.put()
+        self.set_transition(RESOURCE_GOROUTINE, gid, GO_STATE_WAITING, GO_STATE_RUNNABLE)
         return OK
 
     def go_switch(self):
@@ -1295,20 +1298,20 @@ class Machine:
         other = self.goroutine(gid)
         if other == 0 or self.gs[other].status != GO_WAITING or not self.next_of_goroutine(other, self.arg(1)):
             return WAIT
-        self.put_here()
-        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_WAITING, GO_STATE_RUNNABLE)
+        self.put()
+        self.set_transition(RESOURCE_GOROUTINE, gid, GO_STATE_WAITING, GO_STATE_RUNNABLE)
         if self.type == EV_GO_SWITCH:
             self.gs[row].status = GO_WAITING
-            self.put(EV_GO_BLOCK, 1, self.m, self.g, self.p)
-            self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_WAITING)
+            self.put_row(EV_GO_BLOCK, 1, self.m, self.g, self.p)
+            self.set_transition(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_WAITING)
         else:
             self.forget(row)
-            self.put(EV_GO_DESTROY, 1, self.m, self.g, self.p)
-            self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_NOT_EXIST)
+            self.put_row(EV_GO_DESTROY, 1, self.m, self.g, self.p)
+            self.set_transition(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_NOT_EXIST)
         self.gs[other].status = GO_RUNNING
         self.gs[other].seq = self.arg(1)
-        self.put(EV_GO_START, 2, self.m, -1, self.p)
-        self.moved(RESOURCE_GOROUTINE, gid, GO_STATE_RUNNABLE, GO_STATE_RUNNING)
+        self.put_row(EV_GO_START, 2, self.m, -1, self.p)
+        self.set_transition(RESOURCE_GOROUTINE, gid, GO_STATE_RUNNABLE, GO_STATE_RUNNING)
         self.bind_g(gid)
         return OK
 
@@ -1319,14 +1322,14 @@ class Machine:
             return row
         proc = self.find(KEY_P, self.p)
         if proc == 0:
-            return self.refuse(UNKNOWN_PROC, self.p, 0)
+            return self.stop(UNKNOWN_PROC, self.p, 0)
         if not self.next_of_proc(proc, self.arg(0)):
-            return self.refuse(PROC_SEQ, self.arg(0), self.ps[proc].seq)
+            return self.stop(PROC_SEQ, self.arg(0), self.ps[proc].seq)
         self.gs[row].status = GO_SYSCALL
         self.ps[proc].status = PROC_SYSCALL
         self.ps[proc].seq = self.arg(0)
-        self.put_here()
-        self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_SYSCALL)
+        self.put()
+        self.set_transition(RESOURCE_GOROUTINE, self.g, GO_STATE_RUNNING, GO_STATE_SYSCALL)
         self.out[self.n - 1].stack2 = self.out[self.n - 1].stack
         return OK
 
@@ -1337,18 +1340,18 @@ class Machine:
             return status
         row = self.goroutine(self.g)
         if row == 0:
-            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+            return self.stop(UNKNOWN_GOROUTINE, self.g, 0)
         if self.gs[row].status != GO_SYSCALL:
-            return self.refuse(WRONG_GO_STATUS, self.g, self.gs[row].status)
+            return self.stop(WRONG_GO_STATUS, self.g, self.gs[row].status)
         proc = self.find(KEY_P, self.p)
         if proc == 0:
-            return self.refuse(UNKNOWN_PROC, self.p, 0)
+            return self.stop(UNKNOWN_PROC, self.p, 0)
         if self.ps[proc].status != PROC_SYSCALL:
-            return self.refuse(WRONG_PROC_STATUS, self.p, self.ps[proc].status)
+            return self.stop(WRONG_PROC_STATUS, self.p, self.ps[proc].status)
         self.gs[row].status = GO_RUNNING
         self.ps[proc].status = PROC_RUNNING
-        self.put_here()
-        self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_SYSCALL, GO_STATE_RUNNING)
+        self.put()
+        self.set_transition(RESOURCE_GOROUTINE, self.g, GO_STATE_SYSCALL, GO_STATE_RUNNING)
         return OK
 
     def go_syscall_end_blocked(self):
@@ -1358,7 +1361,7 @@ class Machine:
         if self.p != -1:
             proc = self.find(KEY_P, self.p)
             if proc == 0:
-                return self.refuse(UNKNOWN_PROC, self.p, 0)
+                return self.stop(UNKNOWN_PROC, self.p, 0)
             if self.ps[proc].status == PROC_SYSCALL:
                 return WAIT
         status = self.require(1, 0, 1)
@@ -1366,12 +1369,12 @@ class Machine:
             return status
         row = self.goroutine(self.g)
         if row == 0:
-            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+            return self.stop(UNKNOWN_GOROUTINE, self.g, 0)
         if self.gs[row].status != GO_SYSCALL:
-            return self.refuse(WRONG_GO_STATUS, self.g, self.gs[row].status)
+            return self.stop(WRONG_GO_STATUS, self.g, self.gs[row].status)
         self.gs[row].status = GO_RUNNABLE
-        self.put_here()
-        self.moved(RESOURCE_GOROUTINE, self.g, GO_STATE_SYSCALL, GO_STATE_RUNNABLE)
+        self.put()
+        self.set_transition(RESOURCE_GOROUTINE, self.g, GO_STATE_SYSCALL, GO_STATE_RUNNABLE)
         self.bind_g(-1)
         return OK
 
@@ -1384,35 +1387,35 @@ class Machine:
             return status
         row = self.goroutine(self.g)
         if row == 0:
-            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+            return self.stop(UNKNOWN_GOROUTINE, self.g, 0)
         description = self.arg(0) if self.type == EV_STW_BEGIN else 0
         if self.find_range(self.gs[row].ranges, self.type, description) != 0:
-            return self.refuse(RANGE_OPEN, 0, 0)
+            return self.stop(RANGE_OPEN, 0, 0)
         name = 0
         if self.type == EV_STW_BEGIN:
             string = self.string(description)
             if string != -2:  # an unknown one is refused when it goes out
                 name = self.intern(string)
         self.gs[row].ranges = self.add_range(self.gs[row].ranges, self.type, description, name)
-        self.put_here()
-        self.scoped(RESOURCE_GOROUTINE, self.g)
+        self.put()
+        self.set_range(RESOURCE_GOROUTINE, self.g)
         return OK
 
     def go_range_active(self):
         """A range that was open before the generation: in the first one it is news, later it must be known."""
         row = self.goroutine(self.arg(0))
         if row == 0:
-            return self.refuse(UNKNOWN_GOROUTINE, self.arg(0), 0)
+            return self.stop(UNKNOWN_GOROUTINE, self.arg(0), 0)
         begin = self.spec[self.type].start
         known = self.find_range(self.gs[row].ranges, begin, 0) != 0
         if self.number == self.sched[0].initial:
             if known:
-                return self.refuse(RANGE_OPEN, 0, 0)
+                return self.stop(RANGE_OPEN, 0, 0)
             self.gs[row].ranges = self.add_range(self.gs[row].ranges, begin, 0, 0)
         elif not known:
-            return self.refuse(RANGE_NOT_OPEN, 0, 0)
-        self.put_here()
-        self.scoped(RESOURCE_GOROUTINE, self.arg(0))
+            return self.stop(RANGE_NOT_OPEN, 0, 0)
+        self.put()
+        self.set_range(RESOURCE_GOROUTINE, self.arg(0))
         return OK
 
     def go_range_end(self):
@@ -1422,13 +1425,13 @@ class Machine:
             return status
         row = self.goroutine(self.g)
         if row == 0:
-            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+            return self.stop(UNKNOWN_GOROUTINE, self.g, 0)
         head = self.end_range(self.gs[row].ranges, self.spec[self.type].start)
         if head < 0:
-            return self.refuse(RANGE_NOT_OPEN, 0, 0)
+            return self.stop(RANGE_NOT_OPEN, 0, 0)
         self.gs[row].ranges = head
-        self.put_here()
-        self.scoped(RESOURCE_GOROUTINE, self.g)
+        self.put()
+        self.set_range(RESOURCE_GOROUTINE, self.g)
         if self.type == EV_STW_END:
             self.out[self.n - 1].name = -1 - self.ended_name
         return OK
@@ -1440,32 +1443,32 @@ class Machine:
             return status
         row = self.find(KEY_P, self.p)
         if row == 0:
-            return self.refuse(UNKNOWN_PROC, self.p, 0)
+            return self.stop(UNKNOWN_PROC, self.p, 0)
         if self.find_range(self.ps[row].ranges, self.type, 0) != 0:
-            return self.refuse(RANGE_OPEN, 0, 0)
+            return self.stop(RANGE_OPEN, 0, 0)
         self.ps[row].ranges = self.add_range(self.ps[row].ranges, self.type, 0, 0)
-        self.put_here()
-        self.scoped(RESOURCE_PROC, self.p)
+        self.put()
+        self.set_range(RESOURCE_PROC, self.p)
         return OK
 
     def proc_range_active(self):
         """As of a goroutine; the event names the P, whose thread need not be this one."""
         pid = self.arg(0)
-        if not self.narrow(pid):
-            return self.refuse(WIDE_PROC, pid, 0)
+        if not self.fits_int32(pid):
+            return self.stop(WIDE_PROC, pid, 0)
         row = self.find(KEY_P, pid)
         if row == 0:
-            return self.refuse(UNKNOWN_PROC, pid, 0)
+            return self.stop(UNKNOWN_PROC, pid, 0)
         begin = self.spec[self.type].start
         known = self.find_range(self.ps[row].ranges, begin, 0) != 0
         if self.number == self.sched[0].initial:
             if known:
-                return self.refuse(RANGE_OPEN, 0, 0)
+                return self.stop(RANGE_OPEN, 0, 0)
             self.ps[row].ranges = self.add_range(self.ps[row].ranges, begin, 0, 0)
         elif not known:
-            return self.refuse(RANGE_NOT_OPEN, 0, 0)
-        self.put_here()
-        self.scoped(RESOURCE_PROC, pid)
+            return self.stop(RANGE_NOT_OPEN, 0, 0)
+        self.put()
+        self.set_range(RESOURCE_PROC, pid)
         return OK
 
     def proc_range_end(self):
@@ -1475,13 +1478,13 @@ class Machine:
             return status
         row = self.find(KEY_P, self.p)
         if row == 0:
-            return self.refuse(UNKNOWN_PROC, self.p, 0)
+            return self.stop(UNKNOWN_PROC, self.p, 0)
         head = self.end_range(self.ps[row].ranges, self.spec[self.type].start)
         if head < 0:
-            return self.refuse(RANGE_NOT_OPEN, 0, 0)
+            return self.stop(RANGE_NOT_OPEN, 0, 0)
         self.ps[row].ranges = head
-        self.put_here()
-        self.scoped(RESOURCE_PROC, self.p)
+        self.put()
+        self.set_range(RESOURCE_PROC, self.p)
         return OK
 
     def next_gc(self):
@@ -1492,19 +1495,19 @@ class Machine:
         """The mark phase goes on into this generation. In the first one this may be the first thing known of it."""
         if self.number == self.sched[0].initial:
             if self.sched[0].gc != GC_UNDETERMINED:
-                return self.refuse(MARK_KNOWN, 0, 0)
+                return self.stop(MARK_KNOWN, 0, 0)
         else:
             if not self.next_gc():
                 return WAIT
             if self.sched[0].gc != GC_RUNNING:
-                return self.refuse(MARK_RUNS_NOT, 0, 0)
+                return self.stop(MARK_RUNS_NOT, 0, 0)
             status = self.require(1, 1, 1)
             if status != OK:
                 return status
         self.sched[0].gc = GC_RUNNING
         self.sched[0].gc_seq = self.arg(0)
-        self.put_here()
-        self.scoped(RESOURCE_NONE, 0)
+        self.put()
+        self.set_range(RESOURCE_NONE, 0)
         return OK
 
     def gc_begin(self):
@@ -1513,14 +1516,14 @@ class Machine:
             if not self.next_gc():
                 return WAIT
             if self.sched[0].gc == GC_RUNNING:
-                return self.refuse(MARK_RUNS, 0, 0)
+                return self.stop(MARK_RUNS, 0, 0)
             status = self.require(1, 1, 1)
             if status != OK:
                 return status
         self.sched[0].gc = GC_RUNNING
         self.sched[0].gc_seq = self.arg(0)
-        self.put_here()
-        self.scoped(RESOURCE_NONE, 0)
+        self.put()
+        self.set_range(RESOURCE_NONE, 0)
         return OK
 
     def gc_end(self):
@@ -1528,14 +1531,14 @@ class Machine:
         if not self.next_gc():
             return WAIT
         if self.sched[0].gc != GC_RUNNING:
-            return self.refuse(MARK_RUNS_NOT, 0, 0)
+            return self.stop(MARK_RUNS_NOT, 0, 0)
         status = self.require(1, 1, 1)
         if status != OK:
             return status
         self.sched[0].gc = GC_NOT_RUNNING
         self.sched[0].gc_seq = self.arg(0)
-        self.put_here()
-        self.scoped(RESOURCE_NONE, 0)
+        self.put()
+        self.set_range(RESOURCE_NONE, 0)
         return OK
 
     # --- tasks and regions -------------------------------------------------------------------------------------
@@ -1545,10 +1548,10 @@ class Machine:
         key = self.arg(0)
         row = self.find(KEY_TASK, key)
         if row != 0:
-            return self.refuse(TASK_ACTIVE, key, 0)
+            return self.stop(TASK_ACTIVE, key, 0)
         string = self.name_in(2)
         if string == -2:
-            return self.refuse(UNKNOWN_NAME, self.arg(2), 0)
+            return self.stop(UNKNOWN_NAME, self.arg(2), 0)
         status = self.require(1, 1, 1)
         if status != OK:
             return status
@@ -1558,7 +1561,7 @@ class Machine:
         self.tasks[row].id = key
         self.tasks[row].parent = self.arg(1) if self.arg(1) != 0 else -1
         self.tasks[row].name = self.intern(string)
-        self.put_here()
+        self.put()
         self.of_task(key, self.tasks[row].parent)
         return OK
 
@@ -1568,7 +1571,7 @@ class Machine:
         if status != OK:
             return status
         row = self.find(KEY_TASK, self.arg(0))
-        self.put_here()
+        self.put()
         if row != 0:
             self.of_task(self.arg(0), self.tasks[row].parent)
             self.out[self.n - 1].name = -1 - self.tasks[row].name
@@ -1594,17 +1597,17 @@ class Machine:
             return status
         string = self.name_in(1)
         if string == -2:
-            return self.refuse(UNKNOWN_NAME, self.arg(1), 0)
+            return self.stop(UNKNOWN_NAME, self.arg(1), 0)
         row = self.goroutine(self.g)
         if row == 0:
-            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+            return self.stop(UNKNOWN_GOROUTINE, self.g, 0)
         region = self.sched[0].free_region
         self.sched[0].free_region = self.regions[region].next
         self.regions[region].task = self.arg(0)
         self.regions[region].name = self.intern(string)
         self.regions[region].next = self.gs[row].regions
         self.gs[row].regions = region
-        self.put_here()
+        self.put()
         self.of_task(self.arg(0), 0)
         return OK
 
@@ -1615,15 +1618,15 @@ class Machine:
             return status
         string = self.name_in(1)
         if string == -2:
-            return self.refuse(UNKNOWN_NAME, self.arg(1), 0)
+            return self.stop(UNKNOWN_NAME, self.arg(1), 0)
         row = self.goroutine(self.g)
         if row == 0:
-            return self.refuse(UNKNOWN_GOROUTINE, self.g, 0)
+            return self.stop(UNKNOWN_GOROUTINE, self.g, 0)
         region = self.gs[row].regions
         if region != 0:
             if self.regions[region].task != self.arg(0) or self.regions[region].name != self.intern(string):
-                return self.refuse(OTHER_REGION, 0, 0)
+                return self.stop(OTHER_REGION, 0, 0)
             self.gs[row].regions = self.free_region(region)
-        self.put_here()
+        self.put()
         self.of_task(self.arg(0), 0)
         return OK

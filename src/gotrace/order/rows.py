@@ -19,7 +19,7 @@ ORDERED = aligned(  # an ordered event and all that it learned; begins like EVEN
     ("part", "u1"),
     ("resource", "u1"),  # Resource: what args[0] of a transition or range names
     # As on the wire, but: transitions and ranges begin with the resource's id (then what a sweep swept and
-    # reclaimed), tasks have id and parent, regions and logs the task, a Sync its number and its row of GEN + 1.
+    # reclaimed), tasks have id and parent, regions and logs the task, a Sync its number and its row of GENERATION_ROW + 1.
     ("args", "i8", (4,)),
     ("stack2", "i4"),  # row of stacks: of the resource
     ("name", "i4"),  # row of strings; below 0: the name ~name of the whole trace
@@ -39,7 +39,7 @@ SPEC = aligned(  # what the ordering asks of an event type
     ("string2", "i1"),
     ("needs", "u1", (3,)),  # of thread, proc, goroutine: 0 either, 1 required, 2 forbidden
 )
-PLACE = aligned(  # of the hash table of all ids
+ID_SLOT = aligned(  # of the hash table of all ids
     ("key", "i8"),
     ("row", "i4"),  # of the table that kind names; 0 this place is empty
     ("kind", "i4"),
@@ -91,22 +91,22 @@ NAME = aligned(
 NOTE = aligned(  # something odd that the machine tolerated
     ("offset", "i8"),  # absolute byte of the event
     ("id", "i8"),  # of the goroutine or proc
-    ("what", "u1"),  # Oddity
+    ("what", "u1"),  # OrderAnomaly
 )
-FRONT = aligned(  # a thread in the frontier, or a CPU sample that waits
+FRONTIER = aligned(  # a thread in the frontier, or a CPU sample that waits
     ("time", "i8"),  # ns: of its next event
-    ("run", "i4"),  # number of the run, or of the sample
+    ("cursor", "i4"),  # number of the thread's cursor, or of the sample
 )
 SCHED = aligned(  # what the machine knows beside its tables: one row
     ("initial", "i8"),  # number of the generation in which the first event was tried
     ("gc_seq", "i8"),
     ("last", "i8"),  # ns: time of the last event
     ("syncs", "i8"),
-    ("n_letters", "i8"),
+    ("n_name_bytes", "i8"),
     ("n_ps", "i4"),  # rows in use, row 0 included
     ("n_ms", "i4"),
     ("n_names", "i4"),
-    ("n_places", "i4"),
+    ("n_ids", "i4"),
     ("free_g", "i4"),  # head of the list of free rows; 0 none
     ("free_task", "i4"),
     ("free_range", "i4"),

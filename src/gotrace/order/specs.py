@@ -31,10 +31,10 @@ def specs(events: Iterable[EventSpec], needs: Mapping[int, str]) -> npt.NDArray[
         columns["creates"][row] = bool(event.creates)
         ends = [name.rpartition("_")[2] for name in event.arg_names]
         for what in ("stack", "string"):
-            places = [i for i, end in enumerate(ends) if end == what]
+            id_table = [i for i, end in enumerate(ends) if end == what]
             if what == "stack":
-                places.reverse()  # the stack of the context is the last one
-            for name, at in zip((what, f"{what}2"), places, strict=False):
+                id_table.reverse()  # the stack of the context is the last one
+            for name, at in zip((what, f"{what}2"), id_table, strict=False):
                 columns[name][row] = at
         context = {Rule.EXPERIMENT: needs.get(event.experiment), Rule.ON_PROC: "RR?"}.get(rule)
         if columns["stack"][row] == columns["string"][row] == -1:

@@ -16,13 +16,13 @@ from gotrace.order import _lookahead
 from gotrace.order.rows import (
     ACTIVE_TASK,
     G_STATE,
+    ID_SLOT,
     M_STATE,
     NAME,
     NOTE,
     OPEN_RANGE,
     OPEN_REGION,
     P_STATE,
-    PLACE,
     SCHED,
     Key,
 )
@@ -48,8 +48,8 @@ class SchedState:
     def __init__(self) -> None:
         self.sched = rows(1, SCHED)
         self.names = rows(_FIRST, NAME)
-        self.letters: npt.NDArray[np.uint8] = np.zeros(4 * MAX_STRING, np.uint8)
-        self.places = rows(16 * _FIRST, PLACE)
+        self.name_bytes: npt.NDArray[np.uint8] = np.zeros(4 * MAX_STRING, np.uint8)
+        self.id_table = rows(16 * _FIRST, ID_SLOT)
         self.odd = rows(_FIRST, NOTE)
         self.sched[0].n_names = 1
         self._begin()
@@ -78,18 +78,18 @@ class SchedState:
         Returns True if the hash table is too small for that.
         """
         self._make_room(need)
-        return self._keys_with(need) * 3 >= len(self.places) * 2
+        return self._keys_with(need) * 3 >= len(self.id_table) * 2
 
     def _keys_with(self, need: int) -> int:
-        return int(self.sched[0].n_places) + need + 4
+        return int(self.sched[0].n_ids) + need + 4
 
-    def empty_places(self, need: int = 0) -> None:
+    def empty_id_table(self, need: int = 0) -> None:
         """Replace the hash table by an empty one, large enough for ``need`` more threads."""
-        n = len(self.places)
+        n = len(self.id_table)
         if need:
             n = max(n, 1 << (2 * self._keys_with(need)).bit_length())
-        self.places = rows(n, PLACE)
-        self.sched[0].n_places = 0
+        self.id_table = rows(n, ID_SLOT)
+        self.sched[0].n_ids = 0
 
     def _make_room(self, need: int) -> None:
         sched = self.sched[0]
@@ -97,8 +97,8 @@ class SchedState:
             table = getattr(self, name)
             if sched[count] + more > len(table):
                 setattr(self, name, _longer(table, int(sched[count]) + more))
-        if sched.n_letters + MAX_STRING > len(self.letters):
-            self.letters = np.concatenate((self.letters, np.zeros_like(self.letters)))
+        if sched.n_name_bytes + MAX_STRING > len(self.name_bytes):
+            self.name_bytes = np.concatenate((self.name_bytes, np.zeros_like(self.name_bytes)))
         for name, (head, link) in _LINKS.items():
             if sched[head] == 0:
                 table = getattr(self, name)
@@ -137,7 +137,7 @@ class SchedState:
     def name(self, number: int) -> bytes:
         """Bytes of a name."""
         at, size = int(self.names[number].at), int(self.names[number].length)
-        return self.letters[at : at + size].tobytes()
+        return self.name_bytes[at : at + size].tobytes()
 
 
 def _longer(table: Any, least: int) -> Any:
@@ -151,8 +151,8 @@ class SlabInput:
     """What the machine reads of a slab; arrays are in the order of its generations."""
 
     pool: Any
-    ahead: _lookahead.NamesAhead | None
-    runs: Any
+    ahead: _lookahead.NamePrefetcher | None
+    cursors: Any
     events: Any  # decoded ones, see ``Machine.place``
     base: int
     faults: Any
@@ -162,18 +162,18 @@ class SlabInput:
     numbers: npt.NDArray[np.int64]
     factors: npt.NDArray[np.float64]
     starts: npt.NDArray[np.int64]  # ns
-    first_run: npt.NDArray[np.int32]
+    first_cursor: npt.NDArray[np.int32]
     samples: Any
     first_sample: npt.NDArray[np.int32]
     rows_of: npt.NDArray[np.int32]  # row of M_STATE by run
-    front: Any  # FRONT: the frontier; behind as many rows as there are runs, the samples
+    front: Any  # FRONTIER: the frontier; behind as many rows as there are runs, the samples
     string_at: npt.NDArray[np.int64]
     string_bits: npt.NDArray[np.int64]
     string_keys: npt.NDArray[np.int64]
     string_vals: npt.NDArray[np.int32]
     string_rows: Any
     string_base: int  # row of the trace's strings that the slab's first one has
-    named: npt.NDArray[np.int32]  # number of the name by row of strings; 0 not known yet
+    name_of_row: npt.NDArray[np.int32]  # number of the name by row of strings; 0 not known yet
     stack_at: npt.NDArray[np.int64]
     stack_bits: npt.NDArray[np.int64]
     stack_keys: npt.NDArray[np.int64]

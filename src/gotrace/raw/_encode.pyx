@@ -6,7 +6,7 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
-from gotrace._generated cimport EV_STACK, EV_STRING, EV_EXPERIMENTAL_BATCH, FULL, MAX_BATCH_SIZE, MORE, OK
+from gotrace._generated cimport EV_EXPERIMENTAL_BATCH, EV_STACK, EV_STRING, FULL, MAX_BATCH_SIZE, MORE, OK
 from gotrace._varint cimport put_uvarint
 
 cdef uint64_t ENDLESS = 0x7fffffffffffffff
@@ -21,7 +21,7 @@ cdef enum:
     N_FRAMES = 1            # lines of frames that must follow
 
 
-def wrong(const uint8_t[::1] types, const uint64_t[::1] times, const uint8_t[::1] n_args, Py_ssize_t columns):
+def wrong(const uint8_t[::1] types, const uint64_t[::1] times, const uint8_t[::1] n_args, Py_ssize_t columns) -> int:
     """First row whose type is no timed event or has more arguments than columns, or whose time falls; -1 if none."""
     cdef Py_ssize_t i, n = types.shape[0]
     cdef int odd = 0
@@ -39,7 +39,7 @@ def wrong(const uint8_t[::1] types, const uint64_t[::1] times, const uint8_t[::1
 
 
 def events(const uint8_t[::1] types, const uint64_t[::1] times, const uint64_t[:, ::1] args,
-           const uint8_t[::1] n_args, Py_ssize_t first, uint64_t base, uint8_t[::1] out):
+           const uint8_t[::1] n_args, Py_ssize_t first, uint64_t base, uint8_t[::1] out) -> tuple[int, int]:
     """Encode events from row ``first`` on while out holds the next one, whatever its numbers are; ``(rows, bytes)``.
 
     ``base`` is the time before the first one. ``n_args`` has the numbers of each type, dt included.
@@ -115,7 +115,7 @@ cdef class LineForms:
         self.pieces, self.bounds, self.frame, self.frame_bounds = pieces, bounds, frame, frame_bounds
 
 
-def lines(LineForms forms, const uint8_t[::1] data, Py_ssize_t at, int64_t[::1] state, uint8_t[::1] out):
+def lines(LineForms forms, const uint8_t[::1] data, Py_ssize_t at, int64_t[::1] state, uint8_t[::1] out) -> tuple[int, int, int]:
     """Encode plain lines of text from data[at] on; ``(at, number of bytes, status)``.
 
     Plain are lines of an event or a frame, of decimal numbers, with single blanks between and any in front, and of data

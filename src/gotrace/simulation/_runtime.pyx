@@ -10,25 +10,26 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from gotrace._generated cimport (
-    HEADER_FROM, MANUAL, PAGE_BYTES,
-    ACT_ASSIST, ACT_BLOCK, ACT_CREATE, ACT_DESTROY, ACT_GROW_STACK, ACT_LIVE_HEAP, ACT_LONG_SYSCALL, ACT_STOP,
-    ACT_SWITCH, ACT_SYSCALL, ACT_UNBLOCK, EV_GC_ACTIVE, EV_GC_BEGIN, EV_GC_END, EV_GC_MARK_ASSIST_BEGIN,
-    EV_GC_MARK_ASSIST_END, EV_GC_SWEEP_BEGIN, EV_GC_SWEEP_END, EV_GOROUTINE_STACK, EV_GOROUTINE_STACK_ALLOC,
-    EV_GOROUTINE_STACK_FREE, EV_GO_BLOCK, EV_GO_CREATE, EV_GO_DESTROY, EV_GO_LABEL, EV_GO_START, EV_GO_STATUS,
-    EV_GO_STATUS_STACK, EV_GO_STOP, EV_GO_SWITCH, EV_GO_SYSCALL_BEGIN, EV_GO_SYSCALL_END, EV_GO_SYSCALL_END_BLOCKED,
-    EV_GO_UNBLOCK, EV_HEAP_ALLOC, EV_HEAP_GOAL, EV_HEAP_OBJECT, EV_HEAP_OBJECT_ALLOC, EV_HEAP_OBJECT_FREE,
-    EV_PROCS_CHANGE, EV_PROC_START, EV_PROC_STATUS, EV_PROC_STEAL, EV_PROC_STOP, EV_SPAN, EV_SPAN_ALLOC,
-    EV_SPAN_FREE, EV_STW_BEGIN, EV_STW_END, FULL, GO_FREE, GO_RUNNABLE, GO_RUNNING, GO_SYSCALL, GO_WAITING,
-    GROW_CELLS, GROW_PAGES, GROW_SPANS, GROW_STATE, KNOB_BUSY, KNOB_CLUSTERED, KNOB_FIRST_PAGE, KNOB_GENERATION_EVENTS,
-    KNOB_GENERATION_UNITS, KNOB_GOGC, KNOB_GOROUTINES, KNOB_HEAP_BASE, KNOB_LEAST_HEAP, KNOB_LIVE_BYTES,
-    KNOB_LONG_RUN, KNOB_LONG_SHARE, KNOB_MARK_EVENTS, KNOB_N_STACKS, KNOB_OLD_SURVIVE, KNOB_PACE, KNOB_PROCS,
-    KNOB_QUIRKS, KNOB_RELEASE, KNOB_SEED, KNOB_SHORT_RUN, OK, PROC_IDLE, PROC_RUNNING, PROC_SYSCALL,
-    PROC_SYSCALL_ABANDONED, QUIRK_DROPPED, QUIRK_IMPLICIT_FREE, QUIRK_NEXT_GENERATION, QUIRK_OUTSIDE_PROC,
-    QUIRK_SNAPSHOT_INTERLEAVED, QUIRK_TIMES_AHEAD, QUIRK_UNDER_WAY, QUIRK_WRONG_STATUS, READ_CYCLES, READ_EVENTS,
-    READ_GEN, READ_LATE, READ_LIVE_BYTES, READ_LIVE_OBJECTS, READ_NOW, READ_N_CELLS, READ_N_GOROUTINES, READ_N_PAGES,
+    ACTION_ASSIST, ACTION_BLOCK, ACTION_CREATE, ACTION_DESTROY, ACTION_GROW_STACK, ACTION_LIVE_HEAP,
+    ACTION_LONG_SYSCALL, ACTION_STOP, ACTION_SWITCH, ACTION_SYSCALL, ACTION_UNBLOCK, EV_GC_ACTIVE, EV_GC_BEGIN,
+    EV_GC_END, EV_GC_MARK_ASSIST_BEGIN, EV_GC_MARK_ASSIST_END, EV_GC_SWEEP_BEGIN, EV_GC_SWEEP_END, EV_GOROUTINE_STACK,
+    EV_GOROUTINE_STACK_ALLOC, EV_GOROUTINE_STACK_FREE, EV_GO_BLOCK, EV_GO_CREATE, EV_GO_DESTROY, EV_GO_LABEL,
+    EV_GO_START, EV_GO_STATUS, EV_GO_STATUS_STACK, EV_GO_STOP, EV_GO_SWITCH, EV_GO_SYSCALL_BEGIN, EV_GO_SYSCALL_END,
+    EV_GO_SYSCALL_END_BLOCKED, EV_GO_UNBLOCK, EV_HEAP_ALLOC, EV_HEAP_GOAL, EV_HEAP_OBJECT, EV_HEAP_OBJECT_ALLOC,
+    EV_HEAP_OBJECT_FREE, EV_PROCS_CHANGE, EV_PROC_START, EV_PROC_STATUS, EV_PROC_STEAL, EV_PROC_STOP, EV_SPAN,
+    EV_SPAN_ALLOC, EV_SPAN_FREE, EV_STW_BEGIN, EV_STW_END, FULL, GO_FREE, GO_RUNNABLE, GO_RUNNING, GO_SYSCALL,
+    GO_WAITING, GROW_CELLS, GROW_PAGES, GROW_SPANS, GROW_STATE, HEADER_FROM, MANUAL, OK, PAGE_BYTES, PARAM_BUSY,
+    PARAM_CLUSTERED, PARAM_FIRST_PAGE, PARAM_GENERATION_EVENTS, PARAM_GENERATION_UNITS, PARAM_GOGC, PARAM_GOROUTINES,
+    PARAM_HEAP_BASE, PARAM_LEAST_HEAP, PARAM_LIVE_BYTES, PARAM_LONG_RUN, PARAM_LONG_SHARE, PARAM_MARK_EVENTS,
+    PARAM_N_STACKS, PARAM_OLD_SURVIVE, PARAM_PACE, PARAM_PROCS, PARAM_QUIRKS, PARAM_RELEASE, PARAM_SEED,
+    PARAM_SHORT_RUN, PROC_IDLE, PROC_RUNNING, PROC_SYSCALL, PROC_SYSCALL_ABANDONED, READ_CYCLES, READ_EVENTS, READ_GEN,
+    READ_LATE, READ_LIVE_BYTES, READ_LIVE_OBJECTS, READ_NOW, READ_N_CELLS, READ_N_GOROUTINES, READ_N_PAGES,
     READ_N_SPANS, READ_N_TYPE_IDS, READ_OUT, READ_STARTED, READ_TOLD_EVENTS, REASON_CHAN_RECEIVE, REASON_DEDICATED,
     REASON_GOSCHED, REASON_MARK_TERMINATION, REASON_PREEMPTED, REASON_SLEEP, REASON_START_TRACE,
-    REASON_SWEEP_TERMINATION, REASON_WORKER_IDLE, SIM_G, SIM_M, SIM_P, SIM_SPAN, TOLD_ALLOCS, TOLD_FREES, TOLD_START,
+    REASON_SWEEP_TERMINATION, REASON_WORKER_IDLE, SIM_ANOMALY_DROPPED, SIM_ANOMALY_IMPLICIT_FREE,
+    SIM_ANOMALY_NEXT_GENERATION, SIM_ANOMALY_OUTSIDE_PROC, SIM_ANOMALY_SNAPSHOT_INTERLEAVED, SIM_ANOMALY_TIMES_AHEAD,
+    SIM_ANOMALY_UNDER_WAY, SIM_ANOMALY_WRONG_STATUS, SIM_G, SIM_M, SIM_P, SIM_SPAN, TALLY_ALLOCS, TALLY_FREES,
+    TALLY_START,
 )
 from gotrace._varint cimport lowest, put_uvarint, unlikely
 
@@ -141,31 +142,31 @@ cdef class Runtime:
 
     def __init__(self, const int64_t[::1] knobs, const int32_t[::1] elems, const int32_t[::1] class_pages,
                  const int32_t[::1] act_ends):
-        """Begin with an empty heap and idle procs; ``knobs`` by Knob, ``act_ends`` of 2**20."""
+        """Begin with an empty heap and idle procs; ``knobs`` by Param, ``act_ends`` of 2**20."""
         cdef int i
         self.elems, self.class_pages, self.act_ends = elems, class_pages, act_ends
         self.act_total = act_ends[act_ends.shape[0] - 1]
-        self.seed = <uint64_t> knobs[KNOB_SEED] * 2 + 1
-        self.pace = knobs[KNOB_PACE]
-        self.procs = <int> knobs[KNOB_PROCS]
-        self.goroutines = knobs[KNOB_GOROUTINES]
-        self.target = knobs[KNOB_LIVE_BYTES]
-        self.least_heap = knobs[KNOB_LEAST_HEAP]
-        self.gogc = knobs[KNOB_GOGC]
-        self.busy_target = <int> knobs[KNOB_BUSY]
-        self.short_run = <int> knobs[KNOB_SHORT_RUN]
-        self.long_run = <int> knobs[KNOB_LONG_RUN]
-        self.long_share = <int> knobs[KNOB_LONG_SHARE]
-        self.mark_events = knobs[KNOB_MARK_EVENTS]
-        self.old_survive = <int> knobs[KNOB_OLD_SURVIVE] >> (16 - BITS)
-        self.clustered = <int> knobs[KNOB_CLUSTERED]
-        self.release = <int> knobs[KNOB_RELEASE]
-        self.quirks = <int> knobs[KNOB_QUIRKS]
-        self.n_stacks = <int> knobs[KNOB_N_STACKS]
-        self.base = knobs[KNOB_HEAP_BASE]
-        self.n_pages = knobs[KNOB_FIRST_PAGE]
-        self.units = knobs[KNOB_GENERATION_UNITS]
-        self.per_generation = knobs[KNOB_GENERATION_EVENTS]
+        self.seed = <uint64_t> knobs[PARAM_SEED] * 2 + 1
+        self.pace = knobs[PARAM_PACE]
+        self.procs = <int> knobs[PARAM_PROCS]
+        self.goroutines = knobs[PARAM_GOROUTINES]
+        self.target = knobs[PARAM_LIVE_BYTES]
+        self.least_heap = knobs[PARAM_LEAST_HEAP]
+        self.gogc = knobs[PARAM_GOGC]
+        self.busy_target = <int> knobs[PARAM_BUSY]
+        self.short_run = <int> knobs[PARAM_SHORT_RUN]
+        self.long_run = <int> knobs[PARAM_LONG_RUN]
+        self.long_share = <int> knobs[PARAM_LONG_SHARE]
+        self.mark_events = knobs[PARAM_MARK_EVENTS]
+        self.old_survive = <int> knobs[PARAM_OLD_SURVIVE] >> (16 - BITS)
+        self.clustered = <int> knobs[PARAM_CLUSTERED]
+        self.release = <int> knobs[PARAM_RELEASE]
+        self.quirks = <int> knobs[PARAM_QUIRKS]
+        self.n_stacks = <int> knobs[PARAM_N_STACKS]
+        self.base = knobs[PARAM_HEAP_BASE]
+        self.n_pages = knobs[PARAM_FIRST_PAGE]
+        self.units = knobs[PARAM_GENERATION_UNITS]
+        self.per_generation = knobs[PARAM_GENERATION_EVENTS]
         self.horizon = ENDLESS
         self.now = 1 << 20
         self.goal = self.budget = self.least_heap
@@ -227,7 +228,7 @@ cdef class Runtime:
             while self.alive < self.goroutines:
                 self.make_runnable(self.new_goroutine(SYSMON))
 
-    def run(self, int64_t events, int64_t until):
+    def run(self, int64_t events, int64_t until) -> int:
         """Run until that many events were told or that clock unit came, or the generation's end is due; a status."""
         cdef int status = OK
         with nogil:
@@ -239,7 +240,7 @@ cdef class Runtime:
             self.read()
         return status
 
-    def start(self, bint allocfree, bint joined, uint64_t least):
+    def start(self, bint allocfree, bint joined, uint64_t least) -> int:
         """Begin a session: stop the world, tell what there is; a status, OK when done. Call it until then."""
         cdef int status
         with nogil:
@@ -247,7 +248,7 @@ cdef class Runtime:
             self.read()
         return status
 
-    def close_generation(self):
+    def close_generation(self) -> int:
         """Tell the statuses that nobody told, and write all buffers; a status, OK when done."""
         cdef int status
         with nogil:
@@ -514,7 +515,7 @@ cdef class Runtime:
 
     cdef inline bint dropped(self, SIM_SPAN *s) noexcept nogil:
         """True if the tracer loses this event, as Go 1.23 does where it is in its own way."""
-        return self.quirks & QUIRK_DROPPED and s.spanclass == MANUAL and self.chance(32768)
+        return self.quirks & SIM_ANOMALY_DROPPED and s.spanclass == MANUAL and self.chance(32768)
 
     cdef int slots_of(self, int64_t n, int spanclass, int64_t elem) noexcept nogil:
         """Slots of a small span; bitmaps of pointers and of marks take some."""
@@ -647,12 +648,12 @@ cdef class Runtime:
             return
         self.emit2(row, EV_HEAP_OBJECT_ALLOC, (self.address(s, slot) + inset - self.least) >> 3, self.type_id(type))
         self.births[s.cells + slot] = self.ms[row].last
-        self.count(s, type, TOLD_ALLOCS)
+        self.count(s, type, TALLY_ALLOCS)
 
     cdef inline void tell_free(self, int row, SIM_SPAN *s, int64_t slot) noexcept nogil:
         if self.allocfree:
             self.emit1(row, EV_HEAP_OBJECT_FREE, (self.address(s, slot) - self.least) >> 3)
-            self.count(s, self.told_type(s, slot), TOLD_FREES)
+            self.count(s, self.told_type(s, slot), TALLY_FREES)
         if unlikely(self.now > self.horizon):
             self.keep_late(s, slot)
 
@@ -685,7 +686,7 @@ cdef class Runtime:
         cdef uint64_t lost
         cdef int w, freed = 0, fresh = 0 if self.chance(self.lost_share) else self.new_share
         cdef int64_t bytes
-        self.hurried = self.quirks & QUIRK_TIMES_AHEAD
+        self.hurried = self.quirks & SIM_ANOMALY_TIMES_AHEAD
         for w in range((s.slots + 63) >> 6):
             if s.live[w] == 0:
                 continue
@@ -793,7 +794,7 @@ cdef class Runtime:
         cdef int64_t slot
         cdef SIM_SPAN *s
         cdef int32_t place = self._caches[p, site.spanclass]
-        if (self.quirks & QUIRK_IMPLICIT_FREE and site.spanclass & 1 and place >= 0 and self.allocfree
+        if (self.quirks & SIM_ANOMALY_IMPLICIT_FREE and site.spanclass & 1 and place >= 0 and self.allocfree
                 and site.spanclass != TINY_CLASS and self.chance(1024)):
             s = &self.spans[place]
             if s.look and s.live[(s.look - 1) >> 6] >> ((s.look - 1) & 63) & 1:
@@ -809,7 +810,7 @@ cdef class Runtime:
 
     cdef void reuse(self, int row, SIM_SPAN *s, int64_t slot, int32_t type) noexcept nogil:
         """The compiler freed the object in a slot: nothing says so but the next allocation there."""
-        self.count(s, self.told_type(s, slot), TOLD_FREES)
+        self.count(s, self.told_type(s, slot), TALLY_FREES)
         if self.now >= self.horizon:
             self.keep_late(s, slot)
         self.types[s.cells + slot] = type
@@ -970,8 +971,8 @@ cdef class Runtime:
         """A thread takes an idle proc. It empties stale caches before the tracer knows that it has the proc."""
         cdef SIM_P *proc = &self.ps[p]
         cdef bint stale = proc.cycle != self.cycle
-        if stale and self.quirks & QUIRK_OUTSIDE_PROC:
-            self.tell_proc(row, p, PROC_RUNNING if self.quirks & QUIRK_WRONG_STATUS else PROC_IDLE)
+        if stale and self.quirks & SIM_ANOMALY_OUTSIDE_PROC:
+            self.tell_proc(row, p, PROC_RUNNING if self.quirks & SIM_ANOMALY_WRONG_STATUS else PROC_IDLE)
             self.flush_cache(row, p)
         self.tell_proc(row, p, PROC_IDLE)
         proc.seq += 1
@@ -1315,29 +1316,29 @@ cdef class Runtime:
         cdef SIM_G *g = &self.gs[self.ms[row].g]
         while <int32_t> dice >= self.act_ends[what]:
             what += 1
-        if what == ACT_BLOCK:
+        if what == ACTION_BLOCK:
             self.leave(row, EV_GO_BLOCK, REASON_CHAN_RECEIVE + self.below(4))
             self.schedule(row)
             return True
-        if what == ACT_UNBLOCK:
+        if what == ACTION_UNBLOCK:
             if self.waiting.n:
                 self.unblock(row, self.pop_g(&self.waiting))
-        elif what == ACT_STOP:
+        elif what == ACTION_STOP:
             self.leave(row, EV_GO_STOP, REASON_PREEMPTED + self.below(2))
             self.schedule(row)
             return True
-        elif what == ACT_CREATE:
+        elif what == ACTION_CREATE:
             if self.alive < 2 * self.goroutines:
                 self.create(row)
-        elif what == ACT_DESTROY:
+        elif what == ACTION_DESTROY:
             if 2 * self.alive > self.goroutines + 4:
                 self.destroy(row)
                 self.schedule(row)
                 return True
-        elif what == ACT_SYSCALL:
+        elif what == ACTION_SYSCALL:
             self.begin_call(row)
             self.return_from_call(row)
-        elif what == ACT_LONG_SYSCALL:
+        elif what == ACTION_LONG_SYSCALL:
             self.begin_call(row)
             if self.parked.n == 0:
                 self.return_from_call(row)
@@ -1345,18 +1346,18 @@ cdef class Runtime:
             self.leave_busy(self.ms[row].p)
             self.push_m(&self.calls, row)
             return True
-        elif what == ACT_SWITCH:
+        elif what == ACTION_SWITCH:
             if self.waiting.n and self.release >= 23:
                 self.switch(row)
                 return True
-        elif what == ACT_GROW_STACK:
+        elif what == ACTION_GROW_STACK:
             if g.order < MOST_ORDER:
                 self.move_stack(row, g, g.order + 1)
-        elif what == ACT_ASSIST:
+        elif what == ACTION_ASSIST:
             if self.phase:
                 self.emit1(row, EV_GC_MARK_ASSIST_BEGIN, self.stack())
                 self.emit0(row, EV_GC_MARK_ASSIST_END)
-        elif what == ACT_LIVE_HEAP:
+        elif what == ACTION_LIVE_HEAP:
             self.emit1(row, EV_HEAP_ALLOC, self.marked + self.allocated)
         return False
 
@@ -1473,7 +1474,7 @@ cdef class Runtime:
                 bits &= bits - 1
                 type = self.told_type(s, slot)
                 self.emit2(row, EV_HEAP_OBJECT, (self.address(s, slot) - self.least) >> 3, self.type_id(type))
-                self.count(s, type, TOLD_START)
+                self.count(s, type, TALLY_START)
 
     cdef int snapshot(self, int row) noexcept nogil:
         """Spans that are not dead, then the stack of every descriptor; a status."""
@@ -1526,7 +1527,7 @@ cdef class Runtime:
                 self.emit1(row, EV_GC_ACTIVE, self.gc_seq)
         row = self.starter
         if allocfree:
-            self.hurried = self.quirks & QUIRK_SNAPSHOT_INTERLEAVED
+            self.hurried = self.quirks & SIM_ANOMALY_SNAPSHOT_INTERLEAVED
             status = self.snapshot(row)
             self.hurried = False
             if status != OK:
@@ -1535,7 +1536,7 @@ cdef class Runtime:
         if self.release < 26:
             self.tell_idle(row)
         self.start_world(row)
-        if allocfree and self.quirks & QUIRK_UNDER_WAY and self.last_span >= 0 and self.phase == 0:
+        if allocfree and self.quirks & SIM_ANOMALY_UNDER_WAY and self.last_span >= 0 and self.phase == 0:
             self.finish_allocation(row)
         self.starter = -1
         return OK
@@ -1547,7 +1548,7 @@ cdef class Runtime:
         """
         cdef SIM_SPAN *s = &self.spans[self.last_span]
         if s.spanclass != TINY_CLASS and s.live[self.last_slot >> 6] >> (self.last_slot & 63) & 1:
-            self.count(s, self.told_type(s, self.last_slot), TOLD_FREES)
+            self.count(s, self.told_type(s, self.last_slot), TALLY_FREES)
             self.tell_alloc(
                 row, s, self.last_slot, self.types[s.cells + self.last_slot], 8 if self.has_header(s) else 0
             )
@@ -1590,7 +1591,7 @@ cdef class Runtime:
             self.wake()
         row = self.ps[self.busy[0]].m
         self.generation_start, self.generation_began = <int64_t> self.now, self.n_events
-        if self.quirks & QUIRK_NEXT_GENERATION and self.allocfree:
+        if self.quirks & SIM_ANOMALY_NEXT_GENERATION and self.allocfree:
             self.tell_early(row)
         self.open_by(row)
 

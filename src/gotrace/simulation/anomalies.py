@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gotrace.simulation.rows import Quirk
+from gotrace.simulation.rows import SimulatedAnomaly
 
 
 class _Anomaly(NamedTuple):
@@ -18,25 +18,33 @@ class _Anomaly(NamedTuple):
 
 
 ANOMALIES: dict[str, _Anomaly] = {
-    "times ahead": _Anomaly(Quirk.TIMES_AHEAD, range(23, 28), "sweepers write faster than the clock, and run ahead"),
+    "times ahead": _Anomaly(
+        SimulatedAnomaly.TIMES_AHEAD, range(23, 28), "sweepers write faster than the clock, and run ahead"
+    ),
     "snapshot interleaved": _Anomaly(
-        Quirk.SNAPSHOT_INTERLEAVED, range(26, 28), "the snapshot runs ahead; others sort into it"
+        SimulatedAnomaly.SNAPSHOT_INTERLEAVED, range(26, 28), "the snapshot runs ahead; others sort into it"
     ),
     "frees outside a proc": _Anomaly(
-        Quirk.OUTSIDE_PROC, range(23, 28), "who takes a proc sweeps its caches before ProcStart"
+        SimulatedAnomaly.OUTSIDE_PROC, range(23, 28), "who takes a proc sweeps its caches before ProcStart"
     ),
     "wrong status": _Anomaly(
-        Quirk.WRONG_STATUS | Quirk.OUTSIDE_PROC, range(23, 28), "such a sweep tells an idle proc as running"
+        SimulatedAnomaly.WRONG_STATUS | SimulatedAnomaly.OUTSIDE_PROC,
+        range(23, 28),
+        "such a sweep tells an idle proc as running",
     ),
-    "dropped events": _Anomaly(Quirk.DROPPED, range(23, 24), "half the events of manual spans and stacks are lost"),
+    "dropped events": _Anomaly(
+        SimulatedAnomaly.DROPPED, range(23, 24), "half the events of manual spans and stacks are lost"
+    ),
     "next generation": _Anomaly(
-        Quirk.NEXT_GENERATION, range(24, 26), "nested events go to the generation to come, with earlier times"
+        SimulatedAnomaly.NEXT_GENERATION,
+        range(24, 26),
+        "nested events go to the generation to come, with earlier times",
     ),
     "allocation under way": _Anomaly(
-        Quirk.UNDER_WAY, range(23, 28), "an object of the snapshot is told as allocated after it"
+        SimulatedAnomaly.UNDER_WAY, range(23, 28), "an object of the snapshot is told as allocated after it"
     ),
     "freed by the compiler": _Anomaly(
-        Quirk.IMPLICIT_FREE, range(26, 28), "slots without pointers are used again, and no event frees them"
+        SimulatedAnomaly.IMPLICIT_FREE, range(26, 28), "slots without pointers are used again, and no event frees them"
     ),
 }
 """By name: bits of the kernel, minor releases of Go, what happens."""

@@ -21,7 +21,7 @@ from gotrace.raw import Writer, allocfree_info, allocfree_types, event
 from gotrace.raw.writer import NO_THREAD
 from gotrace.simulation._runtime import Runtime
 from gotrace.simulation.anomalies import quirks
-from gotrace.simulation.rows import SIM_G, SIM_M, SIM_P, SIM_SPAN, Knob, Reading, Reason
+from gotrace.simulation.rows import SIM_G, SIM_M, SIM_P, SIM_SPAN, Param, Reading, Reason
 from gotrace.simulation.shape import SHAPES, Shape
 from gotrace.simulation.truth import LIVE, SPAN_CLASSES, Truth
 from gotrace.spec.events import ALLOC_FREE
@@ -254,28 +254,28 @@ class Program:
         self._sessions = 0
         self._stack_rows = _stacks(random)
         self._tables = _Tables(self)
-        knobs = np.zeros(len(Knob), np.int64)
-        knobs[Knob.SEED], knobs[Knob.PROCS] = seed, procs
-        knobs[Knob.GOROUTINES] = shape.goroutines + 2
-        knobs[Knob.LIVE_BYTES], knobs[Knob.LEAST_HEAP], knobs[Knob.GOGC] = (
+        knobs = np.zeros(len(Param), np.int64)
+        knobs[Param.SEED], knobs[Param.PROCS] = seed, procs
+        knobs[Param.GOROUTINES] = shape.goroutines + 2
+        knobs[Param.LIVE_BYTES], knobs[Param.LEAST_HEAP], knobs[Param.GOGC] = (
             shape.live_bytes,
             shape.least_heap,
             shape.gogc,
         )
-        knobs[Knob.BUSY] = int(shape.busy * 65536)
-        knobs[Knob.SHORT_RUN], knobs[Knob.LONG_RUN] = shape.short_run, shape.long_run
-        knobs[Knob.LONG_SHARE] = int(shape.long_share * 65536)
-        knobs[Knob.PACE], knobs[Knob.MARK_EVENTS] = shape.pace, shape.mark_events
-        knobs[Knob.CLUSTERED] = int(shape.clustered * 65536)
-        knobs[Knob.OLD_SURVIVE] = int(shape.survive * 65536)
-        knobs[Knob.RELEASE], knobs[Knob.QUIRKS] = self.release, quirks(anomalies, self.release)
-        knobs[Knob.N_STACKS], knobs[Knob.HEAP_BASE], knobs[Knob.FIRST_PAGE] = (
+        knobs[Param.BUSY] = int(shape.busy * 65536)
+        knobs[Param.SHORT_RUN], knobs[Param.LONG_RUN] = shape.short_run, shape.long_run
+        knobs[Param.LONG_SHARE] = int(shape.long_share * 65536)
+        knobs[Param.PACE], knobs[Param.MARK_EVENTS] = shape.pace, shape.mark_events
+        knobs[Param.CLUSTERED] = int(shape.clustered * 65536)
+        knobs[Param.OLD_SURVIVE] = int(shape.survive * 65536)
+        knobs[Param.RELEASE], knobs[Param.QUIRKS] = self.release, quirks(anomalies, self.release)
+        knobs[Param.N_STACKS], knobs[Param.HEAP_BASE], knobs[Param.FIRST_PAGE] = (
             _N_STACKS,
             self.heap_base,
             self._first_page,
         )
-        knobs[Knob.GENERATION_UNITS] = max(1, min(_FOREVER, int(generation * FREQUENCY)))
-        knobs[Knob.GENERATION_EVENTS] = generation_events or _FOREVER
+        knobs[Param.GENERATION_UNITS] = max(1, min(_FOREVER, int(generation * FREQUENCY)))
+        knobs[Param.GENERATION_EVENTS] = generation_events or _FOREVER
         self._runtime = Runtime(
             knobs, np.array(CLASS_BYTES, np.int32), np.array(CLASS_PAGES, np.int32), shape.act_ends()
         )
@@ -468,7 +468,7 @@ class Program:
         self._writer = None
         self._files.close()
 
-    def _lived_until(self, log: list[tuple[str, Any]], time: int) -> Rows:
+    def _lived_until(self, log: tuple[tuple[str, Any], ...], time: int) -> Rows:
         """Rows of LIVE of what lived at a time: the same program runs again."""
         again = Program(**self._arguments)._replay(log, time)
         return np.concatenate((again.live(), again.freed_late()))

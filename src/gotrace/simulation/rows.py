@@ -52,7 +52,7 @@ SIM_SPAN = aligned(
 )
 
 
-class Act(IntEnum):
+class Action(IntEnum):
     """What a simulated goroutine does instead of allocating."""
 
     BLOCK = 0
@@ -85,7 +85,7 @@ class Reason(IntEnum):
     OTHERS = 12  # names of functions and files from here on
 
 
-class Quirk(IntEnum):
+class SimulatedAnomaly(IntEnum):
     """Anomalies of real traces (FORMAT 9.9) that the simulated runtime is asked for, as bits."""
 
     TIMES_AHEAD = 1
@@ -98,7 +98,7 @@ class Quirk(IntEnum):
     IMPLICIT_FREE = 128
 
 
-class Knob(IntEnum):
+class Param(IntEnum):
     """Places in the whole numbers that say how a simulated program behaves; shares are of 65536."""
 
     SEED = 0
@@ -144,7 +144,7 @@ class Reading(IntEnum):
     TOLD_EVENTS = 14  # in this session
 
 
-class Told(IntEnum):
+class Tally(IntEnum):
     """Columns of what a simulated trace tells of each type."""
 
     ALLOCS = 0

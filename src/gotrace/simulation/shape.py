@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.simulation.rows import Act
+from gotrace.simulation.rows import Action
 from gotrace.spec.sizeclasses import CLASS_BYTES
 
 SITES = 4096
@@ -51,7 +51,7 @@ class Shape:
     goroutines : int
         About as many live at a time.
     acts : mapping of str to float
-        For a million steps of a goroutine, how many are no allocation: keys are the names of ``Act`` in small letters.
+        For a million steps of a goroutine, how many are no allocation: keys are the names of ``Action`` in small letters.
     busy : float
         Share of the procs that run, if there is work.
     short_run, long_run : int
@@ -144,10 +144,10 @@ class Shape:
 
     def act_ends(self) -> npt.NDArray[np.int32]:
         """Ends of each act's part of 2**20, for the kernel."""
-        unknown = set(self.acts) - {act.name.lower() for act in Act}
+        unknown = set(self.acts) - {act.name.lower() for act in Action}
         if unknown:
             raise ValueError(f"no act is called {', '.join(sorted(unknown))}")
-        shares = np.array([self.acts.get(act.name.lower(), 0.0) for act in Act]) * ACT_SCALE / 1e6
+        shares = np.array([self.acts.get(act.name.lower(), 0.0) for act in Action]) * ACT_SCALE / 1e6
         ends = np.cumsum(shares)
         if ends[-1] > ACT_SCALE or (shares < 0).any():
             raise ValueError("acts are counts of a million")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gotrace.dtypes import HEAP, Rows
 from gotrace.heap.table import class_name
-from gotrace.simulation.rows import Told
+from gotrace.simulation.rows import Tally
 
 LIVE = np.dtype([("address", "u8"), ("size", "i8"), ("time", "i8"), ("type", "i4"), ("spanclass", "i4")], align=True)
 """A live object: address of its slot, bytes of the slot, ns of its allocation (-1: before the session), type as a row
@@ -83,7 +83,7 @@ class Truth:
         untyped = [f"{self.types['name'][0]} {class_name(spanclass)}" for spanclass in range(SPAN_CLASSES)]
         table = np.zeros(len(self.told), HEAP)
         table["name"] = [*self.types["name"], *untyped]
-        for name, what in (("alloc", Told.ALLOCS), ("free", Told.FREES), ("start", Told.START)):
+        for name, what in (("alloc", Tally.ALLOCS), ("free", Tally.FREES), ("start", Tally.START)):
             table[f"{name}_objects"], table[f"{name}_bytes"] = self.told[:, what], self.told[:, what + 1]
         row = np.where(self._live["type"] > 0, self._live["type"], len(self.types) + self._live["spanclass"])
         np.add.at(table["inuse_objects"], row, 1)

@@ -73,7 +73,7 @@ class Resource(IntEnum):
     THREAD = 3
 
 
-class Oddity(IntEnum):
+class OrderAnomaly(IntEnum):
     """What the ordering tolerates and warns of (FORMAT 11.2), or mends when asked to (FORMAT 9.9.4)."""
 
     PROC_TOLD_AGAIN = 0

@@ -1,6 +1,6 @@
 """Memory for rows that are handed out: it serves again when nobody holds what stood in it.
 
-Lives here: a block, and how many view it. Never here: what stands in it.
+ObjectReplay here: a block, and how many view it. Never here: what stands in it.
 """
 cimport cython
 from libc.stdint cimport int32_t, uint8_t
@@ -12,7 +12,7 @@ cdef extern from "Python.h":
 
 
 @cython.final
-cdef class Block:
+cdef class RowBuffer:
     """The memory of an array as a buffer."""
     cdef uint8_t[::1] memory
     cdef int32_t views
@@ -33,6 +33,6 @@ cdef class Block:
         while not swap(&self.views, views, views + more):
             views = load(&self.views)
 
-    def free(self):
+    def unused(self) -> bool:
         """Whether nobody views it."""
         return load(&self.views) == 0

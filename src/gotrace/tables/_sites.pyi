@@ -1,15 +1,3 @@
-import numpy as np
-import numpy.typing as npt
+from gotrace.dtypes import I4, I8, U8, Rows
 
-_I8 = npt.NDArray[np.int64]
-
-def match(
-    rows: npt.NDArray[np.void],
-    keys: npt.NDArray[np.uint64],
-    vals: npt.NDArray[np.int32],
-    bits: int,
-    multiplier: int,
-    threads: _I8,
-    samples: _I8,
-    pairs: _I8,
-) -> int: ...
+def match(rows: Rows, keys: U8, vals: I4, bits: int, multiplier: int, threads: I8, samples: I8, pairs: I8) -> int: ...

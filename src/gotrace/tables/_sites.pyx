@@ -1,11 +1,11 @@
 """CPU samples that wait for the next allocation on their thread.
 
-Lives here: the walk over rows of ALLOC. Never here: what a match is worth.
+ObjectReplay here: the walk over rows of ALLOC. Never here: what a match is worth.
 """
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from gotrace._generated cimport ALLOC, OP_ALLOC
-from gotrace._hashmap cimport IdMap, value_of, open_map
+from gotrace._hashmap cimport IdMap, open_map, value_of
 
 cdef enum:
     DONE = 0        # columns of threads: samples below have an allocation
@@ -18,7 +18,7 @@ cdef enum:
 
 
 def match(const ALLOC[::1] rows, uint64_t[::1] keys, int32_t[::1] vals, int bits, uint64_t multiplier,
-          int64_t[:, ::1] threads, int64_t[:, ::1] samples, int64_t[:, ::1] pairs):
+          int64_t[:, ::1] threads, int64_t[:, ::1] samples, int64_t[:, ::1] pairs) -> int:
     """Give each waiting sample the first allocation on its thread after it; the number of pairs found.
 
     Thread ``keys[i]`` is row ``vals[i] - 1`` of ``threads``; its samples follow each other by time. A pair is a sample

@@ -20,7 +20,7 @@ from gotrace.experiments.batches import alloc_free
 from gotrace.hashing import MULTIPLIER, make_index
 from gotrace.heap import _allocs
 from gotrace.heap.counts import CountReplay
-from gotrace.heap.objects import Lives, Slice
+from gotrace.heap.objects import ObjectReplay, SegmentRows
 from gotrace.heap.rows import HeapLayout
 from gotrace.spec import lookup as spec_tables
 from gotrace.spec.enums import EventType
@@ -29,9 +29,9 @@ from gotrace.tables.builder import Builder, Chunks
 from gotrace.tables.passes import ReadPass
 from gotrace.wire import _merge, _scan, clock
 from gotrace.wire.helper import Prefetch, large_enough
-from gotrace.wire.rows import BRIEF, CTX, LEAST_AHEAD, Layout
+from gotrace.wire.rows import COMPACT, LEAST_DECODED, THREAD, Layout
 from gotrace.wire.segments import Segment
-from gotrace.wire.slabs import Runs, decoded_rows
+from gotrace.wire.slabs import ThreadBatches, decoded_rows
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
 _REPLAYED = 1 << 14  # rows of ALLOC that are replayed at a time: they stay in the cache
@@ -43,16 +43,16 @@ class Threads:
     """Goroutine and proc of each thread, as its own events tell, kept from slab to slab."""
 
     def __init__(self) -> None:
-        self.rows = np.empty(0, CTX)
+        self.rows = np.empty(0, THREAD)
         self._row_of: dict[int, int] = {}
 
-    def rows_of(self, runs: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    def rows_of(self, by_thread: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Return the row of each run's thread; threads not seen before get new ones."""
-        ms = runs.tolist()
+        ms = by_thread.tolist()
         rows = [self._row_of.setdefault(m, len(self._row_of)) for m in ms]
         fresh = list(self._row_of)[len(self.rows) :]
         if fresh:
-            new = np.zeros(len(fresh), CTX)
+            new = np.zeros(len(fresh), THREAD)
             new["m"] = fresh
             new["g"] = new["p"] = -1
             self.rows = np.concatenate((self.rows, new))
@@ -65,28 +65,28 @@ class _Merges:
     def __init__(self, read_pass: ReadPass) -> None:
         self._background = read_pass.background
         self._threaded = read_pass.threaded
-        self._rings = Layout.PARTS if self._threaded else 1  # lots of each run
-        self.pool = decoded_rows(_DECODED * self._rings, BRIEF)
+        self._rings = Layout.RING if self._threaded else 1  # lots of each run
+        self.pool = decoded_rows(_DECODED * self._rings, COMPACT)
         self._threads = Threads()
 
-    def begin(self, segment: Segment, runs: Runs, gens: Rows) -> tuple[Prefetch, _merge.Walk]:
+    def begin(self, segment: Segment, by_thread: ThreadBatches, gens: Rows) -> tuple[Prefetch, _merge.Merge]:
         """Return what decodes ahead, and the merge; the pool has room for at least a few events of each run."""
-        ctx_of = self._threads.rows_of(runs.runs["m"])
-        most = int(gens["n_runs"].max())
-        if len(self.pool) < LEAST_AHEAD * most * self._rings:
-            self.pool = decoded_rows(LEAST_AHEAD * most * self._rings, BRIEF)
+        thread_row = self._threads.rows_of(by_thread.cursors["m"])
+        most = int(gens["n_cursors"].max())
+        if len(self.pool) < LEAST_DECODED * most * self._rings:
+            self.pool = decoded_rows(LEAST_DECODED * most * self._rings, COMPACT)
         threaded = self._threaded and large_enough(segment.slab)
-        walk = _merge.Walk(
+        merge = _merge.Merge(
             source=segment.event_batches(),
             gens=gens,
-            runs=runs.runs,
-            ctxs=self._threads.rows,
-            ctx_of=ctx_of,
+            cursors=by_thread.cursors,
+            threads=self._threads.rows,
+            thread_row=thread_row,
             heap=np.empty(most, np.int32),
             pool=self.pool,
             two=threaded,
         )
-        return self._background.run(walk if threaded else None), walk
+        return self._background.run(merge if threaded else None), merge
 
 
 class AllocBuilder(Builder):
@@ -109,16 +109,16 @@ class AllocBuilder(Builder):
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Merge a segment's events and yield full chunks of rows."""
-        runs = segment.runs()
-        gens = segment.gens(runs)
+        by_thread = segment.by_thread()
+        gens = segment.gens(by_thread)
         if self.start < 0:
             self.start = segment.start
         keys, vals = self._tables_of(segment, gens)
-        if not len(runs.runs):
+        if not len(by_thread.cursors):
             return
-        prefetch, walk = self._merges.begin(segment, runs, gens)
+        prefetch, merge = self._merges.begin(segment, by_thread, gens)
         fault = new_fault()
-        extractor = _allocs.Extractor(walk, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, fault)
+        extractor = _allocs.Extractor(merge, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, fault)
         extractor.bind(self.heap.tables())
         with prefetch:
             while True:
@@ -173,7 +173,7 @@ class AllocBuilder(Builder):
         return index.keys, np.concatenate((np.zeros(1, np.int32), rows))[index.vals]
 
     def _scale(self, gens: Rows) -> None:
-        """Note in rows of GEN what ids count in."""
+        """Note in rows of GENERATION_ROW what ids count in."""
         info = self.info
         for name in ("heap_base", "object_align", "stack_align"):
             gens[name] = getattr(info, name)
@@ -187,9 +187,9 @@ class LifetimeBuilder(Builder):
     dtype = LIFETIME
     refers_to_types = True
 
-    def __init__(self, read_pass: ReadPass, length: int, lives: Lives | None = None) -> None:
+    def __init__(self, read_pass: ReadPass, length: int, lives: ObjectReplay | None = None) -> None:
         self.allocs = AllocBuilder(read_pass, _REPLAYED)
-        self.lives = lives or Lives()
+        self.lives = lives or ObjectReplay()
         self._writes = lives is None
         if self._writes:
             self.lives.write_rows()
@@ -219,7 +219,7 @@ class LifetimeBuilder(Builder):
         factors = clock.factor(segment.tables.clocks["frequency"])
         page_size = self.allocs.info.page_size
         self.lives.enter(
-            Slice(segment.slab.batches, factors, page_size, np.sort(marks["time"][begins]), marks[~begins])
+            SegmentRows(segment.slab.batches, factors, page_size, np.sort(marks["time"][begins]), marks[~begins])
         )
 
     def take(self, rows: Rows) -> Iterator[Rows]:
@@ -254,15 +254,15 @@ class ExperimentalBuilder(Builder):
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Merge a segment's events and yield full chunks of rows."""
-        runs = segment.runs()
-        if not len(runs.runs):
+        by_thread = segment.by_thread()
+        if not len(by_thread.cursors):
             return
-        prefetch, walk = self._merges.begin(segment, runs, segment.gens(runs))
+        prefetch, merge = self._merges.begin(segment, by_thread, segment.gens(by_thread))
         fault = new_fault()
         with prefetch:
             while True:
                 prefetch.wake()
-                self._chunks.add(_scan.experimental(walk, self._experiments, self._chunks.room(), fault))
+                self._chunks.add(_scan.experimental(merge, self._experiments, self._chunks.room(), fault))
                 yield from self._chunks.full()
                 if fault[0]["status"] == Status.OK:
                     break

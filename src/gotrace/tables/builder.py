@@ -56,7 +56,7 @@ class Chunks:
     Memory that nobody holds serves again, in the next pass, too: systems take long to clear new one.
     """
 
-    _spare: ClassVar[list[_buffers.Block]] = []  # of the last pass
+    _recycled: ClassVar[list[_buffers.RowBuffer]] = []  # of the last pass
 
     def __init__(self, dtype: np.dtype[np.void], length: int, more: int = 0) -> None:
         self._dtype = dtype
@@ -64,7 +64,7 @@ class Chunks:
         self._more = more
         self._rows: Rows | None = None
         self._n = 0
-        self._blocks: list[_buffers.Block] = []
+        self._blocks: list[_buffers.RowBuffer] = []
 
     def room(self) -> Rows:
         """The part of the current array that is still free."""
@@ -72,24 +72,24 @@ class Chunks:
             self._rows = np.frombuffer(memoryview(self._block()), self._dtype)
         return self._rows[self._n :]
 
-    def _block(self) -> _buffers.Block:
+    def _block(self) -> _buffers.RowBuffer:
         """Return memory that nobody holds: while one chunk is looked at, the next one takes the place of the last."""
         for block in self._blocks:
-            if block.free():
+            if block.unused():
                 return block
         nbytes = (self._length + self._more) * self._dtype.itemsize
-        block = self._of_last_pass(nbytes) or _buffers.Block(np.empty(nbytes, np.uint8))
+        block = self._of_last_pass(nbytes) or _buffers.RowBuffer(np.empty(nbytes, np.uint8))
         self._blocks = [*self._blocks[-1:], block]
         return block
 
-    def _of_last_pass(self, nbytes: int) -> _buffers.Block | None:
+    def _of_last_pass(self, nbytes: int) -> _buffers.RowBuffer | None:
         """Return memory of that size, if some was kept; what does not fit is given up."""
         while nbytes in _KEPT:
             try:
-                block = self._spare.pop()  # another thread may do the same
+                block = self._recycled.pop()  # another thread may do the same
             except IndexError:
                 break
-            if block.free() and memoryview(block).nbytes == nbytes:
+            if block.unused() and memoryview(block).nbytes == nbytes:
                 return block
         return None
 
@@ -121,5 +121,5 @@ class Chunks:
         if len(rows):
             yield rows
         if self._blocks and memoryview(self._blocks[0]).nbytes in _KEPT:
-            self._spare[:] = self._blocks
+            self._recycled[:] = self._blocks
         self._blocks = []

@@ -15,13 +15,13 @@ from gotrace.dtypes import HEAP, Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import TypeTable
 from gotrace.heap.counts import CountReplay
-from gotrace.heap.objects import NEVER, Ages, Lives
-from gotrace.heap.rows import HeapSize, Life
+from gotrace.heap.objects import NEVER, Ages, ObjectReplay
+from gotrace.heap.rows import HeapCounter, ReplayCounter
 from gotrace.heap.table import KINDS, Heap, add_up, group_keys, summarize
 from gotrace.tables.allocs import AllocBuilder, LifetimeBuilder
-from gotrace.tables.owners import OWNERS, Owners
+from gotrace.tables.owners import OWNERS, AllocationLabels
 from gotrace.tables.passes import Progress, ReadPass, TraceReader
-from gotrace.tables.sites import Sampled
+from gotrace.tables.sites import SiteLabels
 from gotrace.units import nanoseconds
 from gotrace.wire.segments import Segment
 
@@ -113,15 +113,15 @@ class HeapBuilder(LifetimeBuilder):
     def __init__(self, read_pass: ReadPass, query: HeapQuery, rows: int = NEVER) -> None:
         self._query = query
         self.read_pass = read_pass
-        self._owners: Owners | Sampled | None = None
+        self._owners: AllocationLabels | SiteLabels | None = None
         if query.by == "site":
-            self._owners = Sampled(read_pass)
+            self._owners = SiteLabels(read_pass)
         elif query.by in OWNERS:
             self._owners = OWNERS[query.by](read_pass)
         oldest = NEVER if query.max_age is None else query.max_age
         ages = Ages(min(query.min_age or 0, NEVER), min(oldest, NEVER))
         stop = 0 if query.at == "start" else NEVER  # the snapshot is replayed nevertheless
-        super().__init__(read_pass, 1, Lives(ages=ages, stop=stop, cycle=query.cycle or NEVER, rows=rows))
+        super().__init__(read_pass, 1, ObjectReplay(ages=ages, stop=stop, cycle=query.cycle or NEVER, rows=rows))
         self.start = -1
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
@@ -131,12 +131,12 @@ class HeapBuilder(LifetimeBuilder):
             if self._query.time is not None:
                 self.lives.stop = min(self.start + self._query.time + 1, NEVER)
         if self._owners is not None:
-            self._owners.read(segment)
+            self._owners.learn(segment)
         yield from super().feed(segment)
 
     def take(self, rows: Rows) -> Iterator[Rows]:
         """Replay rows of ALLOC."""
-        yield from self.lives.follow(rows, self._owners.of(rows) if self._owners else np.empty(0, np.int64))
+        yield from self.lives.follow(rows, self._owners.labels(rows) if self._owners else np.empty(0, np.int64))
 
     @property
     def done(self) -> bool:
@@ -154,7 +154,7 @@ class HeapBuilder(LifetimeBuilder):
         query, lives, life = self._query, self.lives, self.lives.life
         lives.finish()
         if query.cycle is not None and lives.stop == NEVER:
-            raise QueryError(f"at={query.at!r}: only {int(life[Life.CYCLE])} mark phases begin in this trace")
+            raise QueryError(f"at={query.at!r}: only {int(life[ReplayCounter.CYCLE])} mark phases begin in this trace")
         peak = query.at == "peak"
         table, errors, unaged = self._table(peak)
         return Heap(
@@ -162,14 +162,14 @@ class HeapBuilder(LifetimeBuilder):
             self._time(),
             query.by,
             start=self.start,
-            seen=bool(self.allocs.heap.sizes[HeapSize.EVENTS]),
+            seen=bool(self.allocs.heap.sizes[HeapCounter.EVENTS]),
             memory=lives.memory(peak=peak),
             anomalies=self.anomaly_counts(),
             at=query.at,
             ages=(query.min_age, query.max_age),
             unaged=unaged,
             errors=errors,
-            samples=self._owners.counts if isinstance(self._owners, Sampled) else None,
+            samples=self._owners.counts if isinstance(self._owners, SiteLabels) else None,
         )
 
     def _time(self) -> int:
@@ -177,7 +177,7 @@ class HeapBuilder(LifetimeBuilder):
         if query.at == "start" or self.start < 0:
             return self.start
         if query.at == "peak":
-            return int(lives.life[Life.PEAK_TIME]) if lives.life[Life.PEAK_BYTES] else self.start
+            return int(lives.life[ReplayCounter.PEAK_TIME]) if lives.life[ReplayCounter.PEAK_BYTES] else self.start
         if lives.stop != NEVER:
             return lives.stop - (query.time is not None)
         return self.allocs.heap.time
@@ -203,7 +203,7 @@ class HeapBuilder(LifetimeBuilder):
                 parts[f"free_{unit}"] = lives.tallies["aged"][:, i]
         there = (parts["alloc_objects"] > 0) | (parts["start_objects"] > 0)
         parts, tallies = parts[there], lives.tallies[there]
-        if isinstance(self._owners, Sampled):
+        if isinstance(self._owners, SiteLabels):
             return *self._owners.estimate(parts, of_any_age[there], tallies["label"]), unaged
         if self._owners is None:
             return add_up(parts, *group_keys(tallies, self.read_pass.types, query.by)), None, unaged
@@ -239,7 +239,7 @@ def _rows_to_peak(reader: TraceReader, progress: Progress | None) -> int:
     fault = peak.read_pass.run(peak, progress=progress)
     if fault is not None:
         raise fault  # without a heap up to it: ages would need the second pass
-    return int(peak.lives.life[Life.PEAK_ROWS])
+    return int(peak.lives.life[ReplayCounter.PEAK_ROWS])
 
 
 def replay(builder: HeapBuilder, progress: Progress | None = None) -> Heap:
@@ -278,7 +278,7 @@ def _heap_at_end(reader: TraceReader, by: str, progress: Progress | None) -> Hea
         counts.time,
         by,
         start=start,
-        seen=bool(counts.sizes[HeapSize.EVENTS]),
+        seen=bool(counts.sizes[HeapCounter.EVENTS]),
         memory=counts.memory(),
         anomalies=counts.anomaly_counts(),
     )

@@ -39,8 +39,8 @@ class GenerationBuilder(Builder):
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Yield a row for each generation of a segment."""
         slab, tables = segment.slab, segment.tables
-        runs = segment.runs()
-        counts, ends, fault = segment.count(runs)
+        by_thread = segment.by_thread()
+        counts, ends, fault = segment.count(by_thread)
         self.counts += counts.sum(axis=0)
         for event in (e for e in self.registry.events if e.timed and e.since > slab.version.number):
             for newer in np.flatnonzero(counts[:, event.id]).tolist():
@@ -61,7 +61,8 @@ class GenerationBuilder(Builder):
         if slab.version.end_marks:
             table["batches"] -= 1
         table["threads"] = np.bincount(
-            np.repeat(np.arange(slab.n_gens), np.diff(runs.first))[runs.runs["m"] != -1], minlength=slab.n_gens
+            np.repeat(np.arange(slab.n_gens), np.diff(by_thread.first))[by_thread.cursors["m"] != -1],
+            minlength=slab.n_gens,
         )
         for name, rows in (("strings", tables.strings), ("stacks", tables.stacks), ("samples", tables.samples)):
             table[name] = np.bincount(rows["gen"], minlength=slab.n_gens)

@@ -29,7 +29,7 @@ _BACKGROUND = 0
 _DEEPEST = 1024  # open at a time on one goroutine; of one that has more, nothing is known
 
 
-class Owners:
+class AllocationLabels:
     """Labels of allocations, segment by segment.
 
     Subclasses say what an allocation's goroutine stands for. Objects of the snapshot are unknown, and so is everything
@@ -44,7 +44,7 @@ class Owners:
         self._first = 0
         self._by_place: I4 = np.zeros(0, np.int32)  # labels by offset from _first, in steps of the shortest event
 
-    def read(self, segment: Segment) -> None:
+    def learn(self, segment: Segment) -> None:
         """Order the events of a segment; the labels of its allocations are known then.
 
         Where the order breaks, what came before has labels, nothing later has, and a warning says so.
@@ -65,7 +65,7 @@ class Owners:
             self._lost = True
             self._pass.warn(f"from here on it is not known who allocated: {error}")
 
-    def of(self, rows: Rows) -> I8:
+    def labels(self, rows: Rows) -> I8:
         """Labels of rows of ALLOC of the segment."""
         labels: I8 = self._by_place[(rows["offset"] - self._first) // _SHORTEST].astype(np.int64)
         labels[(rows["what"] != What.OBJECT) | (rows["op"] != Op.ALLOC)] = _UNKNOWN
@@ -90,7 +90,7 @@ class Owners:
         raise NotImplementedError
 
 
-class Goroutines(Owners):
+class Goroutines(AllocationLabels):
     """Goroutines by the function that they started with.
 
     A new goroutine's event tells it. Of one that was there before, the outermost frame of its own stack does, wherever
@@ -157,7 +157,7 @@ class Goroutines(Owners):
         return super().name(self._late[~label] if label < 0 else label)
 
 
-class _Work(Owners):
+class _Work(AllocationLabels):
     """What goroutines have open: a stack for each one that has anything."""
 
     def __init__(self, read_pass: ReadPass) -> None:
@@ -262,4 +262,4 @@ class Tasks(_Work):
         return g
 
 
-OWNERS: dict[str, type[Owners]] = {"goroutine": Goroutines, "task": Tasks, "region": Regions}
+OWNERS: dict[str, type[AllocationLabels]] = {"goroutine": Goroutines, "task": Tasks, "region": Regions}

@@ -75,7 +75,7 @@ class _Callers:
         self._rows: dict[tuple[tuple[str, str, int], ...], int] = {}
         self._first = 1  # row of stacks with which the segment begins
 
-    def standing(self, rows: Rows, segment: Segment, counts: SampleCounts) -> Rows:
+    def in_allocator(self, rows: Rows, segment: Segment, counts: SampleCounts) -> Rows:
         """Return the samples that wait for an allocation; their stacks become rows of the table."""
         stacks, of = np.unique(rows["stack"], return_inverse=True)
         looked = [self._look(int(stack), segment) for stack in stacks]
@@ -98,7 +98,7 @@ class _Callers:
         return True, row
 
 
-class _Waiting:
+class _PendingSamples:
     """Samples that wait for the next allocation on their thread, for two segments at most."""
 
     def __init__(self) -> None:
@@ -140,7 +140,7 @@ class _Waiting:
         return places[good], samples["stack"][good].astype(np.int64)
 
 
-class Sampled:
+class SiteLabels:
     """The sites of sampled objects, segment by segment.
 
     Attributes
@@ -153,16 +153,16 @@ class Sampled:
     def __init__(self, read_pass: ReadPass) -> None:
         self.counts = SampleCounts()
         self._builder = SampleBuilder(read_pass, 1)
-        self._callers, self._waiting = _Callers(), _Waiting()
+        self._callers, self._waiting = _Callers(), _PendingSamples()
         self._labels = {NO_SAMPLE: _NO_SAMPLE, BEFORE: _BEFORE}
         self._by_stack: dict[int, int] = {}
         self.stacks = self._callers.stacks
 
-    def read(self, segment: Segment) -> None:
+    def learn(self, segment: Segment) -> None:
         """Let the samples of a segment wait for its allocations."""
         for rows in self._builder.feed(segment):
             self.counts.count(rows)
-            self._waiting.enter(self._callers.standing(rows, segment, self.counts))
+            self._waiting.enter(self._callers.in_allocator(rows, segment, self.counts))
 
     def match(self, rows: Rows) -> tuple[I8, I8]:
         """Say which of the next rows of ALLOC are sampled objects: their places, and rows of :attr:`stacks`."""
@@ -171,7 +171,7 @@ class Sampled:
         self.counts.matched += len(places)
         return objects[places], stacks
 
-    def of(self, rows: Rows) -> I8:
+    def labels(self, rows: Rows) -> I8:
         """Labels of the next rows of ALLOC: site, or what stands for it, with type and size class."""
         labels = np.where(rows["op"] == Op.EXISTS, _BEFORE, _NO_SAMPLE)
         places, stacks = self.match(rows)

@@ -1,49 +1,36 @@
-import numpy as np
-import numpy.typing as npt
+from typing import final
 
-_U1 = npt.NDArray[np.uint8]
-_I4 = npt.NDArray[np.int32]
-_I8 = npt.NDArray[np.int64]
-_U8 = npt.NDArray[np.uint64]
-_Rows = npt.NDArray[np.void]
+from gotrace.dtypes import I4, I8, U1, U4, U8, Rows
 
-_U4 = npt.NDArray[np.uint32]
+@final
+class EventForms:
+    def __init__(self, pieces: U1, bounds: I4, words: I4, n_args: U1, ranges: U4) -> None: ...
 
-def quote(data: _U1, ranges: _U4, out: _U1) -> int: ...
+@final
+class Strings:
+    def __init__(self, data: U1, rows: Rows, base: int) -> None: ...
+
+@final
+class Stacks:
+    def __init__(self, rows: Rows, base: int, frames: I4, pcs: Rows, functions: I8, files: I8) -> None: ...
+
+@final
+class SegmentText:
+    def __init__(self, forms: EventForms, strings: Strings, stacks: Stacks, clocks: U1, clock_at: I8) -> None: ...
+
+@final
+class RecordForms:
+    def __init__(self, n_args: U1, pieces: U1, bounds: I4, ranges: U4, end_marks: bool) -> None: ...
+
+def parsed(rows: Rows, at: int, segment: SegmentText, names: Rows, letters: U1, text: U1) -> tuple[int, int]: ...
+def quote(data: U1, ranges: U4, out: U1) -> int: ...
 def wire(
-    data: _U1,
+    forms: RecordForms,
+    data: U1,
     base: int,
     at: int,
     last: bool,
-    end_marks: bool,
-    n_args: _U1,
-    pieces: _U1,
-    bounds: _I4,
-    ranges: _U4,
-    state: _U8,
-    text: _U1,
-    faults: _Rows,
-) -> tuple[int, int]: ...
-def parsed(
-    rows: _Rows,
-    at: int,
-    data: _U1,
-    strings: _Rows,
-    string_base: int,
-    names: _Rows,
-    letters: _U1,
-    stacks: _Rows,
-    stack_base: int,
-    frames: _I4,
-    pcs: _Rows,
-    functions: _I8,
-    files: _I8,
-    pieces: _U1,
-    bounds: _I4,
-    words: _I4,
-    n_args: _U1,
-    clocks: _U1,
-    clock_at: _I8,
-    ranges: _U4,
-    text: _U1,
+    state: U8,
+    text: U1,
+    faults: Rows,
 ) -> tuple[int, int]: ...

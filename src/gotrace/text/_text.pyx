@@ -1,19 +1,18 @@
 """Go's text lines, of wire events and of ordered ones, written as bytes.
 
-Lives here: the form of a line and Go's quoting. Never here: names (they come as pieces), sentences, errors.
+ObjectReplay here: the form of a line and Go's quoting. Never here: names (they come as pieces), sentences, errors.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from gotrace._generated cimport (
-    EV_EVENT_BATCH, EV_STACK, EV_STRING, EV_EXPERIMENTAL_BATCH, EV_END_OF_GENERATION,
-    CUT_BATCH, CUT_HEADER, CUT_MARK, CUT_VARINT, FAULT, FULL, MAX_BATCH_SIZE, BATCH_TOO_BIG, MAX_FRAMES,
-    MAX_STRING, MORE, NOT_A_BATCH, OK, STACK_TOO_DEEP, STRING_CUT, STRING_TOO_LONG, UNKNOWN_EVENT,
-    UNTIMED_EVENT, VARINT_OVERFLOW, NAME, ORDERED, RAW_PC, RAW_STACK, RAW_STRING, RESOURCE_NONE, RESOURCE_PROC,
-    EVENT_EXPERIMENTAL, EVENT_LABEL, EVENT_LOG, EVENT_METRIC, EVENT_RANGE_BEGIN, EVENT_RANGE_END, EVENT_STACK_SAMPLE,
-    EVENT_STATE_TRANSITION, EVENT_SYNC, EVENT_TASK_BEGIN, EVENT_TASK_END, EV_GC_SWEEP_END, EV_GO_CREATE,
-    EV_GO_CREATE_BLOCKED, EV_STW_BEGIN, EV_STW_END,
+    BATCH_TOO_BIG, CUT_BATCH, CUT_HEADER, CUT_MARK, CUT_VARINT, EVENT_EXPERIMENTAL, EVENT_LABEL, EVENT_LOG,
+    EVENT_METRIC, EVENT_RANGE_BEGIN, EVENT_RANGE_END, EVENT_STACK_SAMPLE, EVENT_STATE_TRANSITION, EVENT_SYNC,
+    EVENT_TASK_BEGIN, EVENT_TASK_END, EV_END_OF_GENERATION, EV_EVENT_BATCH, EV_EXPERIMENTAL_BATCH, EV_GC_SWEEP_END,
+    EV_GO_CREATE, EV_GO_CREATE_BLOCKED, EV_STACK, EV_STRING, EV_STW_BEGIN, EV_STW_END, FAULT, FULL, MAX_BATCH_SIZE,
+    MAX_FRAMES, MAX_STRING, MORE, NAME, NOT_A_BATCH, OK, ORDERED, RAW_PC, RAW_STACK, RAW_STRING, RESOURCE_NONE,
+    RESOURCE_PROC, STACK_TOO_DEEP, STRING_CUT, STRING_TOO_LONG, UNKNOWN_EVENT, UNTIMED_EVENT, VARINT_OVERFLOW,
 )
 from gotrace._varint cimport CUT, read_uvarint
 
@@ -278,7 +277,7 @@ cdef class SegmentText:
 
 
 def parsed(const ORDERED[::1] rows, Py_ssize_t at, SegmentText segment, const NAME[::1] names,
-           const uint8_t[::1] letters, uint8_t[::1] text):
+           const uint8_t[::1] letters, uint8_t[::1] text) -> tuple[int, int]:
     """Write the lines of rows[at:] until text is nearly full; ``(bytes of text, at)``.
 
     ``names`` are the names of the whole trace, their bytes in ``letters``. ``text`` must have room for a line with two
@@ -433,7 +432,7 @@ def parsed(const ORDERED[::1] rows, Py_ssize_t at, SegmentText segment, const NA
     return out - &text[0], at
 
 
-def quote(const uint8_t[::1] data, const uint32_t[:, ::1] ranges, uint8_t[::1] out):
+def quote(const uint8_t[::1] data, const uint32_t[:, ::1] ranges, uint8_t[::1] out) -> int:
     """Write data as Go quotes it; the number of bytes. ``out`` needs 4 bytes for each of data and 2."""
     cdef uint8_t nothing = 0
     cdef const uint8_t *p = &data[0] if data.shape[0] else &nothing
@@ -459,7 +458,7 @@ cdef class RecordForms:
 
 
 def wire(RecordForms forms, const uint8_t[::1] data, int64_t base, Py_ssize_t at, bint last, uint64_t[::1] state,
-         uint8_t[::1] text, FAULT[::1] faults):
+         uint8_t[::1] text, FAULT[::1] faults) -> tuple[int, int]:
     """Write a line for each event from data[at] on; ``(bytes of text, at)``.
 
     ``state`` is (generation, thread, absolute end) of the current batch. faults[0].status: 0 at the end of data, FULL,

@@ -96,7 +96,7 @@ class SegmentWriter:
         text = self._texts.buffer
         at = 0
         while at < len(rows):
-            n, at = _text.parsed(rows, at, self._segment, self._state.names, self._state.letters, text)
+            n, at = _text.parsed(rows, at, self._segment, self._state.names, self._state.name_bytes, text)
             yield text[:n].tobytes()
 
 

@@ -1,16 +1,14 @@
 """Batch headers: a buffer becomes rows of BATCH by hopping from header to header.
 
-Lives here: the layout of a batch and the kinds of batch. Never here: event types beyond batch kinds, rules
+ObjectReplay here: the layout of a batch and the kinds of batch. Never here: event types beyond batch kinds, rules
 about generations.
 """
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from gotrace._generated cimport (
-    EV_CPU_SAMPLES, EV_END_OF_GENERATION, EV_EVENT_BATCH, EV_EXPERIMENTAL_BATCH, EV_FREQUENCY, EV_STACKS, EV_STRINGS,
-    EV_SYNC_BATCH,
-    BATCH, BATCH_TOO_BIG, CUT_BATCH, CUT_HEADER, CUT_MARK, FAULT, FULL, KIND_END,
-    KIND_EVENTS, KIND_EXPERIMENT, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS, KIND_SYNC, MAX_BATCH_SIZE, MORE,
-    NOT_A_BATCH, OK,
+    BATCH, BATCH_TOO_BIG, CUT_BATCH, CUT_HEADER, CUT_MARK, EV_CPU_SAMPLES, EV_END_OF_GENERATION, EV_EVENT_BATCH,
+    EV_EXPERIMENTAL_BATCH, EV_FREQUENCY, EV_STACKS, EV_STRINGS, EV_SYNC_BATCH, FAULT, FULL, KIND_END, KIND_EVENTS,
+    KIND_EXPERIMENT, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS, KIND_SYNC, MAX_BATCH_SIZE, MORE, NOT_A_BATCH, OK,
 )
 from gotrace._varint cimport CUT, read_uvarint
 
@@ -92,7 +90,7 @@ cdef bint batches_at(const uint8_t *p, const uint8_t *end, bint last, int enough
     return n == enough or last
 
 
-def resume(const uint8_t[::1] data, Py_ssize_t at, Py_ssize_t stop, bint last, int enough):
+def resume(const uint8_t[::1] data, Py_ssize_t at, Py_ssize_t stop, bint last, int enough) -> int:
     """First place from data[at] on, before data[stop], where ``enough`` batches follow each other; -1 if none does.
 
     Fewer do if the ``last`` byte of the input ends them. Their generations rise by one at most.
@@ -109,7 +107,7 @@ def resume(const uint8_t[::1] data, Py_ssize_t at, Py_ssize_t stop, bint last, i
 
 
 def scan(const uint8_t[::1] data, int64_t base, Py_ssize_t at, Py_ssize_t stop, bint last, bint sync_batches,
-         bint end_marks, BATCH[::1] rows, Py_ssize_t n, FAULT[::1] faults):
+         bint end_marks, BATCH[::1] rows, Py_ssize_t n, FAULT[::1] faults) -> tuple[int, int]:
     """Add a row for each batch from data[at] on; ``(n, at)``, and why it stopped in faults[0].
 
     It stops with OK at the end of the input or, once at or beyond ``stop``, where a generation has just ended

@@ -1,17 +1,18 @@
-# Runs: one thread's events of one generation, decoded some at a time.
+# ThreadBatches: one thread's events of one generation, decoded some at a time.
 # Rules of time are FORMAT 4.2. Never here: what an event means, apart from the context it leaves behind.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
-from gotrace.wire._resolve cimport Finder
 from gotrace._generated cimport (
-    BATCH, BRIEF, CTX, DECODED, FAULT, OK, RUN, WIDE_PROC,
-    EV_PROC_START, EV_PROC_STOP, EV_PROC_STEAL, EV_PROC_STATUS, EV_GO_DESTROY_SYSCALL, EV_GO_SYSCALL_BEGIN, EV_GO_SYSCALL_END, EV_GO_SYSCALL_END_BLOCKED, EV_GO_STATUS, EV_GO_STATUS_STACK,
+    BATCH, COMPACT, CURSOR, DECODED, EV_GO_DESTROY_SYSCALL, EV_GO_STATUS, EV_GO_STATUS_STACK, EV_GO_SYSCALL_BEGIN,
+    EV_GO_SYSCALL_END, EV_GO_SYSCALL_END_BLOCKED, EV_PROC_START, EV_PROC_STATUS, EV_PROC_STEAL, EV_PROC_STOP, FAULT, OK,
+    THREAD, WIDE_PROC,
 )
+from gotrace.wire._resolve cimport Resolver
 from gotrace.wire._stream cimport Stream
 
 cdef enum:
-    DONE = 99           # refill(): the run has no more events; no status has this number
+    END_OF_CURSOR = 99           # refill(): the run has no more events; no status has this number
 
 
 @cython.final
@@ -22,7 +23,7 @@ cdef class EventBatches:
     cdef BATCH[::1] batches
 
 
-cdef inline int follow_far(const Stream *s, CTX *ctx, const BRIEF *event) noexcept nogil:
+cdef inline int follow_far(const Stream *s, THREAD *thread, const COMPACT *event) noexcept nogil:
     """Let an event of CHANGES_CONTEXT change its thread's goroutine and proc, as far as the thread's own events tell."""
     cdef uint8_t kind = <uint8_t> event.place
     cdef uint8_t status = 1
@@ -37,33 +38,33 @@ cdef inline int follow_far(const Stream *s, CTX *ctx, const BRIEF *event) noexce
         if kind == EV_PROC_STATUS:
             status = <uint8_t> args[1]
         if status == 1 or status == 3:
-            ctx.p = <int32_t> event.arg
-            ctx.in_syscall = status == 3
-    elif kind == EV_PROC_STOP or (kind == EV_PROC_STEAL and <int64_t> args[2] == ctx.m):     # its own P is stolen
-        ctx.p = -1
-        ctx.in_syscall = False
+            thread.p = <int32_t> event.arg
+            thread.in_syscall = status == 3
+    elif kind == EV_PROC_STOP or (kind == EV_PROC_STEAL and <int64_t> args[2] == thread.m):     # its own P is stolen
+        thread.p = -1
+        thread.in_syscall = False
     elif kind == EV_GO_SYSCALL_BEGIN or kind == EV_GO_SYSCALL_END:
-        ctx.in_syscall = kind == EV_GO_SYSCALL_BEGIN
+        thread.in_syscall = kind == EV_GO_SYSCALL_BEGIN
     elif kind == EV_GO_SYSCALL_END_BLOCKED:                                    # a P still held was taken away
-        ctx.g = -1
-        if ctx.in_syscall:
-            ctx.p = -1
-        ctx.in_syscall = False
+        thread.g = -1
+        if thread.in_syscall:
+            thread.p = -1
+        thread.in_syscall = False
     elif kind == EV_GO_DESTROY_SYSCALL:
-        ctx.g = -1
-        ctx.p = -1
-        ctx.in_syscall = False
+        thread.g = -1
+        thread.p = -1
+        thread.in_syscall = False
     elif kind == EV_GO_STATUS or kind == EV_GO_STATUS_STACK:
         status = <uint8_t> args[2]
-        if status == 2 or (status == 3 and <int64_t> args[1] == ctx.m):
-            ctx.g = <int64_t> event.arg
+        if status == 2 or (status == 3 and <int64_t> args[1] == thread.m):
+            thread.g = <int64_t> event.arg
             if status == 3:
-                ctx.in_syscall = True
+                thread.in_syscall = True
     return OK
 
 
-cdef int refill(const Stream *s, RUN *run, DECODED *events, int room, FAULT *fault) noexcept nogil
-cdef int refill_briefs(
-    const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder, FAULT *fault
+cdef int refill(const Stream *s, CURSOR *cursor, DECODED *events, int room, FAULT *fault) noexcept nogil
+cdef int refill_compact(
+    const Stream *s, CURSOR *cursor, COMPACT *events, int room, Resolver *resolver, FAULT *fault
 ) noexcept nogil
 cdef void args_at(const Stream *s, int64_t start, uint64_t *args) noexcept nogil

@@ -1,17 +1,17 @@
-"""Runs: one thread's events of one generation, decoded some at a time.
+"""ThreadBatches: one thread's events of one generation, decoded some at a time.
 
-Lives here: decoding of timed events (FORMAT 4.2), for other kernels to cimport. Never here: what an event means.
+ObjectReplay here: decoding of timed events (FORMAT 4.2), for other kernels to cimport. Never here: what an event means.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from gotrace._generated cimport (
-    BATCH, BRIEF, CUT_VARINT, DECODED, FAULT, OK, RUN, UNKNOWN_EVENT, UNTIMED_EVENT, VARINT_OVERFLOW,
+    BATCH, COMPACT, CURSOR, CUT_VARINT, DECODED, FAULT, OK, UNKNOWN_EVENT, UNTIMED_EVENT, VARINT_OVERFLOW,
 )
-from gotrace.wire._fastpath cimport LEFT, args_fast, brief_fast, decode_fast, fill_cuts
-from gotrace.wire._fastpath_bmi2 cimport fast_bare_pext, fast_briefs_pext, fast_events_pext
-from gotrace.wire._resolve cimport FIRST_OBJECT, LAST_OBJECT, UNTYPED, Finder, find_object, type_row
 from gotrace._varint cimport CUT, read_uvarint
+from gotrace.wire._fastpath cimport LEFT, args_fast, decode_compact, decode_fast, fill_cuts
+from gotrace.wire._fastpath_bmi2 cimport fast_compact_bmi2, fast_events_bmi2, fast_types_bmi2
+from gotrace.wire._resolve cimport FIRST_OBJECT, LAST_OBJECT, Resolver, UNTYPED, resolve_object, type_row
 from gotrace.wire._stream cimport Stream, enter_batch, to_ns, wrap_add
 
 cdef extern from *:
@@ -30,14 +30,14 @@ cdef extern from *:
     bint has_pext "gt_has_pext"() noexcept nogil
 
 cdef enum:
-    LAST_ONES = 16      # events that are decoded whole where brief_fast leaves off
+    LAST_ONES = 16      # events that are decoded whole where decode_compact leaves off
 
-cdef int (*fast_events)(const Stream *, RUN *, DECODED *, int) noexcept nogil
-cdef int (*fast_bare)(const Stream *, RUN *, DECODED *, int) noexcept nogil
-cdef int (*fast_briefs)(const Stream *, RUN *, BRIEF *, int, Finder *) noexcept nogil
-fast_events = fast_events_pext if has_pext() else fast_events_anywhere
-fast_bare = fast_bare_pext if has_pext() else fast_bare_anywhere
-fast_briefs = fast_briefs_pext if has_pext() else fast_briefs_anywhere
+cdef int (*fast_events)(const Stream *, CURSOR *, DECODED *, int) noexcept nogil
+cdef int (*fast_types)(const Stream *, CURSOR *, DECODED *, int) noexcept nogil
+cdef int (*fast_compact)(const Stream *, CURSOR *, COMPACT *, int, Resolver *) noexcept nogil
+fast_events = fast_events_bmi2 if has_pext() else fast_events_anywhere
+fast_types = fast_types_bmi2 if has_pext() else fast_types_anywhere
+fast_compact = fast_compact_bmi2 if has_pext() else fast_compact_anywhere
 fill_cuts()
 
 
@@ -61,36 +61,36 @@ cdef class EventBatches:
         self.stream.order = &order[0]
         self.stream.n_args = &n_args[0]
         self.stream.factor = 1.0
-        self.stream.bare = False
+        self.stream.skip_args = False
 
 
-cdef int fast_events_anywhere(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
-    return decode_fast(s, run, events, room, False)
+cdef int fast_events_anywhere(const Stream *s, CURSOR *cursor, DECODED *events, int room) noexcept nogil:
+    return decode_fast(s, cursor, events, room, False)
 
 
-cdef int fast_bare_anywhere(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
-    return decode_fast(s, run, events, room, True)
+cdef int fast_types_anywhere(const Stream *s, CURSOR *cursor, DECODED *events, int room) noexcept nogil:
+    return decode_fast(s, cursor, events, room, True)
 
 
-cdef int fast_briefs_anywhere(const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder) noexcept nogil:
-    return brief_fast(s, run, events, room, finder)
+cdef int fast_compact_anywhere(const Stream *s, CURSOR *cursor, COMPACT *events, int room, Resolver *resolver) noexcept nogil:
+    return decode_compact(s, cursor, events, room, resolver)
 
 
-cdef int slow_event(const Stream *s, RUN *run, DECODED *event, FAULT *fault) noexcept nogil:
+cdef int slow_event(const Stream *s, CURSOR *cursor, DECODED *event, FAULT *fault) noexcept nogil:
     """Decode the event at run.next with every byte checked, and go behind it; OK or a status."""
-    cdef const uint8_t *p = s.data + run.next
-    cdef const uint8_t *end = s.data + run.end
+    cdef const uint8_t *p = s.data + cursor.next
+    cdef const uint8_t *end = s.data + cursor.end
     cdef uint64_t value = 0, dt = 0
     cdef int n = s.n_args[p[0]]
     cdef int i, got
     fault.type = p[0]
     fault.detail = p[0]
-    fault.offset = s.base + run.next
-    fault.batch = s.order[run.batch]
+    fault.offset = s.base + cursor.next
+    fault.batch = s.order[cursor.batch]
     if n == 0:
         return UNTIMED_EVENT if p[0] < 128 else UNKNOWN_EVENT
     event.type = p[0]
-    event.start = run.next
+    event.start = cursor.next
     p += 1
     for i in range(n):
         got = read_uvarint(p, end, &value)
@@ -103,81 +103,81 @@ cdef int slow_event(const Stream *s, RUN *run, DECODED *event, FAULT *fault) noe
             event.args[i - 1] = value
     for i in range(n, 5):
         event.args[i - 1] = 0
-    run.next = p - s.data
-    run.time = wrap_add(run.time if run.time else run.base, to_ns(dt, s.factor))
-    event.time = run.time
+    cursor.next = p - s.data
+    cursor.time = wrap_add(cursor.time if cursor.time else cursor.base, to_ns(dt, s.factor))
+    event.time = cursor.time
     return OK
 
 
-cdef inline bint within_batch(const Stream *s, RUN *run) noexcept nogil:
+cdef inline bint within_batch(const Stream *s, CURSOR *cursor) noexcept nogil:
     """Enter the next batch that has events, if the current one has no more; whether there is one."""
-    while run.next == run.end:
-        run.batch += 1
-        if run.batch >= run.last_batch:
-            run.batch = run.last_batch - 1
+    while cursor.next == cursor.end:
+        cursor.batch += 1
+        if cursor.batch >= cursor.last_batch:
+            cursor.batch = cursor.last_batch - 1
             return False
-        enter_batch(s, run)
+        enter_batch(s, cursor)
     return True
 
 
-cdef int refill(const Stream *s, RUN *run, DECODED *events, int room, FAULT *fault) noexcept nogil:
+cdef int refill(const Stream *s, CURSOR *cursor, DECODED *events, int room, FAULT *fault) noexcept nogil:
     """Decode up to room events, all of one batch: how many, or 0 with DONE or the fault in fault.status."""
     cdef int n = 0, status
-    if not within_batch(s, run):
-        fault.status = DONE
+    if not within_batch(s, cursor):
+        fault.status = END_OF_CURSOR
         return 0
     while True:
-        n += (fast_bare if s.bare else fast_events)(s, run, events + n, room - n)
-        if n == room or run.next == run.end:
+        n += (fast_types if s.skip_args else fast_events)(s, cursor, events + n, room - n)
+        if n == room or cursor.next == cursor.end:
             return n
-        status = slow_event(s, run, &events[n], fault)
+        status = slow_event(s, cursor, &events[n], fault)
         if status != OK:
             if n == 0:
                 fault.status = status
             return n
         n += 1
-        if n == room or run.next == run.end:
+        if n == room or cursor.next == cursor.end:
             return n
 
 
-cdef inline void tell(const DECODED *event, BRIEF *brief, Finder *finder) noexcept nogil:
+cdef inline void tell(const DECODED *event, COMPACT *compact, Resolver *resolver) noexcept nogil:
     """Tell an event in brief."""
-    brief.time = event.time
-    brief.place = event.start << 8 | event.type
-    brief.arg = event.args[0]
-    brief.hint = brief.type_row = 0
-    if <uint8_t> (event.type - FIRST_OBJECT) < finder.n_kinds:
-        find_object(finder, brief, event.type, event.args[0],
-                    UNTYPED if event.type == LAST_OBJECT else type_row(finder, event.args[1]))
+    compact.time = event.time
+    compact.place = event.start << 8 | event.type
+    compact.arg = event.args[0]
+    compact.page_slot = compact.type_row = 0
+    if <uint8_t> (event.type - FIRST_OBJECT) < resolver.n_kinds:
+        resolve_object(resolver, compact, event.type, event.args[0],
+                    UNTYPED if event.type == LAST_OBJECT else type_row(resolver, event.args[1]))
 
 
-cdef int refill_briefs(
-    const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder, FAULT *fault
+cdef int refill_compact(
+    const Stream *s, CURSOR *cursor, COMPACT *events, int room, Resolver *resolver, FAULT *fault
 ) noexcept nogil:
     """As :func:`refill`, in brief, with what there is to be found of objects."""
     cdef DECODED[LAST_ONES] whole
     cdef int n = 0, i, got, status
-    if not within_batch(s, run):
-        fault.status = DONE
+    if not within_batch(s, cursor):
+        fault.status = END_OF_CURSOR
         return 0
     while True:
-        n += fast_briefs(s, run, events + n, room - n, finder)
-        if n == room or run.next == run.end:
+        n += fast_compact(s, cursor, events + n, room - n, resolver)
+        if n == room or cursor.next == cursor.end:
             return n
         got = 0
-        if run.next >= min(run.end, s.size) - LEFT:
-            got = fast_events(s, run, whole, min(room - n, <int> LAST_ONES))
+        if cursor.next >= min(cursor.end, s.size) - LEFT:
+            got = fast_events(s, cursor, whole, min(room - n, <int> LAST_ONES))
         if got == 0:
-            status = slow_event(s, run, whole, fault)
+            status = slow_event(s, cursor, whole, fault)
             if status != OK:
                 if n == 0:
                     fault.status = status
                 return n
             got = 1
         for i in range(got):
-            tell(&whole[i], &events[n], finder)
+            tell(&whole[i], &events[n], resolver)
             n += 1
-        if n == room or run.next == run.end:
+        if n == room or cursor.next == cursor.end:
             return n
 
 

@@ -2,10 +2,10 @@
 # Never here: a fault, an event that is odd in any way.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from gotrace.wire._resolve cimport FIRST_OBJECT, LAST_OBJECT, UNTYPED, Finder, find_object, type_row
-from gotrace._generated cimport BRIEF, DECODED, RUN
-from gotrace.wire._stream cimport Stream, short_to_ns, wrap_add
+from gotrace._generated cimport COMPACT, CURSOR, DECODED
 from gotrace._varint cimport ends64, load64, lowest, unlikely
+from gotrace.wire._resolve cimport FIRST_OBJECT, LAST_OBJECT, Resolver, UNTYPED, resolve_object, type_row
+from gotrace.wire._stream cimport Stream, short_to_ns, wrap_add
 
 cdef extern from *:
     """
@@ -78,10 +78,10 @@ cdef enum:
     WINDOW = 64         # bytes whose varint ends are found at once
     LONGEST = 10        # bytes of a fast event, and one more
     TOUCHED = 64        # bytes that reading a fast event may touch
-    LEFT = 74           # bytes of a batch's end that brief_fast leaves: a window, and an event that begins in it
+    LEFT = 74           # bytes of a batch's end that decode_compact leaves: a window, and an event that begins in it
 
 
-cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room, bint bare) noexcept nogil:
+cdef inline int decode_fast(const Stream *s, CURSOR *cursor, DECODED *events, int room, bint skip_args) noexcept nogil:
     """Decode up to room events of the current batch, until one has over 8 bytes of numbers or is odd; how many.
 
     Nearly all events are that short. Where numbers end is found for a window of bytes at once, so that one event need
@@ -91,8 +91,8 @@ cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room
     cdef const uint8_t *window
     cdef const uint8_t *n_args = s.n_args
     cdef double factor = s.factor
-    cdef int64_t at = run.next, end = run.end, last = min(end, s.size - TOUCHED)
-    cdef int64_t base = run.base, time = run.time if run.time else base
+    cdef int64_t at = cursor.next, end = cursor.end, last = min(end, s.size - TOUCHED)
+    cdef int64_t base = cursor.base, time = cursor.time if cursor.time else base
     cdef uint64_t ends, rest, numbers
     cdef uint32_t n, place = LONGEST
     cdef uint8_t kind, length
@@ -114,7 +114,7 @@ cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room
             event.type = kind
             event.start = at + place
             length = cut.lengths[n]
-            if bare and kind >= 128:
+            if skip_args and kind >= 128:
                 while n > 1:
                     rest = behind(rest)
                     n -= 1
@@ -145,53 +145,53 @@ cdef inline int decode_fast(const Stream *s, RUN *run, DECODED *events, int room
                 time = base
             k += 1
         at += place
-    run.next = at
-    run.time = time
+    cursor.next = at
+    cursor.time = time
     return k
 
 
-cdef inline int brief_fast(const Stream *s, RUN *run, BRIEF *briefs, int room, Finder *finder) noexcept nogil:
+cdef inline int decode_compact(const Stream *s, CURSOR *cursor, COMPACT *briefs, int room, Resolver *resolver) noexcept nogil:
     """As :func:`decode_fast`, in brief, with what there is to be found of objects; a batch's last events are left."""
     cdef const uint8_t *window
     cdef const uint8_t *n_args = s.n_args
     cdef double factor = s.factor
-    cdef int64_t at = run.next, last = min(run.end, s.size) - LEFT
-    cdef int64_t base = run.base, time = run.time if run.time else base
+    cdef int64_t at = cursor.next, last = min(cursor.end, s.size) - LEFT
+    cdef int64_t base = cursor.base, time = cursor.time if cursor.time else base
     cdef uint64_t ends, rest, numbers
     cdef uint32_t n, place = LONGEST
-    cdef uint8_t kind, n_kinds = finder.n_kinds
+    cdef uint8_t kind, n_kinds = resolver.n_kinds
     cdef int32_t row
     cdef const Cut *cut
-    cdef BRIEF *brief = briefs
-    cdef BRIEF *behind_all = briefs + room
-    while brief < behind_all and at < last and place >= LONGEST:
+    cdef COMPACT *compact = briefs
+    cdef COMPACT *behind_all = briefs + room
+    while compact < behind_all and at < last and place >= LONGEST:
         window = s.data + at
         ends = rest = ends64(window)
         place = 0
-        while place <= WINDOW - LONGEST and brief < behind_all:
+        while place <= WINDOW - LONGEST and compact < behind_all:
             kind = window[place]
             cut = cut_at(<uint8_t> (ends >> (place + 1)))
             numbers = numbers_of(load64(window + place + 1))
-            brief.place = (at + place) << 8 | kind
+            compact.place = (at + place) << 8 | kind
             if <uint8_t> (kind - FIRST_OBJECT) < n_kinds:
                 if kind != LAST_OBJECT:
                     if cut.lengths[3] == 0:
                         break
                     rest = behind(behind(rest))
-                    row = type_row(finder, number(numbers, cut, 2))
+                    row = type_row(resolver, number(numbers, cut, 2))
                 else:
                     if cut.lengths[2] == 0:
                         break
                     rest = behind(rest)
                     row = UNTYPED
-                find_object(finder, brief, kind, number(numbers, cut, 1), row)
+                resolve_object(resolver, compact, kind, number(numbers, cut, 1), row)
             else:
                 n = n_args[kind]
                 if cut.lengths[n] == 0:
                     break
                 if kind < 128:
                     rest = behind(rest)         # that was the type itself
-                brief.arg = number(numbers, cut, 1) if n > 1 else 0
+                compact.arg = number(numbers, cut, 1) if n > 1 else 0
                 if n == 3:
                     rest = behind(behind(rest))
                 elif n == 2:
@@ -200,18 +200,18 @@ cdef inline int brief_fast(const Stream *s, RUN *run, BRIEF *briefs, int room, F
                     while n > 1:
                         rest = behind(rest)
                         n -= 1
-                brief.hint = brief.type_row = 0
+                compact.page_slot = compact.type_row = 0
             place = lowest(rest) + 1
             rest = behind(rest)
             time = wrap_add(time, short_to_ns(number(numbers, cut, 0), factor))
-            brief.time = time
+            compact.time = time
             if unlikely(time == 0):
                 time = base
-            brief += 1
+            compact += 1
         at += place
-    run.next = at
-    run.time = time
-    return <int> (brief - briefs)
+    cursor.next = at
+    cursor.time = time
+    return <int> (compact - briefs)
 
 
 cdef inline bint args_fast(const Stream *s, int64_t start, uint64_t *args) noexcept nogil:

@@ -1,8 +1,8 @@
 # What _fast_pext.pyx offers to other kernels.
-from gotrace.wire._resolve cimport Finder
-from gotrace._generated cimport BRIEF, DECODED, RUN
+from gotrace._generated cimport COMPACT, CURSOR, DECODED
+from gotrace.wire._resolve cimport Resolver
 from gotrace.wire._stream cimport Stream
 
-cdef int fast_events_pext(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil
-cdef int fast_bare_pext(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil
-cdef int fast_briefs_pext(const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder) noexcept nogil
+cdef int fast_events_bmi2(const Stream *s, CURSOR *cursor, DECODED *events, int room) noexcept nogil
+cdef int fast_types_bmi2(const Stream *s, CURSOR *cursor, DECODED *events, int room) noexcept nogil
+cdef int fast_compact_bmi2(const Stream *s, CURSOR *cursor, COMPACT *events, int room, Resolver *resolver) noexcept nogil

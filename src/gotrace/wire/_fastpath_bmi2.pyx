@@ -2,19 +2,19 @@
 
 Never here: anything but the calls and their table.
 """
-from gotrace.wire._fastpath cimport brief_fast, decode_fast, fill_cuts
+from gotrace.wire._fastpath cimport decode_compact, decode_fast, fill_cuts
 
 
-cdef int fast_events_pext(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
-    return decode_fast(s, run, events, room, False)
+cdef int fast_events_bmi2(const Stream *s, CURSOR *cursor, DECODED *events, int room) noexcept nogil:
+    return decode_fast(s, cursor, events, room, False)
 
 
-cdef int fast_bare_pext(const Stream *s, RUN *run, DECODED *events, int room) noexcept nogil:
-    return decode_fast(s, run, events, room, True)
+cdef int fast_types_bmi2(const Stream *s, CURSOR *cursor, DECODED *events, int room) noexcept nogil:
+    return decode_fast(s, cursor, events, room, True)
 
 
-cdef int fast_briefs_pext(const Stream *s, RUN *run, BRIEF *events, int room, Finder *finder) noexcept nogil:
-    return brief_fast(s, run, events, room, finder)
+cdef int fast_compact_bmi2(const Stream *s, CURSOR *cursor, COMPACT *events, int room, Resolver *resolver) noexcept nogil:
+    return decode_compact(s, cursor, events, room, resolver)
 
 
 fill_cuts()

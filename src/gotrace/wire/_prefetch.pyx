@@ -1,14 +1,12 @@
 """Working ahead: parts that will be asked for next, made by a second thread or by whoever needs them first.
 
-Lives here: how two threads hand parts to and fro. Never here: what a part is made of.
+ObjectReplay here: how two threads hand parts to and fro. Never here: what a part is made of.
 """
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 
-from gotrace._generated cimport FAULT, PARTS
-from gotrace.wire._atomic cimport (
-    TWO_THREADS, clock, let_others_run, load, load_time, relax, store, store_time, swap,
-)
+from gotrace._generated cimport FAULT, RING
+from gotrace.wire._atomic cimport TWO_THREADS, clock, let_others_run, load, load_time, relax, store, store_time, swap
 
 cdef enum:
     # States of a slot's lock.
@@ -27,7 +25,7 @@ cdef int64_t alone = 0      # ns of the clock until which nobody serves, in the 
 cdef int64_t served = 0     # ns since other work had the core
 
 
-cdef class Ahead:
+cdef class Prefetcher:
     """The next parts of some slots; ``kept`` stays alive for the thread that serves."""
 
     def __cinit__(self):
@@ -38,24 +36,24 @@ cdef class Ahead:
 
     cdef int reserve(self, int n) except -1:
         """Make room for up to n slots."""
-        self.memory = calloc(n + 1, sizeof(Slot))
+        self.memory = calloc(n + 1, sizeof(Ring))
         if self.memory == NULL:
             raise MemoryError
-        self.parts.slots = <Slot *> ((<uintptr_t> self.memory + LINE - 1) & ~<uintptr_t> (LINE - 1))
+        self.parts.slots = <Ring *> ((<uintptr_t> self.memory + LINE - 1) & ~<uintptr_t> (LINE - 1))
         return 0
 
-    def serve(self):
+    def run_ahead(self):
         """Make parts, until there was nothing to do for a while, no core is free for it or ``stop`` is called."""
         cdef int idle = 0
         cdef int32_t i
         cdef int64_t now = clock(), since = now - load_time(&served)
         cdef bint shared = False
-        cdef Parts *a = &self.parts
+        cdef Rings *a = &self.parts
         with nogil:
             while TWO_THREADS and idle < IDLE and not shared and not load(&a.stopped):
                 idle += 1
                 for i in range(load(&a.n)):
-                    if lacks(&a.slots[i], PARTS - 1) and make(a, i, PARTS - 1, True):
+                    if lacks(&a.slots[i], RING - 1) and make(a, i, RING - 1, True):
                         idle = 0
                         shared |= is_late(&now, &since)
                 if idle:
@@ -64,7 +62,7 @@ cdef class Ahead:
             store_time(&served, now - since)
             store(&a.serving, 0)
 
-    def claim(self):
+    def try_start(self) -> bool:
         """Whether nobody serves, but somebody should; then the caller shall let somebody."""
         return load_time(&alone) <= clock() and swap(&self.parts.serving, 0, 1)
 
@@ -93,25 +91,25 @@ cdef inline bint is_late(int64_t *now, int64_t *since) noexcept nogil:
     return True
 
 
-cdef inline bint lacks(const Slot *slot, int32_t enough) noexcept nogil:
+cdef inline bint lacks(const Ring *slot, int32_t enough) noexcept nogil:
     """Whether fewer parts than are enough wait to be used, and there may be more."""
     return load(&slot.made) - load(&slot.used) < enough and not load(&slot.ended)
 
 
-cdef bint make(Parts *a, int i, int32_t enough, bint helping) noexcept nogil:
-    """Make the next parts of a slot that lacks some, PARTS at most, unless somebody else does; whether one was made."""
-    cdef Slot *slot = &a.slots[i]
+cdef bint make(Rings *a, int i, int32_t enough, bint helping) noexcept nogil:
+    """Make the next parts of a slot that lacks some, RING at most, unless somebody else does; whether one was made."""
+    cdef Ring *slot = &a.slots[i]
     cdef int32_t _, place
     cdef bint made = False
     if not swap(&slot.lock, OPEN, TAKEN):
         return False
-    for _ in range(PARTS):
+    for _ in range(RING):
         if not lacks(slot, enough):
             break
         if not helping and slot.used:   # it takes the place of the part before, whose lines the user's core has
             store(&slot.made, slot.made - 1)
             store(&slot.used, slot.used - 1)
-        place = slot.made % PARTS
+        place = slot.made % RING
         slot.n[place] = a.make(a.own, i, place, helping, &slot.fault)
         if slot.n[place] == 0:
             store(&slot.ended, 1)
@@ -121,10 +119,10 @@ cdef bint make(Parts *a, int i, int32_t enough, bint helping) noexcept nogil:
     return made
 
 
-cdef void open_parts(Parts *a, int n) noexcept nogil:
+cdef void open_rings(Rings *a, int n) noexcept nogil:
     """Begin anew with n slots, all held."""
     cdef int i
-    cdef Slot *slot
+    cdef Ring *slot
     hold(a)
     store(&a.n, 0)
     for i in range(n):
@@ -136,15 +134,15 @@ cdef void open_parts(Parts *a, int n) noexcept nogil:
     store(&a.n, n)
 
 
-cdef int take(Parts *a, int i, int32_t *place, FAULT *fault) noexcept nogil:
+cdef int take(Rings *a, int i, int32_t *place, FAULT *fault) noexcept nogil:
     """Exchange the part of a slot that is in use for the next one, at ``place``: its events, or 0 and a fault."""
-    cdef Slot *slot = &a.slots[i]
+    cdef Ring *slot = &a.slots[i]
     cdef int looks = 0
     while load(&slot.made) == slot.used:
         if not make(a, i, 1, False):
             wait(looks)
             looks += 1
-    place[0] = slot.used % PARTS
+    place[0] = slot.used % RING
     if slot.n[place[0]] == 0:
         fault[0] = slot.fault
         return 0
@@ -152,7 +150,7 @@ cdef int take(Parts *a, int i, int32_t *place, FAULT *fault) noexcept nogil:
     return slot.n[place[0]]
 
 
-cdef void hold(Parts *a) noexcept nogil:
+cdef void hold(Rings *a) noexcept nogil:
     """Let nobody make parts, so that what they are made of may change."""
     cdef int i, looks = 0
     for i in range(a.n):
@@ -161,7 +159,7 @@ cdef void hold(Parts *a) noexcept nogil:
             looks += 1
 
 
-cdef void go_on(Parts *a) noexcept nogil:
+cdef void go_on(Rings *a) noexcept nogil:
     """End what ``hold`` began."""
     cdef int i
     for i in range(a.n):

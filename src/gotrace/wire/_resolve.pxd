@@ -3,10 +3,10 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
-from gotrace.wire._atomic cimport load
-from gotrace._generated cimport BRIEF, EV_HEAP_OBJECT, EV_HEAP_OBJECT_ALLOC, EV_HEAP_OBJECT_FREE, GEN, LEAF
-from gotrace._hashmap cimport IdMap, value_of, open_map
+from gotrace._generated cimport COMPACT, EV_HEAP_OBJECT, EV_HEAP_OBJECT_ALLOC, EV_HEAP_OBJECT_FREE, GENERATION_ROW, LEAF
+from gotrace._hashmap cimport IdMap, open_map, value_of
 from gotrace._varint cimport unlikely
+from gotrace.wire._atomic cimport load
 
 cdef enum:
     FIRST_OBJECT = EV_HEAP_OBJECT
@@ -29,10 +29,10 @@ cdef struct NearType:
     int32_t row
 
 
-cdef struct Finder:
+cdef struct Resolver:
     # What finds pages and types. Without ``n_kinds``, objects' events are like any other.
     uint8_t n_kinds         # of objects' events
-    uint8_t page_shift      # of the generation, as in GEN, and below
+    uint8_t page_shift      # of the generation, as in GENERATION_ROW, and below
     uint64_t heap_base, object_align
     uint64_t multiplier
     uint64_t *type_keys
@@ -43,12 +43,12 @@ cdef struct Finder:
     NearType[NEAR] near_types
 
 
-cdef inline void open_types(const Finder *finder, IdMap *types, const GEN *gen) noexcept nogil:
+cdef inline void open_types(const Resolver *resolver, IdMap *types, const GENERATION_ROW *gen) noexcept nogil:
     """Let ``types`` be those of a generation."""
-    open_map(types, NULL, NULL, 1, finder.multiplier)
+    open_map(types, NULL, NULL, 1, resolver.multiplier)
     if gen.type_bits:
-        open_map(types, finder.type_keys + gen.type_at, finder.type_vals + gen.type_at, gen.type_bits,
-                 finder.multiplier)
+        open_map(types, resolver.type_keys + gen.type_at, resolver.type_vals + gen.type_at, gen.type_bits,
+                 resolver.multiplier)
 
 
 cdef inline int32_t type_in(const IdMap *types, uint64_t number) noexcept nogil:
@@ -57,20 +57,20 @@ cdef inline int32_t type_in(const IdMap *types, uint64_t number) noexcept nogil:
     return UNTYPED if number == 0 else row if row else UNRESOLVED
 
 
-cdef inline void enter_generation(Finder *finder, const GEN *gen) noexcept nogil:
+cdef inline void enter_generation(Resolver *resolver, const GENERATION_ROW *gen) noexcept nogil:
     """Find what a generation names from now on."""
-    finder.page_shift = gen.page_shift
-    finder.heap_base = gen.heap_base
-    finder.object_align = gen.object_align
-    open_types(finder, &finder.types, gen)
-    memset(finder.near_types, 0, sizeof(finder.near_types))
+    resolver.page_shift = gen.page_shift
+    resolver.heap_base = gen.heap_base
+    resolver.object_align = gen.object_align
+    open_types(resolver, &resolver.types, gen)
+    memset(resolver.near_types, 0, sizeof(resolver.near_types))
 
 
-cdef inline int32_t type_row(Finder *finder, uint64_t number) noexcept nogil:
+cdef inline int32_t type_row(Resolver *resolver, uint64_t number) noexcept nogil:
     """As :func:`type_in`, of this generation, and faster."""
-    cdef NearType *near = &finder.near_types[number % NEAR]
+    cdef NearType *near = &resolver.near_types[number % NEAR]
     if unlikely(near.number != number):
-        near.row = type_in(&finder.types, number)
+        near.row = type_in(&resolver.types, number)
         near.number = number
     return near.row
 
@@ -88,12 +88,12 @@ cdef inline int64_t leaf_at(const IdMap *pages, uint64_t page) noexcept nogil:
     return <int64_t> leaf * LEAF + (page % LEAF) if leaf else 0
 
 
-cdef inline int64_t near_leaf_at(Finder *finder, uint64_t page) noexcept nogil:
+cdef inline int64_t near_leaf_at(Resolver *resolver, uint64_t page) noexcept nogil:
     """As :func:`leaf_at`, and faster for pages of objects; what lies in leaf 0 is in no leaf, too."""
-    cdef NearLeaf *near = &finder.near_leaves[(page // LEAF) % NEAR]
+    cdef NearLeaf *near = &resolver.near_leaves[(page // LEAF) % NEAR]
     cdef int64_t at
     if unlikely(near.high != page // LEAF):
-        at = leaf_at(&finder.pages, page)
+        at = leaf_at(&resolver.pages, page)
         if at == 0:
             return 0
         near.high = page // LEAF
@@ -101,10 +101,10 @@ cdef inline int64_t near_leaf_at(Finder *finder, uint64_t page) noexcept nogil:
     return near.at + <int64_t> (page % LEAF)
 
 
-cdef inline void find_object(Finder *finder, BRIEF *brief, uint8_t kind, uint64_t id, int32_t row) noexcept nogil:
+cdef inline void resolve_object(Resolver *resolver, COMPACT *compact, uint8_t kind, uint64_t id, int32_t row) noexcept nogil:
     """Note of an object's event, whose type has that row, its address and where its page is noted."""
-    cdef uint64_t named = finder.heap_base + id * finder.object_align
-    cdef int64_t at = near_leaf_at(finder, named >> finder.page_shift)
-    brief.arg = named
-    brief.type_row = row
-    brief.hint = <int32_t> (at if kind != FIRST_OBJECT and row != UNRESOLVED else 0)
+    cdef uint64_t named = resolver.heap_base + id * resolver.object_align
+    cdef int64_t at = near_leaf_at(resolver, named >> resolver.page_shift)
+    compact.arg = named
+    compact.type_row = row
+    compact.page_slot = <int32_t> (at if kind != FIRST_OBJECT and row != UNRESOLVED else 0)

@@ -1,24 +1,24 @@
-"""Runs of a slab decoded: events counted by type, a few kinds picked out, and experimental events as raw rows in time
+"""ThreadBatches of a slab decoded: events counted by type, a few kinds picked out, and experimental events as raw rows in time
 order.
 
-Lives here: bulk walks over all timed events. Never here: what an experiment's events mean, the order of the
+ObjectReplay here: bulk walks over all timed events. Never here: what an experiment's events mean, the order of the
 scheduler.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from gotrace._generated cimport (
-    AHEAD, BRIEF, EV_GOROUTINE_STACK, EV_HEAP_OBJECT, EV_SPAN,
-    CTX, DECODED, EXPERIMENTAL, FAULT, FULL, GEN, MARK, OK, RUN, WIDE_PROC,
+    AHEAD, COMPACT, CURSOR, DECODED, EV_GOROUTINE_STACK, EV_HEAP_OBJECT, EV_SPAN, EXPERIMENTAL, FAULT, FULL,
+    GENERATION_ROW, OK, PICKED, THREAD, WIDE_PROC,
 )
-from gotrace.wire._cursor cimport DONE, EventBatches, args_at, refill
-from gotrace.wire._stream cimport Stream
+from gotrace.wire._cursor cimport END_OF_CURSOR, EventBatches, args_at, refill
 from gotrace.wire._merge cimport (
-    Course, Turn, Walk, blame, follow, in_turn, next_turn, pause, resume, start_of, turn_of, type_of,
+    Merge, MergeState, Turn, blame, follow, in_turn, next_turn, pause, resume, start_of, turn_of, type_of,
 )
+from gotrace.wire._stream cimport Stream
 
 
-def count(EventBatches source, const GEN[::1] gens, RUN[::1] runs, int64_t[:, ::1] counts, int64_t[::1] ends,
+def count(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] cursors, int64_t[:, ::1] counts, int64_t[::1] ends,
           FAULT[::1] faults):
     """Count the events of each generation by type, and note its latest time.
 
@@ -39,9 +39,9 @@ def count(EventBatches source, const GEN[::1] gens, RUN[::1] runs, int64_t[:, ::
             s.factor = gens[g].factor
             memset(tally, 0, sizeof(tally))
             latest = ends[g]
-            for r in range(gens[g].first_run, gens[g].first_run + gens[g].n_runs):
+            for r in range(gens[g].first_cursor, gens[g].first_cursor + gens[g].n_cursors):
                 while True:
-                    n = refill(&s, &runs[r], events, AHEAD, fault)
+                    n = refill(&s, &cursors[r], events, AHEAD, fault)
                     if n == 0:
                         break
                     for i in range(n):
@@ -58,7 +58,7 @@ def count(EventBatches source, const GEN[::1] gens, RUN[::1] runs, int64_t[:, ::
                 break
 
 
-def trim(EventBatches source, RUN[::1] runs, FAULT[::1] faults):
+def trim(EventBatches source, CURSOR[::1] cursors, FAULT[::1] faults) -> tuple[int, int]:
     """End each batch before its first event that cannot be decoded; ``(how many batches, bytes cut off)``.
 
     faults[i] says why the i-th one ends, as far as there is room; its ``limit`` is how many bytes it lost.
@@ -69,16 +69,16 @@ def trim(EventBatches source, RUN[::1] runs, FAULT[::1] faults):
     cdef DECODED[AHEAD] events
     cdef FAULT fault
     with nogil:
-        for r in range(runs.shape[0]):
+        for r in range(cursors.shape[0]):
             while True:
                 fault.status = OK
-                if refill(&s, &runs[r], events, AHEAD, &fault):
+                if refill(&s, &cursors[r], events, AHEAD, &fault):
                     continue
-                if fault.status == DONE:
+                if fault.status == END_OF_CURSOR:
                     break
-                lost = runs[r].end - runs[r].next
-                source.batches[s.order[runs[r].batch]].size -= <int32_t> lost
-                runs[r].next = runs[r].end
+                lost = cursors[r].end - cursors[r].next
+                source.batches[s.order[cursors[r].batch]].size -= <int32_t> lost
+                cursors[r].next = cursors[r].end
                 if n < faults.shape[0]:
                     faults[n] = fault
                     faults[n].limit = <uint64_t> lost
@@ -87,7 +87,7 @@ def trim(EventBatches source, RUN[::1] runs, FAULT[::1] faults):
     return n, nbytes
 
 
-def experimental(Walk walked, const uint8_t[::1] experiments, EXPERIMENTAL[::1] rows, FAULT[::1] faults):
+def experimental(Merge source_merge, const uint8_t[::1] experiments, EXPERIMENTAL[::1] rows, FAULT[::1] faults) -> int:
     """Fill rows with the experimental events that come next; the number of rows.
 
     ``experiments`` gives the experiment of each event type, 0 for none. faults[0].status is FULL when there is more to
@@ -97,24 +97,24 @@ def experimental(Walk walked, const uint8_t[::1] experiments, EXPERIMENTAL[::1] 
     cdef int status = OK
     cdef uint8_t kind
     cdef FAULT *fault = &faults[0]
-    cdef Course *walk = &walked.course
-    cdef const Stream *s = &walk.s
+    cdef MergeState *merge = &source_merge.state
+    cdef const Stream *s = &merge.s
     cdef Turn *turn
-    cdef const BRIEF *event
-    cdef CTX *ctx
+    cdef const COMPACT *event
+    cdef THREAD *thread
     cdef EXPERIMENTAL *row
     with nogil:
-        resume(walk)
+        resume(merge)
         while status == OK:
-            if not in_turn(walk):
-                status = next_turn(walk, fault)
+            if not in_turn(merge):
+                status = next_turn(merge, fault)
                 continue
-            turn = turn_of(walk)
+            turn = turn_of(merge)
             event = turn.event
-            ctx = turn.ctx
+            thread = turn.thread
             kind = type_of(event)
             if experiments[kind] == 0:
-                if follow(s, ctx, event) != OK:
+                if follow(s, thread, event) != OK:
                     status = blame(s, event, fault, WIDE_PROC, event.arg)
                     break
             elif n == room:
@@ -125,17 +125,17 @@ def experimental(Walk walked, const uint8_t[::1] experiments, EXPERIMENTAL[::1] 
                 n += 1
                 row.time = event.time
                 row.offset = s.base + start_of(event)
-                row.g = ctx.g
-                row.m = ctx.m
-                row.p = ctx.p
-                row.generation = <uint32_t> walk.gen.number
+                row.g = thread.g
+                row.m = thread.m
+                row.p = thread.p
+                row.generation = <uint32_t> merge.gen.number
                 row.experiment = experiments[kind]
                 row.type = kind
                 row.n_args = s.n_args[kind] - 1
                 args_at(s, start_of(event), row.args)
             turn.event += 1
-        pause(walk, status)
-    fault.status = OK if status == DONE else status
+        pause(merge, status)
+    fault.status = OK if status == END_OF_CURSOR else status
     return n
 
 
@@ -143,7 +143,7 @@ cdef inline bint of_snapshot(uint8_t kind) noexcept nogil:
     return kind == EV_SPAN or kind == EV_HEAP_OBJECT or kind == EV_GOROUTINE_STACK
 
 
-def marks(EventBatches source, const GEN[::1] gens, RUN[::1] runs, const uint8_t[::1] kinds, MARK[::1] rows):
+def marks(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] cursors, const uint8_t[::1] kinds, PICKED[::1] rows) -> int:
     """Pick out events, thread by thread, of the types that have 1 in ``kinds``: the number of rows.
 
     Snapshot events of one thread that follow each other are one row, of the type of the first. What cannot be decoded
@@ -157,14 +157,14 @@ def marks(EventBatches source, const GEN[::1] gens, RUN[::1] runs, const uint8_t
     cdef Stream s = source.stream
     cdef DECODED[AHEAD] events
     cdef FAULT ignored
-    cdef MARK *row
+    cdef PICKED *row
     with nogil:
         for g in range(gens.shape[0]):
             s.factor = gens[g].factor
-            for r in range(gens[g].first_run, gens[g].first_run + gens[g].n_runs):
+            for r in range(gens[g].first_cursor, gens[g].first_cursor + gens[g].n_cursors):
                 inside = False
                 while True:
-                    got = refill(&s, &runs[r], events, AHEAD, &ignored)
+                    got = refill(&s, &cursors[r], events, AHEAD, &ignored)
                     if got == 0:
                         break
                     for i in range(got):
@@ -182,7 +182,7 @@ def marks(EventBatches source, const GEN[::1] gens, RUN[::1] runs, const uint8_t
                         row = &rows[n - 1]
                         row.time = events[i].time
                         row.offset = row.last = s.base + events[i].start
-                        row.m = runs[r].m
+                        row.m = cursors[r].m
                         row.gen = <int32_t> g
                         row.type = events[i].type
                         for k in range(4):

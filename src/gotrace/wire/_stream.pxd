@@ -2,7 +2,7 @@
 # Never here: decoding of events.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
-from gotrace._generated cimport BATCH, RUN
+from gotrace._generated cimport BATCH, CURSOR
 
 cdef extern from *:
     """
@@ -40,13 +40,13 @@ cdef struct Stream:
     const int32_t *order    # rows of BATCH, run by run
     const uint8_t *n_args   # by event type: varints of a timed event, its time included; 0 none
     double factor           # ns per clock unit
-    bint bare               # the numbers of experiments' events are not wanted
+    bint skip_args               # the numbers of experiments' events are not wanted
 
 
-cdef inline void enter_batch(const Stream *s, RUN *run) noexcept nogil:
+cdef inline void enter_batch(const Stream *s, CURSOR *cursor) noexcept nogil:
     """Go to the first event of the batch at run.batch."""
-    cdef const BATCH *batch = &s.batches[s.order[run.batch]]
-    run.next = batch.offset - s.base + batch.head
-    run.end = run.next + batch.size
-    run.base = to_ns(batch.time, s.factor)
-    run.time = 0
+    cdef const BATCH *batch = &s.batches[s.order[cursor.batch]]
+    cursor.next = batch.offset - s.base + batch.head
+    cursor.end = cursor.next + batch.size
+    cursor.base = to_ns(batch.time, s.factor)
+    cursor.time = 0

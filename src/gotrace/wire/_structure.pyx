@@ -1,15 +1,15 @@
 """Structural batches: strings, stacks, CPU samples and clocks become rows; ids become row numbers.
 
-Lives here: the layout of structural records and the bounds on their counts. Never here: str objects, events.
+ObjectReplay here: the layout of structural records and the bounds on their counts. Never here: str objects, events.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport (
-    EV_CLOCK_SNAPSHOT, EV_CPU_SAMPLE, EV_FREQUENCY, EV_STACK, EV_STRING,
-    BATCH, CLOCK, DUPLICATE_STACK, DUPLICATE_STRING, FAULT, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS,
-    KIND_SYNC, MAX_FRAMES, MAX_STRING, NEAR_PC, OK, RAW_PC, RAW_SAMPLE, RAW_STACK, RAW_STRING, SECOND_CLOCK,
-    SECOND_FREQUENCY, STACK_TOO_DEEP, STRING_CUT, STRING_TOO_LONG, WRONG_RECORD, ZERO_FREQUENCY,
+    BATCH, CLOCK, DUPLICATE_STACK, DUPLICATE_STRING, EV_CLOCK_SNAPSHOT, EV_CPU_SAMPLE, EV_FREQUENCY, EV_STACK,
+    EV_STRING, FAULT, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS, KIND_SYNC, MAX_FRAMES, MAX_STRING, OK, PC_CACHE, RAW_PC,
+    RAW_SAMPLE, RAW_STACK, RAW_STRING, SECOND_CLOCK, SECOND_FREQUENCY, STACK_TOO_DEEP, STRING_CUT, STRING_TOO_LONG,
+    WRONG_RECORD, ZERO_FREQUENCY,
 )
 from gotrace._hashmap cimport IdIndex, IdMap, log2, open_map, place, value_of
 from gotrace._varint cimport ends64, load64, lowest, read_uvarint, sevens
@@ -39,7 +39,7 @@ cdef struct Reader:
     RAW_STACK *stacks
     int32_t *frames
     RAW_PC *pcs
-    NEAR_PC *near
+    PC_CACHE *near
     int near_shift
     uint64_t multiplier
     RAW_SAMPLE *samples
@@ -100,7 +100,7 @@ cdef int stacks_of(Reader *r, const uint8_t *p, const uint8_t *end, const BATCH 
     cdef const uint8_t *window = p
     cdef RAW_STACK row
     cdef RAW_PC *pc
-    cdef NEAR_PC *met
+    cdef PC_CACHE *met
     while p < end:
         fault.offset = p - r.start + r.base
         row.offset = fault.offset
@@ -241,7 +241,7 @@ cdef class Records:
     cdef CLOCK[::1] clocks
 
     def __init__(self, RAW_STRING[::1] strings, RAW_STACK[::1] stacks, int32_t[::1] frames, RAW_PC[::1] pcs,
-                 RAW_SAMPLE[::1] samples, CLOCK[::1] clocks, NEAR_PC[::1] near, uint64_t multiplier):
+                 RAW_SAMPLE[::1] samples, CLOCK[::1] clocks, PC_CACHE[::1] near, uint64_t multiplier):
         cdef Reader *r = &self.reader
         self.kept = (strings, stacks, frames, pcs, samples, near)
         r.strings, r.stacks, r.frames, r.pcs, r.samples = &strings[0], &stacks[0], &frames[0], &pcs[0], &samples[0]
@@ -249,7 +249,7 @@ cdef class Records:
         self.clocks = clocks
 
     def parse(self, const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, bint sync_batches,
-              FAULT[::1] faults):
+              FAULT[::1] faults) -> tuple[int, int, int, int, int]:
         """Read all structural batches in file order; ``(n_strings, n_stacks, n_frames, n_pcs, n_samples)``.
 
         faults[0] says where it stopped; the row after the last one then has the offset of the record at fault.
@@ -294,7 +294,7 @@ cdef inline int64_t row_of(const IdMap *strings, uint64_t text) noexcept nogil:
 
 
 def resolve(const RAW_PC[::1] pcs, IdIndex pc_index, IdIndex strings, int64_t[::1] first, int64_t[::1] functions,
-            int64_t[::1] files, int32_t[::1] frames):
+            int64_t[::1] files, int32_t[::1] frames) -> int:
     """Find out what frames mean: the first one of a pc in its generation defines it (FORMAT 3.3).
 
     ``first[i]`` becomes the first row of the pc in row i, and ``frames`` such rows; their ``functions`` and ``files``

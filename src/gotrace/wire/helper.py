@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from gotrace.wire._prefetch import Ahead
+from gotrace.wire._prefetch import Prefetcher
 from gotrace.wire.segments import Segment
 from gotrace.wire.slabs import Slab
 
@@ -84,7 +84,7 @@ class Background:
         self.thread: Executor | None = None
         self.upcoming: OneAhead[Segment] | None = None
 
-    def run(self, prefetcher: Ahead | None) -> Prefetch:
+    def run(self, prefetcher: Prefetcher | None) -> Prefetch:
         """Return a context in which the thread decodes ahead what the prefetcher says."""
         return Prefetch(self, prefetcher)
 
@@ -92,7 +92,7 @@ class Background:
 class Prefetch:
     """A segment whose events the second thread decodes ahead. It stops by itself when there is nothing to do."""
 
-    def __init__(self, background: Background, prefetcher: Ahead | None) -> None:
+    def __init__(self, background: Background, prefetcher: Prefetcher | None) -> None:
         self._background = background
         self._prefetcher = prefetcher
         self._running: Future[None] | None = None
@@ -105,8 +105,8 @@ class Prefetch:
         background = self._background
         if background.upcoming is not None:
             background.upcoming.begin()
-        if self._prefetcher is not None and background.thread is not None and self._prefetcher.claim():
-            self._running = background.thread.submit(self._prefetcher.serve)
+        if self._prefetcher is not None and background.thread is not None and self._prefetcher.try_start():
+            self._running = background.thread.submit(self._prefetcher.run_ahead)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._prefetcher is not None:

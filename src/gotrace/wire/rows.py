@@ -24,7 +24,7 @@ BATCH = aligned(
     ("time", "u8"),  # clock units
     ("generation", "u8"),
     ("m", "i8"),
-    ("gen", "i4"),  # row of GEN in this slab
+    ("gen", "i4"),  # row of GENERATION_ROW in this slab
     ("size", "i4"),  # data bytes
     ("head", "u1"),  # header bytes
     ("kind", "u1"),  # BatchKind
@@ -35,14 +35,14 @@ RAW_STRING = aligned(
     ("offset", "i8"),  # absolute byte of the record
     ("at", "i8"),  # buffer index of its bytes
     ("length", "i4"),
-    ("gen", "i4"),  # row of GEN
+    ("gen", "i4"),  # row of GENERATION_ROW
 )
 RAW_STACK = aligned(
     ("id", "u8"),
     ("offset", "i8"),  # absolute byte of the record
     ("first", "i8"),  # its leaf's place among all frames
     ("n_frames", "i4"),
-    ("gen", "i4"),  # row of GEN
+    ("gen", "i4"),  # row of GENERATION_ROW
 )
 RAW_PC = aligned(  # as a frame defines it
     ("pc", "u8"),
@@ -50,17 +50,17 @@ RAW_PC = aligned(  # as a frame defines it
     ("file", "u8"),  # string id
     ("line", "u8"),
     ("stack", "i4"),  # row of RAW_STACK
-    ("gen", "i4"),  # row of GEN
+    ("gen", "i4"),  # row of GENERATION_ROW
 )
-NEAR_PC = aligned(  # where a pc was met last
+PC_CACHE = aligned(  # where a pc was met last
     ("pc", "u8"),
     ("row", "i4"),  # row of RAW_PC
-    ("gen", "i4"),  # row of GEN + 1
+    ("gen", "i4"),  # row of GENERATION_ROW + 1
 )
 RAW_SAMPLE = aligned(
     ("offset", "i8"),  # absolute byte of the record
     ("args", "u8", (5,)),  # time, m, p, g, stack
-    ("gen", "i4"),  # row of GEN
+    ("gen", "i4"),  # row of GENERATION_ROW
 )
 CLOCK = aligned(
     ("frequency", "u8"),  # clock units a second
@@ -71,20 +71,20 @@ CLOCK = aligned(
     ("n_frequencies", "u1"),
     ("n_snapshots", "u1"),
 )
-GEN = aligned(
+GENERATION_ROW = aligned(
     ("number", "u8"),
     ("factor", "f8"),  # ns per clock unit
     ("heap_base", "u8"),  # AllocFree info: lowest heap address
     ("object_align", "u8"),
     ("stack_align", "u8"),
     ("type_at", "i8"),  # where its part of the type index begins
-    ("first_run", "i4"),
-    ("n_runs", "i4"),
+    ("first_cursor", "i4"),
+    ("n_cursors", "i4"),
     ("page_shift", "u1"),
     ("type_bits", "u1"),  # log2 of the size of that part; 0 none
     ("relative", "u1"),  # 1: no info batch so far
 )
-RUN = aligned(
+CURSOR = aligned(
     ("due", "i8"),  # ns, of its next event
     ("time", "i8"),  # ns, of the last event decoded; 0 none in this batch
     ("next", "i8"),  # buffer index of the first event not decoded yet
@@ -96,7 +96,7 @@ RUN = aligned(
     ("last_batch", "i4"),  # end of its part of that list
     ("at", "i4"),  # its next event, in its part of the pool
     ("n", "i4"),  # events in its part of the pool, all of one batch
-    ("part", "i4"),  # and the pool's row that is the first of them
+    ("first", "i4"),  # and the pool's row that is the first of them
 )
 DECODED = aligned(
     ("args", "u8", (4,)),  # what the event has not is 0
@@ -108,16 +108,16 @@ DECODED = aligned(
     ("type", "u1"),
     ("unused", "u1", (7,)),  # one line of the cache
 )
-BRIEF = aligned(  # what merging and nearly all rows need of an event: half a line of the cache
+COMPACT = aligned(  # what merging and nearly all rows need of an event: half a line of the cache
     ("time", "i8"),  # ns
     ("arg", "u8"),  # its first number; of an object, the address
     ("place", "i8"),  # buffer index << 8 | type
     # Of an object: where its page is noted, 0 if that must be asked later, and the row of its type.
-    ("hint", "i4"),
+    ("page_slot", "i4"),
     ("type_row", "i4"),
 )
-LEAST_AHEAD = 8  # events of a run for which the pool always has room
-CTX = aligned(
+LEAST_DECODED = 8  # events of a run for which the pool always has room
+THREAD = aligned(
     ("g", "i8"),
     ("m", "i8"),
     ("p", "i4"),
@@ -129,16 +129,16 @@ class Layout(IntEnum):
     """Sizes of the kernels' working arrays."""
 
     AHEAD = 128  # events of a run that are decoded ahead at most
-    PARTS = 16  # times that, with a second thread: one part is in use, the others are made
+    RING = 16  # times that, with a second thread: one part is in use, the others are made
     LEAF = 32  # pages a leaf of the page map holds
 
 
-MARK = aligned(  # an event picked out, or a run of them
+PICKED = aligned(  # an event picked out, or a run of them
     ("time", "i8"),  # ns
     ("offset", "i8"),  # absolute byte
     ("last", "i8"),  # and that of the run's last event
     ("m", "i8"),
     ("args", "u8", (4,)),  # what the event has not is anything
-    ("gen", "i4"),  # row of GEN
+    ("gen", "i4"),  # row of GENERATION_ROW
     ("type", "u1"),
 )

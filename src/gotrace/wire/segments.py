@@ -18,8 +18,8 @@ from gotrace.spec.versions import Version
 from gotrace.wire import _scan, clock
 from gotrace.wire._cursor import EventBatches
 from gotrace.wire.losses import Losses
-from gotrace.wire.rows import GEN, MARK
-from gotrace.wire.slabs import Runs, Slab, group_runs, read_slabs
+from gotrace.wire.rows import GENERATION_ROW, PICKED
+from gotrace.wire.slabs import Slab, ThreadBatches, group_by_thread, read_slabs
 from gotrace.wire.source import Source
 from gotrace.wire.structure import Tables, min_times, read_tables
 
@@ -53,7 +53,7 @@ class Segment:
         self.notes: list[str] = []
         self.derived: dict[str, Any] = {}
         self._events = events
-        self._runs: Runs | None = None
+        self._runs: ThreadBatches | None = None
         self._batches: EventBatches | None = None
 
     @property
@@ -61,29 +61,31 @@ class Segment:
         """Earliest time of its first generation, in ns; of a trace's first segment, its start."""
         return int(clock.to_ns(min_times(self.slab)[:1], clock.factor(self.tables.clocks["frequency"][:1]))[0])
 
-    def runs(self) -> Runs:
-        """Event batches by thread; the RUN rows are a fresh copy at each call, since kernels write in them."""
+    def by_thread(self) -> ThreadBatches:
+        """Event batches by thread; the CURSOR rows are a fresh copy at each call, since kernels write in them."""
         if self._runs is None:
-            self._runs = group_runs(self.slab)
-        return Runs(self._runs.order, self._runs.runs.copy(), self._runs.first)
+            self._runs = group_by_thread(self.slab)
+        return ThreadBatches(self._runs.order, self._runs.cursors.copy(), self._runs.first)
 
     def event_batches(self) -> EventBatches:
         """Event batches as kernels take them; the segment must have one."""
         if self._batches is None:
             slab = self.slab
-            self._batches = EventBatches(slab.data, slab.base, slab.batches, self.runs().order, self._events.n_args)
+            self._batches = EventBatches(
+                slab.data, slab.base, slab.batches, self.by_thread().order, self._events.n_args
+            )
         return self._batches
 
-    def gens(self, runs: Runs) -> Rows:
-        """Rows of GEN with clock and runs."""
-        gens = np.zeros(self.slab.n_gens, GEN)
+    def gens(self, by_thread: ThreadBatches) -> Rows:
+        """Rows of GENERATION_ROW with clock and runs."""
+        gens = np.zeros(self.slab.n_gens, GENERATION_ROW)
         gens["number"] = self.slab.numbers
         gens["factor"] = clock.factor(self.tables.clocks["frequency"])
-        gens["first_run"] = runs.first[:-1]
-        gens["n_runs"] = np.diff(runs.first)
+        gens["first_cursor"] = by_thread.first[:-1]
+        gens["n_cursors"] = np.diff(by_thread.first)
         return gens
 
-    def count(self, runs: Runs) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], np.void]:
+    def count(self, by_thread: ThreadBatches) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], np.void]:
         """Count events by generation and type.
 
         Returns
@@ -97,21 +99,21 @@ class Segment:
         counts = np.zeros((self.slab.n_gens, 256), np.int64)
         ends = np.full(self.slab.n_gens, np.iinfo(np.int64).min)
         fault = new_fault()
-        if len(runs.runs):
-            _scan.count(self.event_batches(), self.gens(runs), runs.runs, counts, ends, fault)
+        if len(by_thread.cursors):
+            _scan.count(self.event_batches(), self.gens(by_thread), by_thread.cursors, counts, ends, fault)
         return counts, ends, fault[0]
 
     def n_events(self) -> int:
         """Number of events that can be decoded."""
-        return int(self.count(self.runs())[0].sum())
+        return int(self.count(self.by_thread())[0].sum())
 
     def trim(self) -> int:
         """Leave out events that cannot be decoded, and what comes after them; from how many batches."""
-        runs = self.runs()
-        if not len(runs.runs) or self.losses is None:
+        by_thread = self.by_thread()
+        if not len(by_thread.cursors) or self.losses is None:
             return 0
         faults = np.repeat(new_fault(), _MAX_REPORTED)
-        n, nbytes = _scan.trim(self.event_batches(), runs.runs, faults)
+        n, nbytes = _scan.trim(self.event_batches(), by_thread.cursors, faults)
         for fault in faults[:n]:
             self.losses.add(self.error(fault), f"{int(fault['limit']):,} bytes of a batch are lost")
         if n > _MAX_REPORTED:
@@ -121,18 +123,18 @@ class Segment:
 
     def marks(self, kinds: tuple[int, ...]) -> Rows:
         """Pick out the events of some types, thread by thread; the snapshot events of a thread are one row."""
-        runs = self.runs()
-        if not len(runs.runs):
-            return np.empty(0, MARK)
+        by_thread = self.by_thread()
+        if not len(by_thread.cursors):
+            return np.empty(0, PICKED)
         wanted = np.zeros(256, np.uint8)
         wanted[list(kinds)] = 1
-        gens = self.gens(runs)
-        marks = np.empty(64, MARK)
+        gens = self.gens(by_thread)
+        marks = np.empty(64, PICKED)
         while True:
-            n = _scan.marks(self.event_batches(), gens, runs.runs.copy(), wanted, marks)
+            n = _scan.marks(self.event_batches(), gens, by_thread.cursors.copy(), wanted, marks)
             if n <= len(marks):
                 return marks[:n]
-            marks = np.empty(n, MARK)
+            marks = np.empty(n, PICKED)
 
     def leave_out(self, fault: np.void, briefs: Rows) -> bool:
         """To salvage, turn an event that makes no sense into one without effect; True if that was done."""

@@ -19,7 +19,7 @@ from gotrace.spec.limits import MAX_BATCH_SIZE
 from gotrace.spec.versions import Version
 from gotrace.wire import _batch
 from gotrace.wire.losses import Losses
-from gotrace.wire.rows import BATCH, DECODED, RUN, BatchKind
+from gotrace.wire.rows import BATCH, CURSOR, DECODED, BatchKind
 from gotrace.wire.source import Bytes, Source, Window
 
 _LEAST = 1 << 21  # bytes a slab should have at least,
@@ -99,7 +99,7 @@ class Slab:
         fault, self.fault = self.fault, None
         return fault
 
-    def doom(self, n_gens: int, n_batches: int, fault: TraceError) -> None:
+    def drop_from(self, n_gens: int, n_batches: int, fault: TraceError) -> None:
         """Note that only the first generations are whole, and what is wrong behind the first batches."""
         self.fault = fault
         self.n_whole = n_gens
@@ -304,7 +304,7 @@ def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None, s
     status = int(fault["status"])
     gen, row, why = (0, 0, None) if salvage else _first_wrong(slab, following)
     if why is not None:
-        slab.doom(gen, row, why)
+        slab.drop_from(gen, row, why)
         return
     if status:
         error = from_fault(
@@ -314,7 +314,7 @@ def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None, s
             **around(slab.data, slab.base, int(fault["offset"])),
         )
         if slab.version.end_marks and not salvage:
-            slab.doom(_whole(slab), len(slab.batches), error)
+            slab.drop_from(_whole(slab), len(slab.batches), error)
         else:
             slab.fault = error
             slab.cut = slab.n_gens > 0
@@ -324,7 +324,7 @@ def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None, s
         if salvage:
             slab.fault, slab.cut = error, True
         else:
-            slab.doom(slab.n_gens - 1, len(slab.batches), error)
+            slab.drop_from(slab.n_gens - 1, len(slab.batches), error)
     elif first and not slab.n_gens and not slab.version.end_marks:
         slab.fault = from_fault(_at(slab.end, Status.NO_BATCHES), path=slab.path)
 
@@ -379,19 +379,19 @@ def _first_wrong(slab: Slab, following: np.void | None) -> tuple[int, int, Trace
 
 
 @dataclass(eq=False, repr=False)
-class Runs:
+class ThreadBatches:
     """Event batches by thread.
 
-    ``order`` lists rows of BATCH run by run; ``runs`` holds a RUN for each thread of each generation, numbered
+    ``order`` lists rows of BATCH run by run; ``runs`` holds a CURSOR for each thread of each generation, numbered
     by first appearance; ``first`` (length n_gens + 1) says which belong to which generation.
     """
 
     order: I4
-    runs: Rows
+    cursors: Rows
     first: I4
 
 
-def group_runs(slab: Slab) -> Runs:
+def group_by_thread(slab: Slab) -> ThreadBatches:
     """Group the event batches of a slab by generation and thread, in file order."""
     rows = np.flatnonzero(slab.batches["kind"] == BatchKind.EVENTS)
     picked = slab.batches[rows]
@@ -402,21 +402,21 @@ def group_runs(slab: Slab) -> Runs:
     rank = np.empty(len(first), np.int64)
     rank[by_appearance] = np.arange(len(first))
     run_of = rank[run_of]
-    runs = np.zeros(max(len(first), 1), RUN)[: len(first)]
+    cursors = np.zeros(max(len(first), 1), CURSOR)[: len(first)]
     heads = picked[first[by_appearance]]
-    runs["m"] = heads["m"]
+    cursors["m"] = heads["m"]
     ends = np.cumsum(np.bincount(run_of, minlength=len(first)))
-    runs["last_batch"] = ends
-    runs["batch"] = np.concatenate(([0], ends[:-1])) - 1 if len(first) else 0
-    return Runs(
+    cursors["last_batch"] = ends
+    cursors["batch"] = np.concatenate(([0], ends[:-1])) - 1 if len(first) else 0
+    return ThreadBatches(
         order=rows[np.argsort(run_of, kind="stable")].astype(np.int32),
-        runs=runs,
+        cursors=cursors,
         first=np.searchsorted(heads["gen"], np.arange(slab.n_gens + 1)).astype(np.int32),
     )
 
 
 def decoded_rows(n: int, dtype: np.dtype[np.void] = DECODED) -> Rows:
-    """Return n rows of DECODED, or BRIEF, for the events that are decoded ahead, none in two lines of the cache."""
+    """Return n rows of DECODED, or COMPACT, for the events that are decoded ahead, none in two lines of the cache."""
     room = np.zeros((n + 2) * dtype.itemsize, np.uint8)
     first = -room.ctypes.data % DECODED.itemsize
     return room[first : first + n * dtype.itemsize].view(dtype)

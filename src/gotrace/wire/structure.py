@@ -17,7 +17,7 @@ from gotrace.errors import Status, TraceError, new_fault
 from gotrace.hashing import MULTIPLIER, Index, make_index
 from gotrace.wire import _structure, clock
 from gotrace.wire.losses import Losses
-from gotrace.wire.rows import CLOCK, NEAR_PC, RAW_PC, RAW_SAMPLE, RAW_STACK, RAW_STRING, BatchKind
+from gotrace.wire.rows import CLOCK, PC_CACHE, RAW_PC, RAW_SAMPLE, RAW_STACK, RAW_STRING, BatchKind
 from gotrace.wire.slabs import Slab
 from gotrace.wire.source import Bytes
 
@@ -50,7 +50,7 @@ class Tables:
     stack_index: Index
     functions: I8  # rows of strings by row of pcs that a frame has, -1 none
     files: I8
-    loose_pc: int  # the first one that names an unknown string, or -1
+    dangling_pc: int  # the first one that names an unknown string, or -1
 
     def text(self, row: int) -> str:
         """Decode one string; bytes that are no UTF-8 come as surrogate escapes."""
@@ -96,7 +96,7 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
     clocks = np.zeros(max(slab.n_gens, 1), CLOCK)
     tries = 0
     while True:
-        near = np.zeros(_NEAR, NEAR_PC)
+        near = np.zeros(_NEAR, PC_CACHE)
         records = _structure.Records(strings, stacks, frames, pcs, samples, clocks, near, MULTIPLIER)
         n_strings, n_stacks, n_frames, n_pcs, n_samples = records.parse(
             slab.data, slab.base, slab.batches, slab.version.sync_batches, fault
@@ -109,7 +109,7 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
             BatchKind.STACKS: stacks[n_stacks : n_stacks + 1],
             BatchKind.SAMPLES: samples[n_samples : n_samples + 1],
         }.get(slab.batches["kind"][fault[0]["batch"]], fault)
-        _cut_off(slab, fault[0], int(record[0]["offset"]), losses, rest=tries == _MOST_TRIES)
+        _truncate_batch(slab, fault[0], int(record[0]["offset"]), losses, rest=tries == _MOST_TRIES)
         clocks[:] = 0
     clocks = clocks[: slab.n_gens]
     strings, stacks, samples = strings[:n_strings], stacks[:n_stacks], samples[:n_samples]
@@ -125,7 +125,7 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
     )
     found = _structure_faults(slab, tables, fault[0])
     if losses is not None:
-        _make_do(slab, tables, found, losses, frequency)
+        _repair(slab, tables, found, losses, frequency)
         found = None
     if found is None and slab.n_whole is not None and slab.fault is not None:
         found = slab.n_whole, slab.fault
@@ -133,14 +133,14 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
         _drop(slab, tables, *found)
     ends = [_clock_fault(slab, tables, snapshots=losses is None)]
     if losses is None:
-        ends.append(_loose_end(slab, tables))
+        ends.append(_dangling_reference(slab, tables))
     finish = [found for found in ends if found is not None]
     if finish:
         _drop(slab, tables, *min(finish, key=lambda found: found[0]))
     return tables
 
 
-def _cut_off(slab: Slab, fault: np.void, record: int, losses: Losses, *, rest: bool) -> None:
+def _truncate_batch(slab: Slab, fault: np.void, record: int, losses: Losses, *, rest: bool) -> None:
     """End a structural batch before the record at fault; after too many tries, all batches from it on."""
     row = int(fault["batch"])
     batch = slab.batches[row]
@@ -156,11 +156,11 @@ def _cut_off(slab: Slab, fault: np.void, record: int, losses: Losses, *, rest: b
         losses.add(error, "all tables behind it are lost")
 
 
-def _make_do(slab: Slab, tables: Tables, twice: tuple[int, TraceError] | None, losses: Losses, frequency: int) -> None:
+def _repair(slab: Slab, tables: Tables, twice: tuple[int, TraceError] | None, losses: Losses, frequency: int) -> None:
     """Note what is odd or missing in the tables, and fill in what can be known."""
     if twice is not None:
         losses.add(twice[1], "the first one counts")
-    loose = _loose_end(slab, tables)
+    loose = _dangling_reference(slab, tables)
     if loose is not None:
         losses.add(loose[1], "such names and stacks are left out")
     without = _clock_fault(slab, tables, snapshots=True)
@@ -220,16 +220,16 @@ def _clock_fault(slab: Slab, tables: Tables, *, snapshots: bool) -> tuple[int, T
     return gen, slab.blame(status, int(slab.starts[gen]))
 
 
-def _loose_end(slab: Slab, tables: Tables) -> tuple[int, TraceError] | None:
+def _dangling_reference(slab: Slab, tables: Tables) -> tuple[int, TraceError] | None:
     """Find the first generation whose frames or samples name a string or a stack that it has not (FORMAT 3.7)."""
     stack_of_sample = tables.stack_index.find(tables.samples["args"][:, 4], tables.samples["gen"])
     loose = np.flatnonzero((tables.samples["args"][:, 4] != 0) & (stack_of_sample < 0))
     sample_gens = tables.samples["gen"][loose]
-    if 0 <= tables.loose_pc < len(tables.pcs):
-        frame = tables.pcs[tables.loose_pc]
+    if 0 <= tables.dangling_pc < len(tables.pcs):
+        frame = tables.pcs[tables.dangling_pc]
         gen = int(frame["gen"])
         if not (len(sample_gens) and sample_gens[0] < gen):
-            name = "function" if frame["function"] and tables.functions[tables.loose_pc] < 0 else "file"
+            name = "function" if frame["function"] and tables.functions[tables.dangling_pc] < 0 else "file"
             offset = int(tables.stacks[frame["stack"]]["offset"])
             return gen, _fault_at(slab, gen, offset, Status.UNKNOWN_STRING, int(frame[name]))
     if len(sample_gens):

@@ -1,0 +1,3 @@
+from gotrace.dtypes import U1, Rows
+
+def parse_types(data: U1, at: int, rows: Rows, faults: Rows) -> int: ...

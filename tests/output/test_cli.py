@@ -1,0 +1,352 @@
+"""The command line, as a user meets it: text, JSON, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support import reference
+from support.trace_builder import alloc_trace, new, span, types
+
+import gotrace
+from gotrace.cli import main
+from gotrace.raw import allocfree_types
+
+EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "good.trace"
+    path.write_bytes(alloc_trace([span(0), new(0), new(2)]))
+    return path
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    path = tmp_path / "plain.trace"
+    path.write_bytes(alloc_trace([], info=False))
+    return path
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    path = tmp_path / "damaged.trace"
+    path.write_bytes(alloc_trace([span(0), new(0), new(2)]) + b"\7\7\7")
+    return path
+
+
+def run(*args: object, input: bytes | None = None, **env: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "gotrace", *map(str, args)]
+    return subprocess.run(command, capture_output=True, input=input, check=False, env={**os.environ, **env})
+
+
+def test_heap(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["heap", str(good)]) == 0
+    out, err = capsys.readouterr()
+    assert "(untyped) 16 B" in out
+    assert "32 B in use" in out
+    assert not err
+
+
+def test_heap_of_nothing_says_what_to_do(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["heap", str(plain)]) == 0
+    assert "GODEBUG=traceallocfree=1" in capsys.readouterr().out
+
+
+def test_heap_json(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["heap", "--json", "--by", "class", str(good)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["schema"] == "heap/1"
+    assert answer["trace"] == str(good)
+    assert answer["rows"] == [{
+        "name": "16 B", "inuse_objects": 2, "inuse_bytes": 32, "alloc_objects": 2, "alloc_bytes": 32,
+        "free_objects": 0, "free_bytes": 0, "start_objects": 0, "start_bytes": 0,
+    }]  # fmt: skip
+    assert (answer["anomalies"], answer["warnings"], answer["losses"], answer["error"]) == ({}, [], [], None)
+
+
+def test_top(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["heap", "-n", "3", str(EXAMPLE)]) == 0
+    short = capsys.readouterr().out
+    assert "more lines" in short
+    assert main(["heap", "--top", "0", str(EXAMPLE)]) == 0
+    assert len(capsys.readouterr().out) > len(short)
+
+
+def test_damage_is_said_after_what_could_be_read(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["heap", str(damaged)]) == 3
+    out, err = capsys.readouterr()
+    assert "(untyped) 16 B" in out
+    assert "expected a batch, found byte 7" in err
+    assert "[07]" in err
+    assert main(["heap", "--json", str(damaged)]) == 3
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["error"]["class"] == "MalformedError"
+    assert answer["error"]["offset"] == damaged.stat().st_size - 3
+    assert answer["rows"]
+
+
+def test_damage_before_anything_could_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cut.trace"
+    path.write_bytes(EXAMPLE.read_bytes()[:100_000])
+    assert main(["heap", str(path)]) == 3
+    out, err = capsys.readouterr()
+    assert not out
+    assert "the input ends" in err
+
+
+def test_heap_by_at_and_ages(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for args, said in (
+        (["--at", "start"], "heap at the start: 2.3 MiB in use"),
+        (["--at", "peak"], "heap at the peak, 4.71 ms after the start: 3.3 MiB in use"),
+        (["--at", "gc:2"], "heap as mark phase 2 begins, 2.99 ms after the start"),
+        (["--at", "3ms"], "heap 3 ms after the start"),
+        (["--leaks"], "284.4 KiB in use, 2 GC cycles old or more"),
+        (["--leaks", "--max-age", "3"], "in use, 2 to 3 GC cycles old"),
+        (["--temporary"], "2.0 MiB freed, 1 GC cycle old or less"),
+        (["--by", "goroutine"], "main.main.func1"),
+        (["--by", "package"], "  main\n"),
+    ):
+        assert main(["heap", *args, str(EXAMPLE)]) == 0
+        out, err = capsys.readouterr()
+        assert said in out
+        assert not err
+    assert main(["heap", "--json", "--temporary", "--by", "region", str(EXAMPLE)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["by"], answer["at"], answer["min_age"], answer["max_age"]) == ("region", "end", None, 1)
+    assert answer["unaged"] == {"inuse_objects": 113, "inuse_bytes": 2419736, "free_objects": 13, "free_bytes": 3416}
+    freed = [row["free_bytes"] for row in answer["rows"]]
+    assert freed == sorted(freed, reverse=True)
+    assert main(["heap", "--by", "task", str(good)]) == 0
+    assert "(none)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--by", "luck"],
+        ["--at", "noon"],
+        ["--at", "gc:99"],
+        ["--min-age", "-1"],
+        ["--leaks", "--at", "peak"],
+        ["--leaks", "--min-age", "1"],
+        ["--leaks", "--temporary"],
+        ["--temporary", "--max-age", "1"],
+    ],
+)
+def test_heap_usage(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["heap", *args, str(EXAMPLE)])
+    assert caught.value.code == 2
+    assert not capsys.readouterr().out
+
+
+def test_heap_by_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = tmp_path / "sites.trace"
+    trace.write_bytes(reference.load(reference.DATA / "sites-go1.27-allocfree.trace.gz"))
+    assert main(["heap", "--by", "site", "-n", "2", str(trace)]) == 0
+    out = capsys.readouterr().out
+    assert "error  objects  samples  allocated" in out
+    assert "main.(*keep).six (sites.go:47)" in out
+    assert "166 found the allocation they belong to" in " ".join(out.split())
+    assert main(["heap", "--by", "site", "--temporary", "--json", str(trace)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["samples"]["matched"] == 166
+    freed = [(row["free_bytes"], row["free_samples"]) for row in answer["rows"]]
+    assert freed == sorted(freed, reverse=True)
+    assert sum(samples for _, samples in freed) == 157
+    assert main(["heap", "--by", "site", str(EXAMPLE)]) == 0
+    assert "No CPU samples: run a CPU profile" in capsys.readouterr().out
+    assert main(["heap", "--json", str(EXAMPLE)]) == 0
+    assert json.loads(capsys.readouterr().out)["samples"] is None
+
+
+def test_a_terminal_that_cannot_show_a_name(tmp_path: Path) -> None:
+    trace = tmp_path / "umlaut.trace"
+    table = allocfree_types(types("main.Gr\u00f6\u00dfe"))
+    trace.write_bytes(alloc_trace([span(0), new(0, 1)], tables=[table]))
+    done = run("heap", str(trace), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"main.Gr\\xf6\\xdfe" in done.stdout
+
+
+def test_heap_of_a_stream_at_its_peak() -> None:
+    assert run("heap", "--at", "peak", "-", input=EXAMPLE.read_bytes()).returncode == 0
+    done = run("heap", "--at", "peak", "--min-age", "1", "-", input=EXAMPLE.read_bytes())
+    assert done.returncode == 2
+    assert b"save it to a file" in done.stderr
+
+
+def test_lifetimes(good: Path, plain: Path, damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lifetimes", "-n", "1", str(EXAMPLE)]) == 0
+    out = capsys.readouterr().out
+    assert "19,293 objects died (2.0 MiB) in 5.93 ms and 4 GC cycles, 1,860 live on (2.6 MiB)" in out
+    assert "main.Order" in out
+    assert "main.LineItem" not in out
+    assert main(["lifetimes", "--json", "--sort", "died_objects", "--by", "class", str(EXAMPLE)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["schema"], answer["by"], answer["cycles"]) == ("lifetimes/1", "class", 4)
+    died = [row["died_objects"] for row in answer["rows"]]
+    assert died == sorted(died, reverse=True)
+    assert {row["median_cycles"] for row in answer["rows"]} >= {None, 1}
+    assert main(["lifetimes", "--sort", "name", str(good)]) == 0
+    assert "0 objects died" in capsys.readouterr().out
+    assert main(["lifetimes", str(plain)]) == 0
+    assert "GODEBUG=traceallocfree=1" in capsys.readouterr().out
+    assert main(["lifetimes", "--top", "0", str(damaged)]) == 3
+    out, err = capsys.readouterr()
+    assert "2 live on" in out
+    assert "expected a batch" in err
+
+
+def test_info(good: Path, plain: Path, damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(good), str(plain)]) == 0
+    out = capsys.readouterr().out
+    assert "HeapObjectAlloc" in out
+    assert "missing  no alloc/free events" in out
+    assert f"next     gotrace heap {good}" in out
+    assert main(["info", str(damaged), "/no/such", str(good)]) == 3
+    out, err = capsys.readouterr()
+    assert "No such file" in err
+    assert out.count("header 1.23") == 2
+
+
+def test_info_json(good: Path, plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json", str(good), str(plain)]) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["schema"] == second["schema"] == "info/1"
+    assert first["rows"][0]["events"] == 3
+    assert first["rows"][0]["wall"] is None
+    assert first["events"] == {"HeapObjectAlloc": 2, "SpanAlloc": 1}
+    assert second["events"] == {}
+
+
+def test_dump(good: Path) -> None:
+    wire = run("dump", "--mode", "wire", good)
+    assert wire.returncode == 0
+    assert wire.stdout.splitlines()[1] == b"Frequency freq=15625000"
+    done = run("dump", good)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0] == b"M=-1 P=-1 G=-1 Sync Time=6400 N=1"
+    for mode, text in (("wire", wire.stdout), ("parsed", done.stdout)):
+        assert run("dump", "--mode", mode, "-", input=good.read_bytes()).stdout == text
+
+
+def test_dump_of_damage(damaged: Path, good: Path) -> None:
+    for mode in ("wire", "parsed"):
+        done = run("dump", "--mode", mode, damaged)
+        assert done.returncode == 3
+        assert done.stdout == run("dump", "--mode", mode, good).stdout
+        assert b"expected a batch" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["heap", "lifetimes", "info", "dump"])
+def test_no_trace(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "words"
+    path.write_text("these are words, not a trace\n")
+    done = run(command, path)
+    assert done.returncode == 3
+    assert not done.stdout
+    assert b"not a Go execution trace" in done.stderr
+    assert run(command, tmp_path / "absent").returncode == 3
+    assert run(command, tmp_path).returncode == 3
+
+
+@pytest.mark.parametrize("command", ["heap", "info"])
+def test_standard_input(command: str, good: Path) -> None:
+    done = run(command, "-", input=good.read_bytes())
+    assert done.returncode == 0
+    assert b"16 B" in done.stdout or b"HeapObjectAlloc" in done.stdout
+
+
+@pytest.mark.parametrize("args", [[], ["nothing"], ["heap"], ["heap", "x", "--by", "luck"], ["heap", "x", "-n", "-1"]])
+def test_usage(args: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(args)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--help"],
+        ["heap", "--help"],
+        ["info", "--help"],
+        ["dump", "--help"],
+        ["lifetimes", "--help"],
+        ["export", "--help"],
+        ["--version"],
+    ],
+)
+def test_help(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(args)
+    assert caught.value.code == 0
+    assert capsys.readouterr().out
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    command = [sys.executable, "-m", "gotrace", "dump", str(EXAMPLE)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""
+
+
+def test_nobody_listens_to_an_error(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.trace"
+    cut.write_bytes(EXAMPLE.read_bytes()[:-100])
+    command = [sys.executable, "-m", "gotrace", "heap", str(cut)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(30) == 3
+
+
+def test_interrupt() -> None:
+    program = (  # a shell's background jobs are born deaf to it
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import sys, gotrace.cli; print('ready', file=sys.stderr, flush=True)\n"
+        "sys.exit(gotrace.cli.main(['heap', '-']))"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(EXAMPLE.read_bytes()[:1000])
+        process.stdin.flush()
+        process.stderr.readline()
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(30) == 130
+        finally:
+            process.kill()
+
+
+def test_a_bug_of_ours(good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(*_: object) -> None:
+        raise gotrace.InternalError("impossible")
+
+    monkeypatch.setattr("gotrace.cli.heap.heap_at", fail)
+    assert main(["heap", str(good)]) == 70
+    assert "bug" in capsys.readouterr().err
+
+
+def test_a_table_for_a_terminal(
+    good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["heap", str(good)]) == 0
+    assert re.search(r"32 B +2 +32 B +2 +0 B +0 +\(untyped\) 16 B", capsys.readouterr().out)

