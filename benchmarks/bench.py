@@ -1,9 +1,8 @@
-"""Times gotrace beside Go's own reader on the same files, in one run: median, spread, events a second, the ratio.
+"""Time gotrace and Go's own reader on the same files: median, spread, events per second, ratio.
 
-All tasks take turns, round by round, and a ratio is the median of those of single rounds, since what else the machine
-does comes and goes. Everything is warm but what says cold: of two runs in a row the second one counts (whole processes
-run once), and the first round does not. The table goes to RESULTS.md as it is. Never here: assertions; no test measures
-time.
+All tasks take turns, round by round, and a ratio is the median of the rounds' ratios, since other load on the machine
+varies. Everything is warm unless named cold: of two consecutive runs the second one counts (whole processes run once),
+and the first round is discarded. The table goes to RESULTS.md unchanged. Never here: assertions; no test measures time.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ def build_walk() -> Path:
     return reference.inside(Path(__file__).parent / "reference" / "walk.go")
 
 
-Task = Callable[[], float]  # does something once and returns how many seconds that took
+Task = Callable[[], float]  # runs once and returns the seconds it took
 
 
 def walk(program: Path, trace: Path, mode: str) -> float:
     """Seconds of a walk by Go's reader, the second one of its process."""
-    said = subprocess.run([program, trace, mode, "2"], check=True, capture_output=True, text=True).stdout
-    return float(said.splitlines()[1].split()[2])
+    output = subprocess.run([program, trace, mode, "2"], check=True, capture_output=True, text=True).stdout
+    return float(output.splitlines()[1].split()[2])
 
 
 def once(task: Callable[[], object]) -> float:
@@ -56,18 +55,18 @@ def second(task: Callable[[], object]) -> float:
 
 
 def run(command: Sequence[str | Path]) -> None:
-    """Run a process, without what it says; modules are compiled, as pip leaves them."""
+    """Run a process and discard its output; byte code is cached, as after pip."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=env)
 
 
 def process(command: Sequence[str | Path]) -> Task:
-    """Run a whole process, its start included."""
+    """Time a whole process, its start included."""
     return partial(once, partial(run, command))
 
 
 def cold(command: Sequence[str | Path], trace: Path) -> Task:
-    """Run a whole process when the system let go of the trace's bytes."""
+    """Time a whole process after the system has dropped the trace from its page cache."""
 
     def task() -> float:
         with trace.open("rb") as file:
@@ -87,7 +86,7 @@ print(time.perf_counter() - start)
 
 
 def importing(runs: int) -> str:
-    """Say how long ``import gotrace`` takes after ``import numpy``, in a process of its own each time."""
+    """Time ``import gotrace`` after ``import numpy``, in a new process each time."""
     command = [sys.executable, "-c", IMPORT]
     run(command)
     seconds = [float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(runs)]
@@ -98,22 +97,22 @@ def importing(runs: int) -> str:
 PEAK = """
 import os, sys
 from gotrace.cli import main
-said = os.dup(1)
+result = os.dup(1)
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 main(sys.argv[1:])
 sys.stdout.flush()
-os.write(said, open("/proc/self/status").read().split("VmHWM:")[1].split()[0].encode())
+os.write(result, open("/proc/self/status").read().split("VmHWM:")[1].split()[0].encode())
 """
 
 
 def peak(*args: str | Path) -> float:
-    """Most memory in MB (10**6 bytes) that a command of gotrace holds, mapped files included."""
-    said = subprocess.run([sys.executable, "-c", PEAK, *args], check=True, capture_output=True, text=True).stdout
-    return int(said) * 1024 / 1e6
+    """Peak memory of a gotrace command in MB (10**6 bytes), mapped files included."""
+    output = subprocess.run([sys.executable, "-c", PEAK, *args], check=True, capture_output=True, text=True).stdout
+    return int(output) * 1024 / 1e6
 
 
 def encoding(trace: gotrace.Trace) -> dict[str, Task]:
-    """Encode the experimental events of a trace anew, as if one thread had written them all."""
+    """Encode the experimental events of a trace as events of one thread."""
     rows = trace.experimental.to_numpy()
     if not len(rows):
         return {}
@@ -135,7 +134,7 @@ READS: dict[str, Callable[[gotrace.Trace], object]] = {
 
 
 def reading(one: gotrace.Trace, two: gotrace.Trace) -> dict[str, Task]:
-    """What is made of all events, by one thread and by two."""
+    """Tasks that read all events, with one thread and with two."""
     return {
         what + also: partial(second, partial(read, trace))
         for what, read in READS.items()
@@ -144,7 +143,7 @@ def reading(one: gotrace.Trace, two: gotrace.Trace) -> dict[str, Task]:
 
 
 def measure(path: Path, program: Path, tool: Path | None, runs: int) -> dict[str, Any]:
-    """Everything about one trace; its text only with Go's tool to compare with, and that once."""
+    """Measure one trace. Text is timed only with Go's tool to compare with, which runs once."""
     command = Path(sys.executable).with_name("gotrace")
     with gotrace.open(path) as one, gotrace.open(path, jobs=2) as two:
         generations = one.generations.to_numpy()
@@ -192,12 +191,12 @@ def measure(path: Path, program: Path, tool: Path | None, runs: int) -> dict[str
 
 
 def ratio(theirs: Sequence[float], ours: Sequence[float]) -> float:
-    """How many times as fast, in the median round; Go's text takes part in one only."""
+    """Speed-up in the median round; Go's text has one round only."""
     return statistics.median(a / b for a, b in zip(theirs, ours, strict=False))
 
 
 def table(result: dict[str, Any]) -> str:
-    """Write a result as a table of Markdown."""
+    """Return a result as a Markdown table."""
     lines = [
         f"**{result['trace']}**: {result['events']:,} events, {result['bytes']:,} bytes, "
         f"{result['generations']:,} generations; peak memory of "
@@ -219,10 +218,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trace", type=Path, nargs="+")
     parser.add_argument("-n", "--runs", type=int, default=5)
-    parser.add_argument(
-        "--no-text", action="store_true", help="without the text, which takes Go minutes on large files"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object for each trace, one a line")
+    parser.add_argument("--no-text", action="store_true", help="skip the text, which takes Go minutes on large files")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per trace, one per line")
     args = parser.parse_args()
     program = build_walk()
     tool = None if args.no_text else reference.trace_tool()

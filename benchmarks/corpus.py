@@ -1,8 +1,7 @@
-"""Makes large traces, to time gotrace on, with Go itself: environments, commands and programs that give each; and a
-simulated one.
+"""Make large traces for benchmarks: recorded ones with Go, and a simulated one.
 
-What they hold depends on the machine, so compare times on the same files only. Never here: timing, or an input
-that a test needs.
+Their content depends on the machine, so compare times on the same files only. Never here: timing, or an input that a
+test needs.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ PROGRAMS = Path(__file__).parent / "programs"
 ALLOC_FREE = {"GODEBUG": "traceallocfree=1"}
 TINY_GENERATIONS = {"GODEBUG": "traceadvanceperiod=0"}
 BOTH = {"GODEBUG": f"{ALLOC_FREE['GODEBUG']},{TINY_GENERATIONS['GODEBUG']}"}
-TRIES = 8  # Go 1.27.3's tracer crashes or writes nonsense in about 1 of 20 short runs with alloc/free
+TRIES = 8  # Go 1.27.3's tracer crashes or writes invalid data in about 1 of 20 short runs with alloc/free
 
-Run = tuple[Sequence[str | Path], Path]  # a command, and the folder it wants to be in
+Run = tuple[Sequence[str | Path], Path]  # a command, and its working directory
 
 
 def compiler(goroot: Path, trace: Path) -> Run:
@@ -49,7 +48,7 @@ def benchmarks(package: str, benchtime: str, skip: str = "NONE") -> Callable[[Pa
 
 
 def program(name: str) -> Callable[[Path, Path], Run]:
-    """Run a program of ours that traces itself."""
+    """Run a program of this folder that traces itself."""
     return lambda goroot, trace: (
         (reference.build(PROGRAMS / name, goroot, trace.parent), trace),
         trace.parent,
@@ -57,29 +56,29 @@ def program(name: str) -> Callable[[Path, Path], Run]:
 
 
 PLANS: dict[str, tuple[dict[str, str], Callable[[Path, Path], Run]]] = {
-    # the environment, and how to make it
+    # the environment, and the command
     "gotypes": (ALLOC_FREE, compiler),
-    "gotypes-1p": ({**ALLOC_FREE, "GOMAXPROCS": "1"}, compiler),  # threads hardly take turns
+    "gotypes-1p": ({**ALLOC_FREE, "GOMAXPROCS": "1"}, compiler),  # threads rarely take turns
     "json": (ALLOC_FREE, benchmarks("encoding/json", "155ms")),
     "gc": ({}, program("gc.go")),
     "tiny": (TINY_GENERATIONS, program("tiny.go")),
     "tiny-allocfree": (BOTH, program("tiny.go")),
-    "http": ({}, benchmarks("net/http", "5s", skip="ServerMatch")),  # which Go 1.27.3 itself fails
+    "http": ({}, benchmarks("net/http", "5s", skip="ServerMatch")),  # a benchmark that fails in Go 1.27.3
 }
 
 
 NAMES = (*PLANS, "simulated")
-SIMULATED = 50_000_000  # events of the input that needs no Go
+SIMULATED = 50_000_000  # events of the simulated input
 
 
 def make(name: str, target: Path) -> None:
-    """Make an input that Go's own reader takes; nothing stands at the target before."""
+    """Make an input that Go's own reader accepts; the target must not exist."""
     if name == "simulated":
         gotrace.simulate(target, "compiler", events=SIMULATED, anomalies=["frees outside a proc"])
         return
     goroot = reference.toolchain()
     if goroot is None:
-        raise SystemExit("the reference is missing: pip install '.[test]'")
+        raise SystemExit("no Go toolchain: run pip install '.[test]'")
     special, plan = PLANS[name]
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         trace = Path(folder, target.name)
@@ -87,18 +86,18 @@ def make(name: str, target: Path) -> None:
         env = {**reference.go_env(goroot), "GODEBUG": "", **special}
         for _ in range(TRIES):
             run = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, errors="replace")
-            words = f"exit code {run.returncode}: {run.stderr[:2000] or run.stdout[-2000:]}"
-            said = words if run.returncode else refusal(trace)
-            if not said:
+            failure = f"exit code {run.returncode}: {run.stderr[:2000] or run.stdout[-2000:]}"
+            reason = failure if run.returncode else rejection(trace)
+            if not reason:
                 trace.replace(target)
                 return
-    raise SystemExit(f"{name}: no trace will do in {TRIES} runs; of the last one, {said}")
+    raise SystemExit(f"{name}: no valid trace in {TRIES} runs; last one: {reason}")
 
 
-def refusal(trace: Path) -> str:
-    """Why Go's own reader does not take a trace; empty if it does. Wire text would not show mixed generations."""
+def rejection(trace: Path) -> str:
+    """Return the reason why Go's reader rejects a trace, or "". Wire text would not show mixed generations."""
     run = subprocess.run((build_walk(), trace, "bare", "1"), capture_output=True, text=True)
-    return f"Go's reader says: {run.stderr[:2000]}" if run.returncode else ""
+    return f"Go's reader: {run.stderr[:2000]}" if run.returncode else ""
 
 
 def main() -> None:
@@ -108,7 +107,7 @@ def main() -> None:
     args = parser.parse_args()
     for name in args.names:
         if name not in NAMES:
-            parser.error(f"no input {name!r}; there are {', '.join(NAMES)}")
+            parser.error(f"unknown input {name!r}; choose from {', '.join(NAMES)}")
     args.output.mkdir(parents=True, exist_ok=True)
     for name in args.names or NAMES:
         target = args.output.resolve() / f"{name}.trace"

@@ -1,6 +1,6 @@
-"""Write ``src/gotrace/spec/printable.py``: which code points Go prints as they are.
+"""Write ``src/gotrace/spec/printable.py``: the code points that Go prints unescaped.
 
-Asks ``strconv.IsPrint`` of the Go toolchain whose GOROOT is given. Never here: facts of its own.
+They come from ``strconv.IsPrint`` of the Go toolchain whose GOROOT is given. Never here: facts of its own.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ func main() {
 """
 
 
-def ask(goroot: Path) -> tuple[str, list[tuple[int, int]]]:
-    """Return version words and the printable ranges from 0x80 on."""
+def printable_ranges(goroot: Path) -> tuple[str, list[tuple[int, int]]]:
+    """Return the versions of Go and Unicode, and the printable ranges from 0x80 on."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "main.go")
         source.write_text(PROGRAM)
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("goroot", type=Path)
     parser.add_argument("-o", "--output", type=Path, default=Path("src/gotrace/spec/printable.py"))
     args = parser.parse_args()
-    versions, ranges = ask(args.goroot)
+    versions, ranges = printable_ranges(args.goroot)
     go, unicode = versions.split()
     lines = [
         f'"""Code points that {go} prints as they are (Unicode {unicode}), from 0x80 on.',

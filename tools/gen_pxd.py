@@ -1,5 +1,6 @@
-"""Write ``_generated.pxd``, record structs and enums for Cython, from their Python definitions; and those enums that the
-state machine uses once more as ``order/names.py``, for its uncompiled form.
+"""Write ``_generated.pxd``, structs and constants for Cython, from their Python definitions.
+
+The constants that the state machine uses are also written to ``order/names.py``, for its uncompiled form.
 
 Run it after a change of a row type, an enum or a limit; a test compares. Never here: facts of its own.
 """
@@ -49,6 +50,7 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("OP_", dtypes.Op),
     ("", wire_rows.Layout),
     ("", heap_rows.HeapLayout),
+    ("SPACE_", heap_rows.SpaceCounter),
     ("HEAP_", heap_rows.HeapCounter),
     ("ANOMALY_", experiment_rows.Anomaly),
     ("END_", dtypes.End),

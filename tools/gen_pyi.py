@@ -1,7 +1,7 @@
 """Write the stub of each kernel from its signatures: memoryviews become numpy arrays, C numbers int, float and bool.
 
-Run it after a change of a kernel's public functions; a test compares. Only the state machine's stub, ``machine.pyi``, is
-written by hand. Never here: types that the kernel does not state.
+Run it after a change of a kernel's public functions; a test compares. Only the stub of the state machine,
+``machine.pyi``, is written by hand. Never here: types that the kernel does not state.
 """
 
 from __future__ import annotations

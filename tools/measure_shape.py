@@ -1,7 +1,7 @@
-"""Print what a recorded trace says of the numbers of a ``Shape``: sizes of objects, acts, types.
+"""Print the figures of a recorded trace that a ``Shape`` needs: sizes of objects, acts, types.
 
-The shapes in ``gotrace/simulation/shape.py`` began with it; how long threads run and what survives was then set so that
-``tests/support/trace_profile.py`` says the same of both. Never here: facts of its own.
+The shapes in ``gotrace/simulation/shape.py`` are based on its output; run lengths and survival were then tuned so that
+``tests/support/trace_profile.py`` gives the same figures for both. Never here: facts of its own.
 
     python tools/measure_shape.py TRACE
 """

@@ -1,7 +1,7 @@
-"""Run the cells of a notebook and write down what they show, without Jupyter. Never here: what the notebook says.
+"""Run the cells of a notebook and store their outputs, without Jupyter. Never here: the notebook's content.
 
-``python tools/notebook.py docs/notebook.ipynb`` runs it anew. A cell is Python; the value of its last expression is
-shown as text, as HTML and, if it is a drawing, as a picture, as Jupyter would.
+``python tools/notebook.py docs/notebook.ipynb`` updates it. A cell is Python; the value of its last expression is
+stored as text, as HTML and, if it is a plot, as an image, as Jupyter would.
 """
 
 from __future__ import annotations
@@ -20,45 +20,45 @@ from typing import Any
 
 @contextlib.contextmanager
 def inside(folder: Path) -> Iterator[None]:
-    """Work in a folder for a while."""
-    before = Path.cwd()
+    """Change the working directory temporarily."""
+    previous = Path.cwd()
     os.chdir(folder)
     try:
         yield
     finally:
-        os.chdir(before)
+        os.chdir(previous)
 
 
 def outputs(source: str, names: dict[str, Any], number: int) -> list[dict[str, Any]]:
-    """Run one cell; what Jupyter would show under it."""
+    """Run one cell and return the outputs that Jupyter would show."""
     tree = ast.parse(source)
     last = tree.body[-1] if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    said = io.StringIO()
+    stdout = io.StringIO()
     value = None
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(stdout):
         for node in tree.body:
             if node is last:
                 value = eval(compile(ast.Expression(node.value), "<cell>", "eval"), names)
             else:
                 exec(compile(ast.Module([node], []), "<cell>", "exec"), names)
-    shown: list[dict[str, Any]] = []
-    if said.getvalue():
-        shown.append({"output_type": "stream", "name": "stdout", "text": said.getvalue().splitlines(keepends=True)})
+    results: list[dict[str, Any]] = []
+    if stdout.getvalue():
+        results.append({"output_type": "stream", "name": "stdout", "text": stdout.getvalue().splitlines(keepends=True)})
     if value is not None:
         data: dict[str, Any] = {"text/plain": [repr(value)]}
         html = getattr(value, "_repr_html_", lambda: None)()
         if html:
             data["text/html"] = [html]
         if hasattr(value, "figure"):
-            picture = io.BytesIO()
-            value.figure.savefig(picture, format="png", dpi=80, metadata={"Software": None})
-            data = {"text/plain": ["<Axes>"], "image/png": base64.b64encode(picture.getvalue()).decode()}
-        shown.append({"output_type": "execute_result", "execution_count": number, "metadata": {}, "data": data})
-    return shown
+            image = io.BytesIO()
+            value.figure.savefig(image, format="png", dpi=80, metadata={"Software": None})
+            data = {"text/plain": ["<Axes>"], "image/png": base64.b64encode(image.getvalue()).decode()}
+        results.append({"output_type": "execute_result", "execution_count": number, "metadata": {}, "data": data})
+    return results
 
 
 def run(path: Path) -> dict[str, Any]:
-    """Run all cells of a notebook; the notebook with what they show."""
+    """Run all cells of a notebook and return it with their outputs."""
     import matplotlib
 
     matplotlib.use("agg")

@@ -1,5 +1,7 @@
-"""Go execution traces (Go 1.22 and later) as numpy structured arrays. The public names; never logic, but
-for those that are read when first asked for."""
+"""Go execution traces (Go 1.22 and later) as numpy structured arrays.
+
+The public names, some of them imported at first use. Never here: any other logic.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -134,7 +136,7 @@ __all__ = [
     "varint",
 ]
 
-_LATER = {  # what most programs never ask for: reading it all would double the time of the import
+_LAZY = {  # imported at first use: most programs need none of them, and they would double the import time
     "raw": "gotrace.raw",
     "simulation": "gotrace.simulation",
     "varint": "gotrace.varint",
@@ -150,14 +152,14 @@ _LATER = {  # what most programs never ask for: reading it all would double the 
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LATER:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    place, inside, attribute = _LATER[name].partition(":")
-    found: object = import_module(place)
-    if inside:
-        found = getattr(found, attribute or name)
-    globals()[name] = found
-    return found
+    module, colon, attribute = _LAZY[name].partition(":")
+    value: object = import_module(module)
+    if colon:
+        value = getattr(value, attribute or name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""``python -m gotrace``. Never here: options."""
+"""Entry point of ``python -m gotrace``. Never here: options."""
 
 import sys
 

@@ -1,5 +1,5 @@
-# Open addressing from 64-bit keys to small integers, over arrays that somebody else owns.
-# Never here: allocation. The multiplier is drawn anew in each process, so that no trace can be made to collide.
+# Hash tables with open addressing from 64-bit keys to small integers, in arrays that the caller owns. The multiplier is
+# random in each process, so that a hostile trace cannot make ids collide. Never here: allocation.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
@@ -13,7 +13,7 @@ cdef struct IdMap:
 
 
 cdef inline void open_map(IdMap *table, uint64_t *keys, int32_t *vals, int bits, uint64_t mult) noexcept nogil:
-    """Let table be the 2**bits places at keys and vals; bits is at least 1."""
+    """Set table to the 2**bits places at keys and vals; bits is at least 1."""
     table.keys = keys
     table.vals = vals
     table.mask = (<uint64_t> 1 << bits) - 1
@@ -22,7 +22,7 @@ cdef inline void open_map(IdMap *table, uint64_t *keys, int32_t *vals, int bits,
 
 
 cdef inline int64_t place(const IdMap *table, uint64_t key) noexcept nogil:
-    """Where key stands, or the empty place where it would. The map must have an empty place."""
+    """Return the place of key, or the empty place where it belongs. The map must have an empty place."""
     cdef uint64_t i = (key * table.multiplier) >> table.shift
     while table.vals[i] != 0 and table.keys[i] != key:
         i = (i + 1) & table.mask
@@ -30,7 +30,7 @@ cdef inline int64_t place(const IdMap *table, uint64_t key) noexcept nogil:
 
 
 cdef inline int32_t value_of(const IdMap *table, uint64_t key) noexcept nogil:
-    """The value of key, 0 if it has none."""
+    """Return the value of key, 0 if there is none."""
     return table.vals[place(table, key)]
 
 
@@ -43,15 +43,15 @@ cdef inline int log2(Py_ssize_t places) noexcept nogil:
 
 @cython.final
 cdef class IdIndex:
-    # The ids of each generation of a segment, and the row that each of them names.
+    # The ids of each generation of a segment, and the row that defines each id.
     cdef const int64_t[::1] at      # first place of each generation
-    cdef const uint8_t[::1] bits    # log2 of its number of places; 0: it has no id
+    cdef const uint8_t[::1] bits    # log2 of its number of places; 0: it has no ids
     cdef uint64_t[::1] keys
     cdef int32_t[::1] vals          # row + 1; 0: this place is empty
     cdef uint64_t multiplier
 
     cdef inline bint open(self, IdMap *table, int64_t gen) noexcept nogil:
-        """Let table be the map of a generation. If it has no id, table has no places, and this returns False."""
+        """Set table to the map of a generation; False if the generation has no ids, and table no places."""
         if self.bits[gen] == 0:
             open_map(table, NULL, NULL, 1, self.multiplier)
             return False
@@ -61,7 +61,7 @@ cdef class IdIndex:
 
 @cython.final
 cdef class HashMap:
-    # A map that its owner replaces by a larger one as it fills.
+    # A map that its owner replaces with a larger one when it fills up.
     cdef object kept
     cdef IdMap map
     cdef int64_t room               # places

@@ -1,6 +1,6 @@
 """Hash tables from 64-bit keys to small integers, in arrays that the caller owns.
 
-ObjectReplay here: bulk operations on them. Never here: allocation, or what a key means.
+Holds their bulk operations. Never here: allocation, or what a key means.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
@@ -8,10 +8,10 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 @cython.final
 cdef class IdIndex:
-    """The ids of each generation of a segment, and the row that each of them names.
+    """The ids of each generation of a segment, and the row that defines each id.
 
-    Generation g owns the ``2**bits[g]`` places from ``at[g]`` on in ``keys`` and ``vals``, more than it has ids;
-    ``bits[g]`` is 0 if it has none. ``vals`` are rows + 1, and 0 in an empty place.
+    The table of generation g is the ``2**bits[g]`` places from ``at[g]`` on in ``keys`` and ``vals``, more than it has
+    ids; ``bits[g]`` is 0 if it has none. ``vals`` are rows + 1, and 0 in an empty place.
     """
 
     def __init__(self, const int64_t[::1] at, const uint8_t[::1] bits, uint64_t[::1] keys, int32_t[::1] vals,
@@ -23,7 +23,7 @@ cdef class IdIndex:
         self.multiplier = multiplier
 
     def add(self, const uint64_t[::1] ids, const int32_t[::1] gens, int64_t[::1] first):
-        """Enter each id in its generation; ``first[i]`` becomes the row that entered ``ids[i]`` first."""
+        """Add each id to its generation; set ``first[i]`` to the first row with ``ids[i]``."""
         cdef Py_ssize_t i
         cdef int64_t slot
         cdef IdMap table
@@ -37,7 +37,7 @@ cdef class IdIndex:
                 first[i] = table.vals[slot] - 1
 
     def find(self, const uint64_t[::1] ids, const int32_t[::1] gens, int64_t[::1] rows):
-        """Set ``rows[i]`` to the row that ``add`` entered for ``ids[i]`` in its generation, or to -1."""
+        """Set ``rows[i]`` to the row of ``ids[i]`` in its generation, -1 for an unknown id."""
         cdef Py_ssize_t i
         cdef IdMap table
         with nogil:
@@ -47,7 +47,7 @@ cdef class IdIndex:
 
 @cython.final
 cdef class HashMap:
-    """A map of ``2**n`` places, of which at most half may be taken; ``vals`` are 0 in an empty place."""
+    """A map of ``2**n`` places, of which at most half may be used; ``vals`` are 0 in an empty place."""
 
     def __init__(self, uint64_t[::1] keys, int32_t[::1] vals, uint64_t multiplier):
         self.kept = keys, vals
@@ -55,7 +55,7 @@ cdef class HashMap:
         open_map(&self.map, &keys[0], &vals[0], log2(self.room), multiplier)
 
     def fill(self, HashMap old):
-        """Enter all keys of another map into this one, which is empty and larger."""
+        """Copy all keys of ``old`` into this map, which must be empty and larger."""
         cdef int64_t i, at
         with nogil:
             for i in range(old.room):

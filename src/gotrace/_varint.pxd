@@ -1,4 +1,4 @@
-# Unsigned LEB128: checked readers, one byte at a time and a whole event at a time, and a writer.
+# Unsigned LEB128 varints: a checked reader, bit operations on several varints at once, and a writer.
 # Never here: what the numbers mean, Python objects.
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -10,7 +10,7 @@ cdef extern from *:
     #include <emmintrin.h>
     #endif
 
-    /* Eight bytes, first byte lowest, wherever they lie. */
+    /* Loads eight bytes, first byte lowest, from any alignment. */
     static inline uint64_t gt_load64(const uint8_t *p) {
         uint64_t w;
         memcpy(&w, p, 8);
@@ -20,7 +20,7 @@ cdef extern from *:
         return w;
     }
 
-    /* Bit i is set where byte p[i] ends a varint (high bit clear), i < 64. */
+    /* Bit i is set if byte p[i] ends a varint (high bit clear), i < 64. */
     static inline uint64_t gt_ends64(const uint8_t *p) {
         uint64_t ends = 0;
     #if defined(__SSE2__)
@@ -33,7 +33,7 @@ cdef extern from *:
         return ~ends;
     }
 
-    /* The low seven bits of each of eight bytes, put together. */
+    /* Joins the low seven bits of each of eight bytes. */
     #if defined(GOTRACE_PEXT)
     #include <immintrin.h>
     static inline uint64_t gt_sevens(uint64_t w) { return _pext_u64(w, 0x7f7f7f7f7f7f7f7fu); }
@@ -47,12 +47,12 @@ cdef extern from *:
     #endif
 
     static inline uint32_t gt_lowest(uint64_t bits) { return (uint32_t)__builtin_ctzll(bits); }
-    /* The bits of w from bit a on, below bit b; both below 64. */
+    /* Bits a to b - 1 of w; a and b are below 64. */
     static inline uint64_t gt_bits(uint64_t w, uint32_t a, uint32_t b) {
         return (w & (((uint64_t)1 << (b & 63)) - 1)) >> (a & 63);
     }
 
-    /* Writes the shortest form of v, and up to 10 bytes in all; its length. No branch for what has up to 56 bits. */
+    /* Writes the shortest form of v, and up to 10 bytes in all; returns its length. No loop for up to 56 bits. */
     static inline uint32_t gt_put_uvarint(uint8_t *p, uint64_t v) {
         uint32_t n = 0;
         if (__builtin_expect(v >> 56 != 0, 0)) {
@@ -89,13 +89,13 @@ cdef extern from *:
 
 
 cdef enum:
-    # What a reader answers instead of a length. The numbers are negative statuses of errors.py.
-    CUT = -1        # the bytes end inside the varint
+    # Returned by a reader instead of a length; statuses of errors.py.
+    CUT = -1        # the input ends inside the varint
     OVERFLOW = -2   # more than 64 bits
 
 
 cdef inline int read_uvarint(const uint8_t *p, const uint8_t *end, uint64_t *value) noexcept nogil:
-    """Length of the varint at p, or CUT, or OVERFLOW; never reads at or beyond end."""
+    """Read the varint at p; return its length, CUT or OVERFLOW. Never reads at or after end."""
     cdef uint64_t x = 0
     cdef int i
     for i in range(10):
@@ -111,5 +111,5 @@ cdef inline int read_uvarint(const uint8_t *p, const uint8_t *end, uint64_t *val
 
 
 cdef inline uint32_t sevens_in(uint32_t bit) noexcept nogil:
-    """Seven for each byte up to the one whose highest bit this is."""
+    """Return seven times the number of bytes up to the one whose highest bit has this index."""
     return bit - (bit >> 3)

@@ -1,6 +1,6 @@
-"""Bulk decoding and encoding of unsigned LEB128 varints.
+"""Bulk decoding and encoding of unsigned LEB128 varints: bytes become uint64 arrays and back.
 
-ObjectReplay here: the kernels under ``gotrace.varint``. Never here: knowledge of traces, wording of errors.
+Holds the kernels of ``gotrace.varint``. Never here: traces, error messages.
 """
 from libc.stdint cimport uint8_t, uint64_t
 
@@ -8,7 +8,7 @@ from gotrace._varint cimport bits_of, load64, lowest, put_uvarint, read_uvarint,
 
 
 def count(const uint8_t[::1] data) -> int:
-    """Number of varints in data: bytes without the continuation bit."""
+    """Return the number of varints in data: of bytes without the continuation bit."""
     cdef Py_ssize_t i, n = 0
     with nogil:
         for i in range(data.shape[0]):
@@ -17,7 +17,7 @@ def count(const uint8_t[::1] data) -> int:
 
 
 def decode(const uint8_t[::1] data, uint64_t[::1] out) -> tuple[int, int, int]:
-    """Fill out; ``(values, position, status)``: where it stopped and why (0: all of out or all of data)."""
+    """Decode data into out; return ``(number of values, position, status)``; status is 0 at the end of data or out."""
     cdef Py_ssize_t size = data.shape[0], room = out.shape[0], n = 0, at = 0
     cdef const uint8_t *p
     cdef uint64_t word, ends, numbers
@@ -51,7 +51,7 @@ def decode(const uint8_t[::1] data, uint64_t[::1] out) -> tuple[int, int, int]:
 
 
 def encode(const uint64_t[::1] values, uint8_t[::1] out) -> int:
-    """Write the shortest forms into out (10 bytes a value are enough); the number of bytes written."""
+    """Write the shortest forms into out, at most 10 bytes per value; return the number of bytes."""
     cdef Py_ssize_t i, at = 0
     if values.shape[0] == 0:
         return 0

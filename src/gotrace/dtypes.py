@@ -1,7 +1,7 @@
-"""Record types: the public rows of each table, and the rows that kernels share with Python.
+"""Record types of the public tables, the enums of their fields, and aliases of array types.
 
-All are aligned structs; a unit stands behind each field. The C structs in ``_generated.pxd`` are written from
-this page by ``tools/gen_pxd.py``. Never here: computation.
+All are aligned structs, with the unit of a field in the comment after it. ``tools/gen_pxd.py`` writes the C structs of
+``_generated.pxd`` from them. Never here: computation.
 """
 
 from enum import IntEnum
@@ -16,7 +16,7 @@ def aligned(*fields: tuple[str, str] | tuple[str, str, tuple[int, ...]]) -> "np.
 
 
 class What(IntEnum):
-    """What an AllocFree event is about; wire type = 128 + 3 * what + op."""
+    """Subject of an AllocFree event; wire type = 128 + 3 * what + op."""
 
     SPAN = 0
     OBJECT = 1
@@ -24,7 +24,7 @@ class What(IntEnum):
 
 
 class Op(IntEnum):
-    """What happened to it."""
+    """Operation of an AllocFree event on its subject."""
 
     EXISTS = 0
     ALLOC = 1
@@ -32,23 +32,21 @@ class Op(IntEnum):
 
 
 class End(IntEnum):
-    """How an object ended."""
+    """How the life of an object ended."""
 
     ALIVE = 0
     FREED = 1
-    REUSED = 2  # its slot was allocated anew, without a free
-    SPAN = 3  # its span was freed, or another one lies there
+    REUSED = 2  # its slot was allocated again, without a free
+    SPAN = 3  # its span was freed or replaced
 
 
 class State(IntEnum):
-    """How much of a generation could be read."""
+    """The extent to which a generation could be read."""
 
     WHOLE = 0
     CUT = 1
     SKIPPED = 2
 
-
-# --- public rows --------------------------------------------------------------------------------------------
 
 ALLOC = aligned(
     ("time", "i8"),  # ns, the event's own time
@@ -63,7 +61,7 @@ ALLOC = aligned(
     ("what", "u1"),  # What
     ("op", "u1"),  # Op
     ("spanclass", "u1"),  # sizeclass * 2 + noscan; 254 manual, 255 unknown
-    ("inset", "u1"),  # bytes from address to the pointer named; 255 more
+    ("inset", "u1"),  # bytes from address to the pointer in the event; 255 if more
 )
 EXPERIMENTAL = aligned(
     ("time", "i8"),  # ns, the event's own time
@@ -75,16 +73,16 @@ EXPERIMENTAL = aligned(
     ("generation", "u4"),  # low 32 bits of its number
     ("experiment", "u1"),  # id of the experiment
     ("type", "u1"),  # wire type
-    ("n_args", "u1"),  # how many of args are used
+    ("n_args", "u1"),  # number of args used
 )
 GENERATION = aligned(
     ("number", "u8"),
     ("offset", "i8"),  # byte of its first batch
-    ("nbytes", "i8"),  # bytes
+    ("nbytes", "i8"),  # bytes of its batches
     ("start", "i8"),  # ns, smallest base time of its batches
     ("end", "i8"),  # ns, largest time of its events
     ("wall", "M8[ns]"),  # wall clock at start; NaT unknown
-    ("frequency", "u8"),  # clock units a second
+    ("frequency", "u8"),  # clock units per second
     ("events", "i8"),  # timed events
     ("batches", "i4"),
     ("threads", "i4"),
@@ -96,18 +94,18 @@ GENERATION = aligned(
 )
 TYPE = aligned(
     ("name", "O"),  # str
-    ("address", "u8"),  # byte address of the type descriptor: the identity
+    ("address", "u8"),  # byte address of the type descriptor, which identifies the type
     ("size", "i8"),  # bytes of a value
-    ("ptr_bytes", "i8"),  # bytes of its prefix that can hold pointers
+    ("ptr_bytes", "i8"),  # bytes of the prefix that can contain pointers
 )
 STRING = aligned(
-    ("text", "O"),  # str; bytes that are no UTF-8 come as surrogate escapes
-    ("id", "u8"),  # as events of its generation name it
+    ("text", "O"),  # str; bytes that are not valid UTF-8 become surrogate escapes
+    ("id", "u8"),  # id in its generation
     ("generation", "u4"),  # low 32 bits of its number
 )
 STACK = aligned(
-    ("id", "u8"),  # as events of its generation name it
-    ("first", "i8"),  # row of frames where it begins, leaf first
+    ("id", "u8"),  # id in its generation
+    ("first", "i8"),  # first of its rows of frames, leaf first
     ("n_frames", "i4"),
     ("generation", "u4"),  # low 32 bits of its number
 )
@@ -129,33 +127,33 @@ SAMPLE = aligned(
 )
 SITE = aligned(
     ("type", "i4"),  # row of types
-    ("stack", "i4"),  # row of stacks; 0 where no sample tells
+    ("stack", "i4"),  # row of stacks; 0 without a sample
     ("samples", "i8"),
-    ("objects", "i8"),  # share of the type's objects, estimated; exact without a sample
+    ("objects", "i8"),  # estimated share of the type's objects; exact without a sample
     ("bytes", "i8"),
     ("objects_error", "f8"),  # one standard error of objects; 0 without a sample
     ("bytes_error", "f8"),
 )
 EVENT = aligned(
-    ("time", "i8"),  # ns, strictly rising
+    ("time", "i8"),  # ns, strictly increasing
     ("offset", "i8"),  # byte in the file; -1 Sync
-    ("g", "i8"),  # goroutine before the event's own effect; -1 none
-    ("m", "i8"),  # thread, as g
+    ("g", "i8"),  # goroutine before the effect of the event; -1 none
+    ("m", "i8"),  # thread, likewise
     ("stack", "i4"),  # row of stacks
-    ("p", "i4"),  # proc, as g
+    ("p", "i4"),  # proc, likewise
     ("generation", "u4"),  # low 32 bits of its number
     ("kind", "u1"),  # Kind
     ("type", "u1"),  # wire type; 7 CPU sample, 255 Sync
-    ("part", "u1"),  # 0; 1, 2 for rows that a wire event adds
+    ("part", "u1"),  # 0; 1 or 2 for further rows of the same wire event
 )
 TRANSITION = aligned(
-    ("time", "i8"),  # ns, as in EVENT; so are offset, g, m, p, stack, generation, type and part here and below
+    ("time", "i8"),  # ns; it and offset, g, m, p, stack, generation, type, part are as in EVENT, here and below
     ("offset", "i8"),
     ("g", "i8"),
     ("m", "i8"),
-    ("id", "i8"),  # goroutine or proc that changes its state
+    ("id", "i8"),  # goroutine or proc whose state changes
     ("stack", "i4"),
-    ("resource_stack", "i4"),  # row of stacks: of that goroutine; where it starts, if it is new
+    ("resource_stack", "i4"),  # row of stacks: of that goroutine, or its start if it is new
     ("reason", "i4"),  # row of strings; 0 none
     ("p", "i4"),
     ("generation", "u4"),
@@ -170,17 +168,17 @@ RANGE = aligned(
     ("offset", "i8"),
     ("g", "i8"),
     ("m", "i8"),
-    ("id", "i8"),  # goroutine or proc that it belongs to; -1 none
-    ("swept", "i8"),  # bytes; -1 no end of a sweep
-    ("reclaimed", "i8"),  # bytes; -1 as well
+    ("id", "i8"),  # goroutine or proc of the range; -1 none
+    ("swept", "i8"),  # bytes, at the end of a sweep; -1 otherwise
+    ("reclaimed", "i8"),  # bytes, at the end of a sweep; -1 otherwise
     ("stack", "i4"),
-    ("reason", "i4"),  # row of strings: why the world stops; 0 none
+    ("reason", "i4"),  # row of strings: reason of a stop-the-world; 0 none
     ("p", "i4"),
     ("generation", "u4"),
     ("kind", "u1"),  # Kind: RANGE_BEGIN, RANGE_ACTIVE, RANGE_END
     ("resource", "u1"),  # Resource
     ("type", "u1"),
-    ("start", "u1"),  # wire type of the event that begins such a range: 26 STW, 29 GC, 32 sweep, 35 mark assist
+    ("start", "u1"),  # wire type of the event that starts such a range: 26 STW, 29 GC, 32 sweep, 35 mark assist
 )
 TASK = aligned(
     ("time", "i8"),
@@ -222,7 +220,7 @@ LOG = aligned(
 LABEL = aligned(
     ("time", "i8"),
     ("offset", "i8"),
-    ("g", "i8"),  # the goroutine that has the label from now on
+    ("g", "i8"),  # goroutine that has the label from this time on
     ("m", "i8"),
     ("label", "i4"),  # row of strings
     ("p", "i4"),
@@ -250,41 +248,24 @@ HEAP = aligned(
     ("start_objects", "i8"),
     ("start_bytes", "i8"),
 )
-ESTIMATE = aligned(  # of a row of HEAP that is estimated
-    *((f"{what}_samples", "i8") for what in ("inuse", "alloc", "free")),  # objects that are known, one each
+ESTIMATE = aligned(  # precision of an estimated row of HEAP
+    *((f"{what}_samples", "i8") for what in ("inuse", "alloc", "free")),  # number of sampled objects
     *((f"{what}_{unit}_error", "f8") for what in ("inuse", "alloc", "free") for unit in ("objects", "bytes")),
 )
 LIFETIME = aligned(
-    ("born", "i8"),  # ns; -1 it was there at the start
-    ("died", "i8"),  # ns, when it was swept; -1 it lives
+    ("born", "i8"),  # ns; -1 if older than the trace
+    ("died", "i8"),  # ns, when it was swept; -1 while alive
     ("address", "u8"),  # byte address of the slot
     ("size", "i8"),  # bytes; 0 unknown
-    ("offset", "i8"),  # byte in the file: its allocation, or its event of the snapshot
+    ("offset", "i8"),  # byte in the file, of its allocation or its snapshot event
     ("g", "i8"),  # goroutine that allocated it; -1 none
     ("type", "i4"),  # row of types; 0 untyped, 1 unresolved
-    ("born_cycle", "i4"),  # mark phases that had begun; -1 it was there at the start
-    ("died_cycle", "i4"),  # -1 it lives
-    ("age", "i4"),  # mark phases that began while it lived, so far; -1 unknown
+    ("born_cycle", "i4"),  # mark phases started before; -1 if older than the trace
+    ("died_cycle", "i4"),  # mark phases started before; -1 while alive
+    ("age", "i4"),  # mark phases that started while it was alive; -1 unknown
     ("spanclass", "u1"),  # as in ALLOC
     ("end", "u1"),  # End
 )
-
-# --- rows between kernels and Python ------------------------------------------------------------------------
-
-
-# --- the heap over time -------------------------------------------------------------------------------------
-
-
-# --- lifetimes ----------------------------------------------------------------------------------------------
-
-
-# --- the ordering -------------------------------------------------------------------------------------------
-# Ids are signed here, as Go has them: the state machine compares them and never computes with them.
-
-
-# --- the simulated runtime ------------------------------------------------------------------------------------
-
-
 U1 = npt.NDArray[np.uint8]
 U4 = npt.NDArray[np.uint32]
 U8 = npt.NDArray[np.uint64]

@@ -1,4 +1,4 @@
-"""Hash tables over ids: a random multiplier, and an index of the ids of each generation. Never here: what an id means."""
+"""Hash tables over ids: a random multiplier, an index of ids by generation, and maps. Never here: what an id means."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from gotrace.dtypes import I4, I8
 
 
 def spreads(multiplier: int) -> bool:
-    """Whether numbers that follow each other are spread evenly over a hash table of any size.
+    """True if the multiplier spreads consecutive numbers evenly over a hash table of any size.
 
-    They are if no early term of the continued fraction of ``multiplier / 2**64`` is large: the three-distance theorem.
+    By the three-distance theorem, it does so if no early term of the continued fraction of ``multiplier / 2**64`` is
+    large.
     """
     whole, part = 1 << 64, multiplier
     for _ in range(_TERMS):
@@ -31,20 +32,20 @@ def _draw() -> int:
     return multiplier
 
 
-_TERMS, _LARGEST_TERM = 16, 8  # about one number in 20 is fit: too many to guess
+_TERMS, _LARGEST_TERM = 16, 8  # about one number in 20 passes: too many to guess
 MULTIPLIER: int = _draw()
-"""Of all hash tables of this process: nobody can write a trace whose ids collide."""
+"""Multiplier of all hash tables of this process, random so that a hostile trace cannot make ids collide."""
 
 
 class Index:
-    """Ids of all generations of a segment, each with the row that defines it.
+    """Index of the ids of each generation of a segment, with the row that defines each id.
 
     Attributes
     ----------
     at, bits, keys, vals : ndarray
-        The hash tables of all generations, as :class:`gotrace._hashmap.IdIndex` lays them out.
+        The hash tables of all generations, in the layout of :class:`gotrace._hashmap.IdIndex`.
     first : ndarray of int64
-        The row that first has the id of each row.
+        For each row, the first row with the same id in its generation.
     kernel : IdIndex
         The same tables, for kernels.
     """
@@ -63,21 +64,21 @@ class Index:
         self.kernel = IdIndex(self.at, self.bits, self.keys, self.vals, MULTIPLIER)
 
     def find(self, ids: npt.NDArray[np.uint64], gens: I4) -> I8:
-        """Rows of ``ids`` in their generations, -1 where there is none."""
+        """Return the rows of ``ids`` in their generations, -1 for an unknown id."""
         rows = np.empty(len(ids), np.int64)
         self.kernel.find(np.ascontiguousarray(ids), np.ascontiguousarray(gens), rows)
         return rows
 
 
 def make_index(ids: npt.NDArray[np.uint64], gens: I4, n_gens: int) -> Index:
-    """Index ids by generation; ``first[i]`` is the row that first has the id of row i."""
+    """Return an index of ids by generation."""
     index = Index(gens, n_gens)
     index.kernel.add(np.ascontiguousarray(ids), np.ascontiguousarray(gens), index.first)
     return index
 
 
 def new_map(places: int) -> HashMap:
-    """Return an empty map of that many places, a power of two."""
+    """Return an empty map; ``places``, its capacity, is a power of two."""
     return HashMap(np.empty(places, np.uint64), np.zeros(places, np.int32), MULTIPLIER)
 
 

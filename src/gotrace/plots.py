@@ -1,6 +1,6 @@
-"""Drawings with matplotlib, for papers and notebooks.
+"""Plots with matplotlib: arrays come in, axes go out.
 
-Never here: replay; an import of matplotlib before it is needed.
+Never here: replay, or an import of matplotlib at module level.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ _COLOURS = (
     *("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#8a7fd1"),
 )
 _OTHER = "#aab2bd"
-_LONGEST = 48  # characters of a name
+_MAX_NAME = 48  # characters of a name
 
 
 def axes(ax: Any, width: float, height: float) -> Any:
-    """Return the axes given, or those of a new figure.
+    """Return ``ax``, or the axes of a new figure if it is None.
 
     Raises
     ------
     ImportError
-        There is no matplotlib.
+        matplotlib is not installed.
     """
     if ax is not None:
         return ax
@@ -37,7 +37,7 @@ def axes(ax: Any, width: float, height: float) -> Any:
 
 
 def unit_of(largest: float) -> tuple[str, float]:
-    """Choose the unit for numbers of bytes up to the largest one: its name, and its bytes."""
+    """Return the name and the size in bytes of the unit that suits numbers of bytes up to ``largest``."""
     power = 0
     while largest >= 1024 ** (power + 1) and power < len(_UNITS) - 1:
         power += 1
@@ -45,7 +45,7 @@ def unit_of(largest: float) -> tuple[str, float]:
 
 
 def bars(ax: Any, names: Sequence[str], sizes: npt.NDArray[np.int64], *, top: int, title: str) -> Any:
-    """Draw bytes as horizontal bars, the first one uppermost; what is behind the first ``top`` is one more."""
+    """Draw bytes as horizontal bars, the first at the top; those after the first ``top`` share one bar."""
     shown = [_short(name) for name in names[:top]]
     values = sizes[:top].astype(float)
     colours = [_COLOURS[0]] * len(shown)
@@ -71,12 +71,12 @@ def areas(
     series: npt.NDArray[np.int64],
     marks: npt.NDArray[np.float64],
 ) -> Any:
-    """Draw bytes over time as stacked areas, the last row uppermost; marks are shaded."""
+    """Draw bytes over time as stacked areas, the last row at the top, and shade the intervals ``marks``."""
     ax = axes(ax, 9, 4)
     unit, scale = unit_of(float(series.sum(axis=0).max(initial=0)))
     colours = [_OTHER if name == "(other)" else _COLOURS[i % len(_COLOURS)] for i, name in enumerate(reversed(names))]
-    for begin, end in marks.tolist():
-        ax.axvspan(begin, end, color="#0b6bcb", alpha=0.12, linewidth=0)
+    for start, end in marks.tolist():
+        ax.axvspan(start, end, color="#0b6bcb", alpha=0.12, linewidth=0)
     ax.stackplot(seconds, series / scale, labels=[_short(name) for name in names], colors=colours[::-1])
     handles, labels = ax.get_legend_handles_labels()
     ax.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
@@ -88,6 +88,6 @@ def areas(
 
 
 def _short(name: str) -> str:
-    # matplotlib takes what stands between dollar signs for mathematics
-    name = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    # matplotlib renders text between dollar signs as mathematics
+    name = name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"
     return name.replace("$", r"\$")

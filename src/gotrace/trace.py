@@ -1,4 +1,4 @@
-"""What a user holds: :func:`open` and :class:`Trace`. Never here: decoding."""
+"""The public entry points :func:`open` and :class:`Trace`: an input comes in, tables go out. Never here: decoding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gotrace.tables.table import Table, chunks, columns_of, narrow
 from gotrace.units import parse_size
 from gotrace.wire.structure import Frame
 
-if TYPE_CHECKING:  # imported when asked for: most programs never are
+if TYPE_CHECKING:  # imported at first use: most programs need neither
     from gotrace.order.selection import Selection
     from gotrace.text.event import Event
 
@@ -30,40 +30,39 @@ def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: in
     Parameters
     ----------
     source : path, buffer, binary file object or "-"
-        A path is mapped; ``"-"`` is standard input. A stream can be read only once.
+        A path is memory-mapped; ``"-"`` is standard input. A stream can be read only once.
     errors : {"raise", "salvage"}
-        What a damaged trace does: all rows before the fault, then a :class:`TraceError`; or whatever can be read, and
-        what was lost is in :attr:`Trace.losses`.
+        How to treat a damaged trace: return all rows before the fault, then raise :class:`TraceError`; or read whatever
+        can be read and list the rest in :attr:`Trace.losses`.
     jobs : int
-        Threads in all. Rows and their order never depend on it. A second one scans what comes next in a file or buffer,
-        and decodes ahead for alloc/free rows, their replay and ordered events where generations are large, both only
-        where ``errors`` is ``"raise"``. That gains where a second core is free, and it leaves the first one alone where
-        none is; more gain nothing so far.
+        The total number of threads; rows and their order do not depend on it. With ``errors="raise"``, a second thread
+        scans ahead in a file or buffer and, where generations are large, decodes ahead for alloc/free rows, their
+        replay and ordered events; it is left idle if no second core is free. Threads beyond the second have no effect.
 
     Returns
     -------
     Trace
-        A context manager. Its header is read at once, the rest when asked.
+        A context manager. The header is read immediately, the rest on demand.
 
     Raises
     ------
     HeaderError, UnsupportedVersionError
-        The input is no trace, or one that gotrace does not read.
+        The input is not a trace, or its version is not supported.
     OSError
         The path cannot be opened.
     """
     if errors not in ("raise", "salvage"):
-        raise ValueError(f"errors={errors!r}: raise or salvage")
+        raise ValueError(f"errors={errors!r}: must be 'raise' or 'salvage'")
     if jobs < 1:
-        raise ValueError(f"jobs={jobs}: at least 1")
+        raise ValueError(f"jobs={jobs}: must be at least 1")
     return Trace(source, salvage=errors == "salvage", jobs=jobs)
 
 
 class Trace:
-    """One trace. Make it with :func:`open`.
+    """An open trace, made by :func:`open`.
 
-    A trace belongs to one thread at a time. Each table of :data:`gotrace.tables.catalog.TABLES` is an attribute of
-    that name, a :class:`Table`.
+    A trace must not be used by several threads at a time. Each name in :data:`gotrace.tables.catalog.TABLES` is an
+    attribute, a :class:`Table`.
 
     Attributes
     ----------
@@ -74,9 +73,9 @@ class Trace:
     path : str
         Name of the input.
     experiments : Registry
-        The experiments that this trace is read with, by number or name.
+        The experiments known to this trace, by number or name.
     reader : TraceReader
-        The passes over this trace, for code with builders of its own. Not stable.
+        Passes over this trace, for code that defines its own builders. Not stable.
     """
 
     def __init__(self, source: Any, *, salvage: bool = False, jobs: int = 1) -> None:
@@ -86,7 +85,7 @@ class Trace:
         self.version = self.reader.version.name
         self.writers = self.reader.version.writers
         self._extent: tuple[int, int] | None = None
-        self._rows: dict[str, Rows] = {}  # of tables that are asked for row by row
+        self._rows: dict[str, Rows] = {}  # whole tables, for lookups by row
 
     if TYPE_CHECKING:
 
@@ -104,24 +103,24 @@ class Trace:
         self.close()
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield every event in order, human-readable: a program reads table ``events``."""
+        """Yield every event in order, in human-readable form; programs should read table ``events``."""
         from gotrace.text.event import events
 
         return events(self.reader)
 
     def close(self) -> None:
-        """Close the input. Arrays that were handed out stay valid."""
+        """Close the input. Arrays already returned stay valid."""
         self.reader.close()
 
     def text(self, mode: Literal["parsed", "wire"] = "parsed", selection: Selection | None = None) -> Iterator[bytes]:
-        """Yield the text that ``go tool trace -d`` prints, in pieces of whole lines.
+        """Yield the text that ``go tool trace -d`` prints, in blocks of whole lines.
 
         Parameters
         ----------
         mode : {"parsed", "wire"}
             Every event in order, or every record of the file.
         selection : Selection, optional
-            The events to print, of those in order.
+            The events to print; for mode ``parsed`` only.
 
         Raises
         ------
@@ -169,19 +168,19 @@ class Trace:
         Parameters
         ----------
         tables : str or sequence of str
-            A name gives an array at each step; a list of names gives a dict of arrays, empty where a table has
-            nothing ready yet.
+            A name yields an array at each step; a sequence yields a dict of arrays, empty for a table that has no rows
+            ready.
         columns : sequence of str, optional
-            Fields to keep, in this order; a table of a list keeps those that it has.
+            Fields to keep, in this order; with several tables, each keeps those that it has.
         step_size : str or int
-            About how many bytes of rows a chunk has. It never changes a row or its place.
+            Approximate size of a chunk in bytes. It affects neither the rows nor their order.
         library : {"np"}
-            The container.
+            The type of the result.
 
         Yields
         ------
         ndarray, or dict of str to ndarray
-            The caller's own; never touched again.
+            Owned by the caller; never modified later.
 
         Raises
         ------
@@ -189,28 +188,28 @@ class Trace:
             After all rows before the fault.
         """
         if library != "np":
-            raise ValueError(f"library={library!r}: only 'np' is known")
+            raise ValueError(f"library={library!r}: must be 'np'")
         names = [tables] if isinstance(tables, str) else list(tables)
         for name in names:
             if name not in TABLES:
-                raise ValueError(f"no table {name!r}; there are {', '.join(TABLES)}")
+                raise ValueError(f"no table {name!r}; tables are {', '.join(TABLES)}")
         keep = {name: columns_of(name, columns, single=isinstance(tables, str)) for name in names}
-        pieces = chunks(self.reader, keep, parse_size(step_size) // len(names))
+        arrays = chunks(self.reader, keep, parse_size(step_size) // len(names))
         if isinstance(tables, str):
-            return (rows for _, rows in pieces)
-        nothing = {name: np.empty(0, narrow(TABLES[name].dtype, keep[name])) for name in names}
-        return ({**nothing, name: rows} for name, rows in pieces)
+            return (rows for _, rows in arrays)
+        empty = {name: np.empty(0, narrow(TABLES[name].dtype, keep[name])) for name in names}
+        return ({**empty, name: rows} for name, rows in arrays)
 
-    # --- what it is about -----------------------------------------------------------------------------------
+    # --- properties -----------------------------------------------------------------------------------------
 
     @property
     def start(self) -> int:
-        """Time of the trace's start in ns: the earliest base time of its batches."""
+        """Start of the trace in ns: the earliest base time of its batches; -1 if it has none."""
         return self._times()[0]
 
     @property
     def end(self) -> int:
-        """Time of the trace's last event in ns."""
+        """Time of the last event in ns; -1 if there is none."""
         return self._times()[1]
 
     def _times(self) -> tuple[int, int]:
@@ -221,21 +220,21 @@ class Trace:
 
     @property
     def anomalies(self) -> dict[str, int]:
-        """What was odd about the alloc/free events read so far, with counts."""
+        """Anomalies of the alloc/free events read so far, with counts."""
         return dict(self.reader.anomalies)
 
     @property
     def warnings(self) -> list[str]:
-        """What else was odd, as far as the trace was read."""
+        """Warnings about the part of the trace read so far."""
         return list(self.reader.warnings)
 
     @property
     def losses(self) -> list[str]:
-        """What was lost as far as the trace was read; empty unless it was opened to salvage, since damage raises."""
+        """What was lost in the part read so far; empty unless the trace was opened with ``errors="salvage"``."""
         return self.reader.losses.lines() if self.reader.losses is not None else []
 
     def wall(self, time: npt.ArrayLike) -> npt.NDArray[np.datetime64]:
-        """Turn trace times in ns into wall-clock times.
+        """Convert trace times in ns to wall-clock times.
 
         Parameters
         ----------
@@ -245,11 +244,11 @@ class Trace:
         Returns
         -------
         ndarray of datetime64[ns]
-            NaT for -1, and for every time of a trace without clock snapshots (Go 1.24 and earlier). A time is
-            converted with the snapshot of the generation it falls into.
+            NaT for -1, and for all times of a trace without clock snapshots (Go 1.24 and earlier). A time is converted
+            with the snapshot of its generation.
         """
         times = np.asarray(time, np.int64)
-        rows = self._kept("generations")
+        rows = self._whole("generations")
         wall = np.full(times.shape, np.datetime64("NaT", "ns"))
         if not len(rows) or np.isnat(rows["wall"]).all():
             return wall
@@ -259,16 +258,16 @@ class Trace:
         return wall
 
     def stack(self, row: int) -> list[Frame]:
-        """Frames of a row of table ``stacks``, leaf first; row 0 has none."""
-        stack = self._kept("stacks")[row]
-        text = self._kept("strings")["text"]
+        """Return the frames of a row of table ``stacks``, leaf first; row 0 has none."""
+        stack = self._whole("stacks")[row]
+        text = self._whole("strings")["text"]
         first, n = int(stack["first"]), int(stack["n_frames"])
         return [
             Frame(text[frame["function"]], text[frame["file"]], int(frame["line"]), int(frame["pc"]))
-            for frame in self._kept("frames")[first : first + n]
+            for frame in self._whole("frames")[first : first + n]
         ]
 
-    def _kept(self, name: str) -> Rows:
+    def _whole(self, name: str) -> Rows:
         if name not in self._rows:
             self._rows[name] = Table(self.reader, name).to_numpy()
         return self._rows[name]
@@ -277,7 +276,7 @@ class Trace:
 
     @property
     def generations(self) -> Generations:
-        """A row for each generation; iterating over it gives :class:`Generation` objects."""
+        """Table with a row for each generation; iteration yields :class:`Generation` objects."""
         return Generations(self.reader, "generations")
 
     def heap(
@@ -289,25 +288,25 @@ class Trace:
         max_age: int | None = None,
         progress: Progress | None = None,
     ) -> Heap:
-        """Replay the alloc/free events and say what is on the heap.
+        """Replay the alloc/free events and return what is on the heap.
 
         One pass; two for ages at the peak.
 
         Parameters
         ----------
         by : {"type", "class", "package", "goroutine", "task", "region", "site"}
-            What a line stands for. By type, objects without one stand under their size class. Goroutine, task and
-            region are of the goroutine that allocated: the function it started with, its innermost task or region at
-            that time. They need the order of events; objects of which it tells nothing are ``(unknown)``, as all that
-            were there at the start. By site is an estimate from CPU samples, with ``errors``.
+            What a row groups. By type, an object without a type is listed under its size class. Goroutine, task and
+            region are those of the allocating goroutine: the function it started with, and its innermost task or region
+            at that time. They are derived from the ordered events; objects that cannot be attributed, among them all
+            that existed at the start, are ``(unknown)``. By site is an estimate from CPU samples, with ``errors``.
         at : str
-            The instant: ``"start"``, ``"peak"`` (the first one of most bytes in use), ``"end"``, a time from the
-            trace's start such as ``"12.5s"``, or ``"gc:17"``, as the trace's 17th mark phase begins.
+            The instant: ``"start"``, ``"peak"`` (the first instant with the most bytes in use), ``"end"``, a time since
+            the start of the trace such as ``"12.5s"``, or ``"gc:17"``, the start of the 17th mark phase of the trace.
         min_age, max_age : int, optional
-            Ages in GC cycles that count, both included. An object's age is the number of mark phases that began while
-            it lived.
+            Range of ages to include, in GC cycles, both ends inclusive. The age of an object is the number of mark
+            phases that started during its life.
         progress : callable, optional
-            Takes the bytes read so far.
+            Called with the number of bytes read so far.
 
         Returns
         -------
@@ -316,9 +315,9 @@ class Trace:
         Raises
         ------
         ValueError
-            There is no such group, instant or age, or a stream would have to be read twice.
+            The group, instant or age does not exist, or a stream would have to be read twice.
         TraceError
-            The trace is damaged; ``partial`` of the error holds the heap up to the fault.
+            The trace is damaged; its attribute ``partial`` is the heap up to the fault.
         """
         from gotrace.tables.instants import HeapQuery, heap_at
 

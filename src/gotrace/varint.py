@@ -1,4 +1,4 @@
-"""Bulk varints for plug-ins and tests: :func:`decode` and :func:`encode`. Never here: knowledge of traces."""
+"""Bulk decoding and encoding of varints, for plug-ins and tests. Never here: traces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gotrace.errors import Status, from_fault, new_fault
 
 
 def decode(buffer: Any) -> npt.NDArray[np.uint64]:
-    """Decode a buffer that holds nothing but unsigned LEB128 varints.
+    """Decode a buffer of unsigned LEB128 varints.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ def decode(buffer: Any) -> npt.NDArray[np.uint64]:
     Raises
     ------
     TruncatedError
-        The buffer ends inside a varint; ``offset`` counts from its start.
+        If the buffer ends inside a varint; ``offset`` is an index in the buffer.
     MalformedError
-        A varint has more than 64 bits (FORMAT 2.1).
+        If a varint has more than 64 bits (FORMAT 2.1).
     """
     data = np.frombuffer(buffer, np.uint8)
     values = np.empty(_varint.count(data) + 1, np.uint64)

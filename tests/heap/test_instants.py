@@ -156,7 +156,7 @@ def test_who_allocated_as_in_go_s_text(path: Path, tmp_path: Path) -> None:
                 assert all(counted[name] >= n for name, n in found.items())
             else:
                 assert path.name in REFUSED
-                assert any("not known who allocated" in warning for warning in trace.warnings)
+                assert any("cannot be attributed" in warning for warning in trace.warnings)
                 assert all(counted[name] >= n for name, n in found.items() if name != "(unknown)")
                 assert found["(unknown)"] > 0
 

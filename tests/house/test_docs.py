@@ -14,6 +14,7 @@ import pytest
 from support import reference
 
 import gotrace
+from gotrace.tables.catalog import TABLES
 
 PROJECT = Path(__file__).parent.parent.parent
 README = (PROJECT / "README.md").read_text()
@@ -206,3 +207,12 @@ def test_links_and_pictures_are_there(path: Path) -> None:
     for picture in (PROJECT / "docs" / "pictures").iterdir():
         assert picture.stat().st_size < 150_000
         assert f"pictures/{picture.name}" in "".join(p.read_text() for p in (PROJECT / "docs").glob("*.md"))
+
+
+def test_the_page_of_names_lists_every_table() -> None:
+    """Adding a table is one entry in the catalog; the page follows from it, line by line."""
+    page = (PROJECT / "docs" / "surface.md").read_text()
+    public = {id(getattr(gotrace.dtypes, name)): name for name in vars(gotrace.dtypes) if name.isupper()}
+    for name, table in TABLES.items():
+        kind = public.get(id(table.dtype), "ALLOC, fewer fields")
+        assert f"| `{name}` | {kind} | {table.doc.replace('``', '`')} |" in page

@@ -47,7 +47,7 @@ def test_strict(trace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     monkeypatch.setattr(gotrace.Trace, "warnings", ["something odd"])
     assert main(["validate", str(trace)]) == 0
     assert main(["validate", "--strict", str(trace)]) == 1
-    assert "odd: something odd" in capsys.readouterr().out
+    assert "warning: something odd" in capsys.readouterr().out
 
 
 def events(text: bytes) -> list[str]:

@@ -169,7 +169,7 @@ def test_damage_keeps_the_rows_before_it(damaged: Path, tmp_path: Path, capsys: 
     out = tmp_path / "out.npy"
     assert main(["export", str(damaged), str(tmp_path / "absent"), "-o", str(tmp_path), "--format", "csv"]) == 3
     err = capsys.readouterr().err
-    assert "damaged.allocs.csv: 3 rows from before the fault" in err
+    assert "damaged.allocs.csv: 3 rows before the fault" in err
     assert "expected a batch, found byte 7" in err
     assert "No such file" in err
     assert main(["export", str(damaged), "-o", str(out)]) == 3
@@ -204,7 +204,7 @@ def test_a_folder_in_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "heap.allocs.csv").mkdir()
     with pytest.raises(SystemExit):
         main(["export", str(EXAMPLE), "--table", "allocs", "--format", "csv", "-f", "-o", str(tmp_path)])
-    assert "is no file" in capsys.readouterr().err
+    assert "is not a file" in capsys.readouterr().err
 
 
 def test_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
@@ -236,13 +236,13 @@ def test_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["-o", "out.txt"], "which format"),
-        (["-o", "out", *named("allocs", "types")], "which format"),
-        (["-o", "no/such/out.npy"], "no folder"),
+        (["-o", "out.txt"], "unknown format"),
+        (["-o", "out", *named("allocs", "types")], "unknown format"),
+        (["-o", "no/such/out.npy"], "does not exist"),
         (["-o", "types.npy", "--table", "types"], "--columns address,size,ptr_bytes"),
         (["-o", "a.npy", "--columns", "time,luck"], "no column 'luck'"),
-        (["-o", "a.npy", "--columns", "time,time"], "named twice"),
-        (["-o", "out", "--format", "csv", *named("types", "allocs"), "--columns", "time"], "nothing of table types"),
+        (["-o", "a.npy", "--columns", "time,time"], "names 'time' twice"),
+        (["-o", "out", "--format", "csv", *named("types", "allocs"), "--columns", "time"], "no column of table types"),
         (["-o", "-", "--format", "npy"], "as csv"),
         (["-o", "-", *named("types", "allocs")], "as csv"),
         (["-o", "a.npy", "--table", "luck"], "invalid choice"),

@@ -201,7 +201,7 @@ def test_streams(sampled: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gotrace", "export", "-", "-o", "-", "--format", "collapsed"]
     run = subprocess.run(command, input=sampled.read_bytes(), capture_output=True, check=True)
     assert run.stdout == out.read_bytes()
-    assert b"found the allocation they belong to" in run.stderr
+    assert b"matched an allocation" in run.stderr
 
 
 def test_damage_keeps_what_was_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,10 +216,10 @@ def test_damage_keeps_what_was_before(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["-o", "out.pb.gz", "--table", "allocs"], "no table"),
-        (["-o", "out.folded", "--columns", "time"], "no table"),
-        (["-o", "out.pb"], "which format"),
-        (["-o", "out.json"], "which format"),
+        (["-o", "out.pb.gz", "--table", "allocs"], "not a table"),
+        (["-o", "out.folded", "--columns", "time"], "not a table"),
+        (["-o", "out.pb"], "unknown format"),
+        (["-o", "out.json"], "unknown format"),
         ([str(EXAMPLE), "-o", "-", "--format", "pprof"], "one profile"),
     ],
 )

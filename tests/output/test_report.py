@@ -239,7 +239,7 @@ def test_tables_sort_and_filter(page: browser.Page, tmp_path: Path) -> None:
     shown = page.ask(f"{rows}.filter((row) => row.offsetHeight).map((row) => row.cells[0].textContent)")
     assert shown
     assert all("main." in name and "rder" in name for name in shown)
-    assert page.ask("document.getElementById('told-types').textContent").startswith(f"{len(shown)} of ")
+    assert page.ask("document.getElementById('count-types').textContent").startswith(f"{len(shown)} of ")
     assert page.complaints == []
 
 

@@ -279,7 +279,7 @@ def test_fault_after_a_fault_in_the_same_generation() -> None:
     _, error = rows_and_error(trace.getvalue())
     assert error is not None
     assert at < error.offset < at + 30
-    assert "string id 1 stands twice" in str(error)
+    assert "string id 1 is defined twice" in str(error)
 
 
 SPANS = {

@@ -264,10 +264,10 @@ def test_sessions_come_one_after_the_other() -> None:
     program = Program(SMALL)
     with pytest.raises(ValueError, match="no session"):
         program.stop()
-    with pytest.raises(ValueError, match="say how many"):
+    with pytest.raises(ValueError, match="specify events or seconds"):
         program.run()
     program.start(None)
-    with pytest.raises(ValueError, match="goes on"):
+    with pytest.raises(ValueError, match="already running"):
         program.start(None)
 
 

@@ -1,1 +1,1 @@
-"""What tests share: builders of traces, independent readers, Go itself, a browser. Never here: assertions."""
+"""Helpers of tests: builders of traces, independent decoders, Go toolchains, a browser. Never here: assertions."""

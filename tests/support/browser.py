@@ -19,16 +19,16 @@ PATIENCE = 60  # seconds
 
 
 def executable() -> str | None:
-    """Chromium, where it is installed."""
+    """Path of Chromium, or None if it is not installed."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 class Page:
-    """One page; what goes wrong in it gathers in ``complaints``."""
+    """One page. ``complaints`` collects its errors and console messages, ``requests`` the URLs it loads."""
 
-    def __init__(self, to: int, come: int) -> None:
-        self._to, self._from = to, come
-        self._waiting = b""
+    def __init__(self, write_fd: int, read_fd: int) -> None:
+        self._to, self._from = write_fd, read_fd
+        self._buffer = b""
         self._number = 0
         self._session: str | None = None
         self._loaded = False
@@ -36,14 +36,14 @@ class Page:
         self.requests: list[str] = []
 
     def attach(self) -> None:
-        """Take the page over."""
+        """Open a blank page and attach to it."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> Any:
-        """Call the browser."""
+        """Call a DevTools method and return its result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
         if self._session:
@@ -58,14 +58,14 @@ class Page:
 
     def _next(self) -> Any:
         end = time.monotonic() + PATIENCE
-        while b"\0" not in self._waiting:
+        while b"\0" not in self._buffer:
             if not select.select([self._from], [], [], max(end - time.monotonic(), 0))[0]:
-                raise TimeoutError("the browser does not answer")
+                raise TimeoutError(f"no answer from the browser in {PATIENCE} s")
             piece = os.read(self._from, 1 << 16)
             if not piece:
-                raise EOFError("the browser ended")
-            self._waiting += piece
-        text, _, self._waiting = self._waiting.partition(b"\0")
+                raise EOFError("the browser exited")
+            self._buffer += piece
+        text, _, self._buffer = self._buffer.partition(b"\0")
         message = json.loads(text)
         params = message.get("params", {})
         if message.get("method") == "Page.loadEventFired":
@@ -81,7 +81,7 @@ class Page:
         return message
 
     def resize(self, width: int, height: int, *, dark: bool = False, scale: float = 1) -> None:
-        """Set the size of the window in CSS pixels, and what the system prefers."""
+        """Set the size of the window in CSS pixels, and the preferred color scheme."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=False
         )
@@ -89,14 +89,14 @@ class Page:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def open(self, path: Path) -> None:
-        """Load a file and wait until it is there."""
+        """Load a file and wait for its load event."""
         self._loaded = False
         self.call("Page.navigate", url=path.resolve().as_uri())
         while not self._loaded:
             self._next()
 
     def ask(self, expression: str) -> Any:
-        """Value of a JavaScript expression."""
+        """Return the value of a JavaScript expression."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(json.dumps(answer["exceptionDetails"]))
@@ -109,47 +109,47 @@ class Page:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, text=text, windowsVirtualKeyCode=13)
 
     def picture(self, *, whole: bool = True) -> bytes:
-        """PNG of the page."""
+        """Return a PNG of the page."""
         return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
 
     def printed(self) -> bytes:
-        """PDF of the page."""
+        """Return a PDF of the page."""
         return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])
 
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Page]:
-    """Start a browser whose files lie in a folder; yield its one page."""
+    """Start a browser with its profile in a folder; yield its one page."""
     program = executable()
     assert program is not None
-    come_theirs, to = os.pipe()
-    come, to_theirs = os.pipe()
+    child_read, write_fd = os.pipe()
+    read_fd, child_write = os.pipe()
 
-    def place() -> None:
-        first, second = os.dup(come_theirs), os.dup(to_theirs)
+    def set_descriptors() -> None:
+        first, second = os.dup(child_read), os.dup(child_write)
         os.dup2(first, 3)
         os.dup2(second, 4)
 
     flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
-    env = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # a sanitizer's, not its own
+    env = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # without a sanitizer's library
     process = subprocess.Popen(
         [program, *flags, "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={folder}"],
-        preexec_fn=place,
+        preexec_fn=set_descriptors,
         close_fds=False,
         env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    os.close(come_theirs)
-    os.close(to_theirs)
+    os.close(child_read)
+    os.close(child_write)
     try:
-        page = Page(to, come)
+        page = Page(write_fd, read_fd)
         page.attach()
         yield page
     finally:
-        os.close(to)
+        os.close(write_fd)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(10)
         process.kill()
         process.wait()
-        os.close(come)
+        os.close(read_fd)

@@ -1,4 +1,4 @@
-"""Timed events of traces as arrays, by a plain decoder of their own. Never here: assertions."""
+"""Timed events of traces as arrays, from a decoder in plain Python. Never here: assertions."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ WIDTH = 4  # arguments of an event without its time, at most
 
 @dataclass
 class Events:
-    """Events of one thread: wire types, clock units, arguments."""
+    """Events of one thread: wire types, times in clock units, arguments."""
 
     types: npt.NDArray[np.uint8]
     times: npt.NDArray[np.uint64]
     args: npt.NDArray[np.uint64]
 
     def only(self, which: npt.NDArray[np.bool_]) -> Events:
-        """Keep some of them."""
+        """Return the events selected by a mask."""
         return Events(self.types[which], self.times[which], self.args[which])
 
 
 def is_events(batch: Batch) -> bool:
-    """Whether it holds timed events."""
+    """Return True if the batch holds timed events."""
     return batch.experiment is None and bool(batch.data) and batch.data[0] not in (2, 4, 6, 8, 50)
 
 
 def decode(batch: Batch) -> Iterator[tuple[int, int, list[int]]]:
-    """Yield type, time and arguments, one byte after the other."""
+    """Yield type, time and arguments of each event."""
     counts = {spec.id: len(spec.args) for spec in registry().events if spec.timed}
     data, at, time = batch.data, 0, batch.time
     while at < len(data):
@@ -56,7 +56,7 @@ def decode(batch: Batch) -> Iterator[tuple[int, int, list[int]]]:
 
 
 def events_of(rows: list[tuple[int, int, list[int]]]) -> Events:
-    """Make arrays of decoded events."""
+    """Return decoded events as arrays."""
     args = np.zeros((len(rows), WIDTH), np.uint64)
     for i, (_, _, values) in enumerate(rows):
         args[i, : len(values)] = values

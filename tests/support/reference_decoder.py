@@ -1,7 +1,7 @@
-"""An account of traces that shares nothing with gotrace: plain Python, slow, written from the format alone.
+"""A decoder that shares nothing with gotrace: plain Python, slow, written from the format alone.
 
-It reads well-formed traces only; whatever it meets that it does not expect is an AssertionError. Never here:
-imports of gotrace, numpy, cleverness.
+It reads well-formed traces only; anything unexpected is an AssertionError. Never here: imports of gotrace or numpy,
+optimizations.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def signed(value: int) -> int:
 
 @lru_cache(maxsize=64)  # all fixtures
 def read(data: bytes) -> list[Generation]:
-    """All generations, with the events of each thread."""
+    """Return all generations, with the events of each thread."""
     assert data[:5] == b"go 1."
     assert data[7:16] == b" trace\0\0\0"
     version = int(data[5:7])
@@ -231,7 +231,7 @@ def decode(generation: Generation) -> None:
 
 
 class Context:
-    """Goroutine and proc of a thread, as its own events tell."""
+    """Goroutine and proc of a thread, from its own events."""
 
     def __init__(self) -> None:
         self.g = self.p = -1
@@ -264,7 +264,7 @@ class Context:
 
 @lru_cache(maxsize=64)
 def merged(data: bytes) -> list[tuple[int, Event]]:
-    """(index of the generation, event): always the thread whose next event is earliest, ties by appearance."""
+    """Return (index of the generation, event): the earliest next event of any thread, ties by first appearance."""
     contexts: dict[int, Context] = defaultdict(Context)
     order: list[tuple[int, Event]] = []
     for index, generation in enumerate(read(data)):
@@ -288,7 +288,7 @@ Type = tuple[int, int, int, int, bytes]  # id, address, size, ptrbytes, name
 
 
 def types_of(generation: Generation) -> tuple[tuple[int, ...] | None, list[Type]]:
-    """The info batch and the types of a generation, in both layouts."""
+    """Return the info batch and the types of a generation, in both layouts."""
     info = None
     types: list[Type] = []
     for _, batch in generation.experiments.get(1, []):
@@ -317,10 +317,10 @@ class Span:
     bytes: int
     spanclass: int
     base: int = 0
-    over: tuple[int, int, int, int] | None = None  # when, by whom, bytes and class of the span it lies over
+    over: tuple[int, int, int, int] | None = None  # time, thread, bytes and class of the span that it replaced
     live: dict[int, Any] = field(default_factory=dict)  # slot address -> type key
     owed: dict[int, bool] = field(default_factory=dict)
-    late: tuple[int, int] = (-(2**63), 0)  # when and by whom
+    late: tuple[int, int] = (-(2**63), 0)  # time and thread
 
     @property
     def elem(self) -> int:
@@ -328,9 +328,9 @@ class Span:
 
 
 class Replay:
-    """Everything that the alloc/free events of a trace say, one event after the other.
+    """Replay of the alloc/free events of a trace, one by one.
 
-    With ``stop``, only what happens before that time, and the snapshot.
+    With ``stop``, only the snapshot and the events before that time.
     """
 
     def __init__(self, data: bytes, stop: int = 2**63 - 1) -> None:

@@ -1,4 +1,4 @@
-"""Small traces made by hand, for tests. Never here: assertions."""
+"""Small hand-written traces, for tests. Never here: assertions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGE = 8192
 
 
 def types(*names: str, first: int = 1) -> list[tuple[int, int, int, int, bytes]]:
-    """Types with ids from ``first`` on; descriptors are 64 bytes apart."""
+    """Return types with ids from ``first`` on, whose addresses differ by name."""
     return [(first + i, 0x400000 + 64 * sum(name.encode()), 16, 8, name.encode()) for i, name in enumerate(names)]
 
 
@@ -24,7 +24,7 @@ def alloc_trace(
     times: Sequence[int] = (),
     frequency: int = 15_625_000,
 ) -> bytes:
-    """One generation: thread 1, 2, ... with the events given, base time 100 if ``times`` say no other."""
+    """Return a trace of one generation: threads 1, 2, ... with these events, from ``times`` on, default 100."""
     trace = Writer(version).frequency(1, 100, frequency)
     if info:
         trace.batch(1, -1, 100, allocfree_info(BASE), experiment=1)
@@ -58,7 +58,7 @@ def old(word: int, kind: int = 0, dt: int = 1) -> bytes:
 
 
 def free(word: int, dt: int = 1) -> bytes:
-    """An object freed."""
+    """The free of an object."""
     return event("HeapObjectFree", dt, word)
 
 

@@ -1,4 +1,4 @@
-"""What a trace looks like from afar: figures in which simulated and recorded ones must agree. Never here: bounds."""
+"""Figures of a trace in which simulated and recorded ones must agree. Never here: bounds."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ NAMES = {event.id: event.name for event in registry().events}
 
 
 def figures(source: Any) -> dict[str, Any]:
-    """Measure a trace.
+    """Return the figures of a trace.
 
-    ``mix``: share of each event type among wire events, snapshot and statuses left out; ``run mean`` and ``run
+    ``mix``: share of each event type among wire events, without snapshot and statuses; ``run mean`` and ``run
     median``: rows of one thread that follow each other in the order; ``long runs``: share of rows in runs of over 64;
     ``id bytes``: mean length of an object's id; ``tiny reuse``: share of allocations that share a slot; ``outside P``:
-    share of objects' frees that no proc's thread wrote.
+    share of objects' frees by threads without a proc.
     """
     types = np.zeros(256, np.int64)
     runs: list[Any] = []
-    held, thread = 0, None
+    pending, thread = 0, None
     with gotrace.open(source) as trace:
         for rows in trace.iterate("events", columns=["type", "m", "part"]):
             types += np.bincount(rows["type"][rows["part"] == 0], minlength=256)
             edges = np.flatnonzero(np.diff(rows["m"])) + 1
             lengths = np.diff(np.concatenate(([0], edges, [len(rows)])))
             if thread == rows["m"][0]:
-                lengths[0] += held
-            elif held:
-                runs.append([held])
-            held, thread = int(lengths[-1]), rows["m"][-1]
+                lengths[0] += pending
+            elif pending:
+                runs.append([pending])
+            pending, thread = int(lengths[-1]), rows["m"][-1]
             runs.append(lengths[:-1])
-    every = np.concatenate([*runs, [held]])
+    every = np.concatenate([*runs, [pending]])
     for kind in (128, 131, 134, 13, 25, 48, 255):
         types[kind] = 0
-    said = {
+    result = {
         "events": int(types.sum()),
         "mix": {NAMES[kind]: float(n / types.sum()) for kind, n in enumerate(types.tolist()) if n},
         "run mean": float(every.mean()),
@@ -47,8 +47,8 @@ def figures(source: Any) -> dict[str, Any]:
         "long runs": float(every[every > 64].sum() / every.sum()),
     }
     if types[OBJECT_ALLOC]:
-        said |= _objects(source)
-    return said
+        result |= _objects(source)
+    return result
 
 
 def _objects(source: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What must hold in any stream of ordered events, whoever wrote it: a check of the text, line by line.
+"""Invariants of any stream of ordered events, from any reader: a check of the text, line by line.
 
-It knows no sequence numbers and no rules of advancing, only what a program can do: a thread has one P and one
-goroutine, states follow each other, what ends has begun. Shares nothing with the state machine. Never here: gotrace.
+It uses no sequence numbers and no rules of advancing, only what a program can do: a thread has one P and one goroutine,
+states follow each other, an end has a start. Shares nothing with the state machine. Never here: gotrace.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ REGION = re.compile(r' Task=(\d+) Type=("(?:[^"\\]|\\.)*")')
 
 
 class Validator:
-    """Feed it lines; ``faults`` says what cannot be.
+    """Takes lines; ``faults`` lists what is impossible.
 
-    What a thread holds is known from what it does. A status told anew may bind a thread that the line does not name:
-    then what the threads concerned hold is unknown until they show it.
+    The P and goroutine of a thread follow from its events. A repeated status may bind a thread that the line does not
+    name: then the P and goroutine of the threads concerned are unknown until their next event.
     """
 
     def __init__(self) -> None:
         self.faults: list[str] = []
         self.time = -(1 << 63)
         self.syncs = 0
-        self.holds: dict[int, dict[str, int | None]] = {}  # by thread: its P and G; None unknown
+        self.holds: dict[int, dict[str, int | None]] = {}  # P and G by thread; None if unknown
         self.state: dict[tuple[str, int], str] = {}
         self.ranges: set[tuple[str, str]] = set()
         self.tasks: dict[int, tuple[int, str]] = {}
@@ -52,12 +52,12 @@ class Validator:
             if f" N={self.syncs}" not in rest:
                 yield "Syncs do not count up"
             return
-        if kind == "StackSample":  # as recorded, whatever the scheduler did
+        if kind == "StackSample":  # as recorded, independent of the scheduler
             return
         thread = self.holds.setdefault(m, {"P": None, "G": None})
-        told_by_none = p == -1 and "Syscall->Syscall" in rest  # the thread may have its P
+        no_proc = p == -1 and "Syscall->Syscall" in rest  # the thread may have its P
         if m != -1:
-            for what, found in (("G", g),) if told_by_none else (("P", p), ("G", g)):
+            for what, found in (("G", g),) if no_proc else (("P", p), ("G", g)):
                 if thread[what] not in (None, found):
                     yield f"the thread has {what} {thread[what]}"
                 thread[what] = found
@@ -76,10 +76,10 @@ class Validator:
         what, number, old, new = "G" if move[1] == "Go" else "P", int(move[2]), move[3], move[4]
         key = what, number
         known = self.state.get(key)
-        told = old == new or old == "Undetermined" or (what == "P" and old == "NotExist")
+        status = old == new or old == "Undetermined" or (what == "P" and old == "NotExist")
         if known is None:
             if old not in ("Undetermined", "NotExist"):
-                yield f"nothing was known of it, but it was {old}"
+                yield f"its state was unknown, but is {old}"
         elif old not in (known, "Undetermined") and not (old == "NotExist" and known == "NotExist"):
             yield f"it was {known}"
         elif old == "Undetermined":
@@ -88,7 +88,7 @@ class Validator:
         if what == "G" and new == "NotExist":
             self.ranges -= {key for key in self.ranges if key[1] == f"Goroutine({number})"}
             self.regions.pop(number, None)
-        if told:  # binds some thread, perhaps another one
+        if status:  # binds some thread, perhaps another one
             for thread in self.holds.values():
                 if thread[what] in (number, -1):
                     thread[what] = None
@@ -106,28 +106,28 @@ class Validator:
             for thread in holders:
                 thread[what] = -1
         if what == "G" and old == "Syscall" and new != "Running":
-            self.holds[m]["P"] = None  # a P still held goes with it
+            self.holds[m]["P"] = None  # a P still held is released with it
 
     def range(self, kind: str, rest: str) -> Iterable[str]:
         match = RANGE.search(rest)
         assert match is not None, rest
         key = match[1], match[2]
         if kind == "RangeBegin" and key in self.ranges:
-            yield "begun twice"
+            yield "started twice"
         if kind == "RangeEnd" and key not in self.ranges:
-            yield "ended, not begun"
+            yield "ended without a start"
         (self.ranges.discard if kind == "RangeEnd" else self.ranges.add)(key)
 
     def task(self, kind: str, rest: str) -> Iterable[str]:
         match = TASK.search(rest)
         assert match is not None, rest
-        number, said = int(match[1]), (int(match[2]), match[3])
+        number, task = int(match[1]), (int(match[2]), match[3])
         if kind == "TaskBegin":
             if number in self.tasks:
-                yield "begun twice"
-            self.tasks[number] = said
-        elif self.tasks.pop(number, ((1 << 64) - 1, '""')) != said:
-            yield "its begin said other"
+                yield "started twice"
+            self.tasks[number] = task
+        elif self.tasks.pop(number, ((1 << 64) - 1, '""')) != task:
+            yield "its start has another parent or type"
 
     def region(self, kind: str, g: int, rest: str) -> Iterable[str]:
         match = REGION.search(rest)

@@ -64,9 +64,9 @@ def test_batches_are_cut_between_events(tmp_path: Path) -> None:
 
 def test_mistakes() -> None:
     args = np.zeros((2, 4), np.uint64)
-    with pytest.raises(ValueError, match="row 1: type 5 is no timed event"):
+    with pytest.raises(ValueError, match="row 1: type 5 is not a timed event"):
         Writer(26).events(1, 1, [37, 5], [1, 2], args)
-    with pytest.raises(ValueError, match="row 1: its time is before"):
+    with pytest.raises(ValueError, match="row 1: the time is before"):
         Writer(26).events(1, 1, [37, 37], [2, 1], args)
-    with pytest.raises(ValueError, match=r"want \(n,\)"):
+    with pytest.raises(ValueError, match=r"expected \(n,\)"):
         Writer(26).events(1, 1, [37], [2], args)

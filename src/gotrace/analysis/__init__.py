@@ -1,1 +1,4 @@
-"""Questions about a trace, one a file. They use what a user holds; never here: output."""
+"""Analyses: an open trace comes in, a result of numbers and arrays goes out; one module per analysis.
+
+Never here: output.
+"""

@@ -1,4 +1,4 @@
-"""What an estimate of sites rests on, in words. Never here: the estimate."""
+"""Sentences that describe the samples and the accuracy of an estimate by site. Never here: the estimate."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 
 def account_of_samples(counts: SampleCounts) -> list[str]:
-    """Say how many samples there were and what became of them: a sentence or two."""
+    """Return one or two sentences on the number of samples and what they matched."""
     if not counts.samples:
-        return ["No CPU samples: run a CPU profile (pprof.StartCPUProfile) while tracing to learn who allocates."]
-    said = (
-        f"{counts.allocating:,} of {counts.samples:,} CPU samples stand in the allocator: {counts.matched:,} found the "
-        f"allocation they belong to (within {human_time(WITHIN)}), {counts.unclear:,} stand where it is not clear, "
-        f"{counts.unmatched:,} found none."
+        return ["No CPU samples: run a CPU profile (pprof.StartCPUProfile) while tracing to estimate allocation sites."]
+    sentence = (
+        f"{counts.allocating:,} of {counts.samples:,} CPU samples are in the allocator: {counts.matched:,} matched an "
+        f"allocation (within {human_time(WITHIN)}), {counts.unclear:,} are ambiguous, {counts.unmatched:,} matched no "
+        "allocation."
     )
-    return [said] if counts.matched else [said, "So it is not known who allocates."]
+    return [sentence] if counts.matched else [sentence, "Allocation sites are therefore unknown."]
 
 
-def account(found: Sites) -> list[str]:
-    """Say what an estimate of what was allocated rests on: a few sentences."""
-    said = account_of_samples(found)
-    if not found.matched:
-        return said
-    rows = found.table
-    told = int(rows["bytes"][rows["samples"] > 0].sum()) / max(int(rows["bytes"].sum()), 1)
+def account(result: Sites) -> list[str]:
+    """Return sentences on the samples and the accuracy of allocations by site."""
+    sentences = account_of_samples(result)
+    if not result.matched:
+        return sentences
+    rows = result.table
+    covered = int(rows["bytes"][rows["samples"] > 0].sum()) / max(int(rows["bytes"].sum()), 1)
     return [
-        *said,
-        f"Numbers of each type are exact, its shares by site are estimates; types with samples have {told:.1%} of the "
+        *sentences,
+        f"Totals by type are exact; shares by site are estimates. Types with samples have {covered:.1%} of the "
         "allocated bytes.",
     ]

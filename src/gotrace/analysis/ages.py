@@ -1,7 +1,7 @@
-"""Who lives how long: deaths by age in GC cycles, and what was typical. Never here: output, or replay.
+"""How long objects live: deaths by age in GC cycles, and median ages. Never here: output, or replay.
 
-An object dies for the trace when its slot is swept, which the next allocation of its size class or the next mark phase
-brings about. So ages in cycles are what the program did; ages in time are that and the collector's pace.
+In a trace, an object dies when its slot is swept, which the next allocation of its size class or the next mark phase
+causes. Ages in cycles therefore reflect the program, ages in time also the pace of the collector.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gotrace.tables.allocs import LifetimeBuilder
 from gotrace.trace import Trace
 
 FIRST_AGES = (0, 1, 2, 3, 4, 8, 16, 32)
-"""First age in GC cycles of each bin; the last one has all above."""
+"""First age of each bin in GC cycles; the last bin is unbounded."""
 
 AGES = np.dtype(
     [
@@ -29,18 +29,19 @@ AGES = np.dtype(
         ("died_bytes", "i8"),
         ("alive_objects", "i8"),  # in use at the end
         ("alive_bytes", "i8"),
-        ("unaged_objects", "i8"),  # of those that died: they were there at the start
-        *((f"age_{age}", "i8") for age in FIRST_AGES),  # objects that died at this age or more, below the next one
-        ("median_cycles", "i8"),  # age at death, at most 63; -1 none died whose age is known
-        ("median_time", "i8"),  # ns from allocation to sweep, to within 7 %; -1 as above
+        ("unaged_objects", "i8"),  # of those that died: objects that existed at the start
+        *((f"age_{age}", "i8") for age in FIRST_AGES),  # objects that died from this age up to the next one
+        ("median_cycles", "i8"),  # age at death, at most 63; -1 if no age is known
+        ("median_time", "i8"),  # ns from allocation to sweep, accurate to 7 %; -1 as above
     ],
     align=True,
 )
 """A row for each group."""
 
-_OLDEST = 64  # ages from here on are one
-_FINE = 8  # bins of time to an octave
-_BINS = _OLDEST + 64 * _FINE
+_AGE_BINS = 64  # the last one has all larger ages
+_PER_OCTAVE = 8  # bins of time
+_MAX_PENDING = 1 << 18  # bins that wait to be added up, at least
+_BINS = _AGE_BINS + 65 * _PER_OCTAVE
 
 
 @dataclass
@@ -52,15 +53,15 @@ class Lifespans:
     table : ndarray of AGES
         Most ``died_bytes`` first.
     by : str
-        As asked for.
+        As requested.
     cycles : int
-        Mark phases that began in the trace.
+        Mark phases that started in the trace.
     start, end : int
-        ns, the trace's first and last event; -1 when there is none.
+        ns, the first and the last event of the trace; -1 if there is none.
     seen : bool
-        Whether there was any alloc/free event.
+        True if the trace has alloc/free events.
     anomalies : dict
-        What was odd on the way, with counts.
+        Anomalies by name, with counts.
     """
 
     table: Rows
@@ -73,15 +74,17 @@ class Lifespans:
 
 
 def lifespans(trace: Trace, by: str = "type", progress: Callable[[int], None] | None = None) -> Lifespans:
-    """Say how old objects were when they died.
+    """Return how old objects were when they died.
 
-    One pass, in memory for the live heap and a few kilobytes for each type and size class.
+    One pass. Memory is bounded by the live heap and a few kilobytes per type and size class.
 
     Parameters
     ----------
     trace : Trace
     by : {"type", "class", "package"}
-        What a row stands for.
+        What a row groups.
+    progress : callable, optional
+        Called with the number of bytes read so far.
 
     Returns
     -------
@@ -90,86 +93,117 @@ def lifespans(trace: Trace, by: str = "type", progress: Callable[[int], None] | 
     Raises
     ------
     TraceError
-        The trace is damaged; ``partial`` of the error holds what came before the fault.
+        The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
     if by not in KINDS:
-        raise ValueError(f"by={by!r}: {', '.join(KINDS)}")
+        raise ValueError(f"by={by!r}: must be one of {', '.join(KINDS)}")
     read_pass = trace.reader.new_pass()
     deaths = _Deaths()
-    builder = LifetimeBuilder(read_pass, 1, deaths.lives)
+    builder = LifetimeBuilder(read_pass, 1, deaths.replay)
     fault: TraceError | None = None
     try:
         for _, rows in read_pass.read(builder, progress=progress):
-            deaths.take(rows)
+            deaths.add(rows)
     except TraceError as error:
         fault = error
     heap = builder.allocs.heap
-    found = Lifespans(
-        deaths.table(*group_keys(deaths.lives.tallies, read_pass.types, by)),
+    result = Lifespans(
+        deaths.table(*group_keys(deaths.replay.tallies, read_pass.types, by)),
         by,
-        cycles=int(deaths.lives.life[ReplayCounter.CYCLE]),
+        cycles=int(deaths.replay.life[ReplayCounter.CYCLE]),
         start=builder.allocs.start,
         end=heap.time,
         seen=bool(heap.sizes[HeapCounter.EVENTS]),
         anomalies=builder.anomaly_counts(),
     )
     if fault is not None:
-        fault.partial = found
+        fault.partial = result
         raise fault
-    return found
+    return result
 
 
 class _Deaths:
-    """Ages at death, in cycles and time, by group of the replay."""
+    """Histograms of ages at death, in cycles and in time, by group of the replay.
+
+    Only the bins that count an object are kept, so that groups without deaths take no memory.
+    """
 
     def __init__(self) -> None:
-        self.lives = ObjectReplay()
-        self.lives.write_rows()
-        self._bins = np.zeros((64, _BINS), np.int64)
+        self.replay = ObjectReplay()
+        self.replay.write_rows()
+        self._bins: I8 = np.empty(0, np.int64)  # group * _BINS + bin, rising
+        self._counts: I8 = np.empty(0, np.int64)
+        self._pending: list[I8] = []
+        self._n_pending = 0
 
-    def take(self, rows: Rows) -> None:
-        """Count rows of LIFETIME of objects that ended."""
-        groups = _codes(self.lives.tallies)
-        while len(self._bins) < len(groups):
-            self._bins = np.concatenate((self._bins, np.zeros_like(self._bins)))
+    def add(self, rows: Rows) -> None:
+        """Count rows of LIFETIME of objects that died."""
         rows = rows[rows["age"] >= 0]
+        groups = _codes(self.replay.tallies)
         order = np.argsort(groups)
         at = order[np.searchsorted(groups[order], _codes(rows))] * _BINS
-        flat = self._bins.reshape(-1)
-        np.add.at(flat, at + np.minimum(rows["age"], _OLDEST - 1), 1)
-        parts, octaves = np.frexp(np.maximum(rows["died"] - rows["born"], 1).astype(np.float64))
-        np.add.at(flat, at + _OLDEST + octaves * _FINE + (parts * 2 * _FINE - _FINE).astype(np.int64), 1)
+        fractions, octaves = np.frexp(np.maximum(rows["died"] - rows["born"], 1).astype(np.float64))
+        places = octaves * _PER_OCTAVE + ((2 * fractions - 1) * _PER_OCTAVE).astype(np.int64)
+        self._pending += [at + np.minimum(rows["age"], _AGE_BINS - 1), at + _AGE_BINS + places]
+        self._n_pending += 2 * len(rows)
+        if self._n_pending > max(_MAX_PENDING, len(self._bins)):
+            self._compact()
+
+    def _compact(self) -> None:
+        bins = np.concatenate((self._bins, *self._pending))
+        counts = np.ones(len(bins), np.int64)
+        counts[: len(self._counts)] = self._counts
+        self._bins, self._counts = _summed(bins, counts)
+        self._pending, self._n_pending = [], 0
 
     def table(self, names: list[str], group: I8) -> Rows:
-        """Rows of AGES; ``group`` says to which name each group of the replay belongs."""
-        counts = self.lives.counts()
-        bins = np.zeros((len(names), _BINS), np.int64)
-        np.add.at(bins, group, self._bins[: len(group)])
+        """Return rows of AGES; ``group`` is the index in ``names`` of each group of the replay."""
+        self._compact()
+        counts = self.replay.counts()
         table = np.zeros(len(names), AGES)
         table["name"] = names
         for unit in ("objects", "bytes"):
             died = counts[f"free_{unit}"]
             np.add.at(table[f"died_{unit}"], group, died)
             np.add.at(table[f"alive_{unit}"], group, counts[f"start_{unit}"] + counts[f"alloc_{unit}"] - died)
-        ages, times = bins[:, :_OLDEST], bins[:, _OLDEST:]
+        bins, n = _summed(group[self._bins // _BINS] * _BINS + self._bins % _BINS, self._counts)
+        rows, bins = np.divmod(bins, _BINS)
+        ages = bins < _AGE_BINS
+        edges = np.searchsorted(FIRST_AGES, bins[ages], side="right") - 1
         for i, first in enumerate(FIRST_AGES):
-            end = FIRST_AGES[i + 1] if i + 1 < len(FIRST_AGES) else _OLDEST
-            table[f"age_{first}"] = ages[:, first:end].sum(axis=1)
-        known = ages.sum(axis=1)
+            np.add.at(table[f"age_{first}"], rows[ages][edges == i], n[ages][edges == i])
+        known = np.bincount(rows[ages], n[ages], len(names)).astype(np.int64)
         table["unaged_objects"] = table["died_objects"] - known
-        table["median_cycles"] = np.where(known, _median(ages), -1)
-        octave, part = np.divmod(_median(times), _FINE)
-        nearest = np.ldexp(1 + (part + 0.5) / _FINE, octave - 1)
+        table["median_cycles"] = _median(rows[ages], bins[ages], n[ages], len(names))
+        octave, part = np.divmod(_median(rows[~ages], bins[~ages] - _AGE_BINS, n[~ages], len(names)), _PER_OCTAVE)
+        nearest = np.ldexp(1 + (part + 0.5) / _PER_OCTAVE, octave - 1)
         table["median_time"] = np.where(known, np.rint(nearest), -1)
         return table[np.lexsort((table["name"].astype(str), -table["alive_bytes"], -table["died_bytes"]))]
 
 
+def _summed(keys: I8, counts: I8) -> tuple[I8, I8]:
+    """Return the distinct keys, rising, and the sum of the counts of each."""
+    order = np.argsort(keys, kind="stable")
+    keys, counts = keys[order], counts[order]
+    first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+    return keys[first], np.add.reduceat(counts, first) if len(first) else counts
+
+
 def _codes(rows: Rows) -> I8:
-    """One number for type and size class."""
+    """Return one number for type and size class."""
     return np.asarray(rows["type"].astype(np.int64) << 8 | rows["spanclass"], np.int64)
 
 
-def _median(bins: I8) -> I8:
-    """The bin in each row where half of what is counted is reached."""
-    sums = np.cumsum(bins, axis=1)
-    return np.asarray(np.argmax(2 * sums >= sums[:, -1:], axis=1), np.int64)
+def _median(rows: I8, bins: I8, counts: I8, n: int) -> I8:
+    """Return the bin of each of n rows in which half of its count is reached, -1 for a row without any.
+
+    ``bins`` rise within each row, and rows do.
+    """
+    upto = np.cumsum(counts)
+    total = np.bincount(rows, counts, n).astype(np.int64)
+    before = np.cumsum(total) - total
+    half = np.flatnonzero(2 * (upto - before[rows]) >= total[rows])
+    found, first = np.unique(rows[half], return_index=True)
+    medians = np.full(n, -1, np.int64)
+    medians[found] = bins[half[first]]
+    return medians

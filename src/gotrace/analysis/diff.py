@@ -1,4 +1,4 @@
-"""Two builds compared: what each type allocated and holds, with the noise of the difference. Never here: output."""
+"""Compare two builds: what each type allocated and has in use, with the noise of the difference. Never here: output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gotrace.tables.instants import replay_counts
 from gotrace.trace import open as open_trace
 
 METRICS = ("alloc_bytes", "alloc_objects", "inuse_bytes", "inuse_objects")
-"""What can be compared: all that was allocated, and what is in use at the end."""
+"""Metrics: what was allocated in the trace, and what is in use at its end."""
 
 CONFIDENCE = 0.95
 
@@ -34,18 +34,18 @@ DIFF = np.dtype(
     + [(f"{metric}_{part}", "f8") for metric in METRICS for part in ("old", "new", "diff", "low", "high")],
     align=True,
 )
-"""A row a pair: on each side the type's size and pointer bytes (-1: none) and how many traces have it (0: the other
-side's alone); of each metric the two means, their difference, and the interval of the difference (NaN: not known)."""
+"""A row for each pair of types. On each side: size and pointer bytes of the type (-1: none), and the number of traces
+that have it. For each metric: both means, their difference, and the 95 % interval of the difference (NaN: unknown)."""
 
-_Key = tuple[str, int, int]  # name, size, pointer bytes; -1 for what has no size of its own
-_Counts = dict[_Key | None, npt.NDArray[np.int64]]  # None is never there: a type that a side lacks
+_Key = tuple[str, int, int]  # name, size, pointer bytes; -1 for groups without a size
+_Counts = dict[_Key | None, npt.NDArray[np.int64]]  # never has key None, which stands for a type that a side lacks
 _Progress = Callable[[str], AbstractContextManager[Callable[[int], None] | None]]
 F8 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Change:
-    """A total on both sides: means, their difference, and its 95 % interval (NaN: a side has one trace only)."""
+    """A total on both sides: means, their difference, and its 95 % interval (NaN: a side has only one trace)."""
 
     old: float
     new: float
@@ -54,14 +54,14 @@ class Change:
     high: float
 
     def exceeds(self, limit: float) -> bool:
-        """Whether it grew by more than ``limit`` (a share of the old mean) beyond noise."""
-        sure = self.diff if np.isnan(self.low) else self.low
-        return bool(sure > limit * self.old)
+        """Return True if the total grew by more than ``limit``, a share of the old mean, beyond noise."""
+        growth = self.diff if np.isnan(self.low) else self.low
+        return bool(growth > limit * self.old)
 
 
 @dataclass
 class Diff:
-    """What changed from one build to another.
+    """The difference between two builds.
 
     Attributes
     ----------
@@ -70,15 +70,15 @@ class Diff:
     totals : dict of str to Change
         Sums over all rows, by metric.
     by, sort : str
-        What a row stands for; the metric that orders them and that :meth:`exceeds` judges.
+        What a row groups; the metric that rows are sorted by and that :meth:`exceeds` checks.
     old, new : list of str
         The traces of each side.
     anomalies : dict
-        What was odd in any of them, with counts.
+        Anomalies of all traces by name, with counts.
     warnings, losses : list of str
-        What was odd in any of them, and what was lost of it.
+        Warnings and losses of all traces.
     faults : list of TraceError
-        What ended traces before their time.
+        Faults of damaged traces.
     """
 
     table: Rows
@@ -93,10 +93,10 @@ class Diff:
     faults: list[TraceError]
 
     def exceeds(self, limit: float) -> bool:
-        """Whether the total of ``sort`` grew by more than ``limit`` beyond noise; 0.05 is 5 %.
+        """Return True if the total of ``sort`` grew by more than ``limit`` beyond noise; 0.05 is 5 %.
 
-        The whole interval of the difference must lie above the limit. A side of one trace has no noise that is
-        known: then the difference itself is judged.
+        The whole interval of the difference must be above the limit. If a side has only one trace, the noise is
+        unknown and the difference itself is compared.
         """
         return self.totals[self.sort].exceeds(limit)
 
@@ -111,14 +111,14 @@ class Diff:
 
 
 def traces_of(side: str) -> list[str]:
-    """Name the traces of one side: a file, the files of a folder that are not hidden, or a list with commas.
+    """Return the traces of one side: a file, the files of a folder except hidden ones, or a comma-separated list.
 
     Raises
     ------
     OSError
         A folder cannot be read.
     ValueError
-        There is no trace in it.
+        The side has no traces.
     """
     path = Path(side)
     if path.is_dir():
@@ -139,23 +139,23 @@ def diff(
     errors: Literal["raise", "salvage"] = "raise",
     progress: _Progress | None = None,
 ) -> Diff:
-    """Compare what two builds allocated, and what they hold at the end.
+    """Compare what two builds allocated, and what they have in use at the end.
 
-    Types are paired by name, size and pointer bytes. A name that is left over once on each side is a type whose size
+    Types are paired by name, size and pointer bytes. A name that remains once on each side is a type whose size
     changed. Types of one build that share all three are one row.
 
     Parameters
     ----------
     old, new : path or sequence of paths
-        The traces of each side. A path is a trace, a folder of traces, or several with commas.
+        The traces of each side. A path is a trace, a folder of traces, or several traces separated by commas.
     by : {"type", "class", "package"}
-        What a row stands for. Objects without a type stand under their size class.
+        What a row groups. Objects without a type are grouped by size class.
     sort : {"alloc_bytes", "alloc_objects", "inuse_bytes", "inuse_objects"}
-        The metric that orders rows, and that :meth:`Diff.exceeds` judges.
+        The metric that rows are sorted by and that :meth:`Diff.exceeds` checks.
     errors : {"raise", "salvage"}
-        As in :func:`gotrace.open`.
+        As for :func:`gotrace.open`.
     progress : callable, optional
-        Takes the name of each trace, returns a context manager whose value takes the bytes read.
+        Takes the name of each trace, returns a context manager whose value is called with the number of bytes read.
 
     Returns
     -------
@@ -164,16 +164,16 @@ def diff(
     Raises
     ------
     TraceError
-        A trace is damaged: the first error. ``partial`` is the Diff of all that came before the faults.
+        A trace is damaged: the first error, whose attribute ``partial`` is the Diff of all data before the faults.
     ValueError
-        ``by`` or ``sort`` is not known, a side has no traces, or a trace no alloc/free events.
+        ``by`` or ``sort`` is invalid, a side has no traces, or a trace has no alloc/free events.
     OSError
         A trace cannot be opened.
     """
     if by not in KINDS:
-        raise ValueError(f"by={by!r}: type, class or package")
+        raise ValueError(f"by={by!r}: must be one of {', '.join(KINDS)}")
     if sort not in METRICS:
-        raise ValueError(f"sort={sort!r}: {', '.join(METRICS)}")
+        raise ValueError(f"sort={sort!r}: must be one of {', '.join(METRICS)}")
     sides = [_paths(old), _paths(new)]
     faults: list[TraceError] = []
     anomalies: Counter[str] = Counter()
@@ -185,23 +185,23 @@ def diff(
         for path in paths:
             with (
                 open_trace(path, errors=errors) as trace,
-                progress(path) if progress else nullcontext() as note,
+                progress(path) if progress else nullcontext() as update,
             ):
-                replay, types, _, fault = replay_counts(trace.reader, note)
+                replay, types, _, fault = replay_counts(trace.reader, update)
                 warnings += [f"{path}: {warning}" for warning in trace.warnings]
                 losses += [f"{path}: {loss}" for loss in trace.losses]
             if fault is None and not replay.sizes[HeapCounter.EVENTS]:
-                raise ValueError(f"{path}: no alloc/free events, start the program with GODEBUG=traceallocfree=1")
+                raise ValueError(f"{path}: no alloc/free events: start the program with GODEBUG=traceallocfree=1")
             anomalies.update(replay.anomaly_counts())
             counts[-1].append(_grouped(replay.used_counts(), types, by))
             if fault is not None:
                 faults.append(fault)
     table, totals = _compared(counts[0], counts[1], sort)
-    whole = Diff(table, totals, by, sort, sides[0], sides[1], dict(anomalies), warnings, losses, faults)
+    result = Diff(table, totals, by, sort, sides[0], sides[1], dict(anomalies), warnings, losses, faults)
     if faults:
-        faults[0].partial = whole
+        faults[0].partial = result
         raise faults[0]
-    return whole
+    return result
 
 
 def _paths(side: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -213,7 +213,7 @@ def _paths(side: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> l
 
 
 def _grouped(counts: Rows, types: TypeTable, by: str) -> _Counts:
-    """Add the counts of one trace up by key, a value for each metric."""
+    """Sum the counts of one trace by key, a value for each metric."""
     rows = types.rows()
     names, group = group_keys(counts, types, by)
     groups: _Counts = {}
@@ -264,7 +264,7 @@ def _keys(side: list[_Counts]) -> list[_Key]:
 
 
 def _paired(old: list[_Key], new: list[_Key]) -> list[_Pair]:
-    """Pair equal keys, then names that are left over once on each side: their type changed its size."""
+    """Pair equal keys, then names that remain once on each side: types whose size changed."""
     both = set(old) & set(new)
     pairs: list[_Pair] = [(key, key) for key in old if key in both]
     rest = [[key for key in side if key not in both] for side in (old, new)]
@@ -276,7 +276,7 @@ def _paired(old: list[_Key], new: list[_Key]) -> list[_Pair]:
 
 
 def interval(old: F8, new: F8) -> tuple[F8, F8, F8, F8, F8]:
-    """Means of two samples, their difference, and its 95 % interval after Welch.
+    """Return the means of two samples, their difference, and its 95 % interval by Welch's t-test.
 
     Parameters
     ----------
@@ -286,8 +286,8 @@ def interval(old: F8, new: F8) -> tuple[F8, F8, F8, F8, F8]:
     Returns
     -------
     tuple of ndarray of float64
-        Old mean, new mean, difference, low and high end. The ends are NaN if a sample has one value only. Samples
-        that are constant have no noise.
+        Old mean, new mean, difference, lower and upper end. The ends are NaN if a sample has only one value. Constant
+        samples have no noise.
     """
     means = old.mean(axis=0), new.mean(axis=0)
     change = means[1] - means[0]
@@ -302,15 +302,15 @@ def interval(old: F8, new: F8) -> tuple[F8, F8, F8, F8, F8]:
 
 
 def t_quantile(freedom: F8) -> F8:
-    """Two-sided 95 % quantile of Student's t, for degrees of freedom of at least 1."""
+    """Return the two-sided 95 % quantile of Student's t, for degrees of freedom of at least 1."""
     inverse, quantile = _quantiles()
-    found: F8 = np.exp(np.interp(1 / freedom, inverse, np.log(quantile)))
-    return found
+    result: F8 = np.exp(np.interp(1 / freedom, inverse, np.log(quantile)))
+    return result
 
 
 @cache
 def _quantiles() -> tuple[F8, F8]:
-    """Quantiles over the inverse of the degrees of freedom; with t = sqrt(f) tan(a), a has the density cos(a)^(f-1)."""
+    """Tabulate quantiles by 1 / degrees of freedom f; with t = sqrt(f) tan(a), the density of a is cos(a)^(f-1)."""
     inverse = np.linspace(1e-4, 1, 513)
     quantile = np.empty_like(inverse)
     for i, freedom in enumerate(1 / inverse):

@@ -1,6 +1,6 @@
 """The heap over time: live bytes by type, rates, GC cycles, ages, spans and a map of addresses.
 
-Two passes: one for the trace's extent and its GC cycles, one to replay. Never here: output.
+Two passes: the first finds the extent and the GC cycles of a trace, the second replays it. Never here: output.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNTYPED, TypeTable
 from gotrace.heap.objects import MOST_CYCLES, Ages, ObjectReplay
-from gotrace.heap.rows import CYCLE, MOMENT, HeapLayout, ReplayCounter
+from gotrace.heap.rows import CYCLE, MOMENT, HeapLayout, ReplayCounter, SpaceCounter
 from gotrace.heap.table import class_name, group_keys
 from gotrace.spec.enums import EventType
 from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
@@ -29,13 +29,13 @@ from gotrace.tables.lookup import GenerationBuilder
 from gotrace.trace import Trace, open
 
 BINS = 300
-"""Bins of time."""
+"""Number of time bins."""
 
 MOST_SERIES = 8192
-"""Pairs of type and size class that have a line of their own over time; those that appear later share one."""
+"""Pairs of type and size class with their own series over time; those that appear later share one."""
 
 OTHER = "(other)"
-"""What has no line of its own over time."""
+"""Name of everything without its own series."""
 
 _YOUNG = Ages(0, 1)
 _OLD = Ages(2)
@@ -45,66 +45,66 @@ I8 = npt.NDArray[np.int64]
 
 @dataclass(repr=False)
 class History:
-    """What the heap was over a trace.
+    """The heap over the time of a trace.
 
     Attributes
     ----------
     path, version, writers : str
         As of :class:`gotrace.Trace`.
     start, end : int
-        ns, the extent of the trace; -1 when there is none.
+        ns, the extent of the trace; -1 if it has no events.
     seen, has_snapshot : bool
-        Whether there was any alloc/free event, and whether any told of objects from before the trace.
+        True if the trace has alloc/free events; True if some describe objects that existed before the trace.
     events, generations, samples : int
-        How many there are.
+        Numbers of each in the trace; samples are CPU samples.
     bins : ndarray of int64
-        ns, end of each bin of time; the first begins at ``start``.
+        ns, end of each time bin; the first one starts at ``start``.
     moments : ndarray of MOMENT
-        A row for each bin: objects and bytes that were allocated and freed in it; at its end ``inuse_objects``,
-        ``inuse_bytes``, ``span_bytes`` (held by spans of objects), ``manual_bytes`` (by other spans), ``stack_bytes``
-        (of goroutines); ``most_bytes``, the largest ``inuse_bytes`` in it.
+        A row for each bin: objects and bytes allocated and freed in it; at its end ``inuse_objects``, ``inuse_bytes``,
+        ``span_bytes`` (spans of objects), ``manual_bytes`` (other spans), ``stack_bytes`` (goroutine stacks); and
+        ``most_bytes``, the largest ``inuse_bytes`` in it.
     names : list of str
-        Types, those without one by size class: what a row of ``types`` and of ``series`` stands for.
+        Names of the rows of ``types`` and ``series``: types, or size classes for objects without a type.
     types : dict of str to ndarray of int64
         By type: ``alloc_objects``, ``alloc_bytes``, the same for ``free``, ``start`` (the snapshot), ``inuse`` (at the
-        end), ``peak`` and ``old`` (in use at the end, allocated in the trace, two or more GC cycles ago);
-        ``young_objects``, of those freed, in the cycle of their allocation or the next.
+        end), ``peak`` and ``old`` (in use at the end, allocated in the trace two or more GC cycles ago); and
+        ``young_objects``, freed in the GC cycle of their allocation or the next one.
     series : ndarray of int64, shape (len(names) + 1, n_bins)
-        Bytes in use at the end of each bin; the last row are the types behind the first :data:`MOST_SERIES`.
+        Bytes in use at the end of each bin; the last row is the sum of those without their own series.
     crowded : bool
-        Whether there are such types.
+        True if there are more than :data:`MOST_SERIES`.
     classes : list of dict
         By size class: counts of objects, and at the end ``spans``, ``span_bytes``, ``slots``, ``free_bytes_held``,
-        ``empty_spans`` and ``single_spans`` (held by one object).
+        ``empty_spans`` and ``single_spans`` (held by a single object).
     spans : list of dict
-        By type and size class of the one object that holds a span: ``spans`` and ``free_bytes_held``.
+        Spans held by a single object, by its type and size class: ``spans`` and ``free_bytes_held``.
     keys : list of tuple
         (row of ``names``, size class, bytes in use at the end, at the peak, allocated).
     marks : ndarray of int64, shape (n, 2)
-        ns, begin and end of each mark phase of the collector; -1 one that lies outside the trace.
+        ns, start and end of each mark phase of the collector; -1 if outside the trace.
     begins : ndarray of int64
-        ns, where GC cycles begin; the first :data:`gotrace.lifetimes.MOST_CYCLES` of them.
+        ns, starts of the first :data:`gotrace.heap.objects.MOST_CYCLES` GC cycles.
     cycles : ndarray of CYCLE
-        Objects and bytes allocated and freed before the first of them, then in each; ``inuse_objects`` and
-        ``inuse_bytes`` when it began.
+        Objects and bytes allocated and freed before the first GC cycle, then in each; ``inuse_objects`` and
+        ``inuse_bytes`` at its start.
     ages : ndarray of int64, shape (64, 2)
-        Objects and bytes freed by age in GC cycles, of those allocated in the trace; the last row has all above.
+        Objects and bytes allocated in the trace and freed, by age in GC cycles; the last row has all larger ages.
     left : ndarray of int64, shape (64, 2)
-        The same for those in use at the end.
+        The same for objects in use at the end.
     grid : ndarray of int64, shape (n_bins, 2, 128)
         Bytes of objects and of spans at the end of each bin, by address.
     grid_base, grid_step : int
-        Address of the first row of the grid, and bytes of each.
+        Address of the first row of the grid; bytes per row.
     peak_bytes, peak_time : int
-        Largest ``inuse_bytes`` of all, and when it was, in ns; -1 never.
+        Largest ``inuse_bytes`` in the trace, and its time in ns; -1 if nothing was in use.
     untyped : dict of str to int
         Bytes without a type: ``inuse``, ``peak``, ``alloc``.
     go_heap, go_goal : ndarray of float64
-        What Go itself said at the end of each bin: bytes of the heap, and its goal; NaN before it said anything.
+        Heap size and heap goal in bytes as last reported by Go, at the end of each bin; NaN before the first report.
     anomalies, warnings, losses
         As of :class:`gotrace.Trace`.
     error : TraceError or None
-        What ended the trace before its time.
+        The fault of a damaged trace.
     """
 
     path: str
@@ -151,17 +151,17 @@ class History:
 
     @property
     def mark_seconds(self) -> npt.NDArray[np.float64]:
-        """Mark phases in s since the start; those that reach beyond the trace are cut off."""
+        """Start and end of each mark phase in s since the start, clipped to the trace."""
         outside = np.array([self.start, self.end])
         return (np.where(self.marks < 0, outside, self.marks) - self.start) / 1e9
 
     def largest(self, n: int) -> tuple[list[str], I8]:
-        """Return the ``n`` types that were largest in any bin, and a line for all others.
+        """Return the series of the ``n`` types that are largest in any bin, and of all others.
 
         Returns
         -------
         names : list of str
-            Smallest first; before them :data:`OTHER`, if there are others.
+            Smallest first, preceded by :data:`OTHER` if there are others.
         series : ndarray of int64, shape (len(names), n_bins)
             Bytes in use at the end of each bin.
         """
@@ -178,14 +178,14 @@ class History:
         return f"<gotrace.History of {self.path!r}: peak {peak:,} bytes, {cycles:,} GC cycles>"
 
     def plot(self, *, top: int = 8, ax: Any = None) -> Any:
-        """Draw the live heap over time by type, with matplotlib (extra ``plot``); GC's mark phases are shaded.
+        """Plot the live heap over time by type with matplotlib (extra ``plot``); mark phases are shaded.
 
         Parameters
         ----------
         top : int
-            Types with a colour of their own.
+            Number of types with their own colour.
         ax : matplotlib Axes, optional
-            Where to draw; a new figure if there is none.
+            Axes to draw on; by default, those of a new figure.
 
         Returns
         -------
@@ -194,14 +194,14 @@ class History:
         Raises
         ------
         ImportError
-            There is no matplotlib.
+            matplotlib is not installed.
         """
         names, series = self.largest(top)
         return plots.areas(ax, self.seconds, names, series, self.mark_seconds)
 
 
 class _Moments:
-    """What the heap was at the end of each bin: bytes in use by group and by address."""
+    """The heap at the end of each time bin: bytes in use by group and by address."""
 
     def __init__(self, start: int, end: int) -> None:
         step = max(end - start, 1) / BINS
@@ -210,29 +210,29 @@ class _Moments:
         self.series = np.zeros((BINS, 257), np.int64)
         self.grid = np.zeros((BINS, 2, HeapLayout.GRID), np.int64)
         self.low, self.shift = 0, -1
-        self.lives = ObjectReplay(detail=True, ages=_YOUNG, ends=self.ends[:-1], look=self._look)
+        self.replay = ObjectReplay(detail=True, ages=_YOUNG, ends=self.ends[:-1], look=self._reach)
         self._n = 0
         self._before = np.zeros(4, np.int64)
 
-    def _look(self, time: int) -> None:
+    def _reach(self, time: int) -> None:
         self.close(int(np.searchsorted(self.ends[:-1], time, side="right")))
 
-    def close(self, reached: int) -> None:
-        """Write down the bins from the first open one on."""
-        here = slice(self._n, reached)
-        life, counts = self.lives.life, self.lives.tallies["counts"]
+    def close(self, end: int) -> None:
+        """Fill the open bins before number ``end`` with the current state."""
+        here = slice(self._n, end)
+        counters, counts = self.replay.life, self.replay.tallies["counts"]
         rows, total = self.rows[here], counts[:, :4].sum(axis=0)
         for name, change in zip(MOMENT.names or (), (total - self._before).tolist(), strict=False):
             rows[name][0] = change
-        rows["inuse_objects"] = life[ReplayCounter.INUSE_OBJECTS]
-        rows["inuse_bytes"] = rows["most_bytes"] = life[ReplayCounter.INUSE_BYTES]
-        rows["span_bytes"] = life[ReplayCounter.HEAP_SPAN_BYTES]
-        rows["manual_bytes"] = life[ReplayCounter.MANUAL_SPAN_BYTES]
-        rows["stack_bytes"] = life[ReplayCounter.STACK_BYTES]
-        rows["most_bytes"][0] = life[ReplayCounter.MOST_BYTES]
+        rows["inuse_objects"] = counters[ReplayCounter.INUSE_OBJECTS]
+        rows["inuse_bytes"] = rows["most_bytes"] = counters[ReplayCounter.INUSE_BYTES]
+        rows["span_bytes"] = counters[SpaceCounter.HEAP_SPAN_BYTES]
+        rows["manual_bytes"] = counters[SpaceCounter.MANUAL_SPAN_BYTES]
+        rows["stack_bytes"] = counters[SpaceCounter.STACK_BYTES]
+        rows["most_bytes"][0] = counters[ReplayCounter.MOST_BYTES]
         self._add_series(here, _inuse(counts)[:, 1])
         self._add_grid(here)
-        self._n, self._before = reached, total
+        self._n, self._before = end, total
 
     def _add_series(self, here: slice, inuse: I8) -> None:
         own = self.series.shape[1] - 1
@@ -244,10 +244,10 @@ class _Moments:
         self.series[here, -1] = inuse[own:].sum()
 
     def _add_grid(self, here: slice) -> None:
-        reach = self.lives.reach()
-        if reach is None:
+        extent = self.replay.reach()
+        if extent is None:
             return
-        low, last = reach
+        low, last = extent
         if self.shift < 0:
             self.low, self.shift = low, 13
         old = self.low, self.shift
@@ -260,10 +260,10 @@ class _Moments:
         self.low = self.low >> self.shift << self.shift
         if (self.low, self.shift) != old:
             self._fold(*old)
-        self.grid[here] = self.lives.draw(self.low, self.shift)
+        self.grid[here] = self.replay.draw(self.low, self.shift)
 
     def _fold(self, low: int, shift: int) -> None:
-        """Let the columns of the map fall into those that are there now."""
+        """Move the columns of the grid from the old ``low`` and ``shift`` to the current ones."""
         grid = np.zeros_like(self.grid)
         for column in np.flatnonzero(self.grid.any(axis=(0, 1))).tolist():
             grid[:, :, (low + (column << shift) - self.low) >> self.shift] += self.grid[:, :, column]
@@ -271,9 +271,9 @@ class _Moments:
 
 
 def _inuse(counts: I8) -> I8:
-    """Objects and bytes in use by group, from what was there at the start, allocated and freed."""
-    found: I8 = counts[:, 4:6] + counts[:, 0:2] - counts[:, 2:4]
-    return found
+    """Return objects and bytes in use by group: existing at the start + allocated - freed."""
+    inuse: I8 = counts[:, 4:6] + counts[:, 0:2] - counts[:, 2:4]
+    return inuse
 
 
 def collect(
@@ -282,30 +282,30 @@ def collect(
     errors: Literal["raise", "salvage"] = "raise",
     progress: Callable[[int], None] | None = None,
 ) -> History:
-    """Replay a trace and say what its heap was over time.
+    """Replay a trace and return its heap over time.
 
     Parameters
     ----------
     source : path or buffer
-        It is read twice.
+        The input, which is read twice.
     errors : {"raise", "salvage"}
-        As of :func:`gotrace.open`.
+        As for :func:`gotrace.open`.
     progress : callable, optional
-        Takes the bytes read so far.
+        Called with the number of bytes read so far.
 
     Returns
     -------
     History
-        Of a damaged trace, up to the fault, which stands in ``error``.
+        For a damaged trace, the heap up to the fault, which is stored in ``error``.
 
     Raises
     ------
     HeaderError, UnsupportedVersionError, OSError
-        As of :func:`gotrace.open`.
+        As for :func:`gotrace.open`.
 
     Notes
     -----
-    Objects follow the rules of docs/allocfree.md, and are at the end those of :meth:`gotrace.Trace.heap`.
+    Objects follow the rules of docs/allocfree.md; at the end they equal those of :meth:`gotrace.Trace.heap`.
     """
     with open(source, errors=errors) as trace:
         history = History(trace.path, trace.version, trace.writers)
@@ -316,17 +316,17 @@ def collect(
 
 
 def _survey(trace: Trace, history: History) -> None:
-    """Find the extent of a trace, and its GC cycles."""
+    """Find the extent of a trace and its GC cycles."""
     read_pass = trace.reader.new_pass()
     generations = GenerationBuilder(read_pass, 1)
     cycles = ExperimentalBuilder(read_pass, 256, (EventType.GC_BEGIN, EventType.GC_END))
     starts: list[int] = []
     ends: list[int] = []
     phases = _Phases()
-    with suppress(TraceError):  # the second pass meets it, too
+    with suppress(TraceError):  # the second pass reports it
         for builder, rows in read_pass.read(cycles, generations):
             if builder is cycles:
-                phases.take(rows)
+                phases.add(rows)
                 continue
             starts.append(int(rows["start"].min()))
             ends.append(int(rows["end"].max()))
@@ -339,72 +339,72 @@ def _survey(trace: Trace, history: History) -> None:
 
 
 class _Phases:
-    """Mark phases, as their events come."""
+    """Mark phases, collected from their events."""
 
     def __init__(self) -> None:
-        self._begins = array("q")
+        self._starts = array("q")
         self._marks = array("q")
-        self._begun = -1
+        self._start = -1
 
-    def take(self, rows: Rows) -> None:
-        """Take begins and ends; those behind the first :data:`MOST_CYCLES` begins are not looked at."""
+    def add(self, rows: Rows) -> None:
+        """Add start and end events; those after the first :data:`MOST_CYCLES` starts are ignored."""
         for time, kind in zip(rows["time"].tolist(), rows["type"].tolist(), strict=True):
-            if len(self._begins) == MOST_CYCLES:
+            if len(self._starts) == MOST_CYCLES:
                 return
             if kind == EventType.GC_BEGIN:
-                self._begins.append(time)
-                self._begun = time
+                self._starts.append(time)
+                self._start = time
             else:
-                self._marks.extend((self._begun, time))
-                self._begun = -1
+                self._marks.extend((self._start, time))
+                self._start = -1
 
     def arrays(self) -> tuple[I8, I8]:
-        """Begins and ends of the phases, and all begins, in the order of time."""
-        if self._begun >= 0:
-            self._marks.extend((self._begun, -1))
-        begins = np.frombuffer(self._begins, np.int64) if self._begins else np.empty(0, np.int64)
+        """Return starts and ends of the phases, and all starts as a non-decreasing sequence."""
+        if self._start >= 0:
+            self._marks.extend((self._start, -1))
+        starts = np.frombuffer(self._starts, np.int64) if self._starts else np.empty(0, np.int64)
         marks = np.frombuffer(self._marks, np.int64) if self._marks else np.empty(0, np.int64)
-        return marks.reshape(-1, 2).copy(), np.maximum.accumulate(begins)
+        return marks.reshape(-1, 2).copy(), np.maximum.accumulate(starts)
 
 
 def _replay(trace: Trace, history: History, progress: Callable[[int], None] | None) -> None:
     read_pass = trace.reader.new_pass()
     moments = _Moments(history.start, history.end)
-    builder = LifetimeBuilder(read_pass, 1, moments.lives)
+    builder = LifetimeBuilder(read_pass, 1, moments.replay)
     metrics = ExperimentalBuilder(read_pass, 4096, (EventType.HEAP_ALLOC, EventType.HEAP_GOAL))
-    said = np.full((2, BINS), np.nan)
+    reported = np.full((2, BINS), np.nan)
     try:
         for _, rows in read_pass.read(builder, metrics, progress=progress):
             bins = np.minimum(np.searchsorted(moments.ends, rows["time"], side="right"), BINS - 1)
             which = (rows["type"] == EventType.HEAP_GOAL).astype(np.int64)
-            said[which, bins] = rows["args"][:, 0]
+            reported[which, bins] = rows["args"][:, 0]
     except TraceError as error:
         history.error = error
     moments.close(BINS)
-    history.go_heap, history.go_goal = map(_carried, said)
+    history.go_heap, history.go_goal = map(_held, reported)
     history.anomalies, history.warnings, history.losses = trace.anomalies, trace.warnings, trace.losses
-    _conclude(history, moments, read_pass.types)
+    _summarize(history, moments, read_pass.types)
 
 
-def _carried(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Let a value hold until the next one."""
+def _held(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Replace each NaN by the last value before it."""
     known = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
     return np.where(known < 0, np.nan, values[known])
 
 
-def _conclude(history: History, moments: _Moments, types: TypeTable) -> None:
-    """Add up by type, by class and by span."""
-    lives = moments.lives
-    keys, peak = lives.counts(), lives.counts(peak=True)
+def _summarize(history: History, moments: _Moments, types: TypeTable) -> None:
+    """Fill in the results by type, size class and span."""
+    replay = moments.replay
+    keys, peak = replay.counts(), replay.counts(peak=True)
     columns = {name: keys[name] for name in keys.dtype.names or () if name.endswith(("_objects", "_bytes"))}
-    old, _ = lives.of_age(_OLD)
+    old, _ = replay.of_age(_OLD)
     for i, unit in enumerate(("objects", "bytes")):
         for name, counts in (("inuse", keys), ("peak", peak)):
             columns[f"{name}_{unit}"] = counts[f"start_{unit}"] + counts[f"alloc_{unit}"] - counts[f"free_{unit}"]
         columns[f"old_{unit}"] = old[:, i]
-    columns["young_objects"] = lives.tallies["aged"][:, 0]
+    columns["young_objects"] = replay.tallies["aged"][:, 0]
 
-    history.seen = bool(lives.life[ReplayCounter.ROWS])
+    history.seen = bool(replay.life[ReplayCounter.ROWS])
     history.has_snapshot = bool(keys["start_objects"].any())
     history.names, group = group_keys(keys, types, "type")
     history.types = _summed(columns, group, len(history.names))
@@ -414,8 +414,8 @@ def _conclude(history: History, moments: _Moments, types: TypeTable) -> None:
     np.add.at(history.series, group[:own], moments.series[:, : len(group[:own])].T)
     history.series[-1] = moments.series[:, -1]
     history.keys = [
-        (of, class_name(spanclass), inuse, peak, alloc)
-        for of, spanclass, inuse, peak, alloc in zip(
+        (row, class_name(spanclass), inuse, peak, alloc)
+        for row, spanclass, inuse, peak, alloc in zip(
             group.tolist(),
             keys["spanclass"].tolist(),
             *(columns[f"{name}_bytes"].tolist() for name in ("inuse", "peak", "alloc")),
@@ -425,7 +425,7 @@ def _conclude(history: History, moments: _Moments, types: TypeTable) -> None:
     history.untyped = {
         name: int(columns[f"{name}_bytes"][keys["type"] == UNTYPED].sum()) for name in ("inuse", "peak", "alloc")
     }
-    spans, holders = occupancy(lives, types)
+    spans, holders = occupancy(replay, types)
     history.classes = _by_class(spans, columns, keys)
     history.spans = [
         {
@@ -437,10 +437,10 @@ def _conclude(history: History, moments: _Moments, types: TypeTable) -> None:
         for row in holders
     ]
     history.bins, history.moments = moments.ends, moments.rows
-    history.cycles, history.ages, history.left = lives.cycles(), lives.deaths_by_age(), lives.alive()
+    history.cycles, history.ages, history.left = replay.cycles(), replay.deaths_by_age(), replay.alive()
     history.grid, history.grid_base, history.grid_step = moments.grid, moments.low, 1 << max(moments.shift, 0)
-    history.peak_bytes = int(lives.life[ReplayCounter.PEAK_BYTES])
-    history.peak_time = int(lives.life[ReplayCounter.PEAK_TIME]) if history.peak_bytes else -1
+    history.peak_bytes = int(replay.life[ReplayCounter.PEAK_BYTES])
+    history.peak_time = int(replay.life[ReplayCounter.PEAK_TIME]) if history.peak_bytes else -1
 
 
 def _summed(columns: dict[str, I8], group: I8, n: int) -> dict[str, I8]:
@@ -452,23 +452,23 @@ def _summed(columns: dict[str, I8], group: I8, n: int) -> dict[str, I8]:
 
 
 def _by_class(spans: Rows, columns: dict[str, I8], keys: Rows) -> list[dict[str, Any]]:
-    """Objects of each size class, and the spans that hold them at the end."""
+    """Return objects by size class, and the spans that hold them at the end."""
     held = dict(zip(spans["spanclass"].tolist(), spans, strict=True))
-    found = []
+    classes = []
     for spanclass in sorted(set(keys["spanclass"].tolist()) | set(held)):
-        mine = keys["spanclass"] == spanclass
+        selected = keys["spanclass"] == spanclass
         row = held.get(spanclass, np.zeros((), SPANS))
-        found.append(
+        classes.append(
             {
                 "name": class_name(spanclass),
                 "size": CLASS_BYTES[spanclass >> 1] if 1 < spanclass < UNKNOWN_CLASS else 0,
                 "noscan": bool(spanclass & 1) and spanclass != UNKNOWN_CLASS,
                 **{
-                    name: int(columns[name][mine].sum())
+                    name: int(columns[name][selected].sum())
                     for name in ("alloc_objects", "alloc_bytes", "inuse_objects", "inuse_bytes", "free_objects")
                 },
                 "free_bytes_held": int(row["free_bytes"]),
                 **{name: int(row[name]) for name in ("spans", "span_bytes", "slots", "empty_spans", "single_spans")},
             }
         )
-    return found
+    return classes

@@ -1,4 +1,4 @@
-"""What is in a trace, what is missing from it, and what to run next. Never here: output."""
+"""The contents of a trace, what it lacks, and the commands to run next. Never here: output."""
 
 from __future__ import annotations
 
@@ -18,9 +18,25 @@ from gotrace.wire.segments import Segment
 
 @dataclass
 class Info:
-    """What one pass over a trace found.
+    """The contents of a trace.
 
-    ``events`` counts by event name, ``experiments`` batches and bytes by name; ``error`` is what ended the pass.
+    Attributes
+    ----------
+    version, writers : str
+        As of :class:`gotrace.Trace`.
+    nbytes : int
+        Bytes read.
+    generations : ndarray of GENERATION
+    events : dict of str to int
+        Number of events by name.
+    experiments : dict of str to tuple of int
+        Number of batches, and their bytes, by name of the experiment.
+    threads : int
+        Number of threads with events.
+    has_info, has_snapshot : bool
+        True if the trace has an alloc/free info batch, or events of the heap snapshot.
+    error : TraceError or None
+        The fault that ended the pass.
     """
 
     version: str
@@ -36,34 +52,34 @@ class Info:
 
     @property
     def alloc_events(self) -> int:
-        """How many alloc/free events there are."""
+        """Number of alloc/free events."""
         return sum(self.events.get(name, 0) for name in _ALLOC_NAMES)
 
     @property
     def missing(self) -> list[str]:
-        """What the trace lacks, each with what to do about it."""
-        found = []
+        """What the trace lacks, each with its remedy or consequence."""
+        missing = []
         if not self.alloc_events:
-            found.append("no alloc/free events: start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later)")
+            missing.append("no alloc/free events: start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later)")
         else:
             if not self.has_info:
-                found.append(
-                    "no alloc/free info batch: addresses count from the heap's base "
-                    "(a flight recorder's file, or a trace that joined a running session)"
+                missing.append(
+                    "no alloc/free info batch: addresses are relative to the heap base "
+                    "(the trace is of a flight recorder, or joined a running session)"
                 )
             if not self.has_snapshot:
-                found.append("no heap snapshot: what was allocated before the trace began is unknown")
+                missing.append("no heap snapshot: objects allocated before the trace are unknown")
             if not int(self.generations["types"].sum()):
-                found.append("no type table: all objects are untyped or unresolved")
+                missing.append("no type table: all objects are untyped or unresolved")
         if not int(self.generations["samples"].sum()):
-            found.append("no CPU samples: run a CPU profile (pprof.StartCPUProfile) while tracing to get them")
+            missing.append("no CPU samples: run a CPU profile (pprof.StartCPUProfile) while tracing to record them")
         if np.isnat(self.generations["wall"]).all():
-            found.append("no wall-clock times: Go 1.25 and later write them")
-        return found
+            missing.append("no wall-clock times: Go 1.25 and later record them")
+        return missing
 
     @property
     def next(self) -> list[str]:
-        """Commands that show more, without the file's name."""
+        """Commands that show more, without the file name."""
         return ["heap", "dump --mode wire"] if self.alloc_events else ["dump --mode wire"]
 
 
@@ -74,13 +90,13 @@ _ALLOC_NAMES = (
 
 
 def inspect(trace: Trace, progress: Callable[[int], None] | None = None) -> Info:
-    """Read a whole trace once and say what is in it; a fault ends up in ``error``."""
+    """Read a trace in one pass and return its contents; a fault is stored in ``error``."""
     info = Info(trace.version, trace.writers)
     read_pass = trace.reader.new_pass()
     builder = _InfoBuilder(read_pass, info)
     rows: list[Rows] = []
     try:
-        rows += (part for _, part in read_pass.read(builder, progress=progress))
+        rows += (chunk for _, chunk in read_pass.read(builder, progress=progress))
     except TraceError as error:
         info.error = error
     info.threads = len(builder.threads - {-1})
@@ -92,7 +108,7 @@ def inspect(trace: Trace, progress: Callable[[int], None] | None = None) -> Info
 
 
 class _InfoBuilder(GenerationBuilder):
-    """Rows of GENERATION; notes what else is in each segment."""
+    """Yields rows of GENERATION, and adds the other contents of each segment to an Info."""
 
     def __init__(self, read_pass: ReadPass, info: Info) -> None:
         super().__init__(read_pass, 1)
@@ -100,7 +116,7 @@ class _InfoBuilder(GenerationBuilder):
         self.threads: set[int] = set()
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
-        """Yield a row for each generation of a segment."""
+        """Yield the rows of a segment."""
         info = self._info
         for (_, number), data in experiment_data(segment, self.registry).items():
             name = self.registry[number].name

@@ -1,4 +1,4 @@
-"""Spans and what is live in them: occupancy by size class, and spans that one object keeps. Never here: output."""
+"""Spans at an instant: occupancy by size class, and spans held by a single object. Never here: output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gotrace.dtypes import Rows
+from gotrace.dtypes import I4, Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap.objects import NEVER, ObjectReplay
@@ -26,19 +26,19 @@ SPANS = np.dtype(
         ("slots", "i8"),
         ("live_objects", "i8"),
         ("live_bytes", "i8"),
-        ("free_bytes", "i8"),  # span_bytes without live_bytes: free slots, and what is too short for one
-        ("tail_bytes", "i8"),  # of these, behind the last slot: never used
-        ("empty_spans", "i8"),  # no live object
-        ("single_spans", "i8"),  # one live object of several slots
+        ("free_bytes", "i8"),  # span_bytes - live_bytes: free slots and tails
+        ("tail_bytes", "i8"),  # of these, bytes after the last slot: never used
+        ("empty_spans", "i8"),  # without a live object
+        ("single_spans", "i8"),  # with several slots and a single live object
     ],
     align=True,
 )
-"""A row for each size class of spans that hold objects."""
+"""A row for each size class, of its spans of objects."""
 
 HOLDERS = np.dtype(
     [("name", "O"), ("class", "O"), ("spans", "i8"), ("object_bytes", "i8"), ("free_bytes", "i8")], align=True
 )
-"""A row for each type and size class: spans that one object of it keeps alone, its bytes, and the bytes free there."""
+"""A row for each type and size class: spans held by a single object of it, bytes of the objects, free bytes."""
 
 
 @dataclass
@@ -52,15 +52,15 @@ class Spans:
     holders : ndarray of HOLDERS
         Most ``free_bytes`` first.
     memory : dict
-        Spans and goroutine stacks: numbers and bytes; those managed by hand, too.
+        Spans, manually managed spans and goroutine stacks: numbers and bytes.
     time, start : int
-        ns, the instant and the trace's first event; -1 when there is none.
+        ns, the instant and the first event of the trace; -1 if there is none.
     at : str
-        As asked for.
+        As requested.
     seen : bool
-        Whether there was any alloc/free event.
+        True if the trace has alloc/free events.
     anomalies : dict
-        What was odd on the way, with counts.
+        Anomalies by name, with counts.
     """
 
     table: Rows
@@ -74,7 +74,7 @@ class Spans:
 
 
 def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None = None) -> Spans:
-    """Say how full spans are: the heap's true fragmentation.
+    """Return how full spans are: the fragmentation of the heap.
 
     One pass; two for the peak.
 
@@ -82,7 +82,9 @@ def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None 
     ----------
     trace : Trace
     at : str
-        The instant, as of :meth:`gotrace.Trace.heap`.
+        The instant, as for :meth:`gotrace.Trace.heap`.
+    progress : callable, optional
+        Called with the number of bytes read so far.
 
     Returns
     -------
@@ -91,14 +93,14 @@ def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None 
     Raises
     ------
     ValueError
-        There is no such instant, or a stream would have to be read twice.
+        The instant does not exist, or a stream would have to be read twice.
     TraceError
-        The trace is damaged; ``partial`` of the error holds what came before the fault.
+        The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
     query, rows, time = HeapQuery(at=at), NEVER, None
     if at == "peak":
         if trace.reader.source.once:
-            raise QueryError("spans at the peak need two passes, which a stream cannot: save it to a file first")
+            raise QueryError("spans at the peak require two passes, but a stream can be read once: save it to a file")
         peak = HeapBuilder(trace.reader.new_pass(), query)
         time = replay(peak, progress).time
         query, rows = HeapQuery(), int(peak.lives.life[ReplayCounter.PEAK_ROWS])
@@ -111,22 +113,24 @@ def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None 
             raise
         fault, heap = error, error.partial
     table, holders = occupancy(builder.lives, builder.read_pass.types)
-    found = Spans(
+    result = Spans(
         *(table, holders, heap.memory, heap.time if time is None else time, heap.start),
         *(at, heap.seen, heap.anomalies),
     )
     if fault is not None:
-        fault.partial = found
+        fault.partial = result
         raise fault
-    return found
+    return result
 
 
-def occupancy(lives: ObjectReplay, types: TypeTable) -> tuple[Rows, Rows]:
-    """Rows of SPANS and of HOLDERS of the spans that are live now."""
-    held, first = lives.live_spans()
-    objects = held["spanclass"] != MANUAL
-    held, kinds = held[objects], lives.tallies["type"][first[objects]]
-    return _by_class(held), _alone(held, kinds, types)
+def occupancy(objects: ObjectReplay, types: TypeTable) -> tuple[Rows, Rows]:
+    """Return rows of SPANS and of HOLDERS for the live spans of a replay."""
+    held, first = objects.live_spans()
+    of_objects = held["spanclass"] != MANUAL
+    held, first = held[of_objects], first[of_objects]
+    kinds = np.full(len(held), UNTYPED, np.int32)
+    kinds[first >= 0] = objects.tallies["type"][first[first >= 0]]
+    return _by_class(held), _single(held, kinds, types)
 
 
 def _by_class(held: Rows) -> Rows:
@@ -155,18 +159,18 @@ def _slots(spanclass: int, nbytes: int) -> int:
     return nbytes // CLASS_BYTES[spanclass >> 1] if spanclass > 1 else 1
 
 
-def _alone(held: Rows, kinds: Rows, types: TypeTable) -> Rows:
-    alone = (held["live"] == 1) & (held["spanclass"] > 1)
+def _single(held: Rows, kinds: I4, types: TypeTable) -> Rows:
+    single = (held["live"] == 1) & (held["spanclass"] > 1)
     sums: dict[tuple[int, int], list[int]] = {}
-    for kind, row in zip(kinds[alone].tolist(), held[alone], strict=True):
-        entry = sums.setdefault((kind, int(row["spanclass"])), [0, 0, 0])
+    for kind, span in zip(kinds[single].tolist(), held[single], strict=True):
+        entry = sums.setdefault((kind, int(span["spanclass"])), [0, 0, 0])
         entry[0] += 1
-        entry[1] += int(row["elem"])
-        entry[2] += int(row["bytes"] - row["elem"])
+        entry[1] += int(span["elem"])
+        entry[2] += int(span["bytes"] - span["elem"])
     table = np.zeros(len(sums), HOLDERS)
-    for found, ((kind, spanclass), (n, object_bytes, free_bytes)) in zip(table, sums.items(), strict=True):
+    for row, ((kind, spanclass), (n, object_bytes, free_bytes)) in zip(table, sums.items(), strict=True):
         named = kind not in (UNTYPED, UNRESOLVED)
-        found["name"] = types.label(kind) if named else types.names[kind]
-        found["class"] = class_name(spanclass)
-        found["spans"], found["object_bytes"], found["free_bytes"] = n, object_bytes, free_bytes
+        row["name"] = types.label(kind) if named else types.names[kind]
+        row["class"] = class_name(spanclass)
+        row["spans"], row["object_bytes"], row["free_bytes"] = n, object_bytes, free_bytes
     return table[np.lexsort((table["name"].astype(str), -table["free_bytes"]))]

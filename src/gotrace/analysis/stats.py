@@ -1,4 +1,4 @@
-"""A trace's heap in numbers: totals, peak, sizes, rate, GC cycles, ages. One pass. Never here: output."""
+"""Heap statistics of a trace, in one pass: totals, peak, sizes, rate, GC cycles, ages. Never here: output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from gotrace.analysis.spans import SPANS, occupancy
 from gotrace.dtypes import HEAP, I8, Rows
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
-from gotrace.heap.objects import ObjectReplay
+from gotrace.heap.objects import NEVER, ObjectReplay
 from gotrace.heap.rows import CYCLE, HeapCounter, HeapLayout, ReplayCounter
 from gotrace.heap.table import summarize
 from gotrace.tables.allocs import LifetimeBuilder
@@ -19,14 +19,14 @@ from gotrace.trace import Trace
 from gotrace.wire.segments import Segment
 
 BINS = 128
-"""Stretches of time at most; at least half as many, unless the trace is shorter than 4 ms."""
+"""Largest number of time steps; at least half as many are used unless the trace is shorter than 4 ms."""
 
-_SHORTEST = 1 << 15  # ns, a stretch
+_MIN_STEP = 1 << 15  # ns
 
 
 @dataclass
 class Stats:
-    """What a trace says of its heap, in numbers.
+    """Statistics of the heap of a trace.
 
     Attributes
     ----------
@@ -36,28 +36,28 @@ class Stats:
         Sums over all types: ``alloc_objects``, ``alloc_bytes``, the same for ``free``, ``start`` (the snapshot),
         ``inuse`` (at the end).
     peak : dict of str to int
-        Where most bytes were in use for the first time: ``objects``, ``bytes``, ``time`` (ns, -1 never), ``cycle``
-        (mark phases that had begun), and ``heap_spans`` to ``stack_bytes`` as in ``memory``.
+        The first instant with the most bytes in use: ``objects``, ``bytes``, ``time`` (ns, -1 if there is none),
+        ``cycle`` (mark phases started), and ``heap_spans`` to ``stack_bytes`` as in ``memory``.
     untyped : dict of str to int
-        Bytes of objects whose type is not known: ``alloc_bytes``, ``inuse_bytes``.
+        Bytes of objects of unknown type: ``alloc_bytes``, ``inuse_bytes``.
     cycles : ndarray of CYCLE
-        Before the first mark phase began, then from each begin to the next.
+        A row before the first mark phase, then one from each start of a mark phase to the next.
     ages : ndarray of int64, shape (64, 2)
-        Objects and bytes that died by age in GC cycles; none of unknown age. The last row has all above.
+        Objects and bytes freed by age in GC cycles, known ages only. The last row has all larger ages.
     step : int
-        ns, length of a stretch of time.
+        ns, length of a time step.
     rate : ndarray of int64
-        Bytes allocated in each, from ``start`` on.
+        Bytes allocated in each time step, from ``start`` on.
     spans : ndarray of SPANS
         Spans at the end.
     memory : dict
         Live spans and goroutine stacks at the end: numbers and bytes.
     start, end : int
-        ns, the trace's first and last event; -1 when there is none.
+        ns, the first and the last event of the trace; -1 if there is none.
     seen : bool
-        Whether there was any alloc/free event.
+        True if the trace has alloc/free events.
     anomalies : dict
-        What was odd on the way, with counts.
+        Anomalies by name, with counts.
     """
 
     table: Rows = field(default_factory=lambda: np.empty(0, HEAP))
@@ -67,7 +67,7 @@ class Stats:
     untyped: dict[str, int] = field(default_factory=dict)
     cycles: Rows = field(default_factory=lambda: np.empty(0, CYCLE))
     ages: I8 = field(default_factory=lambda: np.zeros((HeapLayout.AGES, 2), np.int64))
-    step: int = _SHORTEST
+    step: int = _MIN_STEP
     rate: I8 = field(default_factory=lambda: np.empty(0, np.int64))
     spans: Rows = field(default_factory=lambda: np.empty(0, SPANS))
     memory: dict[str, int] = field(default_factory=dict)
@@ -78,13 +78,15 @@ class Stats:
 
 
 def stats(trace: Trace, progress: Callable[[int], None] | None = None) -> Stats:
-    """Say what a trace's heap comes to.
+    """Return statistics of the heap of a trace.
 
-    One pass, in memory for the live heap.
+    One pass. Memory is bounded by the live heap.
 
     Parameters
     ----------
     trace : Trace
+    progress : callable, optional
+        Called with the number of bytes read so far.
 
     Returns
     -------
@@ -93,95 +95,98 @@ def stats(trace: Trace, progress: Callable[[int], None] | None = None) -> Stats:
     Raises
     ------
     TraceError
-        The trace is damaged; ``partial`` of the error holds what came before the fault.
+        The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
     read_pass = trace.reader.new_pass()
     rate = _Rate()
     builder = _RateBuilder(read_pass, rate)
     fault = read_pass.run(builder, progress=progress)
     heap = builder.allocs.heap
-    found = _concluded(rate.lives, read_pass.types)
-    found.start, found.end = rate.start, heap.time
-    found.step, found.rate = rate.step, rate.finish(found.end)
-    found.seen = bool(heap.sizes[HeapCounter.EVENTS])
-    found.anomalies = builder.anomaly_counts()
+    result = _result(rate.replay, read_pass.types)
+    result.start, result.end = builder.allocs.start, heap.time
+    result.step, result.rate = rate.step, rate.finish(result.end)
+    result.seen = bool(heap.sizes[HeapCounter.EVENTS])
+    result.anomalies = builder.anomaly_counts()
     if fault is not None:
-        fault.partial = found
+        fault.partial = result
         raise fault
-    return found
+    return result
 
 
 class _Rate:
-    """Bytes allocated in stretches of time, which become twice as long when they no longer reach."""
+    """Bytes allocated by time step; the step doubles when :data:`BINS` steps no longer reach."""
 
     def __init__(self) -> None:
-        self.lives = ObjectReplay(detail=True, look=self._look)
-        self.start = -1
-        self.step = _SHORTEST
-        self._sums: list[int] = []  # allocated up to the end of each stretch
+        self.replay = ObjectReplay(detail=True, look=self._reach)
+        self.start: int | None = None
+        self.step = _MIN_STEP
+        self._sums: list[int] = []  # bytes allocated up to the end of each step
 
-    def begin(self, start: int) -> None:
-        """Count from this time on."""
+    def open(self, start: int) -> None:
+        """Start the first step at this time."""
         self.start = start
-        self._cut()
+        self._set_ends(start)
 
-    def _cut(self) -> None:
-        self.lives.ends = self.start + self.step * np.arange(1, BINS + 1)
+    def _set_ends(self, start: int) -> None:
+        ends = [min(start + self.step * i, NEVER) for i in range(1, BINS + 1)]
+        self.replay.ends = np.array(ends, np.int64)
 
-    def _look(self, time: int) -> None:
-        while time >= self.start + self.step * BINS:
+    def _reach(self, time: int) -> None:
+        """Record the steps that end up to ``time``."""
+        start = time if self.start is None else self.start
+        while time >= start + self.step * BINS:
             self.step *= 2
             self._sums = self._sums[1::2]
-            self._cut()
-        self._sums += [self._allocated()] * ((time - self.start) // self.step - len(self._sums))
+            self._set_ends(start)
+        self._sums += [self._allocated()] * ((time - start) // self.step - len(self._sums))
 
     def _allocated(self) -> int:
-        return int(self.lives.tallies["counts"][:, 1].sum())
+        return int(self.replay.tallies["counts"][:, 1].sum())
 
     def finish(self, end: int) -> I8:
-        """Bytes in each stretch up to the one that holds ``end``."""
-        if self.start < 0:
+        """Return the bytes of each step up to the one that contains ``end``."""
+        if self.start is None:
             return np.empty(0, np.int64)
-        self._look(max(end, self.start))
+        self._reach(max(end, self.start))
         sums = np.array([0, *self._sums, self._allocated()], np.int64)
         return sums[1:] - sums[:-1]
 
 
 class _RateBuilder(LifetimeBuilder):
-    """Replays a trace, counted from its start."""
+    """Replays a trace and starts the rate at its start."""
 
     def __init__(self, read_pass: ReadPass, rate: _Rate) -> None:
-        super().__init__(read_pass, 1, rate.lives)
+        super().__init__(read_pass, 1, rate.replay)
         self._rate = rate
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
-        """Replay a segment's events."""
-        if self._rate.start < 0:
-            self._rate.begin(segment.start)
+        """Replay the events of a segment."""
+        if self._rate.start is None:
+            self._rate.open(segment.start)
         yield from super().feed(segment)
 
 
-def _concluded(lives: ObjectReplay, types: TypeTable) -> Stats:
-    counts, peak, life = lives.counts(), lives.counts(peak=True), lives.life
+def _result(replay: ObjectReplay, types: TypeTable) -> Stats:
+    counts, peak, counters = replay.counts(), replay.counts(peak=True), replay.life
     table, classes = (_most_allocated(summarize(counts, types, by)) for by in ("type", "class"))
     untyped = summarize(counts[np.isin(counts["type"], (UNTYPED, UNRESOLVED))], types, "class")
-    there = bool(life[ReplayCounter.PEAK_BYTES])
+    has_peak = bool(counters[ReplayCounter.PEAK_BYTES])
     return Stats(
         table,
         classes,
         totals={name: int(table[name].sum()) for name in table.dtype.names or () if name != "name"},
         peak={
             "objects": int((peak["start_objects"] + peak["alloc_objects"] - peak["free_objects"]).sum()),
-            "bytes": int(life[ReplayCounter.PEAK_BYTES]),
-            "time": int(life[ReplayCounter.PEAK_TIME]) if there else -1,
-            "cycle": int(life[ReplayCounter.PEAK_CYCLE]),
-            **lives.memory(peak=True),
+            "bytes": int(counters[ReplayCounter.PEAK_BYTES]),
+            "time": int(counters[ReplayCounter.PEAK_TIME]) if has_peak else -1,
+            "cycle": int(counters[ReplayCounter.PEAK_CYCLE]),
+            **replay.memory(peak=True),
         },
         untyped={name: int(untyped[name].sum()) for name in ("alloc_bytes", "inuse_bytes")},
-        cycles=lives.cycles(),
-        ages=lives.deaths_by_age(),
-        spans=occupancy(lives, types)[0],
-        memory=lives.memory(),
+        cycles=replay.cycles(),
+        ages=replay.deaths_by_age(),
+        spans=occupancy(replay, types)[0],
+        memory=replay.memory(),
     )
 
 

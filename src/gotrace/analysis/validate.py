@@ -1,4 +1,4 @@
-"""Whether a trace is whole, in order, and makes sense. Never here: words."""
+"""Check that a trace is complete, in order and valid: a trace comes in, a verdict goes out. Never here: output."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LENGTH = 1 << 15  # rows at a time
 
 @dataclass
 class Verdict:
-    """What was found.
+    """The result of a check.
 
     Attributes
     ----------
     events, generations : int
-        Events in order, Sync events included, and whole generations before the fault.
+        Number of ordered events, including Sync events, and of complete generations before the fault.
     error : TraceError or None
-        Why the trace is broken.
+        The fault, if the trace is broken.
     """
 
     events: int = 0
@@ -30,7 +30,7 @@ class Verdict:
 
 
 def validate(trace: Trace, progress: Callable[[int], None] | None = None) -> Verdict:
-    """Read everything in a trace: tables, events in order, the experiment's own data."""
+    """Read everything in a trace: tables, ordered events, alloc/free data; a fault is stored in the verdict."""
     verdict = Verdict()
     read_pass = trace.reader.new_pass()
     generations, events, allocs = (

@@ -1,4 +1,7 @@
-"""The command line: one command a file. Never here: analysis."""
+"""The command line: arguments come in, text or JSON and an exit code go out; one module per command.
+
+Never here: analysis.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code."""
+    """Run the command that ``argv`` names, ``sys.argv[1:]`` by default, and return its exit code."""
     from gotrace import __version__
 
     parser = argparse.ArgumentParser(
         prog="gotrace",
         description="Decode Go execution traces (Go 1.22 and later).",
-        epilog="exit codes: 0 done, 1 the answer is no, 2 wrong usage, 3 a trace could not be read to its end, "
-        "70 a bug",
+        epilog="exit codes: 0 success, 1 a check failed (validate, diff --fail-over), 2 wrong usage, 3 a trace could "
+        "not be read to its end, 70 internal error, 130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"gotrace {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

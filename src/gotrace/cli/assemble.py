@@ -1,4 +1,4 @@
-"""The command ``gotrace assemble``. Never here: what the text means."""
+"""The command ``gotrace assemble``: writes the trace that a text describes. Never here: the grammar of the text."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from gotrace.spec.versions import VERSIONS
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the parser of the command."""
     parser = commands.add_parser(
         "assemble",
-        help="text turned into a trace",
-        description="Write the trace that a text describes, one record a line: what gotrace dump --mode wire prints, "
-        "or Go's raw text, which begins with a line such as Trace Go1.26. Numbers take their shortest form.",
+        help="turn text into a trace",
+        description="Write the trace that a text describes, one record per line: the output of gotrace dump --mode "
+        "wire, or Go's raw text, which starts with a line such as Trace Go1.26. Numbers take their shortest form.",
     )
     parser.add_argument("text", metavar="TEXT", help="text to read, - for standard input")
     parser.add_argument("-o", "--output", required=True, metavar="TRACE", help="file to write, - for standard output")
     parser.add_argument(
         "--header",
         choices=[version.name for version in VERSIONS.values()],
-        help="version in the header, where the text does not begin with it; gotrace info tells that of a trace",
+        help="version of the header, required if the text does not start with it; gotrace info prints that of a trace",
     )
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite the file")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite an existing file")
     parser.set_defaults(run=run, usage=parser.error)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the trace; no file is written of a text that is none."""
+    """Write the trace; nothing is written if the text is invalid."""
     check_output(args, args.output)
     version = args.header and int(args.header.partition(".")[2])
     try:
@@ -38,12 +38,12 @@ def run(args: argparse.Namespace) -> int:
             for piece in assemble_stream(args.text, version=version):
                 file.write(piece)
     except TextError as error:
-        words = error.detail.replace("say which version it is", "say --header 1.NN")
-        common.say(f"{args.text}: line {error.line}: {words}")
+        detail = error.detail.replace("specify the version", "use --header 1.NN")
+        common.log(f"{args.text}: line {error.line}: {detail}")
         return common.UNREADABLE
     except BrokenPipeError:
         raise
     except OSError as error:
-        common.say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        common.log(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
         return common.UNREADABLE
     return common.OK

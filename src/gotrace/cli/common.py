@@ -1,4 +1,4 @@
-"""What all commands share: flags, exit codes, words to stderr, progress. Never here: analysis."""
+"""What commands share: flags, exit codes, messages on stderr, progress. Never here: analysis."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ from gotrace.units import nanoseconds
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""
 
-_PATIENCE = 1 << 25  # bytes read before progress is shown
-_WAITING = 8  # threads told of when the order broke
+_PROGRESS_FROM = 1 << 25  # bytes read before progress is shown
+_MAX_THREADS = 8  # waiting threads listed for an OrderingError
 
 
-def say(text: str) -> None:
-    """Write words to stderr."""
-    _tell(f"gotrace: {text}")
+def log(text: str) -> None:
+    """Write a message to stderr, prefixed with the name of the program."""
+    _write(f"gotrace: {text}")
 
 
-def _tell(text: str) -> None:
+def _write(text: str) -> None:
     try:
         print(text, file=sys.stderr, flush=True)
-    except BrokenPipeError:  # what was to be said still counts for the exit code
-        _give_up(sys.stderr)
+    except BrokenPipeError:  # a lost message must not change the exit code
+        _discard(sys.stderr)
 
 
-def _give_up(stream: TextIO) -> None:
-    """Let go of a stream that nobody reads any more."""
+def _discard(stream: TextIO) -> None:
+    """Redirect a stream without a reader to the null device, so that closing it raises no error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def worst(codes: list[int]) -> int:
-    """Exit code of several answers: a trace that could not be read outweighs a no."""
+    """Return the exit code for several traces: an unreadable trace outweighs a failed check."""
     return max(codes, default=OK)
 
 
 def number_range(text: str) -> Bounds:
-    """Read ``A:B``, A included and B not; either may be missing.
+    """Parse ``A:B``, A inclusive and B exclusive; one of them may be omitted.
 
     Raises
     ------
     argparse.ArgumentTypeError
-        When it is none, or says nothing.
+        The text is not a range, or both ends are missing.
     """
     return _bounds(text, int)
 
 
 def time_range(text: str) -> Bounds:
-    """Read a range of times such as ``1.5s:2s`` in ns; a unit must be said."""
+    """Parse a range of times such as ``1.5s:2s`` into ns; units are required."""
     return _bounds(text, nanoseconds)
 
 
@@ -68,41 +68,41 @@ def _bounds(text: str, number: Callable[[str], int]) -> Bounds:
         return (number(first) if first else None), (number(end) if end else None)
     except ValueError:
         example = "3:, :10 or 3:10" if number is int else "1.5s:2s, 100ms: or :1m"
-        raise argparse.ArgumentTypeError(f"{text!r} is no range, write {example}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range: write {example}") from None
 
 
 def add_traces(parser: argparse.ArgumentParser, *, many: bool) -> None:
-    """Add the traces to read."""
-    what = "trace to read, - for standard input"
+    """Add the traces to read as positional arguments."""
+    text = "trace to read, - for standard input"
     if many:
-        parser.add_argument("traces", nargs="+", metavar="TRACE", help=what)
+        parser.add_argument("traces", nargs="+", metavar="TRACE", help=text)
     else:
-        parser.add_argument("trace", metavar="TRACE", help=what)
+        parser.add_argument("trace", metavar="TRACE", help=text)
 
 
 def count(text: str) -> int:
-    """Read a number that is not below 0."""
+    """Parse a number that is at least 0."""
     number = int(text)
     if number < 0:
-        raise argparse.ArgumentTypeError("must not be below 0")
+        raise argparse.ArgumentTypeError(f"{text}: must be at least 0")
     return number
 
 
 def add_top(parser: argparse.ArgumentParser, default: int = 20) -> None:
     """Add ``--top``."""
     parser.add_argument(
-        "-n", "--top", type=count, default=default, metavar="N", help=f"lines to show, 0 for all (default: {default})"
+        "-n", "--top", type=count, default=default, metavar="N", help=f"rows to show, 0 for all (default: {default})"
     )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="one JSON object per trace, one per line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per trace, one per line")
 
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:
     """Add ``--quiet``."""
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no warnings")
+    parser.add_argument("-q", "--quiet", action="store_true", help="suppress progress and warnings")
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
@@ -113,15 +113,15 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=1,
         metavar="N",
-        help="threads in all (default: 1); on two free cores, rows, replay and order come up to 1.5 times faster",
+        help="total number of threads (default: 1); with two free cores, 2 is up to 1.5x faster",
     )
 
 
 def positive(text: str) -> int:
-    """Read a number from 1 on."""
+    """Parse a number that is at least 1."""
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: at least 1")
+        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
     return number
 
 
@@ -133,13 +133,16 @@ def add_salvage(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         const="salvage",
         default="raise",
-        help="of a damaged trace, read what can be read and say what was lost; the exit code is still 3",
+        help="read what can be read of a damaged trace and report what was lost; the exit code is still 3",
     )
 
 
 @contextmanager
 def progress(path: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None]:
-    """Show how far a long read is, on a terminal's stderr and with rich; the value takes the bytes read."""
+    """Show the progress of a long read if stderr is a terminal and rich is installed.
+
+    The value is a callback that takes the number of bytes read, or None.
+    """
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -157,30 +160,30 @@ def progress(path: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None
     )
     task = bar.add_task(os.path.basename(path), total=size)  # noqa: PTH119
 
-    def note(nbytes: int) -> None:
-        if nbytes >= _PATIENCE:
+    def update(nbytes: int) -> None:
+        if nbytes >= _PROGRESS_FROM:
             bar.start()
         bar.update(task, completed=nbytes)
 
     try:
-        yield note
+        yield update
     finally:
         bar.stop()
 
 
 def explain(error: TraceError) -> None:
-    """Write an error, and the bytes around it, to stderr."""
-    say(str(error))
+    """Write an error to stderr, with the bytes around it and the state of the order."""
+    log(str(error))
     if error.excerpt():
-        _tell(error.excerpt())
+        _write(error.excerpt())
     if isinstance(error, OrderingError):
-        _tell("\n  ".join(["", "What each thread waits to do:", *error.frontier[:_WAITING]]))
-        _tell("\n  ".join(["", "What is known:", *error.state[: 3 * _WAITING]]))
+        _write("\n  ".join(["", "Next event of each thread:", *error.frontier[:_MAX_THREADS]]))
+        _write("\n  ".join(["", "Known state:", *error.state[: 3 * _MAX_THREADS]]))
 
 
 @contextmanager
 def exit_code(codes: list[int]) -> Iterator[None]:
-    """Run one trace's part of a command; what goes wrong becomes words and a code at the end of ``codes``."""
+    """Run the block for one trace and append its exit code to ``codes``; print a TraceError or OSError."""
     try:
         yield
         codes.append(OK)
@@ -190,39 +193,39 @@ def exit_code(codes: list[int]) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        log(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
         codes.append(UNREADABLE)
 
 
-def tell_losses(trace: Trace, codes: list[int]) -> None:
-    """Say what was lost of a trace that was opened to salvage; the code is that of an unreadable one."""
+def report_losses(trace: Trace, codes: list[int]) -> None:
+    """Print what was lost of a trace opened with ``--salvage``, and append UNREADABLE to ``codes`` for each loss."""
     for loss in trace.losses:
-        say(f"lost: {loss}")
+        log(f"lost: {loss}")
         codes.append(UNREADABLE)
 
 
 def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Run a command and answer for everything that it did not foresee."""
+    """Run a command and return its exit code; an unexpected exception is reported as a bug."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names may hold what the terminal cannot show
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may have characters that the terminal lacks
     code = OK
     try:
         code = command(args)
         sys.stdout.flush()
     except BrokenPipeError:
-        _give_up(sys.stdout)
+        _discard(sys.stdout)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
         import traceback
 
         traceback.print_exc()
-        say(f"this is a bug, please report it: {error}")
+        log(f"internal error, please report this bug: {error}")
         return BUG
     return code
 
 
 def binary_stdout() -> BinaryIO:
-    """Return standard output for bytes."""
+    """Return standard output as a binary stream."""
     sys.stdout.flush()
     return sys.stdout.buffer

@@ -1,4 +1,4 @@
-"""The command ``gotrace diff``. Never here: analysis."""
+"""The command ``gotrace diff``: compares what two builds allocate, and fails over a limit. Never here: analysis."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from gotrace.report.diff import print_diff, print_diff_json
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the parser of the command."""
     parser = commands.add_parser(
         "diff",
-        help="what another build allocates",
-        description="Compare what two builds allocated, and what they hold at the end. Each side is a trace, a folder "
-        "of traces, or several with commas between; a file whose name has a comma is that file.",
+        help="compare what two builds allocate",
+        description="Compare what two builds allocated, and what they have in use at the end. Each side is a trace, a "
+        "folder of traces, or several of them separated by commas. An existing file whose name contains a comma is "
+        "read as that file.",
     )
     parser.add_argument("old", metavar="OLD", help="trace or traces of the old build")
     parser.add_argument("new", metavar="NEW", help="trace or traces of the new build")
-    parser.add_argument("--by", choices=KINDS, default="type", help="what a line stands for (default: type)")
-    parser.add_argument("--sort", choices=METRICS, default=METRICS[0], help=f"what to compare (default: {METRICS[0]})")
+    parser.add_argument("--by", choices=KINDS, default="type", help="what to group by (default: type)")
+    parser.add_argument(
+        "--sort", choices=METRICS, default=METRICS[0], help=f"metric to compare and sort by (default: {METRICS[0]})"
+    )
     parser.add_argument(
         "--fail-over",
         type=_percent,
         metavar="PERCENT",
-        help="exit with 1 if the total grew by more than this beyond noise, such as 5%%",
+        help="exit with 1 if the total grew by more than this beyond noise, for example 5%%",
     )
     common.add_top(parser)
     common.add_json(parser)
@@ -42,12 +45,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _percent(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)%", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no percentage, write 5%")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage: write, for example, 5%")
     return float(match[1]) / 100
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer for the two sides."""
+    """Print the comparison of the two sides."""
     codes: list[int] = []
     with common.exit_code(codes):
         try:
@@ -55,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         except ValueError as error:
             args.usage(str(error))
         try:
-            found = diff(
+            result = diff(
                 *(old, new),
                 by=args.by,
                 sort=args.sort,
@@ -65,24 +68,24 @@ def run(args: argparse.Namespace) -> int:
         except TraceError as error:
             if not isinstance(error.partial, Diff):
                 raise
-            found = error.partial
+            result = error.partial
         except ValueError as error:
             args.usage(str(error))
         if args.json:
-            print_diff_json(sys.stdout, found)
+            print_diff_json(sys.stdout, result)
         else:
-            print_diff(sys.stdout, found, top=args.top)
+            print_diff(sys.stdout, result, top=args.top)
             if not args.quiet:
-                for warning in found.warnings:
-                    common.say(warning)
+                for warning in result.warnings:
+                    common.log(warning)
         sys.stdout.flush()
-        for loss in found.losses:
-            common.say(f"lost: {loss}")
+        for loss in result.losses:
+            common.log(f"lost: {loss}")
             codes.append(common.UNREADABLE)
-        if args.fail_over is not None and found.exceeds(args.fail_over):
-            common.say(f"{found.sort} grew by more than {100 * args.fail_over:g} %")
+        if args.fail_over is not None and result.exceeds(args.fail_over):
+            common.log(f"{result.sort} grew by more than {100 * args.fail_over:g} %")
             codes.append(common.NO)
-        for fault in found.faults:
+        for fault in result.faults:
             with common.exit_code(codes):
                 raise fault
     return common.worst(codes)

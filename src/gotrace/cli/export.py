@@ -1,4 +1,4 @@
-"""The command ``gotrace export``. Never here: decoding, or what a format looks like."""
+"""The command ``gotrace export``: writes tables and profiles of traces to files. Never here: decoding, or formats."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _STEP = parse_size("32 MB")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the parser of the command."""
     parser = commands.add_parser(
         "export",
-        help="tables and profiles as files",
-        description="Write tables of traces to files, row by row as gotrace reads them, in one pass and little memory. "
-        "OUT is a file for one table of one trace, else a folder of files STEM.TABLE.FORMAT, STEM being the trace's "
-        "name without its suffix. The formats pprof, collapsed and speedscope hold no table but a profile: who "
-        "allocated what, inferred from the CPU samples of the trace, or the heap by type if it has none; such files "
-        "are named STEM and a suffix. A file appears when it is whole; of a damaged trace, it holds all rows before "
-        "the fault.",
+        help="write tables and profiles to files",
+        description="Write tables of traces to files, in one pass and with little memory. For one table of one trace, "
+        "OUT is a file; otherwise it is a folder, and the files are named STEM.TABLE.FORMAT, where STEM is the name of "
+        "the trace without its suffix. The formats pprof, collapsed and speedscope hold a profile instead of a table: "
+        "allocations by site, inferred from the CPU samples of the trace, or the heap by type if there are none. Their "
+        "names are STEM and the suffix of the format. A file appears only when it is complete; for a damaged trace, it "
+        "has all rows before the fault.",
         epilog=f"tables: {', '.join(TABLES)}",
     )
     common.add_traces(parser, many=True)
@@ -38,13 +38,22 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "-o", "--output", required=True, metavar="OUT", help="file or folder to write, - for standard output"
     )
     parser.add_argument(
-        "--table", action="append", choices=TABLES, metavar="NAME", help="table, may be repeated (default: allocs)"
+        "--table",
+        action="append",
+        choices=TABLES,
+        metavar="NAME",
+        help="table to write, may be repeated (default: allocs)",
     )
     parser.add_argument(
-        "--columns", type=lambda text: text.split(","), metavar="A,B,...", help="columns, in this order (default: all)"
+        "--columns",
+        type=lambda text: text.split(","),
+        metavar="A,B,...",
+        help="columns to write, in this order (default: all)",
     )
-    parser.add_argument("--format", choices=(*FORMATS, *PROFILES), help="default: OUT's suffix; folders need it")
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite files")
+    parser.add_argument(
+        "--format", choices=(*FORMATS, *PROFILES), help="format (default: by the suffix of OUT); required for a folder"
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")
     common.add_quiet(parser)
     common.add_salvage(parser)
     common.add_jobs(parser)
@@ -52,7 +61,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _plan_columns(args: argparse.Namespace) -> dict[str, list[str]]:
-    """Columns of each table, in the order of both flags."""
+    """Return the columns to write of each table, in the order of --table and --columns."""
     tables = list(dict.fromkeys(args.table or ["allocs"]))
     columns = {table: list(TABLES[table].dtype.names or ()) for table in tables}
     if args.columns is None:
@@ -62,60 +71,61 @@ def _plan_columns(args: argparse.Namespace) -> dict[str, list[str]]:
             known = "; ".join(f"{table} has {', '.join(names)}" for table, names in columns.items())
             args.usage(f"no column {column!r}: {known}")
         if column in args.columns[:i]:
-            args.usage(f"column {column!r} is named twice")
+            args.usage(f"--columns names {column!r} twice")
     keep = {table: [column for column in args.columns if column in known] for table, known in columns.items()}
     for table in (table for table, names in keep.items() if not names):
-        args.usage(f"--columns leaves nothing of table {table}, which has {', '.join(columns[table])}")
+        args.usage(f"--columns selects no column of table {table}, which has {', '.join(columns[table])}")
     return keep
 
 
 def _plan_files(args: argparse.Namespace, tables: list[str]) -> tuple[str, list[dict[str, Path]]]:
-    """Format, and the file of each table of each trace; no files for standard output."""
+    """Return the format, and by trace the file of each table; no files for standard output."""
     out = Path(args.output)
     one = len(args.traces) == len(tables) == 1
     if args.output == "-":
         if not one or args.format not in (None, "csv", *PROFILES):
-            args.usage("-o - takes one table of one trace, as csv, or one profile")
+            args.usage("-o - requires one table of one trace, as csv, or one profile")
         return args.format or "csv", [{}]
     one = one and not out.is_dir() and not args.output.endswith("/")
     format = args.format or (format_of(out.name) if one else "")
     if not format:
         known = ", ".join((*FORMATS, *PROFILES))
-        args.usage(f"which format? Say --format, one of {known}" + (", or give OUT such a suffix" if one else ""))
+        suffix = " or an OUT with the suffix of a format" if one else ""
+        args.usage(f"unknown format: use --format with one of {known}{suffix}")
     if one:
         files = [{tables[0]: out}]
         if not out.parent.is_dir():
-            args.usage(f"no folder {out.parent} to write to")
+            args.usage(f"folder {out.parent} does not exist")
     else:
         stems = ["stdin" if trace == "-" else Path(trace).stem for trace in args.traces]
-        end = suffix_of(format)
+        suffix = suffix_of(format)
         middle = {table: "" if format in PROFILES else f".{table}" for table in tables}
-        files = [{table: out / f"{stem}{middle[table]}{end}" for table in tables} for stem in stems]
+        files = [{table: out / f"{stem}{middle[table]}{suffix}" for table in tables} for stem in stems]
         if out.exists() and not out.is_dir():
-            args.usage(f"{out} is a file, but several need a folder")
+            args.usage(f"{out} is a file, but several files are to be written: OUT must be a folder")
         if len(set(stems)) < len(stems):
-            args.usage("traces of the same name would write to the same files: export them to folders of their own")
+            args.usage("traces with the same name would write the same files: export them to different folders")
     for path in (path for of_trace in files for path in of_trace.values() if occupied(path)):
         if not path.is_file():
-            args.usage(f"{path} is no file")
+            args.usage(f"{path} is not a file")
         if not args.force:
-            args.usage(f"{path} exists; --force overwrites it")
+            args.usage(f"{path} exists; use --force to overwrite it")
     return format, files
 
 
 def _check_text(args: argparse.Namespace, keep: dict[str, list[str]]) -> None:
-    """Refuse text in npy files: only pickle could hold it, and pickled rows cannot be mapped."""
+    """Exit with a usage error if a table has text: npy would pickle it, and pickled rows cannot be mapped."""
     for table, names in keep.items():
         plain = [name for name in names if not TABLES[table].dtype[name].hasobject]
         if len(plain) < len(names):
-            rest = f", or --columns {','.join(plain)}" if plain else ""
-            args.usage(f"npy holds no text, and table {table} has some: say --format csv{rest}")
+            rest = f" or --columns {','.join(plain)}" if plain else ""
+            args.usage(f"npy cannot hold text, which table {table} has: use --format csv{rest}")
 
 
 def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, Path]]) -> int:
     """Write the profile of each trace."""
     if args.table or args.columns:
-        args.usage(f"{format} holds a profile, no table: --table and --columns say nothing")
+        args.usage(f"{format} holds a profile, not a table: --table and --columns do not apply")
     codes: list[int] = []
     for path, targets in zip(args.traces, files, strict=True):
         with (
@@ -125,18 +135,18 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
         ):
             error: TraceError | None = None
             try:
-                found = sites(trace, progress)
+                result = sites(trace, progress)
             except TraceError as fault:
-                error, found = fault, cast(Sites, fault.partial)
-            profile = profile_of(found)
+                error, result = fault, cast(Sites, fault.partial)
+            profile = profile_of(result)
             for target in targets.values():
                 target.parent.mkdir(parents=True, exist_ok=True)
             with replacing(*targets.values()) if targets else nullcontext(common.binary_stdout()) as out:
                 PROFILES[format](profile, out)
             if not args.quiet:
                 for line in (*trace.warnings, profile.title, *profile.comments):
-                    common.say(line)
-            common.tell_losses(trace, codes)
+                    common.log(line)
+            common.report_losses(trace, codes)
             if error is not None:
                 raise error
     return common.worst(codes)
@@ -175,10 +185,10 @@ def run(args: argparse.Namespace) -> int:
             stack.close()
             if not args.quiet:
                 for warning in trace.warnings:
-                    common.say(warning)
-            common.tell_losses(trace, codes)
+                    common.log(warning)
+            common.report_losses(trace, codes)
             if error is not None:
                 for table, target in targets.items():
-                    common.say(f"{target}: {writers[table].n:,} rows from before the fault")
+                    common.log(f"{target}: {writers[table].n:,} rows before the fault")
                 raise error
     return common.worst(codes)

@@ -1,4 +1,7 @@
-"""The command ``gotrace info``. Never here: analysis."""
+"""The command ``gotrace info``: prints what traces contain, what they lack, and what to run next.
+
+Never here: analysis.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from gotrace.report.info import print_info, print_info_json
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the parser of the command."""
     parser = commands.add_parser(
         "info",
-        help="what is in a trace, what is missing, what to run next",
-        description="Say what is in a trace, what is missing from it, and what to run next.",
+        help="show what a trace contains, what it lacks, and what to run next",
+        description="Show what a trace contains, what it lacks, and what to run next.",
     )
     common.add_traces(parser, many=True)
     common.add_json(parser)
@@ -26,7 +29,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer for each trace."""
+    """Print the summary of each trace."""
     codes: list[int] = []
     for number, path in enumerate(args.traces):
         with (
@@ -43,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
                 print_info(sys.stdout, path, info)
                 if not args.quiet:
                     for warning in trace.warnings:
-                        common.say(warning)
+                        common.log(warning)
             sys.stdout.flush()
-            common.tell_losses(trace, codes)
+            common.report_losses(trace, codes)
             if info.error is not None:
                 raise info.error
     return common.worst(codes)

@@ -1,4 +1,4 @@
-"""The command ``gotrace lifetimes``. Never here: analysis."""
+"""The command ``gotrace lifetimes``: prints how long objects live, by group. Never here: analysis."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from functools import partial
 import numpy as np
 
 from gotrace.analysis.ages import AGES, Lifespans, lifespans
-from gotrace.cli.answer import add_flags, answer
+from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.heap.table import KINDS
 from gotrace.report.ages import print_lifespans, print_lifespans_json
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the parser of the command."""
     parser = commands.add_parser(
         "lifetimes",
-        help="who lives how long",
-        description="Say how old objects were when they died, in GC cycles that began meanwhile and in time, of a "
-        "trace taken with GODEBUG=traceallocfree=1. An object dies for the trace when the collector sweeps it, "
-        "which is later than its last use.",
+        help="show how long objects live",
+        description="Show how old objects were when they died, in GC cycles and in time, in a trace taken with "
+        "GODEBUG=traceallocfree=1. In a trace, an object dies when the collector sweeps it, which is later than its "
+        "last use.",
     )
-    parser.add_argument("--by", choices=KINDS, default="type", help="what a line stands for (default: type)")
+    parser.add_argument("--by", choices=KINDS, default="type", help="what to group by (default: type)")
     parser.add_argument(
         "--sort",
         choices=AGES.names,
         default="died_bytes",
         metavar="COLUMN",
-        help="largest first by this column of --json: died_objects, died_bytes, alive_objects, alive_bytes, "
+        help="column of --json to sort by, largest first: died_objects, died_bytes, alive_objects, alive_bytes, "
         "unaged_objects, age_0 to age_32, median_cycles, median_time, or name (default: died_bytes)",
     )
     add_flags(parser)
@@ -36,14 +36,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer for the trace."""
+    """Print the lifetimes of the trace."""
 
-    def arrange(found: Lifespans) -> None:
-        column = found.table[args.sort]
+    def sort(result: Lifespans) -> None:
+        column = result.table[args.sort]
         key = column.astype(str) if args.sort == "name" else -column
-        found.table = found.table[np.argsort(key, kind="stable")]
+        result.table = result.table[np.argsort(key, kind="stable")]
 
-    return answer(
+    return run_query(
         *(args, Lifespans, lambda trace, progress: lifespans(trace, args.by, progress)),
-        *(partial(print_lifespans, top=args.top), print_lifespans_json, arrange),
+        *(partial(print_lifespans, top=args.top), print_lifespans_json, sort),
     )

@@ -1,4 +1,4 @@
-"""The one file that a command writes, or standard output. Never here: what is in it."""
+"""The output file of a command, or standard output. Never here: what is written to it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from gotrace.export import occupied, replacing
 
 
 def check_output(args: argparse.Namespace, *names: str) -> None:
-    """Refuse to overwrite files that are there, unless ``--force`` says so."""
+    """Exit with a usage error if one of the files exists and ``--force`` was not given."""
     for name in names:
         if name != "-" and occupied(Path(name)) and not args.force:
-            args.usage(f"{Path(name)} exists; --force overwrites it")
+            args.usage(f"{Path(name)} exists; use --force to overwrite it")
 
 
 @contextmanager
 def output(name: str) -> Iterator[BinaryIO]:
-    """Open a file that appears when the block ends well, or standard output for ``-``."""
+    """Open a file that is put in place when the block succeeds, or standard output for ``-``."""
     with nullcontext(common.binary_stdout()) if name == "-" else replacing(Path(name)) as file:
         yield file
         file.flush()

@@ -1,4 +1,4 @@
-"""The command ``gotrace report``. Never here: analysis."""
+"""The command ``gotrace report``: writes the heap over time as one HTML page. Never here: analysis, or HTML."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from gotrace.report.page import write_page
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the parser of the command."""
     parser = commands.add_parser(
         "report",
-        help="the heap over time as one HTML page",
-        description="Write a page that shows the heap of a trace taken with GODEBUG=traceallocfree=1: live bytes by "
-        "type over time, rates, GC cycles, ages, size classes, spans. It is one file, of bounded size, and loads "
-        "nothing. The trace is read twice.",
+        help="write the heap over time as one HTML page",
+        description="Write a page about the heap of a trace taken with GODEBUG=traceallocfree=1: live bytes by type "
+        "over time, rates, GC cycles, ages, size classes and spans. The page is a single file of bounded size that "
+        "loads nothing from elsewhere. The trace is read twice.",
     )
     common.add_traces(parser, many=False)
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE.html", help="file to write, - for standard output"
     )
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite the file")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite an existing file")
     common.add_quiet(parser)
     common.add_salvage(parser)
     parser.set_defaults(run=run, usage=parser.error)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the page; a damaged trace gives that of what came before the fault."""
+    """Write the page; for a damaged trace, it shows what came before the fault."""
     if args.trace == "-":
-        args.usage("the trace is read twice, which standard input cannot: save it to a file first")
+        args.usage("the trace is read twice, but standard input can be read only once: save it to a file first")
     check_output(args, args.output)
     codes: list[int] = []
     with common.exit_code(codes):
@@ -47,9 +47,9 @@ def run(args: argparse.Namespace) -> int:
             file.write(page.getvalue().encode())
         if not args.quiet:
             for warning in history.warnings:
-                common.say(warning)
+                common.log(warning)
         for loss in history.losses:
-            common.say(f"lost: {loss}")
+            common.log(f"lost: {loss}")
             codes.append(common.UNREADABLE)
         if history.error is not None:
             raise history.error
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sites(history: History, args: argparse.Namespace) -> Sites | None:
-    """Who allocated, where samples may tell."""
+    """Return allocation sites, or None if the trace is damaged or has no CPU samples."""
     if not history.samples or history.error is not None:
         return None
     with gotrace.open(args.trace, errors=args.errors) as trace:

@@ -1,4 +1,7 @@
-"""The command ``gotrace simulate``. Never here: the runtime that it asks."""
+"""The command ``gotrace simulate``: writes the trace of a simulated program, and what it did.
+
+Never here: the simulation.
+"""
 
 from __future__ import annotations
 
@@ -18,46 +21,54 @@ _SUFFIXES = (".npz", ".json")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the parser of the command."""
     parser = commands.add_parser(
         "simulate",
-        help="a trace of a simulated program",
-        description="Write the trace of a simulated Go program, and say what it really did. The same flags write the "
-        "same bytes.",
+        help="write the trace of a simulated program",
+        description="Write the trace of a simulated Go program, and report what the program did. The same flags always "
+        "write the same bytes.",
     )
     parser.add_argument("-o", "--output", required=True, metavar="TRACE", help="file to write, - for standard output")
-    parser.add_argument("--shape", choices=list(SHAPES), default="plain", help="what the program does (default plain)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all chance (default 0)")
-    parser.add_argument("--events", type=int, metavar="N", help="events to write (default 100000)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="or the length on the trace's clock")
-    parser.add_argument("--release", default="1.26", metavar="1.NN", help="Go release to be like (default 1.26)")
-    parser.add_argument("--procs", type=int, metavar="N", help="GOMAXPROCS, instead of the shape's")
-    parser.add_argument("--layout", choices=["current", "original"], default="current", help="of alloc/free batches")
+    parser.add_argument("--shape", choices=list(SHAPES), default="plain", help="what the program does (default: plain)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: 0)")
+    parser.add_argument("--events", type=int, metavar="N", help="events to write (default: 100000)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="length of the trace, instead of --events")
+    parser.add_argument("--release", default="1.26", metavar="1.NN", help="Go release to simulate (default: 1.26)")
+    parser.add_argument("--procs", type=int, metavar="N", help="GOMAXPROCS (default: by shape)")
+    parser.add_argument(
+        "--layout", choices=["current", "original"], default="current", help="layout of alloc/free batches"
+    )
     parser.add_argument(
         "--anomaly",
         action="append",
         choices=list(ANOMALIES),
         default=[],
         metavar="NAME",
-        help=f"may be repeated: {', '.join(ANOMALIES)}",
+        help=f"anomaly to simulate, may be repeated: {', '.join(ANOMALIES)}",
     )
-    parser.add_argument("--generation", type=float, default=1.0, metavar="S", help="seconds of each (default 1)")
-    parser.add_argument("--warmup", type=int, default=10_000, metavar="N", help="events before (default 10000)")
-    parser.add_argument("--session", type=int, default=1, metavar="N", help="which one of the process (default 1)")
-    parser.add_argument("--joined", action="store_true", help="join a session: no info batch, no snapshot")
-    parser.add_argument("--plain", action="store_true", help="without alloc/free events")
-    parser.add_argument("--truth", metavar="FILE", help="write what happened to an .npz or .json file")
-    parser.add_argument("--json", action="store_true", help="say what happened as JSON")
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite files")
+    parser.add_argument(
+        "--generation", type=float, default=1.0, metavar="S", help="length of a generation in seconds (default: 1)"
+    )
+    parser.add_argument(
+        "--warmup", type=int, default=10_000, metavar="N", help="events before the trace starts (default: 10000)"
+    )
+    parser.add_argument(
+        "--session", type=int, default=1, metavar="N", help="number of the tracing session in the process (default: 1)"
+    )
+    parser.add_argument("--joined", action="store_true", help="join a running session: no info batch, no snapshot")
+    parser.add_argument("--plain", action="store_true", help="omit alloc/free events")
+    parser.add_argument("--truth", metavar="FILE", help="write what the program did to an .npz or .json file")
+    parser.add_argument("--json", action="store_true", help="print what the program did as JSON")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")
     parser.set_defaults(run=run, usage=parser.error)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the trace; files appear when they are whole."""
+    """Write the trace; files appear only when they are complete."""
     if args.output == "-" and args.json:
-        args.usage("standard output takes the trace or JSON")
+        args.usage("standard output can hold the trace or JSON, not both: write the trace to a file")
     if args.truth and not args.truth.endswith(_SUFFIXES):
-        args.usage(f"{args.truth}: the truth is an .npz or a .json file")
+        args.usage(f"{args.truth}: --truth requires an .npz or .json file")
     check_output(args, args.output, *filter(None, [args.truth]))
     try:
         with output(args.output) as file:
@@ -84,15 +95,15 @@ def run(args: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        common.say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        common.log(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
         return common.UNREADABLE
-    said = truth.asdict()
+    summary = truth.asdict()
     if args.json:
-        print(json.dumps({"schema": "simulate/1", "trace": args.output, **said}))
+        print(json.dumps({"schema": "simulate/1", "trace": args.output, **summary}))
     else:
-        common.say(
-            f"{said['events']} events, {said['generations']} generations, {said['cycles']} collections; "
-            f"{said['inuse_objects']} objects live at the end, {said['inuse_bytes']} bytes"
+        common.log(
+            f"{summary['events']} events, {summary['generations']} generations, {summary['cycles']} collections; "
+            f"{summary['inuse_objects']} objects live at the end, {summary['inuse_bytes']} bytes"
         )
     return common.OK
 

@@ -1,4 +1,4 @@
-"""The command ``gotrace spans``. Never here: analysis."""
+"""The command ``gotrace spans``: prints how full spans are, by size class and by holder. Never here: analysis."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import argparse
 from functools import partial
 
 from gotrace.analysis.spans import Spans, spans
-from gotrace.cli.answer import add_flags, answer
+from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.report.spans import print_spans, print_spans_json
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the parser of the command."""
     parser = commands.add_parser(
         "spans",
-        help="how full spans are: true fragmentation",
-        description="Say how many slots of its spans are live, what is held but free, and which types keep a whole "
-        "span with a single object, of a trace taken with GODEBUG=traceallocfree=1.",
+        help="show how full spans are: the fragmentation of the heap",
+        description="Show how many slots of the spans are live, how many bytes are held but free, and which types hold "
+        "a whole span with a single object, in a trace taken with GODEBUG=traceallocfree=1.",
     )
     parser.add_argument(
         "--at", default="end", metavar="INSTANT", help="start, peak, end, 12.5s, or gc:17 (default: end)"
@@ -26,8 +26,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer for the trace."""
-    return answer(
+    """Print the spans of the trace."""
+    return run_query(
         *(args, Spans, lambda trace, progress: spans(trace, args.at, progress)),
         *(partial(print_spans, top=args.top), print_spans_json),
     )

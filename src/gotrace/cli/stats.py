@@ -1,4 +1,4 @@
-"""The command ``gotrace stats``. Never here: analysis."""
+"""The command ``gotrace stats``: prints totals, peak, sizes, rate and GC cycles of a heap. Never here: analysis."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import argparse
 from functools import partial
 
 from gotrace.analysis.stats import Stats, stats
-from gotrace.cli.answer import add_flags, answer
+from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.report.stats import print_stats, print_stats_json
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the parser of the command."""
     parser = commands.add_parser(
         "stats",
-        help="the heap in numbers",
-        description="Say what the heap of a trace taken with GODEBUG=traceallocfree=1 comes to: totals, peak, sizes, "
+        help="show statistics of the heap",
+        description="Show statistics of the heap of a trace taken with GODEBUG=traceallocfree=1: totals, peak, sizes, "
         "rate, GC cycles, and the types that were allocated most.",
     )
     add_flags(parser, top=5)
@@ -23,5 +23,5 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer for the trace."""
-    return answer(args, Stats, stats, partial(print_stats, top=args.top), print_stats_json)
+    """Print the statistics of the trace."""
+    return run_query(args, Stats, stats, partial(print_stats, top=args.top), print_stats_json)

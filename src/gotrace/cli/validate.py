@@ -1,4 +1,4 @@
-"""The command ``gotrace validate``. Never here: the judgement."""
+"""The command ``gotrace validate``: prints whether traces are complete and in order. Never here: the checks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from gotrace.report.validate import print_verdict, print_verdict_json
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command."""
+    """Add the parser of the command."""
     parser = commands.add_parser(
         "validate",
-        help="whether traces are whole and in order",
-        description="Read everything in each trace, order its events as Go's reader does, and say in a line whether "
-        "that went well. The exit code is 1 if a trace is broken, 3 if one is no trace that gotrace reads.",
+        help="check that traces are complete and in order",
+        description="Read everything in each trace, order its events as Go's reader does, and print a line with the "
+        "verdict. The exit code is 1 if a trace is broken, 3 if an input is not a trace that gotrace supports.",
     )
     common.add_traces(parser, many=True)
-    parser.add_argument("--strict", action="store_true", help="what is only odd counts as broken")
+    parser.add_argument("--strict", action="store_true", help="treat warnings as errors")
     common.add_json(parser)
     common.add_quiet(parser)
     common.add_jobs(parser)
@@ -28,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer for each trace."""
+    """Print the verdict on each trace."""
     codes: list[int] = []
     for path in args.traces:
         with (
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             write(sys.stdout, path, verdict, trace.warnings, valid=valid)
             if not (args.quiet or args.json):
                 for warning in trace.warnings:
-                    common.say(warning)
+                    common.log(warning)
             sys.stdout.flush()
             if not valid:
                 codes.append(common.NO)

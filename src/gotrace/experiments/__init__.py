@@ -1,7 +1,8 @@
-"""The registry of experiments: sets of timed events plus bags of bytes tied to one generation.
+"""The registry of experiments.
 
-A package adds its own with :func:`register`, or by an entry point of group ``gotrace.experiments`` that names an
-:class:`Experiment`. Never here: what one experiment means.
+An experiment defines timed events and batches of its own that belong to a generation. Packages add experiments with
+:func:`register`, or with an entry point in the group ``gotrace.experiments`` that names an :class:`Experiment`. In:
+experiments. Out: a :class:`Registry` of them with all event types. Never here: what one experiment means.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ class Experiment:
     id : int
         Its number in experimental batches, 1 to 255.
     name : str
-        Go's name of it.
+        Go's name for it.
     events : iterable of EventSpec
         Its timed events: types 128 to 255 that no other experiment uses, ``dt`` first, at most five arguments. The
-        attribute is a mapping of them by type.
+        attribute of this name maps types to events.
     parse : callable or None
-        Turns the batches of one generation, ``[(thread, bytes), ...]``, into whatever the experiment offers. It
-        raises ValueError for bytes that make no sense.
+        Parses the batches of one generation, ``[(thread, bytes), ...]``, and returns any object. It raises
+        ValueError for invalid bytes.
     needs : str
-        What an event needs of its context, for thread, proc and goroutine in this order: R required, N forbidden,
+        Context that an event needs: one character each for thread, proc and goroutine, R required, N forbidden,
         ? either.
     """
 
@@ -60,7 +61,7 @@ class Experiment:
         self.parse = parse
         self.needs = needs
         if len(self.events) < len(specs):
-            raise ValueError(f"{name}: two events of one type")
+            raise ValueError(f"{name}: two events have the same type")
 
     def __repr__(self) -> str:
         return f"<gotrace.Experiment {self.id}: {self.name}>"
@@ -70,7 +71,7 @@ class Experiment:
 class ExperimentData:
     """The batches of one experiment in one generation.
 
-    There is one object for each experiment and generation, so it can be a key of a cache.
+    There is one object for each experiment and generation, so it can be the key of a cache.
 
     Attributes
     ----------
@@ -87,12 +88,12 @@ class ExperimentData:
 
     @cached_property
     def parsed(self) -> Any:
-        """What the experiment makes of its batches; None for one that nobody registered."""
+        """Result of the experiment's ``parse``; None if it has none, as for experiments that are not registered."""
         return self.experiment.parse(self.batches) if self.experiment.parse else None
 
 
 class Registry(Mapping[int, Experiment]):
-    """Experiments by number; ``registry["AllocFree"]`` finds one by name. Unknown numbers give a bare one."""
+    """Experiments by number, or by name as in ``registry["AllocFree"]``; an unknown number gives one without events."""
 
     def __init__(self, experiments: dict[int, Experiment]) -> None:
         self._experiments = experiments
@@ -125,7 +126,7 @@ class Registry(Mapping[int, Experiment]):
 
     @cached_property
     def timed(self) -> TimedEvents:
-        """The same events, as reading of a trace needs them."""
+        """The timed events among these, in the form that the reader takes."""
         return TimedEvents(timed_args(self.events), self.event_names)
 
 
@@ -134,37 +135,46 @@ _entry_points_read = False
 
 
 def register(experiment: Experiment) -> None:
-    """Add an experiment; traces opened from now on know it.
+    """Add an experiment, for traces that are opened afterwards.
 
     Raises
     ------
     ValueError
-        When its number, or a type of its events, is taken or impossible.
+        If its number, or the type or name of one of its events, is already used or not allowed.
     """
-    known = _registered.get(experiment.id)
-    if known is experiment:
+    registered = _registered.get(experiment.id)
+    if registered is experiment:
         return
-    if known is not None or not 1 <= experiment.id <= 255:
-        raise ValueError(f"experiment number {experiment.id} is {'taken' if known else 'not between 1 and 255'}")
+    if registered is not None or not 1 <= experiment.id <= 255:
+        problem = f"already taken by {registered.name}" if registered else "not between 1 and 255"
+        raise ValueError(f"experiment number {experiment.id} is {problem}")
     taken = {event.id: e.name for e in _registered.values() for event in e.events.values()}
     names = {event.name for e in _registered.values() for event in e.events.values()} | {event.name for event in EVENTS}
     for event in experiment.events.values():
         if not _FIRST_EVENT <= event.id <= 255 or event.id in taken or event.name in names:
             owner = taken.get(event.id)
-            raise ValueError(f"event {event.name} (type {event.id}): {'taken by ' + owner if owner else 'not allowed'}")
+            problem = (
+                f"the type is already taken by {owner}"
+                if owner
+                else f"only types {_FIRST_EVENT} to 255 and unused names are allowed"
+            )
+            raise ValueError(f"event {event.name} (type {event.id}): {problem}")
         if not event.timed or len(event.args) > _MAX_ARGS or event.experiment != experiment.id:
-            raise ValueError(f"event {event.name}: needs dt first, at most {_MAX_ARGS} arguments, its experiment's id")
+            raise ValueError(
+                f"event {event.name}: it needs dt as its first argument, at most {_MAX_ARGS} arguments, and "
+                f"experiment={experiment.id}"
+            )
     if len(experiment.needs) != 3 or set(experiment.needs) - set("RN?"):
-        raise ValueError(f"needs={experiment.needs!r}: three of R, N and ?")
+        raise ValueError(f"needs={experiment.needs!r}: it needs three characters out of R, N and ?")
     _registered[experiment.id] = experiment
 
 
 def registry() -> Registry:
-    """Return the experiments known by now; the first call loads those of installed packages."""
+    """Return the registered experiments; the first call loads those of installed packages."""
     global _entry_points_read
     first, _entry_points_read = not _entry_points_read, True
     if first and _may_be_installed():
-        from importlib import metadata  # takes as long as all of gotrace
+        from importlib import metadata  # importing it takes as long as importing gotrace
 
         for entry in metadata.entry_points(group=_GROUP):
             register(entry.load())
@@ -172,13 +182,13 @@ def registry() -> Registry:
 
 
 def _may_be_installed() -> bool:
-    """Whether a package's files name our group of entry points, or there may be packages without such files."""
+    """True if a package has an entry point in our group, or if that cannot be excluded by listing folders."""
     for folder in dict.fromkeys(sys.path):
         try:
-            names = os.listdir(folder or ".")  # noqa: PTH208 - pathlib takes longer to import than all this
+            names = os.listdir(folder or ".")  # noqa: PTH208 - importing pathlib takes longer than this search
         except FileNotFoundError:
             continue
-        except OSError:  # a zip file, say
+        except OSError:  # such as a zip file
             return True
         for name in names:
             if name.endswith(".egg"):

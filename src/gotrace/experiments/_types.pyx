@@ -1,6 +1,6 @@
-"""The type table of the alloc/free experiment: a batch becomes rows of RAW_TYPE.
+"""The type table of the AllocFree experiment: a batch becomes rows of RAW_TYPE.
 
-ObjectReplay here: the layout of a type record (FORMAT 9.6). Never here: names as str, info batches.
+Holds the layout of a type record (FORMAT 9.6). Never here: names as str, info batches.
 """
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
@@ -9,9 +9,9 @@ from gotrace._varint cimport CUT, read_uvarint
 
 
 def parse_types(const uint8_t[::1] data, Py_ssize_t at, RAW_TYPE[::1] rows, FAULT[::1] faults) -> int:
-    """Read type records from data[at] to its end; the number of rows. faults[0].offset counts from data[0].
+    """Read type records from data[at] to its end; return the number of rows. faults[0].offset is relative to data[0].
 
-    One batch is soon read: to pass the GIL on for that costs more, where generations are tiny.
+    A batch is short: releasing the GIL would cost more than it saves.
     """
     cdef const uint8_t *p
     cdef const uint8_t *start

@@ -1,6 +1,6 @@
-"""AllocFree: what its batches say (FORMAT 9.5, 9.6), and one table of types for the whole trace.
+"""AllocFree: its batches become heap parameters and type tables (FORMAT 9.5, 9.6), and one type table for the trace.
 
-Never here: its events; the kernel resolves them.
+Never here: the events of the experiment, which the kernels resolve.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gotrace.experiments.rows import RAW_TYPE, Anomaly
 from gotrace.spec.limits import HEAP_ADDRESS_BITS
 from gotrace.spec.sizeclasses import PAGE_BYTES
 
-_NAMELESS = 1 << 20  # bytes of tables whose names may wait until somebody looks
+_MAX_UNDECODED = 1 << 20  # bytes of tables whose names are decoded only on access
 
 ANOMALIES: dict[Anomaly, str] = {
     Anomaly.RELATIVE: "relative addresses",
@@ -38,14 +38,14 @@ ANOMALIES: dict[Anomaly, str] = {
     Anomaly.UNKNOWN_STACK_FREED: "frees of an unknown stack",
     Anomaly.LATE_FREE: "frees after the slot's next allocation",
 }
-"""What the kernel counts, in words."""
+"""Descriptions of the anomalies that the kernels count."""
 
 UNTYPED, UNRESOLVED = 0, 1
-"""Rows of the type table that are no types."""
+"""Rows of the type table for objects without a type."""
 
 
 class Info(NamedTuple):
-    """Where the heap begins and how ids are scaled, all in bytes."""
+    """Base address of the heap and units of ids, all in bytes."""
 
     heap_base: int
     page_size: int
@@ -54,7 +54,7 @@ class Info(NamedTuple):
 
 
 DEFAULT_INFO = Info(0, PAGE_BYTES, 8, 2048)
-"""Without an info batch: addresses count from an unknown base."""
+"""Values without an info batch: addresses are relative to an unknown base."""
 
 
 @dataclass
@@ -64,13 +64,13 @@ class AllocFreeData:
     Attributes
     ----------
     info : Info or None
-        Only the first generation of a session has it.
+        Only in the first generation of a session.
     types : ndarray of RAW_TYPE
-        Types with their ids of this generation, in file order.
+        Types with their ids in this generation, in file order.
     unknown : list of bytes
-        Batches of a kind that nobody knows.
+        Batches of an unknown kind.
     notes : list of str
-        What is odd about them.
+        Warnings about the batches.
     """
 
     info: Info | None = None
@@ -78,11 +78,11 @@ class AllocFreeData:
     unknown: list[bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _tables: list[bytes] = field(default_factory=list, repr=False)
-    _ends: list[int] = field(default_factory=list, repr=False)  # rows of types up to the end of each table
+    _ends: list[int] = field(default_factory=list, repr=False)  # cumulative number of types after each table
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the tables."""
+        """Size of the tables in bytes."""
         return sum(map(len, self._tables))
 
     @property
@@ -91,7 +91,7 @@ class AllocFreeData:
         return self.names_of(np.arange(len(self.types)))
 
     def names_of(self, rows: npt.NDArray[np.int64]) -> list[bytes]:
-        """Names of some rows of ``types``."""
+        """Return the names of some rows of ``types``."""
         tables = [self._tables[bisect_right(self._ends, row)] for row in rows.tolist()]
         at = self.types["at"][rows]
         ends = at + self.types["length"][rows]
@@ -99,12 +99,12 @@ class AllocFreeData:
 
 
 def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
-    """Read the batches of one generation, in the layout of the releases or of the original change.
+    """Read the batches of one generation, in the layout of Go releases or of the original change to Go.
 
     Raises
     ------
     ExperimentError
-        When a table is cut off or an info batch holds impossible values; ``offset`` is -1.
+        If a table is truncated or an info batch has impossible values; ``offset`` is -1.
     """
     data = AllocFreeData()
     tables: list[Rows] = []
@@ -113,7 +113,7 @@ def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
             continue
         if batch[0] == 1 and (info := _info(batch)) is not None:
             if data.info is not None and data.info != info:
-                data.notes.append("a second info batch with other values")
+                data.notes.append("a second info batch with different values is ignored")
             data.info = data.info or info
         elif batch[0] == 0:
             tables.append(_read_types(data, batch, 1))
@@ -122,16 +122,16 @@ def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
                 tables.append(_read_types(data, batch, 0))
             except ExperimentError:
                 data.unknown.append(batch)
-                data.notes.append(f"an alloc/free batch of unknown kind {batch[0]}")
+                data.notes.append(f"an alloc/free batch of unknown kind {batch[0]} is ignored")
     if tables:
         data.types = np.concatenate(tables) if len(tables) > 1 else tables[0]
         if len(set(data.types["id"].tolist())) < len(data.types):
-            data.notes.append("a type id stands twice; the first one counts")
+            data.notes.append("a type id is defined twice; the first definition is used")
     return data
 
 
 def _info(batch: bytes) -> Info | None:
-    """Read an info batch; None if it is a table of the original layout that begins with id 1."""
+    """Read an info batch; None if it is a table in the original layout whose first id is 1."""
     values = np.empty(5, np.uint64)
     n, at, _ = _varint.decode(np.frombuffer(batch, np.uint8)[1:], values)
     if n < 4 or at < len(batch) - 1:
@@ -165,15 +165,15 @@ def _error(status: Status, detail: int) -> ExperimentError:
 
 
 class TypeTable:
-    """Types of the whole trace: one row for each descriptor, in order of first appearance."""
+    """Types of the whole trace: one row for each type descriptor, in order of first appearance."""
 
     def __init__(self) -> None:
         self._names: list[str] = ["(untyped)", "(unresolved)"]
-        self._bearers = Counter(self._names)
-        self._nameless: list[tuple[AllocFreeData, npt.NDArray[np.int64]]] = []  # tables, and rows of theirs
-        self._nbytes = 0  # of those
+        self._name_counts = Counter(self._names)
+        self._undecoded: list[tuple[AllocFreeData, npt.NDArray[np.int64]]] = []  # tables and their new rows
+        self._nbytes = 0  # of these tables
         self._parts = [np.zeros(2, RAW_TYPE)]
-        self._known: npt.NDArray[np.uint64] = np.empty(0, np.uint64)  # addresses, sorted, and the rows they have
+        self._known: npt.NDArray[np.uint64] = np.empty(0, np.uint64)  # sorted addresses; ``_rows`` are their rows
         self._rows: I4 = np.empty(0, np.int32)
 
     def __len__(self) -> int:
@@ -181,17 +181,17 @@ class TypeTable:
 
     @property
     def names(self) -> list[str]:
-        """Name of each row; made when somebody looks, since that takes longer than all the rest."""
-        for table, rows in self._nameless:
+        """Name of each row, decoded on access: this takes longer than all other work on types."""
+        for table, rows in self._undecoded:
             names = [name.decode("utf-8", "surrogateescape") for name in table.names_of(rows)]
             self._names += names
-            self._bearers.update(names)
-        self._nameless.clear()
+            self._name_counts.update(names)
+        self._undecoded.clear()
         self._nbytes = 0
         return self._names
 
     def enter(self, tables: list[AllocFreeData]) -> I4:
-        """Return the rows of the types of some generations, one after the other; new descriptors get new rows."""
+        """Return the row of each type in some tables, concatenated; new descriptors get new rows."""
         address = np.concatenate([np.empty(0, np.uint64), *(table.types["address"] for table in tables)])
         known = np.zeros(len(address), bool)
         if len(self._known):
@@ -205,20 +205,20 @@ class TypeTable:
         table_of = np.searchsorted(firsts, fresh, side="right") - 1
         for i in np.flatnonzero(np.bincount(table_of)).tolist():  # np.unique would import numpy.ma
             rows = fresh[table_of == i] - firsts[i]
-            self._nameless.append((tables[i], rows))
+            self._undecoded.append((tables[i], rows))
             self._nbytes += tables[i].nbytes
             self._parts.append(tables[i].types[rows])
-        if self._nbytes > _NAMELESS:
-            _ = self.names  # lets go of their bytes
-        every = np.concatenate((self._known, address[fresh]))
-        every_row = np.concatenate((self._rows, np.arange(len(self), len(self) + len(fresh), dtype=np.int32)))
-        order = np.argsort(every)
-        self._known, self._rows = every[order], every_row[order].astype(np.int32)
+        if self._nbytes > _MAX_UNDECODED:
+            _ = self.names  # decodes them and releases the tables
+        addresses = np.concatenate((self._known, address[fresh]))
+        rows_of = np.concatenate((self._rows, np.arange(len(self), len(self) + len(fresh), dtype=np.int32)))
+        order = np.argsort(addresses)
+        self._known, self._rows = addresses[order], rows_of[order].astype(np.int32)
         return self._rows[np.searchsorted(self._known, address)]
 
     def rows(self, start: int = 0) -> Rows:
-        """Rows of TYPE from row ``start`` on."""
-        types = self._described()[start:]
+        """Return rows of TYPE from row ``start`` on."""
+        types = self._raw_rows()[start:]
         table = np.empty(len(types), TYPE)
         table["name"] = self.names[start:]
         for name in ("address", "size", "ptr_bytes"):
@@ -226,12 +226,12 @@ class TypeTable:
         return table
 
     def label(self, row: int) -> str:
-        """Name of a row for reports: a name that several types share gets its address."""
+        """Return the name of a row for reports; a name that several types share is followed by the address."""
         name = self.names[row]
-        return f"{name}@{int(self._described()['address'][row]):#x}" if self._bearers[name] > 1 else name
+        return f"{name}@{int(self._raw_rows()['address'][row]):#x}" if self._name_counts[name] > 1 else name
 
-    def _described(self) -> Rows:
-        """All rows as their tables describe them."""
+    def _raw_rows(self) -> Rows:
+        """Return all rows as RAW_TYPE."""
         if len(self._parts) > 1:
             self._parts = [np.concatenate(self._parts)]
         return self._parts[0]

@@ -1,4 +1,7 @@
-"""The experimental batches of a segment. Never here: what one experiment means."""
+"""Experimental batches of a segment, grouped by generation and experiment.
+
+Never here: what one experiment means.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _KEY = "experiments"  # in Segment.derived
 
 
 def experiment_data(segment: Segment, registry: Registry) -> dict[tuple[int, int], ExperimentData]:
-    """Batches of experiments by generation, as the segment counts them, and number of the experiment."""
+    """Return the batches of experiments by index of the generation in the segment, and id of the experiment."""
     found: dict[tuple[int, int], ExperimentData] | None = segment.derived.get(_KEY)
     if found is None:
         found = segment.derived[_KEY] = {}
@@ -32,7 +35,7 @@ def experiment_data(segment: Segment, registry: Registry) -> dict[tuple[int, int
 
 
 def alloc_free(segment: Segment, registry: Registry) -> Iterator[tuple[int, AllocFreeData]]:
-    """Yield what the AllocFree batches of each generation say; an error says which generation."""
+    """Yield the index of each generation with AllocFree batches, and their tables; an error names the generation."""
     for (gen, number), data in sorted(experiment_data(segment, registry).items(), key=lambda item: item[0]):
         if number != ALLOC_FREE:
             continue

@@ -1,4 +1,4 @@
-"""Row types of the alloc/free experiment's own tables. Never here: computation."""
+"""Row types of the AllocFree experiment's own tables. Never here: computation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RAW_TYPE = aligned(
 
 
 class Anomaly(IntEnum):
-    """Places in the kernel's array ``anomalies``."""
+    """Anomalies of AllocFree events; each is an index in the kernel's array ``anomalies``."""
 
     RELATIVE = 0
     UNRESOLVED_TYPE = 1

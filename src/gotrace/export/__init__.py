@@ -1,7 +1,6 @@
-"""Tables and profiles written to files, one format a file. Never here: decoding.
+"""File formats: rows of a table or a profile come in, bytes go out to a file; one module per format.
 
-A writer of tables takes rows as they come, and never holds more than it is given. Profiles are small and written at
-once.
+Table writers buffer no rows; a profile is small and written at once. Never here: decoding.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Writer(Protocol):
         """Write the next rows."""
 
     def finish(self) -> None:
-        """Make the file whole; it stays open."""
+        """Complete the file; it stays open."""
 
 
 class _Format(Protocol):
@@ -53,29 +52,29 @@ SUFFIXES = {
     ".folded": "collapsed",
     ".speedscope.json": "speedscope",
 }
-"""Format by the end of a file's name; the first one of a format is what files in folders get."""
+"""Format by file name suffix; files in folders get the first suffix of their format."""
 
 
 def format_of(name: str) -> str:
-    """Format of a file by its name, empty if that says nothing."""
+    """Return the format of a file by the suffix of its name, empty if there is none."""
     return next((format for suffix, format in SUFFIXES.items() if name.endswith(suffix)), "")
 
 
 def suffix_of(format: str) -> str:
-    """End of a file's name for a format."""
-    return next(suffix for suffix, of in SUFFIXES.items() if of == format)
+    """Return the file name suffix of a format."""
+    return next(suffix for suffix, name in SUFFIXES.items() if name == format)
 
 
 def occupied(path: Path) -> bool:
-    """Whether something is at ``path`` that a file written there would replace; devices and pipes just take bytes."""
+    """Return True if writing to ``path`` would replace a file or folder; devices and pipes are not replaced."""
     return path.is_file() or path.is_dir()
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears at ``path`` when the block ends well, and not at all otherwise.
+    """Open a temporary file that is moved to ``path`` if the block succeeds, and removed otherwise.
 
-    A device or a pipe is written to as it stands.
+    A device or a pipe is written to directly.
     """
     if path.exists() and not occupied(path):
         with path.open("wb") as out:

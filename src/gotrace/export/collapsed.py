@@ -1,4 +1,4 @@
-"""The format ``.collapsed`` or ``.folded``: a line for each stack, for flame graphs. Never here: other formats."""
+"""The format ``.collapsed`` or ``.folded``: one line per stack, for flame graph tools. Never here: other formats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NOT_IN_NAMES = str.maketrans({";": ",", "\n": " ", "\r": " "})
 def write_collapsed(profile: Profile, out: BinaryIO) -> None:
     """Write root, frames and type, separated by semicolons, and the value of the last measure.
 
-    The format has no place for remarks, so the root frame says what the profile is.
+    The format has no comments, so the root frame is the title of the profile.
     """
     lines: dict[str, int] = {}
     for stack, values in zip(profile.with_types(), profile.values.tolist(), strict=True):

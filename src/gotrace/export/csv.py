@@ -1,4 +1,4 @@
-"""The format ``.csv``: a line of column names, then a line for each row. Never here: other formats."""
+"""The format ``.csv``: a line of column names, then one line per row. Never here: other formats."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 
 from gotrace.dtypes import Rows
 
-_BLOCK = 1 << 14  # rows that are Python objects at a time
+_BLOCK = 1 << 14  # rows converted to Python objects at a time
 
 
 class CsvWriter:
-    """Writes lines that end with a newline; text is quoted where RFC 4180 says so.
+    """Writes lines that end with a newline; text is quoted as RFC 4180 requires.
 
-    A field of several numbers gives several columns, ``args`` becomes ``args0`` to ``args3``. Bytes that are no UTF-8
-    are written as they stand in the trace.
+    A subarray field becomes several columns, ``args`` for example ``args0`` to ``args3``. Bytes that are not UTF-8 are
+    written unchanged.
     """
 
     def __init__(self, out: BinaryIO, dtype: np.dtype[np.void]) -> None:
@@ -36,14 +36,14 @@ class CsvWriter:
         self._out.write(text.getvalue().encode("utf-8", "surrogateescape"))
 
     def write(self, rows: Rows) -> None:
-        """Append a line for each row."""
+        """Append one line per row."""
         for at in range(0, len(rows), _BLOCK):
             block = rows[at : at + _BLOCK]
             self._lines(zip(*(cells for name in block.dtype.names or () for cells in _cells(block[name])), strict=True))
         self.n += len(rows)
 
     def finish(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: no rows are buffered."""
 
 
 def _cells(column: np.ndarray[Any, np.dtype[Any]]) -> Iterator[list[Any]]:

@@ -1,6 +1,6 @@
-"""The format ``.pb.gz``: what ``go tool pprof`` opens. Never here: other formats.
+"""The format ``.pb.gz`` of ``go tool pprof``: the messages of ``profile.proto`` that a profile needs.
 
-The few messages of pprof's ``profile.proto`` that are needed are encoded here by hand.
+Never here: other formats.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ from typing import BinaryIO, Generic, TypeVar
 
 from gotrace.export.profile import Place, Profile
 
-# Numbers of fields in profile.proto.
+# Field numbers of profile.proto.
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING, _COMMENT, _DEFAULT = 1, 2, 4, 5, 6, 13, 14
 _TYPE, _UNIT = 1, 2  # of a ValueType
 _LOCATION_IDS, _VALUES, _LABEL = 1, 2, 3  # of a Sample
 _KEY, _TEXT = 1, 2  # of a Label
-_ID, _LINE = 1, 4  # of a Location; a Line has a function and a line
-_FUNCTION_ID, _LINE_NUMBER = 1, 2
+_ID, _LINE = 1, 4  # of a Location; a Function has _ID, too
+_FUNCTION_ID, _LINE_NUMBER = 1, 2  # of a Line
 _NAME, _SYSTEM_NAME, _FILE = 2, 3, 4  # of a Function
 
 
 _T = TypeVar("_T", bound=Hashable)
 
 
-class _Numbers(Generic[_T]):
-    """Numbers things in the order in which they come."""
+class _Ids(Generic[_T]):
+    """Assigns consecutive ids to distinct values, in order of first use."""
 
     def __init__(self, first: int) -> None:
         self._first = first
-        self.of: dict[_T, int] = {}
+        self.ids: dict[_T, int] = {}
 
-    def __call__(self, thing: _T) -> int:
-        return self.of.setdefault(thing, len(self.of) + self._first)
+    def __call__(self, value: _T) -> int:
+        return self.ids.setdefault(value, len(self.ids) + self._first)
 
 
 def write_pprof(profile: Profile, out: BinaryIO) -> None:
-    """Write a profile, compressed; the type of objects is the label ``type``."""
-    strings = _Numbers[str](0)
-    functions = _Numbers[tuple[str, str]](1)
-    places = _Numbers[Place](1)
+    """Write a profile, compressed; object types become values of the label ``type``."""
+    strings = _Ids[str](0)
+    functions = _Ids[tuple[str, str]](1)
+    places = _Ids[Place](1)
     strings("")
     data = bytearray()
     for name, unit in profile.measures:
@@ -49,16 +49,16 @@ def write_pprof(profile: Profile, out: BinaryIO) -> None:
         if kind:
             sample += _bytes(_LABEL, _number(_KEY, strings("type")) + _number(_TEXT, strings(kind)))
         data += _bytes(_SAMPLE, sample)
-    for place, number in places.of.items():
+    for place, number in places.ids.items():
         line = _number(_FUNCTION_ID, functions((place.function, place.file))) + _number(_LINE_NUMBER, place.line)
         data += _bytes(_LOCATION, _number(_ID, number) + _bytes(_LINE, line))
-    for (function, file), number in functions.of.items():
+    for (function, file), number in functions.ids.items():
         names = _number(_NAME, strings(function)) + _number(_SYSTEM_NAME, strings(function))
         data += _bytes(_FUNCTION, _number(_ID, number) + names + _number(_FILE, strings(file)))
     for comment in (profile.title, *profile.comments):
         data += _number(_COMMENT, strings(comment))
     data += _number(_DEFAULT, strings(profile.measures[-1][0]))
-    for text in strings.of:
+    for text in strings.ids:
         data += _bytes(_STRING, text.encode())
     out.write(gzip.compress(bytes(data), mtime=0))
 

@@ -1,4 +1,4 @@
-"""What the formats of profiles share: stacks with values, made of sites or of types. Never here: a file format."""
+"""Profiles: sites or types come in, stacks with values go out, for all profile formats. Never here: a file format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gotrace.wire.structure import Frame
 
 
 class Place(NamedTuple):
-    """One frame of a profile: a function, or what stands for one."""
+    """One frame of a profile: a function, or a name in place of one."""
 
     function: str
     file: str = ""
@@ -31,16 +31,16 @@ class Profile:
     Attributes
     ----------
     title : str
-        What it is and what it is not, in a few words.
+        Short description, which also states what the profile lacks.
     measures : list of tuple of str
-        Name and unit (``count`` or ``bytes``); the last one is the one to look at first.
+        Name and unit (``count`` or ``bytes``); the last one is the default.
     stacks : list of list of Place
         Leaf first.
     types : list of str
-        Type of the objects of each stack; empty where the stacks name it themselves.
-    values : ndarray of int64, (stacks, measures)
+        Object type of each stack; empty if the type is a frame of the stack.
+    values : ndarray of int64, shape (n_stacks, n_measures)
     comments : list of str
-        Sentences for the reader.
+        Sentences on the accuracy of the values.
     """
 
     title: str
@@ -51,33 +51,33 @@ class Profile:
     comments: list[str]
 
     def with_types(self) -> list[list[Place]]:
-        """Stacks that end with the type of the objects, for formats without labels."""
+        """Return the stacks with the object type as leaf, for formats without labels."""
         return [[Place(kind), *stack] if kind else stack for stack, kind in zip(self.stacks, self.types, strict=True)]
 
 
 ProfileWriter = Callable[[Profile, BinaryIO], None]
 
 
-def profile_of(found: Sites) -> Profile:
-    """Make a profile of sites; of types alone, if no sample found its allocation."""
-    return _of_sites(found) if found.matched else _of_types(found)
+def profile_of(sites: Sites) -> Profile:
+    """Return a profile by site, or by type if no sample matched an allocation."""
+    return _of_sites(sites) if sites.matched else _of_types(sites)
 
 
-def _of_sites(found: Sites) -> Profile:
-    table = found.table
+def _of_sites(sites: Sites) -> Profile:
+    table = sites.table
     return Profile(
-        f"allocations by site, estimated from {found.matched:,} CPU samples",
+        f"allocations by site, estimated from {sites.matched:,} CPU samples",
         [("samples", "count"), ("alloc_objects", "count"), ("alloc_space", "bytes")],
-        [[_place(frame) for frame in found.stacks[stack]] or [Place(NO_SAMPLE)] for stack in table["stack"].tolist()],
-        [plain(found.names[kind]) for kind in table["type"].tolist()],
+        [[_place(frame) for frame in sites.stacks[stack]] or [Place(NO_SAMPLE)] for stack in table["stack"].tolist()],
+        [plain(sites.names[kind]) for kind in table["type"].tolist()],
         np.stack([table[name].astype(np.int64) for name in ("samples", "objects", "bytes")], axis=1),
-        account(found),
+        account(sites),
     )
 
 
-def _of_types(found: Sites) -> Profile:
-    counts = found.counts
-    names = [plain(found.names[kind]) for kind in counts["type"].tolist()]
+def _of_types(sites: Sites) -> Profile:
+    counts = sites.counts
+    names = [plain(sites.names[kind]) for kind in counts["type"].tolist()]
     classes = map(class_name, counts["spanclass"].tolist())
     values = [
         [counts[f"alloc_{unit}"] for unit in ("objects", "bytes")],
@@ -92,7 +92,7 @@ def _of_types(found: Sites) -> Profile:
         [[Place(size), Place(name), Place(package_of(name))] for name, size in zip(names, classes, strict=True)],
         [""] * len(counts),
         np.stack([column for columns in values for column in columns], axis=1).astype(np.int64).reshape(-1, 4),
-        account(found),
+        account(sites),
     )
 
 
@@ -101,5 +101,5 @@ def _place(frame: Frame) -> Place:
 
 
 def plain(text: str) -> str:
-    """Turn bytes that are no UTF-8 into question marks; the formats are all UTF-8."""
+    """Replace surrogate escapes by question marks: all formats are UTF-8."""
     return text.encode("utf-8", "replace").decode()

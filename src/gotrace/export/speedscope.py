@@ -11,25 +11,25 @@ _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
 def write_speedscope(profile: Profile, out: BinaryIO) -> None:
-    """Write a profile for each measure, the last one shown first; leaves are the types of objects."""
+    """Write one profile per measure, the last one active; leaves are object types."""
     frames: dict[Place, int] = {}
     stacks = [[frames.setdefault(place, len(frames)) for place in reversed(stack)] for stack in profile.with_types()]
     profiles = []
     for i, (measure, unit) in enumerate(profile.measures):
         weights = profile.values[:, i].tolist()
-        some = [row for row, weight in enumerate(weights) if weight > 0]
+        positive = [row for row, weight in enumerate(weights) if weight > 0]
         profiles.append(
             {
                 "type": "sampled",
                 "name": f"{measure}: {profile.title}",
                 "unit": "bytes" if unit == "bytes" else "none",
                 "startValue": 0,
-                "endValue": sum(weights[row] for row in some),
-                "samples": [stacks[row] for row in some],
-                "weights": [weights[row] for row in some],
+                "endValue": sum(weights[row] for row in positive),
+                "samples": [stacks[row] for row in positive],
+                "weights": [weights[row] for row in positive],
             }
         )
-    whole = {
+    document = {
         "$schema": _SCHEMA,
         "exporter": "gotrace",
         "name": " ".join((profile.title + ".", *profile.comments)),
@@ -37,7 +37,7 @@ def write_speedscope(profile: Profile, out: BinaryIO) -> None:
         "shared": {"frames": [_frame(place) for place in frames]},
         "profiles": profiles,
     }
-    out.write(json.dumps(whole, separators=(",", ":")).encode())
+    out.write(json.dumps(document, separators=(",", ":")).encode())
 
 
 def _frame(place: Place) -> dict[str, Any]:

@@ -1,5 +1,4 @@
-"""The replayed heap.
+"""The replayed heap: alloc/free events or rows of ALLOC come in, live objects by group at an instant go out.
 
-In: alloc/free events, or rows of ALLOC. Out: what is live, by type, by site, at an instant. Never here: reading of
-events, or names of commands.
+Never here: reading of events, or names of commands.
 """

@@ -1,7 +1,7 @@
 """The alloc/free experiment: events become ALLOC rows, and a heap is replayed from them.
 
-ObjectReplay here: addresses from ids, the span map, slots, live objects and stacks (FORMAT 9). Never here: the order
-of the scheduler, growing of tables (a status asks for it), names of types.
+In: a merge of events. Out: rows, and counts of objects by type and size class (FORMAT 9). Never here: the order of the
+scheduler, growth of tables (a status requests it), names of types.
 """
 cimport cython
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -13,14 +13,17 @@ from gotrace._generated cimport (
     ANOMALY_UNKNOWN_OBJECT_FREED, ANOMALY_UNKNOWN_SPAN_FREED, ANOMALY_UNKNOWN_STACK_FREED, ANOMALY_UNRESOLVED_TYPE,
     BAD_KINDCLASS, BATCH, COMPACT, COUNTS, CURSOR, DECODED, EV_GOROUTINE_STACK, EV_GOROUTINE_STACK_FREE, EV_SPAN, FAULT,
     FULL, GENERATION_ROW, GROUP, GROUPS, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS,
-    HEAP_ADDRESS_BITS, HEAP_EVENTS, HEAP_FREE_GROUP, HEAP_FREE_SPAN, HEAP_HEAP_SPANS, HEAP_HEAP_SPAN_BYTES, HEAP_LATEST,
-    HEAP_LATE_STACK, HEAP_LATE_STACK_M, HEAP_MANUAL_SPANS, HEAP_MANUAL_SPAN_BYTES, HEAP_N_GROUPS, HEAP_N_KEYS,
-    HEAP_N_LEAVES, HEAP_N_LOOSE, HEAP_N_SPANS, HEAP_N_STACKS, HEAP_STACKS, HEAP_STACK_BYTES, LEAF, MANUAL, OK, OP_ALLOC,
-    OP_EXISTS, OP_FREE, PAGE, REPLAY, SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, THREAD, TINY_CLASS, UNKNOWN_CLASS,
-    WHAT_OBJECT, WHAT_SPAN, WIDE_PROC,
+    HEAP_ADDRESS_BITS, HEAP_EVENTS, HEAP_LATEST, LEAF, MANUAL, OK, OP_ALLOC, OP_EXISTS, OP_FREE, PAGE, REPLAY,
+    SPACE_FREE_GROUP, SPACE_FREE_SPAN, SPACE_LATE_STACK, SPACE_LATE_STACK_M, SPACE_N_GROUPS, SPACE_N_KEYS,
+    SPACE_N_LEAVES, SPACE_N_LOOSE, SPACE_N_SPANS, SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, THREAD, TINY_CLASS,
+    UNKNOWN_CLASS, WHAT_OBJECT, WHAT_SPAN, WIDE_PROC,
 )
 from gotrace._hashmap cimport HashMap, IdMap, place
 from gotrace._varint cimport prefetch, unlikely
+from gotrace.heap._space cimport (
+    FREE_PENDING, Space, SpanShape, cell_place, count_span, end_stack, enter_stack, has_stack_room, may_precede,
+    reciprocal_of, shape_of, slot_at, stack_order,
+)
 from gotrace.wire._atomic cimport store
 from gotrace.wire._cursor cimport END_OF_CURSOR, args_at, refill
 from gotrace.wire._merge cimport (
@@ -30,20 +33,13 @@ from gotrace.wire._merge cimport (
 from gotrace.wire._resolve cimport (
     ALLOCATED_OBJECT, FIRST_OBJECT, LAST_OBJECT, Resolver, UNRESOLVED, leaf_at, open_types, type_in,
 )
-from gotrace.wire._stream cimport Stream, to_ns
+from gotrace.wire._stream cimport Stream
 
 cdef enum:
     FIRST_EVENT = EV_SPAN   # wire type = FIRST_EVENT + 3 * what + op
     LAST_EVENT = EV_GOROUTINE_STACK_FREE
     STRIDE = 32             # events that the look-ahead decodes at a time
-    FREE_PENDING = 1 << 30          # in a cell or an order: the free of what lived here before is still to come
-    LEAST_EVENT = 3         # bytes
     NEAR_KEY_BITS = 12
-
-# FORMAT 9.9: a thread that writes faster than one event per clock unit runs ahead of the clock, at most by one
-# unit for each event since its buffer began. So the free that made room may come after the next allocation on
-# another thread, by no more than that; any other free means what lives there now.
-
 
 cdef struct Class:
     int64_t elem            # bytes of a slot
@@ -55,14 +51,14 @@ cdef struct Live:
     IdMap pages             # page / LEAF -> leaf + 1
     PAGE *leaves            # by page; leaf 0 and span 0 stay unused
     Class[256] classes      # by spanclass
-    IdMap stacks            # address -> order, -1 freed
+    Space space             # stacks and counts of memory
     IdMap loose             # address of an object outside all spans -> key + 1, -1 freed
     int32_t *cells          # by slot: key + 1, 0 free
     IdMap keys              # type and spanclass -> key + 1
     COUNTS *counts          # by key
     int64_t *sizes
     int64_t *anomalies
-    int64_t room_spans, room_pages, room_leaves, room_stacks, room_loose, room_groups, room_keys, room_counts
+    int64_t room_spans, room_pages, room_leaves, room_loose, room_groups, room_keys, room_counts
     const Stream *s
     const COMPACT *event      # the current one, and
     uint64_t[4] args        # its numbers, if it is not about an object
@@ -77,25 +73,25 @@ cdef struct Live:
 
 
 cdef inline SPAN *span_at(Live *live, uint64_t page) noexcept nogil:
-    """The live span that owns page, NULL if none; of large and manual spans only the first page is known."""
+    """The live span that owns page, NULL if none; large and manual spans are known by their first page only."""
     cdef int32_t row = live.leaves[leaf_at(&live.pages, page)].span
     return &live.spans[row] if row else NULL
 
 
 cdef inline PAGE *page_at(Live *live, uint64_t page) noexcept nogil:
-    """Where it is noted what lies on page; makes the leaf, for which there must be room."""
+    """The row of PAGE of a page; makes its leaf, for which there must be room."""
     cdef uint64_t high = page // LEAF
     cdef int64_t at = place(&live.pages, high)
     if live.pages.vals[at] == 0:
         live.pages.keys[at] = high
-        live.sizes[HEAP_N_LEAVES] += 1
-        store(&live.pages.vals[at], <int32_t> live.sizes[HEAP_N_LEAVES])
-        memset(&live.leaves[live.sizes[HEAP_N_LEAVES] * LEAF], 0, LEAF * sizeof(PAGE))
+        live.sizes[SPACE_N_LEAVES] += 1
+        store(&live.pages.vals[at], <int32_t> live.sizes[SPACE_N_LEAVES])
+        memset(&live.leaves[live.sizes[SPACE_N_LEAVES] * LEAF], 0, LEAF * sizeof(PAGE))
     return &live.leaves[<int64_t> live.pages.vals[at] * LEAF + (page % LEAF)]
 
 
 cdef void note_pages(Live *live, const SPAN *span) noexcept nogil:
-    """Note the span on its pages; while the free of the one before is still to come, each event must ask the span."""
+    """Enter the span on its pages; while the free of the span before it is pending, events must look at the span."""
     cdef PAGE *page
     cdef int i
     for i in range(span.n_pages):
@@ -112,7 +108,7 @@ cdef inline void count_free(Live *live, int32_t key, int64_t size) noexcept nogi
 
 
 cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
-    """Forget a span; what lives in it goes with it."""
+    """Remove a span and the objects in it."""
     cdef int32_t me = <int32_t> (span - live.spans)
     cdef PAGE *page
     cdef int64_t first
@@ -130,17 +126,12 @@ cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
                 count_free(live, (live.cells[first + j] & ~FREE_PENDING) - 1, span.elem)
                 live.anomalies[ANOMALY_OBJECT_IN_FREED_SPAN] += 1
                 live.cells[first + j] = 0
-        live.cells[first] = <int32_t> live.sizes[HEAP_FREE_GROUP]
-        live.sizes[HEAP_FREE_GROUP] = span.groups[i]
+        live.cells[first] = <int32_t> live.sizes[SPACE_FREE_GROUP]
+        live.sizes[SPACE_FREE_GROUP] = span.groups[i]
         span.groups[i] = 0
-    if span.spanclass == MANUAL:
-        live.sizes[HEAP_MANUAL_SPANS] -= 1
-        live.sizes[HEAP_MANUAL_SPAN_BYTES] -= span.bytes
-    else:
-        live.sizes[HEAP_HEAP_SPANS] -= 1
-        live.sizes[HEAP_HEAP_SPAN_BYTES] -= span.bytes
-    span.next_free = <int32_t> live.sizes[HEAP_FREE_SPAN]
-    live.sizes[HEAP_FREE_SPAN] = me
+    count_span(&live.space, span.spanclass, span.bytes, -1)
+    span.next_free = <int32_t> live.sizes[SPACE_FREE_SPAN]
+    live.sizes[SPACE_FREE_SPAN] = me
 
 
 cdef inline uint8_t spanclass_of(uint64_t kindclass) noexcept nogil:
@@ -148,7 +139,7 @@ cdef inline uint8_t spanclass_of(uint64_t kindclass) noexcept nogil:
 
 
 cdef inline uint64_t page_of(const GENERATION_ROW *gen, uint64_t number) noexcept nogil:
-    """The page of a span id, also of one that wrapped because it lies below the heap's base."""
+    """The page of a span id; ids of pages below the heap's base wrap around."""
     return (gen.heap_base + (number << gen.page_shift)) >> gen.page_shift
 
 
@@ -160,6 +151,7 @@ cdef int make_span(Live *live, const GENERATION_ROW *gen, const uint64_t *args, 
     cdef uint8_t spanclass = spanclass_of(args[2])
     cdef SPAN *span
     cdef SPAN *old
+    cdef SpanShape shape
     cdef int32_t row
     if n_pages == 0 or n_pages >> (HEAP_ADDRESS_BITS - gen.page_shift):
         return SPAN_TOO_BIG
@@ -168,35 +160,25 @@ cdef int make_span(Live *live, const GENERATION_ROW *gen, const uint64_t *args, 
     old = span_at(live, page)
     if op == OP_EXISTS and old != NULL and old.page == page and old.spanclass == spanclass:
         return OK
-    if live.sizes[HEAP_FREE_SPAN] == 0 and live.sizes[HEAP_N_SPANS] + 1 == live.room_spans:
+    if live.sizes[SPACE_FREE_SPAN] == 0 and live.sizes[SPACE_N_SPANS] + 1 == live.room_spans:
         return GROW_SPANS
-    if live.sizes[HEAP_N_LEAVES] + 3 > live.room_leaves or live.sizes[HEAP_N_LEAVES] + 2 > live.room_pages // 2:
+    if live.sizes[SPACE_N_LEAVES] + 3 > live.room_leaves or live.sizes[SPACE_N_LEAVES] + 2 > live.room_pages // 2:
         return GROW_PAGES
-    if live.sizes[HEAP_FREE_SPAN]:
-        row = <int32_t> live.sizes[HEAP_FREE_SPAN]
-        live.sizes[HEAP_FREE_SPAN] = live.spans[row].next_free
+    if live.sizes[SPACE_FREE_SPAN]:
+        row = <int32_t> live.sizes[SPACE_FREE_SPAN]
+        live.sizes[SPACE_FREE_SPAN] = live.spans[row].next_free
     else:
-        live.sizes[HEAP_N_SPANS] += 1
-        row = <int32_t> live.sizes[HEAP_N_SPANS]
+        live.sizes[SPACE_N_SPANS] += 1
+        row = <int32_t> live.sizes[SPACE_N_SPANS]
     span = &live.spans[row]
     memset(span, 0, sizeof(SPAN))
     span.page = page
     span.bytes = <int64_t> (n_pages << gen.page_shift)
     span.spanclass = spanclass
     span.late = INT64_MIN
-    span.n_pages = 1
-    span.elem = span.bytes
-    span.n_slots = spanclass != MANUAL
-    if spanclass == MANUAL:
-        live.sizes[HEAP_MANUAL_SPANS] += 1
-        live.sizes[HEAP_MANUAL_SPAN_BYTES] += span.bytes
-    else:
-        live.sizes[HEAP_HEAP_SPANS] += 1
-        live.sizes[HEAP_HEAP_SPAN_BYTES] += span.bytes
-        if spanclass > 1:
-            span.elem = live.classes[spanclass].elem
-            span.n_slots = <uint32_t> min(span.bytes // span.elem, <int64_t> (GROUP * GROUPS))
-            span.n_pages = <int32_t> min(n_pages, <uint64_t> 10)
+    shape = shape_of(spanclass, span.bytes, n_pages, live.classes[spanclass].elem)
+    span.elem, span.n_slots, span.n_pages = shape.elem, shape.n_slots, shape.n_pages
+    count_span(&live.space, spanclass, span.bytes, 1)
     for i in range(span.n_pages):
         row = page_at(live, page + <uint64_t> i).span
         if row:
@@ -220,21 +202,21 @@ cdef inline int32_t key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept
     cdef COUNTS *new
     at = place(&live.keys, pair)
     if live.keys.vals[at] == 0:
-        if live.sizes[HEAP_N_KEYS] == live.room_counts or live.sizes[HEAP_N_KEYS] >= live.room_keys // 2:
+        if live.sizes[SPACE_N_KEYS] == live.room_counts or live.sizes[SPACE_N_KEYS] >= live.room_keys // 2:
             return -1
-        new = &live.counts[live.sizes[HEAP_N_KEYS]]
+        new = &live.counts[live.sizes[SPACE_N_KEYS]]
         new.type = kind
         new.spanclass = spanclass
         new.alloc_objects = new.alloc_bytes = new.free_objects = new.free_bytes = 0
         new.start_objects = new.start_bytes = 0
-        live.sizes[HEAP_N_KEYS] += 1
+        live.sizes[SPACE_N_KEYS] += 1
         live.keys.keys[at] = pair
-        live.keys.vals[at] = <int32_t> live.sizes[HEAP_N_KEYS]
+        live.keys.vals[at] = <int32_t> live.sizes[SPACE_N_KEYS]
     return live.keys.vals[at] - 1
 
 
 cdef inline int32_t near_key_of(Live *live, int32_t kind, uint8_t spanclass) noexcept nogil:
-    """As :func:`key_of`, and faster where few pairs come often."""
+    """As :func:`key_of`, faster where a few pairs are frequent."""
     cdef uint64_t pair = <uint64_t> kind << 8 | spanclass
     cdef uint64_t *near = &live.near_keys[(pair * live.keys.multiplier) >> (64 - NEAR_KEY_BITS)]
     cdef int32_t key
@@ -248,18 +230,18 @@ cdef inline int32_t near_key_of(Live *live, int32_t kind, uint8_t spanclass) noe
 
 cdef inline int32_t *cell_at(Live *live, int32_t group, uint32_t slot) noexcept nogil:
     """The cell of a slot in its group."""
-    return &live.cells[<int64_t> (group - 1) * GROUP + slot % GROUP]
+    return &live.cells[cell_place(group, slot)]
 
 
 cdef int32_t new_group(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
     """Make the group of a slot; 0 if there is no room."""
     cdef int32_t group
-    if live.sizes[HEAP_FREE_GROUP]:
-        group = <int32_t> live.sizes[HEAP_FREE_GROUP]
-        live.sizes[HEAP_FREE_GROUP] = live.cells[<int64_t> (group - 1) * GROUP]
-    elif live.sizes[HEAP_N_GROUPS] < live.room_groups:
-        live.sizes[HEAP_N_GROUPS] += 1
-        group = <int32_t> live.sizes[HEAP_N_GROUPS]
+    if live.sizes[SPACE_FREE_GROUP]:
+        group = <int32_t> live.sizes[SPACE_FREE_GROUP]
+        live.sizes[SPACE_FREE_GROUP] = live.cells[<int64_t> (group - 1) * GROUP]
+    elif live.sizes[SPACE_N_GROUPS] < live.room_groups:
+        live.sizes[SPACE_N_GROUPS] += 1
+        group = <int32_t> live.sizes[SPACE_N_GROUPS]
     else:
         return 0
     memset(&live.cells[<int64_t> (group - 1) * GROUP], 0, GROUP * sizeof(int32_t))
@@ -268,14 +250,14 @@ cdef int32_t new_group(Live *live, SPAN *span, uint32_t slot) noexcept nogil:
 
 
 cdef bint late(const Live *live, int64_t time, int64_t m) noexcept nogil:
-    """Whether the current event may have happened before one of thread m that bears this earlier time."""
+    """True if the current event may have happened before one of thread m at this earlier time."""
     cdef const BATCH *batch = batch_at(live.s, start_of(live.event))
     cdef int64_t written = start_of(live.event) - (batch.offset - live.s.base + batch.head)
-    return m != live.cursor.m and live.event.time - time <= to_ns(<uint64_t> (written // LEAST_EVENT + 1), live.s.factor)
+    return m != live.cursor.m and may_precede(live.event.time, time, written, live.s.factor)
 
 
 cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, int32_t kind, uint8_t op) noexcept nogil:
-    """Let an object live from now on; span is NULL for one outside all spans."""
+    """Start an object's life; span is NULL for an object outside all spans."""
     cdef int64_t at = 0, size = 0
     cdef int32_t group
     cdef int32_t key = key_of(live, kind, span.spanclass if span != NULL else UNKNOWN_CLASS)
@@ -291,13 +273,13 @@ cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, i
                 return GROW_CELLS
         cell = cell_at(live, group, slot)
     else:
-        if live.sizes[HEAP_N_LOOSE] >= live.room_loose // 2:
+        if live.sizes[SPACE_N_LOOSE] >= live.room_loose // 2:
             return GROW_LOOSE
         at = place(&live.loose, named)
         if live.loose.vals[at] == 0:
             live.loose.keys[at] = named
             live.loose.vals[at] = -1
-            live.sizes[HEAP_N_LOOSE] += 1
+            live.sizes[SPACE_N_LOOSE] += 1
         cell = &live.loose.vals[at]
     if cell[0] > 0:
         if op == OP_EXISTS:
@@ -329,7 +311,7 @@ cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noex
     cdef int64_t at
     cdef int i
     if span != NULL and span.over and late(live, span.born, span.born_m):
-        live.anomalies[ANOMALY_LATE_FREE] += 1      # of an object in the span that lay here before
+        live.anomalies[ANOMALY_LATE_FREE] += 1      # of an object in the span that was here before
         return
     if span != NULL:
         group = span.groups[slot // GROUP]
@@ -344,8 +326,8 @@ cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noex
         count_free(live, cell[0] - 1, span.elem)
         cell[0] = 0
         return
-    if live.sizes[HEAP_N_LOOSE]:
-        for i in range(2):              # the slot, or the pointer behind its header
+    if live.sizes[SPACE_N_LOOSE]:
+        for i in range(2):              # the slot, or the pointer after its header
             at = place(&live.loose, named + <uint64_t> (8 * i))
             if live.loose.vals[at] > 0:
                 count_free(live, live.loose.vals[at] - 1, 0)
@@ -356,41 +338,22 @@ cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noex
 
 cdef int make_stack(Live *live, uint64_t address, uint64_t order, uint8_t op) noexcept nogil:
     """Enter the stack of a GoroutineStack or GoroutineStackAlloc event."""
-    cdef int64_t at
-    cdef int32_t owed = 0
     if order > HEAP_ADDRESS_BITS:
         return STACK_ORDER_TOO_BIG
     if order == 0:
         return OK
-    if live.sizes[HEAP_N_STACKS] >= live.room_stacks // 2:
+    if not has_stack_room(&live.space):
         return GROW_STACKS
-    at = place(&live.stacks, address)
-    if live.stacks.vals[at] > 0:
-        if op == OP_EXISTS:
-            return OK
+    if enter_stack(&live.space, address, <int32_t> order, op):
         live.anomalies[ANOMALY_LIVE_STACK_ALLOCATED] += 1
-        live.sizes[HEAP_STACKS] -= 1
-        live.sizes[HEAP_STACK_BYTES] -= <int64_t> 1 << ((live.stacks.vals[at] & ~FREE_PENDING) - 1)
-        live.sizes[HEAP_LATE_STACK] = live.event.time
-        live.sizes[HEAP_LATE_STACK_M] = live.cursor.m
-        owed = FREE_PENDING
-    elif live.stacks.vals[at] == 0:
-        live.stacks.keys[at] = address
-        live.sizes[HEAP_N_STACKS] += 1
-    live.stacks.vals[at] = <int32_t> order | owed
-    live.sizes[HEAP_STACKS] += 1
-    live.sizes[HEAP_STACK_BYTES] += <int64_t> 1 << (order - 1)
+        live.sizes[SPACE_LATE_STACK] = live.event.time
+        live.sizes[SPACE_LATE_STACK_M] = live.cursor.m
     return OK
 
 
 cdef inline uint64_t heap_address(const GENERATION_ROW *gen, const DECODED *event) noexcept nogil:
-    """The address that an object's event names."""
+    """The address in an object's event."""
     return gen.heap_base + event.args[0] * gen.object_align
-
-
-cdef inline uint32_t slot_at(const Class *size_class, uint64_t inset) noexcept nogil:
-    """The slot of a span of that class where byte ``inset`` of the span lies."""
-    return <uint32_t> ((inset * size_class.reciprocal) >> 32)
 
 
 cdef inline uint64_t base_of(const GENERATION_ROW *gen, const SPAN *span) noexcept nogil:
@@ -403,12 +366,12 @@ cdef inline SPAN *owner_of(Live *live, const GENERATION_ROW *gen, uint64_t named
     cdef SPAN *span = span_at(live, named >> gen.page_shift)
     if span == NULL:
         return NULL
-    slot[0] = slot_at(&live.classes[span.spanclass], named - base_of(gen, span))
+    slot[0] = slot_at(live.classes[span.spanclass].reciprocal, named - base_of(gen, span))
     return span if slot[0] < span.n_slots else NULL
 
 
 cdef int look_ahead(Live *live, const GENERATION_ROW *gen) noexcept nogil:
-    """Apply the whole run of snapshot events that begins at the current one, before any other thread's events.
+    """Apply all consecutive snapshot events from the current one on, before any other thread's events.
 
     The world stood still while they were written, but their times run ahead of the clock (FORMAT 9.9).
     Applying one twice changes nothing, so this may stop for room and begin anew.
@@ -440,33 +403,28 @@ cdef int look_ahead(Live *live, const GENERATION_ROW *gen) noexcept nogil:
                 span = owner_of(live, gen, named, &slot)
                 status = be_born(live, span, slot, named, type_in(&types, events[i].args[1]), OP_EXISTS)
             if status != OK:
-                return status if status > 0 else OK     # a fault is raised when its event's turn comes
+                return status if status > 0 else OK     # a fault is raised at its event
             live.cursor.snapshot = events[i].start + 1
 
 
 cdef int stack_event(Live *live, const GENERATION_ROW *gen, uint8_t op, ALLOC *row) noexcept nogil:
     cdef uint64_t address = gen.heap_base + live.args[0] * gen.stack_align
-    cdef int64_t at
     cdef int32_t order
+    cdef bint pending
     cdef int status = OK
     row.address = address
     row.spanclass = UNKNOWN_CLASS
     row.size = 0
     if op == OP_FREE:
-        at = place(&live.stacks, address)
-        if live.stacks.vals[at] > 0:
-            order = live.stacks.vals[at] & ~FREE_PENDING
-            row.size = <int64_t> 1 << (order - 1)
-            if live.stacks.vals[at] & FREE_PENDING:
-                live.stacks.vals[at] = order
-                if late(live, live.sizes[HEAP_LATE_STACK], live.sizes[HEAP_LATE_STACK_M]):
-                    live.anomalies[ANOMALY_LATE_FREE] += 1
-                    return OK
-            live.stacks.vals[at] = -1
-            live.sizes[HEAP_STACKS] -= 1
-            live.sizes[HEAP_STACK_BYTES] -= row.size
-        else:
+        order = stack_order(&live.space, address, &pending)
+        if order == 0:
             live.anomalies[ANOMALY_UNKNOWN_STACK_FREED] += 1
+            return OK
+        row.size = <int64_t> 1 << (order - 1)
+        if pending and late(live, live.sizes[SPACE_LATE_STACK], live.sizes[SPACE_LATE_STACK_M]):
+            live.anomalies[ANOMALY_LATE_FREE] += 1
+        else:
+            end_stack(&live.space, address)
         return OK
     if op == OP_ALLOC or start_of(live.event) >= live.cursor.snapshot:
         status = make_stack(live, address, live.args[1], op)
@@ -514,7 +472,7 @@ cdef int span_event(Live *live, const GENERATION_ROW *gen, uint8_t op, ALLOC *ro
 
 @cython.final
 cdef class HeapTables:
-    """The tables of the replay, which the caller makes larger as the kernel asks for it."""
+    """The tables of the replay. The caller makes one larger when a GROW_ status requests it."""
     cdef SPAN[::1] spans
     cdef HashMap pages, stacks, loose, keys
     cdef PAGE[::1] leaves
@@ -530,7 +488,7 @@ cdef class HeapTables:
 
 @cython.final
 cdef class Extractor:
-    """Makes rows of a walk's alloc/free events, and replays the heap if asked.
+    """Makes rows of a merge's alloc/free events, and replays the heap if requested.
 
     ``flags`` has 1 << what for each kind of row wanted, and 8 to replay objects into ``counts``.
     """
@@ -538,7 +496,7 @@ cdef class Extractor:
     cdef object kept
     cdef HeapTables tables
     cdef Live live
-    cdef Resolver[2] resolvers      # the walker's, and the helper's
+    cdef Resolver[2] resolvers      # of this thread, and of the background thread
     cdef FAULT *fault
 
     def __init__(self, Merge merge, uint64_t[::1] type_keys, int32_t[::1] type_vals, uint64_t multiplier,
@@ -549,8 +507,7 @@ cdef class Extractor:
         live.s, live.cursors = &merge.state.s, merge.state.cursors
         for i in range(2, 2 * class_bytes.shape[0]):
             live.classes[i].elem = class_bytes[i >> 1]
-            live.classes[i].reciprocal = <uint32_t> (
-                (((<uint64_t> 1) << 32) + <uint64_t> class_bytes[i >> 1] - 1) // <uint64_t> class_bytes[i >> 1])
+            live.classes[i].reciprocal = reciprocal_of(class_bytes[i >> 1])
         live.flags = flags
         live.multiplier = multiplier
         for i in range(2):
@@ -562,22 +519,23 @@ cdef class Extractor:
         self.kept = (type_keys, type_vals, class_bytes, faults)
 
     def bind(self, HeapTables tables):
-        """Use these tables from now on."""
+        """Use these tables."""
         cdef Live *live = &self.live
         self.tables = tables
         live.spans, live.room_spans = &tables.spans[0], tables.spans.shape[0]
         live.pages, live.room_pages = tables.pages.map, tables.pages.room
         live.leaves, live.room_leaves = &tables.leaves[0], tables.leaves.shape[0] // LEAF
-        live.stacks, live.room_stacks = tables.stacks.map, tables.stacks.room
+        live.space.stacks, live.space.room_stacks = tables.stacks.map, tables.stacks.room
         live.loose, live.room_loose = tables.loose.map, tables.loose.room
         live.cells, live.room_groups = &tables.cells[0], tables.cells.shape[0] // GROUP
         live.keys, live.room_keys = tables.keys.map, tables.keys.room
         live.counts, live.room_counts = &tables.counts[0], tables.counts.shape[0]
         live.sizes, live.anomalies = &tables.sizes[0], &tables.anomalies[0]
+        live.space.counts = live.sizes
         self.resolvers[0].pages = self.resolvers[1].pages = live.pages
 
     def take(self, ALLOC[::1] rows) -> int:
-        """Fill rows, one at least, with what comes next; the number of rows made.
+        """Fill rows (at least one) with the next events; returns the number of rows.
 
         faults[0].status is FULL when rows are used up, GROW_... when that table must grow before the next call, 0 at
         the end of the slab, below 0 for a fault.
@@ -601,21 +559,21 @@ cdef class Extractor:
 cdef struct Spot:
     const COMPACT *event
     int32_t *cell           # NULL: the event is not about an object
-    uint32_t inset          # bytes from the slot's begin to the address
+    uint32_t inset          # bytes from the slot's start to the address
     uint8_t spanclass
-    uint8_t mine            # whose turn it was
+    uint8_t mine            # number of its turn in MergeState
 
 
 cdef inline uint32_t place_in(uint8_t shift, const COMPACT *event, uint8_t index) noexcept nogil:
-    """Bytes from the begin of a plain event's span to its address, on the span's page with that index."""
+    """Bytes from the start of a plain event's span to its address, which is on the span's page with that index."""
     return <uint32_t> (event.arg & ((<uint64_t> 1 << shift) - 1)) + (<uint32_t> index << shift)
 
 
 cdef inline void fill(
-    ALLOC *row, const COMPACT *event, const THREAD *thread, uint32_t generation, int64_t base, uint8_t spanclass, int64_t elem,
-    uint32_t inset
+    ALLOC *row, const COMPACT *event, const THREAD *thread, uint32_t generation, int64_t base, uint8_t spanclass,
+    int64_t elem, uint32_t inset
 ) noexcept nogil:
-    """Make the row of a plain event, which named a slot ``inset`` bytes behind its begin."""
+    """Make the row of a plain event, whose address is ``inset`` bytes after the start of its slot."""
     cdef int32_t p = thread.p
     row.time = event.time
     row.address = event.arg - inset
@@ -633,7 +591,7 @@ cdef inline void fill(
 
 cdef inline int take_plain(Live *live, MergeState *merge, ALLOC *rows, int64_t room, bint writes,
                            FAULT *fault) noexcept nogil:
-    """Make rows of the next events, if they are wanted, while they are plain, as nearly all are.
+    """Make rows of the next events, if requested, while they are plain, as nearly all are.
 
     That is an allocation or a free of a small object in a known span. OK if the next event is none, or of another
     generation, or if there is no room; else DONE or a fault.
@@ -667,7 +625,7 @@ cdef inline int take_plain(Live *live, MergeState *merge, ALLOC *rows, int64_t r
             page = &leaves[event.page_slot]
             size_class = &classes[page.spanclass]
             inset = place_in(shift, event, page.index)
-            slot = slot_at(size_class, inset)
+            slot = slot_at(size_class.reciprocal, inset)
             if slot < page.n_slots:
                 fill(row, event, thread, generation, base, page.spanclass, size_class.elem,
                      inset - slot * <uint32_t> size_class.elem)
@@ -690,7 +648,7 @@ cdef inline int take_plain(Live *live, MergeState *merge, ALLOC *rows, int64_t r
 
 
 cdef inline int locate(Live *live, MergeState *merge, Spot *spots, int most) noexcept nogil:
-    """Step over the next events, find where they happen and ask for their cells, while they are plain: how many.
+    """Step over the next events while they are plain, locate and prefetch their cells; returns their number.
 
     They stay where they were decoded: it ends before more are decoded.
     """
@@ -715,7 +673,7 @@ cdef inline int locate(Live *live, MergeState *merge, Spot *spots, int most) noe
             page = &leaves[event.page_slot]
             size_class = &live.classes[page.spanclass]
             inset = place_in(shift, event, page.index)
-            slot = slot_at(size_class, inset)
+            slot = slot_at(size_class.reciprocal, inset)
             if slot < page.n_slots:
                 span = &live.spans[page.span]
                 group = span.groups[slot // GROUP]
@@ -744,7 +702,7 @@ cdef inline int locate(Live *live, MergeState *merge, Spot *spots, int most) noe
 
 
 cdef inline void step_back(MergeState *merge, const Spot *spots, int first, int n) noexcept nogil:
-    """Let the first one of some events come next again."""
+    """Step back, so that the first of these events is next again."""
     while n > first:
         n -= 1
         merge.mine = spots[n].mine
@@ -755,7 +713,7 @@ cdef inline void step_back(MergeState *merge, const Spot *spots, int first, int 
 
 cdef inline int replay_plain(Live *live, MergeState *merge, ALLOC *rows, int64_t room, bint writes,
                              FAULT *fault) noexcept nogil:
-    """As :func:`take_plain`, and replay what happens to slots while these are in a known state."""
+    """As :func:`take_plain`, and replay the events of slots in a known state."""
     cdef const GENERATION_ROW *gen = merge.gen
     cdef Spot[STRIDE] spots
     cdef const Spot *spot
@@ -836,7 +794,7 @@ cdef inline bint in_known_state(Live *live, const Spot *spot, const COMPACT *eve
 
 
 cdef int take_one(Live *live, MergeState *merge, ALLOC *row, FAULT *fault) noexcept nogil:
-    """Take the next event, and fill row if it is one of alloc/free: OK, GROW_... or a fault."""
+    """Take the next event, and fill row if it is an alloc/free event: OK, GROW_... or a fault."""
     cdef const GENERATION_ROW *gen = merge.gen
     cdef const COMPACT *event = turn_of(merge).event
     cdef THREAD *thread = turn_of(merge).thread
@@ -899,7 +857,7 @@ cdef int take_one(Live *live, MergeState *merge, ALLOC *row, FAULT *fault) noexc
 
 
 cdef inline int take_events(Live *live, MergeState *merge, ALLOC *rows, int64_t room, FAULT *fault) noexcept nogil:
-    """Take the events of a generation: OK at its end, DONE, FULL, GROW_... or a fault."""
+    """Take the events of a generation: OK at its end, END_OF_CURSOR, FULL, GROW_... or a fault."""
     cdef const GENERATION_ROW *gen = merge.gen
     cdef const COMPACT *event
     cdef int status = OK

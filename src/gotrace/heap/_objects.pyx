@@ -1,8 +1,7 @@
-"""Lifetimes: rows of ALLOC replayed object by object, with births, groups, garbage collection cycles and the peak.
+"""Rows of ALLOC replayed object by object: births, groups, garbage collection cycles, the peak.
 
-ObjectReplay here: which object lives in a slot since when, and what groups of objects add up to at any instant; which
-free means which object is FORMAT 9.9, as in ``_allocfree``. Never here: decoding, names, growing of tables (a
-status asks for it).
+In: rows of ALLOC. Out: rows of LIFETIME, and sums by group at any instant; FORMAT 9.9 rules which free belongs to which
+object. Never here: decoding, names, growth of tables (a status requests it).
 """
 cimport cython
 from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -11,27 +10,26 @@ from gotrace._generated cimport (
     AGES, ALLOC, ANOMALY_LATE_FREE, ANOMALY_LIVE_SLOT_ALLOCATED, ANOMALY_OBJECT_IN_FREED_SPAN, ANOMALY_TINY_SHARED,
     ANOMALY_UNKNOWN_OBJECT_FREED, BATCH, CELL, CYCLE, END_ALIVE, END_FREED, END_REUSED, END_SPAN, FULL, GRID, GROUP,
     GROUPS, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS, HELD_SPAN, LEAF, LIFETIME, MANUAL,
-    OK, OP_ALLOC, OP_EXISTS, OP_FREE, REPLAY_CYCLE, REPLAY_FREE_GROUP, REPLAY_FREE_SPAN, REPLAY_HEAP_SPANS,
-    REPLAY_HEAP_SPAN_BYTES, REPLAY_INUSE_BYTES, REPLAY_INUSE_OBJECTS, REPLAY_LATE_STACK, REPLAY_LATE_STACK_M,
-    REPLAY_MANUAL_SPANS, REPLAY_MANUAL_SPAN_BYTES, REPLAY_MOST_BYTES, REPLAY_N_GROUPS, REPLAY_N_KEYS, REPLAY_N_LEAVES,
-    REPLAY_N_LOOSE, REPLAY_N_SPANS, REPLAY_N_STACKS, REPLAY_PEAK_BYTES, REPLAY_PEAK_CYCLE, REPLAY_PEAK_ID,
-    REPLAY_PEAK_MEMORY, REPLAY_PEAK_ROWS, REPLAY_PEAK_TIME, REPLAY_RISING, REPLAY_ROWS, REPLAY_STACKS,
-    REPLAY_STACK_BYTES, REPLAY_STOPPED, REPLAY_TIME, TALLY, TINY_CLASS, UNKNOWN_CLASS, WHAT_OBJECT, WHAT_SPAN,
+    OK, OP_ALLOC, OP_EXISTS, OP_FREE, REPLAY_CYCLE, REPLAY_INUSE_BYTES, REPLAY_INUSE_OBJECTS, REPLAY_MOST_BYTES,
+    REPLAY_PEAK_BYTES, REPLAY_PEAK_CYCLE, REPLAY_PEAK_ID, REPLAY_PEAK_MEMORY, REPLAY_PEAK_ROWS, REPLAY_PEAK_TIME,
+    REPLAY_RISING, REPLAY_ROWS, REPLAY_STOPPED, REPLAY_TIME, SPACE_FREE_GROUP, SPACE_FREE_SPAN, SPACE_HEAP_SPANS,
+    SPACE_LATE_STACK, SPACE_LATE_STACK_M, SPACE_N_GROUPS, SPACE_N_KEYS, SPACE_N_LEAVES, SPACE_N_LOOSE, SPACE_N_SPANS,
+    TALLY, TINY_CLASS, UNKNOWN_CLASS, WHAT_OBJECT, WHAT_SPAN,
 )
 from gotrace._hashmap cimport HashMap, IdMap, place, value_of
 from gotrace._varint cimport prefetch, unlikely
-from gotrace.wire._stream cimport to_ns
+from gotrace.heap._space cimport (
+    FREE_PENDING, MOST_PAGES, Space, SpanShape, cell_place, count_span, end_stack, enter_stack, has_stack_room,
+    may_precede, reciprocal_of, shape_of, slot_at, stack_order,
+)
 
 cdef enum:
-    FAR = 255               # inset of rows: more than it can say
-    FREE_PENDING = 1 << 30          # in a key or an order: the free of what lived here before is still to come
-    LEAST_EVENT = 3         # bytes
-    MOST_PAGES = 10         # of a span that are noted
+    FAR = 255               # inset of rows: this or more
     MOST_ENDS = MOST_PAGES * GROUP * GROUPS     # objects that one row can end
-    ALLOCS = 0              # places in TALLY.counts: objects, and bytes behind
+    ALLOCS = 0              # places in TALLY.counts: objects, then bytes
     FREES = 2
     STARTS = 4
-    LOOK = 12               # rows to ask into the cache ahead
+    LOOK = 12               # rows to prefetch for
 
 
 cdef struct ReplayState:
@@ -41,22 +39,22 @@ cdef struct ReplayState:
     CELL *cells
     IdMap loose             # address of an object outside all spans -> row of loose_cells + 1
     CELL *loose_cells
-    IdMap stacks            # address -> order, -1 freed
+    Space space             # stacks and counts of memory
     IdMap keys              # type and spanclass, or label -> row of TALLY + 1
     TALLY *tallies
-    int64_t *ages           # at death: (AGES, 2), objects and bytes; NULL if not asked for
-    CYCLE *cycles           # NULL if not asked for
+    int64_t *ages           # at death: (AGES, 2), objects and bytes; NULL if not requested
+    CYCLE *cycles           # NULL if not requested
     int64_t *life
-    int64_t *odd
+    int64_t *anomalies
     const int64_t *class_bytes
-    int64_t room_spans, room_pages, room_leaves, room_cells, room_loose, room_stacks, room_keys
-    LIFETIME *out           # NULL if not asked for
+    int64_t room_spans, room_pages, room_leaves, room_cells, room_loose, room_keys
+    LIFETIME *out           # NULL if not requested
     int64_t n_out, room_out
-    const BATCH *batches    # of the slab, with the clocks of its generations
+    const BATCH *batches    # of the segment, with the clocks of its generations
     int64_t n_batches
     const double *factors
     const int64_t *labels   # by row, NULL: objects count by type and size class
-    int64_t youngest, oldest    # ages that count as asked for
+    int64_t youngest, oldest    # ages that are counted by group
     uint64_t last_pair
     int32_t last_key
     int shift               # log2 of a page's bytes
@@ -72,25 +70,25 @@ cdef inline int32_t span_at(const ReplayState *r, uint64_t address) noexcept nog
 
 
 cdef inline int32_t *noted_at(ReplayState *r, uint64_t page) noexcept nogil:
-    """Where the span of a page is noted; makes the leaf, for which there must be room."""
+    """Entry of a page in its leaf; makes the leaf, for which there must be room."""
     cdef uint64_t high = page // LEAF
     cdef int64_t at = place(&r.pages, high)
     cdef int i
     if r.pages.vals[at] == 0:
         r.pages.keys[at] = high
-        r.life[REPLAY_N_LEAVES] += 1
-        r.pages.vals[at] = <int32_t> r.life[REPLAY_N_LEAVES]
+        r.life[SPACE_N_LEAVES] += 1
+        r.pages.vals[at] = <int32_t> r.life[SPACE_N_LEAVES]
         for i in range(LEAF):
-            r.leaves[r.life[REPLAY_N_LEAVES] * LEAF + i] = 0
+            r.leaves[r.life[SPACE_N_LEAVES] * LEAF + i] = 0
     return &r.leaves[<int64_t> r.pages.vals[at] * LEAF + (page % LEAF)]
 
 
 cdef inline uint32_t slot_of(const HELD_SPAN *span, uint64_t address) noexcept nogil:
-    return <uint32_t> (((address - span.base) * span.reciprocal) >> 32)
+    return slot_at(span.reciprocal, address - span.base)
 
 
 cdef bint late(const ReplayState *r, int64_t time, int64_t m) noexcept nogil:
-    """Whether the current event may have happened before one of thread m that bears this earlier time."""
+    """True if the current event may have happened before one of thread m at this earlier time."""
     cdef int64_t low = 0, high = r.n_batches, middle, written
     if m == r.row.m:
         return False
@@ -101,11 +99,11 @@ cdef bint late(const ReplayState *r, int64_t time, int64_t m) noexcept nogil:
         else:
             high = middle
     written = r.row.offset - r.batches[low].offset - r.batches[low].head
-    return r.row.time - time <= to_ns(<uint64_t> (written // LEAST_EVENT + 1), r.factors[r.batches[low].gen])
+    return may_precede(r.row.time, time, written, r.factors[r.batches[low].gen])
 
 
 cdef inline void before_change(ReplayState *r, TALLY *tally) noexcept nogil:
-    """Keep what a group was at the peak, before it becomes something else."""
+    """Keep a group's counts at the peak before they change."""
     cdef int i
     if tally.peak_id != r.life[REPLAY_PEAK_ID] and not r.life[REPLAY_RISING]:
         tally.peak_id = r.life[REPLAY_PEAK_ID]
@@ -114,13 +112,13 @@ cdef inline void before_change(ReplayState *r, TALLY *tally) noexcept nogil:
 
 
 cdef inline void end_rise(ReplayState *r) noexcept nogil:
-    """Something other than growth follows: the peak stays behind."""
+    """End a rise of the heap: the peak is now in the past."""
     cdef int i
     if r.life[REPLAY_RISING]:
         r.life[REPLAY_RISING] = 0
         r.life[REPLAY_PEAK_ID] += 1
         for i in range(6):
-            r.life[REPLAY_PEAK_MEMORY + i] = r.life[REPLAY_HEAP_SPANS + i]
+            r.life[REPLAY_PEAK_MEMORY + i] = r.life[SPACE_HEAP_SPANS + i]
 
 
 cdef inline void grow_heap(ReplayState *r, TALLY *tally, int what, int64_t size) noexcept nogil:
@@ -144,7 +142,7 @@ cdef inline void grow_heap(ReplayState *r, TALLY *tally, int what, int64_t size)
 
 cdef inline void fill(const CELL *cell, LIFETIME *out, uint64_t address, int64_t size, uint8_t spanclass,
                       int32_t kind, int64_t now) noexcept nogil:
-    """Write what is known of an object while it lives."""
+    """Write the row of a live object."""
     out.born = cell.born
     out.died = -1
     out.address = address
@@ -162,7 +160,7 @@ cdef inline void fill(const CELL *cell, LIFETIME *out, uint64_t address, int64_t
 cdef void end_object(
     ReplayState *r, CELL *cell, uint64_t address, int64_t size, uint8_t spanclass, uint8_t how
 ) noexcept nogil:
-    """Let what lives in a cell die."""
+    """End the object in a cell."""
     cdef int32_t key = (cell.key & ~FREE_PENDING) - 1
     cdef TALLY *tally = &r.tallies[key]
     cdef int64_t cycle = r.life[REPLAY_CYCLE], age = cycle - cell.cycle if cell.cycle >= 0 else -1
@@ -195,7 +193,7 @@ cdef void end_object(
 
 
 cdef void drop_span(ReplayState *r, int32_t me) noexcept nogil:
-    """Forget a span; what lives in it goes with it."""
+    """Remove a span and the objects in it."""
     cdef HELD_SPAN *span = &r.spans[me]
     cdef CELL *cells
     cdef int32_t *noted
@@ -212,24 +210,15 @@ cdef void drop_span(ReplayState *r, int32_t me) noexcept nogil:
         cells = &r.cells[<int64_t> (span.groups[i] - 1) * GROUP]
         for j in range(GROUP):
             if cells[j].key:
-                r.odd[ANOMALY_OBJECT_IN_FREED_SPAN] += 1
+                r.anomalies[ANOMALY_OBJECT_IN_FREED_SPAN] += 1
                 end_object(r, &cells[j], span.base + <uint64_t> ((i * GROUP + j) * span.elem), span.elem,
                            span.spanclass, END_SPAN)
-        cells[0].key = <int32_t> r.life[REPLAY_FREE_GROUP]
-        r.life[REPLAY_FREE_GROUP] = span.groups[i]
+        cells[0].key = <int32_t> r.life[SPACE_FREE_GROUP]
+        r.life[SPACE_FREE_GROUP] = span.groups[i]
         span.groups[i] = 0
-    count_span(r, span, -1)
-    span.next_free = <int32_t> r.life[REPLAY_FREE_SPAN]
-    r.life[REPLAY_FREE_SPAN] = me
-
-
-cdef inline void count_span(ReplayState *r, const HELD_SPAN *span, int64_t n) noexcept nogil:
-    if span.spanclass == MANUAL:
-        r.life[REPLAY_MANUAL_SPANS] += n
-        r.life[REPLAY_MANUAL_SPAN_BYTES] += n * span.bytes
-    else:
-        r.life[REPLAY_HEAP_SPANS] += n
-        r.life[REPLAY_HEAP_SPAN_BYTES] += n * span.bytes
+    count_span(&r.space, span.spanclass, span.bytes, -1)
+    span.next_free = <int32_t> r.life[SPACE_FREE_SPAN]
+    r.life[SPACE_FREE_SPAN] = me
 
 
 cdef int make_span(ReplayState *r) noexcept nogil:
@@ -239,38 +228,36 @@ cdef int make_span(ReplayState *r) noexcept nogil:
     cdef int32_t me = span_at(r, row.address)
     cdef int32_t *noted
     cdef HELD_SPAN *span = &r.spans[me]
+    cdef SpanShape shape
+    cdef int64_t elem
     cdef int i
     if row.op == OP_EXISTS and me and span.base == row.address and span.spanclass == row.spanclass:
         return OK
-    if r.life[REPLAY_FREE_SPAN] == 0 and r.life[REPLAY_N_SPANS] + 1 == r.room_spans:
+    if r.life[SPACE_FREE_SPAN] == 0 and r.life[SPACE_N_SPANS] + 1 == r.room_spans:
         return GROW_SPANS
-    if r.life[REPLAY_N_LEAVES] + 3 > r.room_leaves or r.life[REPLAY_N_LEAVES] + 2 > r.room_pages // 2:
+    if r.life[SPACE_N_LEAVES] + 3 > r.room_leaves or r.life[SPACE_N_LEAVES] + 2 > r.room_pages // 2:
         return GROW_PAGES
     end_rise(r)
-    if r.life[REPLAY_FREE_SPAN]:
-        me = <int32_t> r.life[REPLAY_FREE_SPAN]
-        r.life[REPLAY_FREE_SPAN] = r.spans[me].next_free
+    if r.life[SPACE_FREE_SPAN]:
+        me = <int32_t> r.life[SPACE_FREE_SPAN]
+        r.life[SPACE_FREE_SPAN] = r.spans[me].next_free
     else:
-        r.life[REPLAY_N_SPANS] += 1
-        me = <int32_t> r.life[REPLAY_N_SPANS]
+        r.life[SPACE_N_SPANS] += 1
+        me = <int32_t> r.life[SPACE_N_SPANS]
     span = &r.spans[me]
     span.base = row.address
-    span.bytes = span.elem = row.size
-    span.reciprocal = 0
+    span.bytes = row.size
     span.spanclass = row.spanclass
-    span.n_slots = span.spanclass != MANUAL
     span.live = 0
-    span.n_pages = 1
     span.over = False
     span.late = INT64_MIN
     for i in range(GROUPS):
         span.groups[i] = 0
-    if 1 < span.spanclass < MANUAL:
-        span.elem = r.class_bytes[span.spanclass >> 1]
-        span.reciprocal = <uint32_t> ((((<uint64_t> 1) << 32) + <uint64_t> span.elem - 1) // <uint64_t> span.elem)
-        span.n_slots = <uint32_t> min(span.bytes // span.elem, <int64_t> (GROUP * GROUPS))
-        span.n_pages = <int32_t> min(row.size >> r.shift, <int64_t> MOST_PAGES)
-    count_span(r, span, 1)
+    elem = r.class_bytes[span.spanclass >> 1] if span.spanclass < MANUAL else row.size
+    shape = shape_of(span.spanclass, row.size, <uint64_t> row.size >> r.shift, elem)
+    span.elem, span.n_slots, span.n_pages = shape.elem, shape.n_slots, shape.n_pages
+    span.reciprocal = reciprocal_of(span.elem) if 1 < span.spanclass < MANUAL else 0
+    count_span(&r.space, span.spanclass, span.bytes, 1)
     for i in range(span.n_pages):
         noted = noted_at(r, page + <uint64_t> i)
         if noted[0]:
@@ -297,9 +284,9 @@ cdef inline int32_t key_of(ReplayState *r, uint8_t spanclass) noexcept nogil:
         return r.last_key
     at = place(&r.keys, pair)
     if r.keys.vals[at] == 0:
-        if r.life[REPLAY_N_KEYS] >= r.room_keys // 2:
+        if r.life[SPACE_N_KEYS] >= r.room_keys // 2:
             return -1
-        new = &r.tallies[r.life[REPLAY_N_KEYS]]
+        new = &r.tallies[r.life[SPACE_N_KEYS]]
         new.label = r.labels[r.at] if r.labels != NULL else 0
         new.type = r.row.type
         new.spanclass = spanclass
@@ -307,30 +294,30 @@ cdef inline int32_t key_of(ReplayState *r, uint8_t spanclass) noexcept nogil:
         new.aged[0] = new.aged[1] = 0
         for i in range(6):
             new.counts[i] = new.peak[i] = 0
-        r.life[REPLAY_N_KEYS] += 1
+        r.life[SPACE_N_KEYS] += 1
         r.keys.keys[at] = pair
-        r.keys.vals[at] = <int32_t> r.life[REPLAY_N_KEYS]
+        r.keys.vals[at] = <int32_t> r.life[SPACE_N_KEYS]
     r.last_pair = pair
     r.last_key = r.keys.vals[at] - 1
     return r.last_key
 
 
 cdef CELL *cell_of(ReplayState *r, HELD_SPAN *span, uint32_t slot) noexcept nogil:
-    """The cell of a slot, NULL if its group was not made yet."""
+    """The cell of a slot, NULL if its group does not exist yet."""
     cdef int32_t group = span.groups[slot // GROUP]
-    return &r.cells[<int64_t> (group - 1) * GROUP + slot % GROUP] if group else NULL
+    return &r.cells[cell_place(group, slot)] if group else NULL
 
 
 cdef bint make_group(ReplayState *r, HELD_SPAN *span, uint32_t slot) noexcept nogil:
     """Make the group of a slot; False if there is no room."""
     cdef int32_t group
     cdef int i
-    if r.life[REPLAY_FREE_GROUP]:
-        group = <int32_t> r.life[REPLAY_FREE_GROUP]
-        r.life[REPLAY_FREE_GROUP] = r.cells[<int64_t> (group - 1) * GROUP].key
-    elif (r.life[REPLAY_N_GROUPS] + 1) * GROUP <= r.room_cells:
-        r.life[REPLAY_N_GROUPS] += 1
-        group = <int32_t> r.life[REPLAY_N_GROUPS]
+    if r.life[SPACE_FREE_GROUP]:
+        group = <int32_t> r.life[SPACE_FREE_GROUP]
+        r.life[SPACE_FREE_GROUP] = r.cells[<int64_t> (group - 1) * GROUP].key
+    elif (r.life[SPACE_N_GROUPS] + 1) * GROUP <= r.room_cells:
+        r.life[SPACE_N_GROUPS] += 1
+        group = <int32_t> r.life[SPACE_N_GROUPS]
     else:
         return False
     for i in range(GROUP):
@@ -340,12 +327,12 @@ cdef bint make_group(ReplayState *r, HELD_SPAN *span, uint32_t slot) noexcept no
 
 
 cdef inline uint64_t named_by(const ALLOC *row) noexcept nogil:
-    """The address that an object's event named: its slot may be another one than at the row's own turn."""
+    """The address in an object's event; its slot may have changed since the row was made."""
     return row.address + (row.inset if row.inset < FAR else 0)
 
 
 cdef inline int be_born(ReplayState *r) noexcept nogil:
-    """Let the current row's object live from now on."""
+    """Start the life of the current row's object."""
     cdef const ALLOC *row = r.row
     cdef uint64_t named = named_by(row)
     cdef int32_t me = span_at(r, named), key
@@ -366,13 +353,13 @@ cdef inline int be_born(ReplayState *r) noexcept nogil:
                 return GROW_CELLS
             cell = cell_of(r, span, slot)
     else:
-        if r.life[REPLAY_N_LOOSE] >= r.room_loose // 2:
+        if r.life[SPACE_N_LOOSE] >= r.room_loose // 2:
             return GROW_LOOSE
         at = place(&r.loose, named)
         if r.loose.vals[at] == 0:
             r.loose.keys[at] = named
-            r.life[REPLAY_N_LOOSE] += 1
-            r.loose.vals[at] = <int32_t> r.life[REPLAY_N_LOOSE]
+            r.life[SPACE_N_LOOSE] += 1
+            r.loose.vals[at] = <int32_t> r.life[SPACE_N_LOOSE]
             r.loose_cells[r.loose.vals[at] - 1].key = 0
         cell = &r.loose_cells[r.loose.vals[at] - 1]
     key += 1
@@ -380,9 +367,9 @@ cdef inline int be_born(ReplayState *r) noexcept nogil:
         if row.op == OP_EXISTS:
             return OK
         if me and span.spanclass == TINY_CLASS:
-            r.odd[ANOMALY_TINY_SHARED] += 1
+            r.anomalies[ANOMALY_TINY_SHARED] += 1
             return OK
-        r.odd[ANOMALY_LIVE_SLOT_ALLOCATED] += 1
+        r.anomalies[ANOMALY_LIVE_SLOT_ALLOCATED] += 1
         end_object(r, cell, span.base + slot * <uint64_t> size if me else named, size,
                    span.spanclass if me else UNKNOWN_CLASS, END_REUSED)
         if me:
@@ -418,25 +405,25 @@ cdef inline void die(ReplayState *r) noexcept nogil:
     cdef int i
     if me and slot < span.n_slots:
         if unlikely(span.over) and late(r, span.born, span.born_m):
-            r.odd[ANOMALY_LATE_FREE] += 1       # of an object in the span that lay here before
+            r.anomalies[ANOMALY_LATE_FREE] += 1       # of an object in the span that was here before
             return
         cell = cell_of(r, span, slot)
     if cell != NULL and cell.key:
         if unlikely(cell.key & FREE_PENDING):
             cell.key &= ~FREE_PENDING
             if late(r, span.late, span.late_m):
-                r.odd[ANOMALY_LATE_FREE] += 1
+                r.anomalies[ANOMALY_LATE_FREE] += 1
                 return
         end_object(r, cell, span.base + slot * <uint64_t> span.elem, span.elem, span.spanclass, END_FREED)
         span.live -= 1
         return
-    if r.life[REPLAY_N_LOOSE]:
-        for i in range(2):                  # the slot, or the pointer behind its header
+    if r.life[SPACE_N_LOOSE]:
+        for i in range(2):                  # the slot, or the pointer after its header
             at = place(&r.loose, named + <uint64_t> (8 * i))
             if r.loose.vals[at] and r.loose_cells[r.loose.vals[at] - 1].key:
                 end_object(r, &r.loose_cells[r.loose.vals[at] - 1], r.loose.keys[at], 0, UNKNOWN_CLASS, END_FREED)
                 return
-    r.odd[ANOMALY_UNKNOWN_OBJECT_FREED] += 1
+    r.anomalies[ANOMALY_UNKNOWN_OBJECT_FREED] += 1
 
 
 cdef int take_span(ReplayState *r) noexcept nogil:
@@ -460,56 +447,36 @@ cdef int take_span(ReplayState *r) noexcept nogil:
 cdef int take_stack(ReplayState *r) noexcept nogil:
     """Take a row about the stack of a goroutine."""
     cdef const ALLOC *row = r.row
-    cdef int64_t at
-    cdef int32_t order, owed = 0
+    cdef int32_t order
+    cdef bint pending
     if row.op == OP_FREE:
-        at = place(&r.stacks, row.address)
-        if r.stacks.vals[at] <= 0:
+        order = stack_order(&r.space, row.address, &pending)
+        if order == 0 or (pending and late(r, r.life[SPACE_LATE_STACK], r.life[SPACE_LATE_STACK_M])):
             return OK
-        order = r.stacks.vals[at] & ~FREE_PENDING
-        if r.stacks.vals[at] & FREE_PENDING:
-            r.stacks.vals[at] = order
-            if late(r, r.life[REPLAY_LATE_STACK], r.life[REPLAY_LATE_STACK_M]):
-                return OK
         end_rise(r)
-        r.stacks.vals[at] = -1
-        r.life[REPLAY_STACKS] -= 1
-        r.life[REPLAY_STACK_BYTES] -= <int64_t> 1 << (order - 1)
+        end_stack(&r.space, row.address)
         return OK
     if row.size == 0:
         return OK
-    if r.life[REPLAY_N_STACKS] >= r.room_stacks // 2:
+    if not has_stack_room(&r.space):
         return GROW_STACKS
-    at = place(&r.stacks, row.address)
-    if r.stacks.vals[at] > 0:
-        if row.op == OP_EXISTS:
-            return OK
-        end_rise(r)
-        r.life[REPLAY_STACKS] -= 1
-        r.life[REPLAY_STACK_BYTES] -= <int64_t> 1 << ((r.stacks.vals[at] & ~FREE_PENDING) - 1)
-        r.life[REPLAY_LATE_STACK] = row.time
-        r.life[REPLAY_LATE_STACK_M] = row.m
-        owed = FREE_PENDING
-    elif r.stacks.vals[at] == 0:
-        r.stacks.keys[at] = row.address
-        r.life[REPLAY_N_STACKS] += 1
     end_rise(r)
     order = 1
     while (<int64_t> 1 << (order - 1)) < row.size:
         order += 1
-    r.stacks.vals[at] = order | owed
-    r.life[REPLAY_STACKS] += 1
-    r.life[REPLAY_STACK_BYTES] += <int64_t> 1 << (order - 1)
+    if enter_stack(&r.space, row.address, order, row.op):
+        r.life[SPACE_LATE_STACK] = row.time
+        r.life[SPACE_LATE_STACK_M] = row.m
     return OK
 
 
 cdef inline void look(const ReplayState *r, const ALLOC *row) noexcept nogil:
-    """Ask into the cache what a row to come will read."""
+    """Prefetch what an upcoming row will read."""
     cdef int32_t me = span_at(r, row.address)
     cdef const HELD_SPAN *span = &r.spans[me]
     cdef uint32_t slot = slot_of(span, row.address)
     if me and slot < span.n_slots and span.groups[slot // GROUP]:
-        prefetch(&r.cells[<int64_t> (span.groups[slot // GROUP] - 1) * GROUP + slot % GROUP])
+        prefetch(&r.cells[cell_place(span.groups[slot // GROUP], slot)])
 
 
 cdef inline void tally_age(const CELL *cell, int64_t size, int64_t now, int64_t youngest, int64_t oldest,
@@ -531,7 +498,7 @@ cdef inline void count(int64_t *to, int64_t size) noexcept nogil:
 
 
 cdef inline void colour(int64_t *columns, int shift, uint64_t at, int64_t size) noexcept nogil:
-    """Add bytes to the columns over which they lie."""
+    """Add bytes to the columns that they cover."""
     cdef uint64_t end = at + <uint64_t> size
     cdef uint64_t column = at >> shift
     cdef uint64_t border
@@ -548,7 +515,7 @@ cdef inline void colour(int64_t *columns, int shift, uint64_t at, int64_t size) 
 cdef class Replay:
     """The heap, object by object.
 
-    ``deaths_by_age`` has a row for each age, or none if ages at death are not asked for. Ages from ``youngest`` to
+    ``deaths_by_age`` has a row for each age, or none if ages at death are not requested. Ages from ``youngest`` to
     ``oldest`` are counted by group. What the numbers in ``life`` mean is in ``heap.rows.ReplayCounter``.
     """
     cdef ReplayState state
@@ -558,13 +525,14 @@ cdef class Replay:
                  const int64_t[::1] class_bytes, int64_t youngest, int64_t oldest):
         cdef ReplayState *r = &self.state
         self.kept = life, anomalies, deaths_by_age, class_bytes
-        r.life, r.odd, r.class_bytes = &life[0], &anomalies[0], &class_bytes[0]
+        r.space.counts = &life[0]
+        r.life, r.anomalies, r.class_bytes = &life[0], &anomalies[0], &class_bytes[0]
         r.ages = &deaths_by_age[0, 0] if deaths_by_age.shape[0] else NULL
         r.youngest, r.oldest = youngest, oldest
 
     def bind(self, HELD_SPAN[::1] spans, HashMap pages, int32_t[::1] leaves, CELL[::1] cells, HashMap loose,
              CELL[::1] loose_cells, HashMap stacks, HashMap keys, TALLY[::1] tallies):
-        """Use these tables from now on."""
+        """Use these tables."""
         cdef ReplayState *r = &self.state
         self.kept_tables = spans, pages, leaves, cells, loose, loose_cells, stacks, keys, tallies
         r.spans, r.room_spans = &spans[0], spans.shape[0]
@@ -572,14 +540,14 @@ cdef class Replay:
         r.leaves, r.room_leaves = &leaves[0], leaves.shape[0] // LEAF
         r.cells, r.room_cells = &cells[0], cells.shape[0]
         r.loose, r.room_loose, r.loose_cells = loose.map, loose.room, &loose_cells[0]
-        r.stacks, r.room_stacks = stacks.map, stacks.room
+        r.space.stacks, r.space.room_stacks = stacks.map, stacks.room
         r.keys, r.room_keys, r.tallies = keys.map, keys.room, &tallies[0]
 
     def enter(self, const BATCH[::1] batches, const double[::1] factors, int page_shift, CYCLE[::1] cycles):
-        """Take rows of the segment with these batches from now on.
+        """Start the segment with these batches.
 
         ``factors`` are ns per clock unit by generation. ``cycles`` has room for all GC cycles up to the segment's end,
-        or for none if they are not asked for.
+        or for none if they are not requested.
         """
         cdef ReplayState *r = &self.state
         self.kept_segment = batches, factors, cycles
@@ -608,7 +576,7 @@ cdef class Replay:
             while i < n:
                 r.row = &rows[i]
                 r.at = i
-                if r.row.op != OP_EXISTS:       # a snapshot is of the moment of its first event, whatever its times say
+                if r.row.op != OP_EXISTS:       # a snapshot is of one moment
                     if r.row.time >= stop:
                         r.life[REPLAY_STOPPED] = 1
                         break
@@ -638,14 +606,14 @@ cdef class Replay:
         return i, begun, r.n_out, status
 
     def survivors(self, LIFETIME[::1] out) -> int:
-        """Write what lives now, in no order; how many. ``out`` has room for all."""
+        """Write the live objects, in no order; returns their number. ``out`` has room for all."""
         cdef ReplayState *r = &self.state
         cdef int64_t s, n = 0, now = r.life[REPLAY_CYCLE]
         cdef int i, j
         cdef const HELD_SPAN *span
         cdef const CELL *cell
         with nogil:
-            for s in range(1, r.life[REPLAY_N_SPANS] + 1):
+            for s in range(1, r.life[SPACE_N_SPANS] + 1):
                 span = &r.spans[s]
                 if span.n_pages == 0 or span.live == 0:
                     continue
@@ -665,28 +633,29 @@ cdef class Replay:
 
     def tally_ages(self, int64_t youngest, int64_t oldest, int64_t[:, ::1] out, int64_t[:, ::1] ages,
                    int64_t[::1] unknown):
-        """Add up what lives now, objects and bytes: by group those of an age asked for; all by age, and of unknown age.
+        """Add up live objects and bytes: of the ages requested by group, of all by age, and those of unknown age.
 
-        The last row of ``ages`` takes all older ones, too.
+        The last row of ``ages`` includes all older ones.
         """
         cdef ReplayState *r = &self.state
         cdef int64_t s
         cdef int i, j
         with nogil:
-            for s in range(1, r.life[REPLAY_N_SPANS] + 1):
+            for s in range(1, r.life[SPACE_N_SPANS] + 1):
                 if r.spans[s].n_pages == 0 or r.spans[s].live == 0:
                     continue
                 for i in range(GROUPS):
                     for j in range(GROUP if r.spans[s].groups[i] else 0):
                         tally_age(&r.cells[<int64_t> (r.spans[s].groups[i] - 1) * GROUP + j], r.spans[s].elem,
                                   r.life[REPLAY_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
-            for s in range(r.life[REPLAY_N_LOOSE]):
-                tally_age(&r.loose_cells[s], 0, r.life[REPLAY_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
+            for s in range(r.life[SPACE_N_LOOSE]):
+                tally_age(&r.loose_cells[s], 0, r.life[REPLAY_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0],
+                          &unknown[0])
 
     def draw(self, uint64_t low, int shift, int64_t[:, ::1] grid):
-        """Add up bytes by address: of live objects in row 0, of live spans in row 1; ``1 << shift`` addresses a column.
+        """Add up bytes by address, ``1 << shift`` addresses a column: of live objects in row 0, of live spans in row 1.
 
-        The first column begins at ``low``; what lies outside of all of them is left out.
+        The first column starts at ``low``; bytes outside all columns are left out.
         """
         cdef ReplayState *r = &self.state
         cdef const HELD_SPAN *span
@@ -694,7 +663,7 @@ cdef class Replay:
         cdef uint64_t first
         cdef int i, j
         with nogil:
-            for s in range(1, r.life[REPLAY_N_SPANS] + 1):
+            for s in range(1, r.life[SPACE_N_SPANS] + 1):
                 span = &r.spans[s]
                 if span.n_pages == 0 or span.base < low:
                     continue
@@ -716,7 +685,7 @@ cdef class Replay:
         cdef int i, j
         cdef int32_t key
         with nogil:
-            for s in range(1, r.life[REPLAY_N_SPANS] + 1):
+            for s in range(1, r.life[SPACE_N_SPANS] + 1):
                 by[s] = -1
                 if r.spans[s].n_pages == 0 or r.spans[s].live == 0:
                     continue

@@ -1,4 +1,4 @@
-"""The heap object by object: the tables of ``_lifetimes``, fed with rows of ALLOC, and what they say at an instant.
+"""The replay of single objects: rows of ALLOC come in through kernel ``_objects``; lifetimes, ages and the peak go out.
 
 Never here: reading of events, names of groups.
 """
@@ -18,24 +18,33 @@ from gotrace.experiments.allocfree import ANOMALIES
 from gotrace.hashing import new_map, rehashed
 from gotrace.heap import _objects
 from gotrace.heap.counts import GROWTH, larger
-from gotrace.heap.rows import CELL, COUNTS, CYCLE, HELD_SPAN, TALLY, HeapCounter, HeapLayout, ReplayCounter
+from gotrace.heap.rows import (
+    CELL,
+    COUNTS,
+    CYCLE,
+    HELD_SPAN,
+    TALLY,
+    HeapLayout,
+    ReplayCounter,
+    SpaceCounter,
+)
 from gotrace.spec.sizeclasses import CLASS_BYTES
 from gotrace.wire.rows import Layout
 
 NEVER = np.iinfo(np.int64).max
-"""An instant that no event reaches."""
+"""An instant later than any event."""
 
 MOST_CYCLES = 1 << 20
-"""GC cycles that are counted: more of them than this a program runs in days, and a trace may claim in seconds."""
+"""Maximum number of GC cycles counted: a real program takes days for more; a hostile trace seconds."""
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
 _COUNTERS = ("alloc_objects", "alloc_bytes", "free_objects", "free_bytes", "start_objects", "start_bytes")
-_ROOM = 4 * 10 * HeapLayout.GROUP * HeapLayout.GROUPS  # lifetimes handed on at a time: more than one row can end
-_DEFERRED = 1 << 20  # rows of other threads that wait for the end of a snapshot at most
+_ROOM = 4 * 10 * HeapLayout.GROUP * HeapLayout.GROUPS  # rows of LIFETIME per call: more than one row of ALLOC ends
+_DEFERRED = 1 << 20  # maximum rows of other threads deferred to the end of a snapshot
 
 
 class Ages(NamedTuple):
-    """Ages in GC cycles that count as asked for: from ``youngest`` to ``oldest``, both included."""
+    """Inclusive range of ages in GC cycles."""
 
     youngest: int = 0
     oldest: int = np.iinfo(np.int32).max
@@ -43,35 +52,36 @@ class Ages(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class SegmentRows:
-    """What the rows of one part share: its batches, the clocks of its generations, the bytes of a page."""
+    """Properties shared by a segment's rows of ALLOC."""
 
     batches: Rows
-    factors: npt.NDArray[np.float64]
-    page_size: int
-    begins: I8  # ns: when mark phases begin, in order
-    snapshots: Rows  # of PICKED: runs of snapshot events
+    factors: npt.NDArray[np.float64]  # ns per tick of each generation's clock
+    page_size: int  # bytes
+    begins: I8  # ns: starts of mark phases, in order
+    snapshots: Rows  # of PICKED: ranges of snapshot events
 
 
 @dataclass(eq=False, repr=False)
 class ObjectReplay:
-    """The live heap, and what led to it.
+    """The live heap object by object, with its history.
 
     Attributes
     ----------
     detail : bool
-        Whether GC cycles and ages at death are counted, too.
+        True to count GC cycles and ages at death as well.
     ages : Ages
         Ages at death that are counted by group.
     stop : int
-        ns: nothing at or after this time is replayed.
+        Time in ns at which the replay stops, before any event at or after it.
     cycle : int
-        Nor is anything from the begin of the mark phase with this number on; the trace's first one is 1.
+        Number of the mark phase at whose start the replay stops; the trace's first one is 1.
     rows : int
-        Nor are more rows than these.
+        Maximum number of rows to replay.
     ends : ndarray of int64
-        ns, rising: instants at which somebody wants to look.
+        Instants in ns, increasing, at which ``look`` is called.
     look : callable
-        Called before the first event at or after some of ``ends``, with its time in ns; may set other ``ends``.
+        Called with the time in ns of the first event at or after some of ``ends``, before that event is replayed; it
+        may replace ``ends``.
     """
 
     detail: bool = False
@@ -85,7 +95,7 @@ class ObjectReplay:
     def __post_init__(self) -> None:
         self.life = np.zeros(max(ReplayCounter) + 1, np.int64)
         self.life[ReplayCounter.TIME] = -1
-        self.odd = np.zeros(len(ANOMALIES), np.int64)
+        self.anomalies = np.zeros(len(ANOMALIES), np.int64)
         self._spans = np.zeros(256, HELD_SPAN)
         self._pages = new_map(512)
         self._leaves = np.zeros(128 * Layout.LEAF, np.int32)
@@ -104,40 +114,40 @@ class ObjectReplay:
         self._n_deferred = 0
         self._reached = 0
         self._kernel = _objects.Replay(
-            self.life, self.odd, self._deaths_by_age, _CLASS_BYTES, self.ages.youngest, self.ages.oldest
+            self.life, self.anomalies, self._deaths_by_age, _CLASS_BYTES, self.ages.youngest, self.ages.oldest
         )
         self._bind()
 
     @property
     def stopped(self) -> bool:
-        """Whether the instant asked for is reached."""
+        """True if the replay reached its last instant."""
         return bool(self.life[ReplayCounter.STOPPED])
 
     def write_rows(self) -> None:
-        """Let :meth:`follow` yield rows of LIFETIME."""
+        """Make :meth:`follow` yield rows of LIFETIME."""
         self._out = np.empty(_ROOM, LIFETIME)
 
     # --- replay ---------------------------------------------------------------------------------------------
 
-    def enter(self, part: SegmentRows) -> None:
-        """Take notice of the next part, before its rows."""
-        self._part = part
+    def enter(self, segment: SegmentRows) -> None:
+        """Start the next segment, before its rows."""
+        self._segment = segment
         room = MOST_CYCLES - int(self.life[ReplayCounter.CYCLE]) - len(self._begins)
-        self._begins = np.sort(np.concatenate((self._begins, part.begins[:room])))
+        self._begins = np.sort(np.concatenate((self._begins, segment.begins[:room])))
         need = int(self.life[ReplayCounter.CYCLE]) + len(self._begins) + 1
         if self.cycle < need:
             self.stop = min(self.stop, int(self._begins[self.cycle - int(self.life[ReplayCounter.CYCLE]) - 1]))
         while self.detail and len(self._cycles) < need:
             self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), CYCLE)))
-        self._kernel.enter(part.batches, part.factors, part.page_size.bit_length() - 1, self._cycles)
+        self._kernel.enter(segment.batches, segment.factors, segment.page_size.bit_length() - 1, self._cycles)
 
     def follow(self, rows: Rows, labels: I8) -> Iterator[Rows]:
-        """Replay rows of the current part; yields objects that ended, if rows are written.
+        """Replay rows of the current segment; yield objects that ended, if rows are written.
 
-        A snapshot is replayed as a whole before other threads' events, whose times may lie between (FORMAT 9.9):
-        these wait for its end.
+        A snapshot is replayed as a whole: other threads' events whose times lie between its events are deferred to its
+        end (FORMAT 9.9).
         """
-        snapshots = self._part.snapshots
+        snapshots = self._segment.snapshots
         while len(rows):
             if self._snapshot is None:
                 at = len(rows)
@@ -148,32 +158,31 @@ class ObjectReplay:
                 if at < len(rows):
                     self._snapshot = snapshots[snapshots["offset"] == rows["offset"][at]][0]
             else:
-                run = self._snapshot
-                ends = np.flatnonzero(rows["offset"] == run["last"])
+                snapshot = self._snapshot
+                ends = np.flatnonzero(rows["offset"] == snapshot["last"])
                 at = int(ends[0]) + 1 if len(ends) else len(rows)
-                mine = (rows["m"][:at] == run["m"]) & (rows["op"][:at] == Op.EXISTS)
-                self._deferred.append((rows[:at][~mine], labels[:at][~mine] if len(labels) else labels))
+                inside = (rows["m"][:at] == snapshot["m"]) & (rows["op"][:at] == Op.EXISTS)
+                self._deferred.append((rows[:at][~inside], labels[:at][~inside] if len(labels) else labels))
                 self._n_deferred += len(self._deferred[-1][0])
-                yield from self._replay(rows[:at][mine], labels[:at][mine] if len(labels) else labels)
+                yield from self._replay(rows[:at][inside], labels[:at][inside] if len(labels) else labels)
                 if len(ends) or self._n_deferred > _DEFERRED:
                     yield from self.catch_up()
             rows, labels = rows[at:], labels[at:]
 
     def catch_up(self) -> Iterator[Rows]:
-        """Replay what waits for the end of a snapshot."""
-        waiting, self._deferred, self._n_deferred, self._snapshot = self._deferred, [], 0, None
-        for rows, labels in waiting:
+        """End the current snapshot and replay the deferred rows."""
+        deferred, self._deferred, self._n_deferred, self._snapshot = self._deferred, [], 0, None
+        for rows, labels in deferred:
             yield from self.follow(rows, labels)
 
     def _replay(self, rows: Rows, labels: I8) -> Iterator[Rows]:
         left = self.rows - int(self.life[ReplayCounter.ROWS])
         last = len(rows) > left
         rows, labels = rows[:left], labels[:left]
-        part = self._part
         while len(rows):
-            if self.stopped:  # a snapshot is of the moment of its first event, whatever its times say
-                there = rows["op"] == Op.EXISTS
-                rows, labels = rows[there], labels[there] if len(labels) else labels
+            if self.stopped:  # a snapshot is of the instant of its first event, whatever its other timestamps
+                exists = rows["op"] == Op.EXISTS
+                rows, labels = rows[exists], labels[exists] if len(labels) else labels
                 if not len(rows):
                     break
             next_end = int(self.ends[self._reached]) if self._reached < len(self.ends) else NEVER
@@ -195,7 +204,7 @@ class ObjectReplay:
             self.life[ReplayCounter.STOPPED] = 1
 
     def _bind(self) -> None:
-        """Hand the tables to the kernel."""
+        """Pass the tables to the kernel."""
         self._kernel.bind(
             spans=self._spans,
             pages=self._pages,
@@ -209,7 +218,7 @@ class ObjectReplay:
         )
 
     def finish(self) -> None:
-        """Count the mark phases that began behind the last event, as far as the replay was to go."""
+        """Count the mark phases that start after the last event but before the replay's last instant."""
         if int(self.life[ReplayCounter.ROWS]) < self.rows:
             first, n = int(self.life[ReplayCounter.CYCLE]) + 1, int(np.searchsorted(self._begins, self.stop))
             self.life[ReplayCounter.CYCLE] += n
@@ -232,15 +241,15 @@ class ObjectReplay:
             self._keys, self._tallies = rehashed(self._keys), larger(self._tallies)
         self._bind()
 
-    # --- what it came to ------------------------------------------------------------------------------------
+    # --- results --------------------------------------------------------------------------------------------
 
     @property
     def tallies(self) -> Rows:
-        """Rows of TALLY, one for each group that had an object."""
-        return self._tallies[: int(self.life[ReplayCounter.N_KEYS])]
+        """Rows of TALLY, one for each group that had an object; a view."""
+        return self._tallies[: int(self.life[SpaceCounter.N_KEYS])]
 
     def counts(self, *, peak: bool = False) -> Rows:
-        """Rows of COUNTS by group, now or at the peak."""
+        """Return rows of COUNTS by group, now or at the peak."""
         tallies = self.tallies
         now = tallies["counts"]
         if peak and not self.life[ReplayCounter.RISING]:
@@ -254,28 +263,28 @@ class ObjectReplay:
         return table
 
     def memory(self, *, peak: bool = False) -> dict[str, int]:
-        """Live spans and stacks, numbers and bytes, now or at the peak."""
+        """Return the number and bytes of live spans and stacks by name, now or at the peak."""
         kept = peak and not self.life[ReplayCounter.RISING]
-        first = ReplayCounter.PEAK_MEMORY if kept else ReplayCounter.HEAP_SPANS
+        first = ReplayCounter.PEAK_MEMORY if kept else SpaceCounter.HEAP_SPANS
         names = [
-            HeapCounter(place).name.lower() for place in range(HeapCounter.HEAP_SPANS, HeapCounter.STACK_BYTES + 1)
+            SpaceCounter(place).name.lower() for place in range(SpaceCounter.HEAP_SPANS, SpaceCounter.STACK_BYTES + 1)
         ]
         return {name: int(self.life[first + i]) for i, name in enumerate(names)}
 
     def survivors(self) -> Rows:
-        """Rows of LIFETIME of what lives now, oldest first."""
+        """Return rows of LIFETIME of the live objects, oldest first."""
         out = np.empty(int(self.life[ReplayCounter.INUSE_OBJECTS]), LIFETIME)
         if len(out):
             self._kernel.survivors(out)
         return out[np.lexsort((out["offset"], out["born"]))]
 
     def of_age(self, ages: Ages | None = None) -> tuple[I8, I8]:
-        """Living objects and bytes of an age asked for by group, shape (groups, 2), and all of unknown age."""
+        """Return live objects and bytes by group in a range of ages, (groups, 2), and those of unknown age, (2,)."""
         found, _, unknown = self._tally_ages(ages or self.ages)
         return found, unknown
 
     def alive(self) -> I8:
-        """Living objects and bytes by age, shape (HeapLayout.AGES, 2); none of unknown age."""
+        """Return live objects and bytes by age, shape (HeapLayout.AGES, 2), without those of unknown age."""
         return self._tally_ages(self.ages)[1]
 
     def _tally_ages(self, ages: Ages) -> tuple[I8, I8, I8]:
@@ -285,16 +294,16 @@ class ObjectReplay:
         return found[: len(self.tallies)], by_age, unknown
 
     def deaths_by_age(self) -> I8:
-        """Objects and bytes that died by age, shape (HeapLayout.AGES, 2); none of unknown age."""
+        """Return freed objects and bytes by age, shape (HeapLayout.AGES, 2), without those of unknown age."""
         return self._deaths_by_age
 
     def cycles(self) -> Rows:
-        """Rows of CYCLE, the first one before any mark phase began."""
+        """Return rows of CYCLE; row 0 is the time before the first mark phase."""
         return self._cycles[: int(self.life[ReplayCounter.CYCLE]) + 1].copy()
 
     def reach(self) -> tuple[int, int] | None:
-        """Lowest and highest address in a live span, None if there is none."""
-        spans = self._spans[1 : int(self.life[ReplayCounter.N_SPANS]) + 1]
+        """Return the lowest and the highest address in a live span; None if there is none."""
+        spans = self._spans[1 : int(self.life[SpaceCounter.N_SPANS]) + 1]
         spans = spans[spans["n_pages"] > 0]
         if not len(spans):
             return None
@@ -303,14 +312,17 @@ class ObjectReplay:
         return int(spans["base"].min()), int(last.max())
 
     def draw(self, low: int, shift: int) -> I8:
-        """Bytes of live objects and of live spans from ``low`` on, by ``1 << shift`` addresses: (2, HeapLayout.GRID)."""
+        """Return bytes of live objects and live spans by intervals of ``1 << shift`` addresses from ``low`` on.
+
+        The shape is (2, HeapLayout.GRID).
+        """
         grid = np.zeros((2, HeapLayout.GRID), np.int64)
         self._kernel.draw(low, shift, grid)
         return grid
 
     def live_spans(self) -> tuple[Rows, npt.NDArray[np.int32]]:
-        """Rows of HELD_SPAN that are live, and of what group their first object is: a row of ``tallies`` or -1."""
-        n = int(self.life[ReplayCounter.N_SPANS]) + 1
+        """Return rows of HELD_SPAN of live spans, and the row of ``tallies`` of each span's first object, or -1."""
+        n = int(self.life[SpaceCounter.N_SPANS]) + 1
         by = np.full(n, -1, np.int32)
         self._kernel.holders(by)
         spans = self._spans[:n]

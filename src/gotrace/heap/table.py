@@ -1,4 +1,4 @@
-"""The replayed heap: the kernel's tables, and what they add up to.
+"""The heap at one instant: counts of a replay come in, rows by type, size class or package go out.
 
 Never here: reading of events.
 """
@@ -18,40 +18,40 @@ from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
 
 KINDS = ("type", "class", "package")
-"""What :func:`group_keys` can put objects together by."""
+"""Groups of :func:`group_keys`."""
 
 
 @dataclass
 class Heap:
-    """What is on the heap at one instant.
+    """Objects on the heap at one instant.
 
     Attributes
     ----------
     table : ndarray of HEAP
-        Largest ``inuse_bytes`` first. Objects are slots: tiny ones that share a slot count once. Where ages were asked
-        for, ``inuse`` counts those that live at such an age, and ``free`` those that died at one.
+        Rows by group, largest ``inuse_bytes`` first. Objects are slots: tiny objects that share a slot count once. With
+        ``ages``, ``inuse`` counts live objects of these ages, and ``free`` objects freed at these ages.
     time : int
-        ns, the instant; -1 when there is no event.
+        The instant in ns; -1 if there are no events.
     by, at : str
-        As asked for.
+        Group and instant of the query.
     start : int
-        ns, time of the trace's first event; -1 when there is none.
+        Time of the trace's first event in ns; -1 if there is none.
     seen : bool
-        Whether there was any alloc/free event.
+        True if there was any alloc/free event.
     memory : dict
-        Live spans and goroutine stacks: numbers and bytes.
+        Number and bytes of live spans and goroutine stacks.
     anomalies : dict
-        What was odd on the way, with counts.
+        Nonzero counts of anomalies by name.
     ages : tuple of int
-        Youngest and oldest age in GC cycles that was asked for, None where a side is open.
+        Youngest and oldest age of the query in GC cycles; None for no bound.
     unaged : dict
-        If ages were asked for, ``inuse`` and ``free`` objects and bytes whose age is not known: they were there at the
-        start. The table does not have them.
+        With ``ages``, ``inuse`` and ``free`` objects and bytes of unknown age, which were there at the start. They are
+        not in the table.
     errors : ndarray of ESTIMATE or None
-        Of an estimate (``by="site"``): for each row of the table the samples that it rests on, and one standard error
-        of its numbers; 0 where they are exact.
+        Of an estimate (``by="site"``): number of samples and standard errors of each row of the table; errors of exact
+        numbers are 0.
     samples : SampleCounts or None
-        Of an estimate: what became of the CPU samples.
+        Of an estimate: counts of the CPU samples.
     """
 
     table: Rows
@@ -87,7 +87,7 @@ class Heap:
         return f"<table><thead><tr><th>{escape(self.by)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def _column(self, name: str) -> list[int]:
-        """A column of the table or of its errors, in whole numbers."""
+        """Return a column of the table or of its errors as whole numbers."""
         rows = self.table if self.errors is None or name in (HEAP.names or ()) else self.errors
         return [round(number) for number in rows[name].tolist()]
 
@@ -97,9 +97,9 @@ class Heap:
         Parameters
         ----------
         top : int
-            Bars; what is left is one more.
+            Number of bars; the remaining rows are one more.
         ax : matplotlib Axes, optional
-            Where to draw; a new figure if there is none.
+            Axes to draw on. Default is a new figure.
 
         Returns
         -------
@@ -108,14 +108,14 @@ class Heap:
         Raises
         ------
         ImportError
-            There is no matplotlib.
+            matplotlib is not installed.
         """
         used = self.table[self.table["inuse_bytes"] > 0]
         return plots.bars(ax, used["name"].tolist(), used["inuse_bytes"], top=top, title="in use")
 
 
 def class_name(spanclass: int) -> str:
-    """Name a size class for people: ``"48 B"``, ``"1024 B noscan"``, ``"large"``."""
+    """Return a human-readable name of a size class: ``"48 B"``, ``"1024 B noscan"``, ``"large"``."""
     if spanclass == UNKNOWN_CLASS:
         return "size unknown"
     size = "large" if spanclass < 2 else f"{CLASS_BYTES[spanclass >> 1]} B"
@@ -123,9 +123,9 @@ def class_name(spanclass: int) -> str:
 
 
 def package_of(name: str) -> str:
-    """Package of a type's name, as Go prints it: that of ``*ssa.Value`` and ``[]*ssa.Value`` is ``ssa``.
+    """Return the package of a type's name as Go prints it: that of ``*ssa.Value`` and ``[]*ssa.Value`` is ``ssa``.
 
-    Types without one, such as ``string``, stand under ``(builtin)``, and objects without a type under ``(untyped)``.
+    It is ``(builtin)`` for types without a package, such as ``string``, and ``(untyped)`` for objects without a type.
     """
     if name.startswith(("(untyped)", "(unresolved)")):
         return "(untyped)"
@@ -135,10 +135,10 @@ def package_of(name: str) -> str:
 
 
 def group_keys(keys: Rows, types: TypeTable, by: str) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """Put pairs of type and size class into groups: names, and each pair's group.
+    """Group pairs of type and size class; return the groups' names and each pair's group.
 
-    ``by`` is one of :data:`KINDS`. Objects without a type stand under their size class, so that
-    nothing hides behind one large line.
+    ``by`` is one of :data:`KINDS`. Objects without a type are grouped by size class, as one large group would hide
+    their differences.
     """
     names: list[str] = []
     group = np.empty(len(keys), np.int64)
@@ -156,18 +156,18 @@ def group_keys(keys: Rows, types: TypeTable, by: str) -> tuple[list[str], npt.ND
 
 
 def summarize(counts: Rows, types: TypeTable, by: str) -> Rows:
-    """Add rows of COUNTS up to rows of HEAP, by one of :data:`KINDS`."""
-    parts = np.zeros(len(counts), HEAP)
+    """Sum rows of COUNTS to rows of HEAP, by one of :data:`KINDS`."""
+    cells = np.zeros(len(counts), HEAP)
     for column in counts.dtype.names or ():
         if column in (HEAP.names or ()):
-            parts[column] = counts[column]
+            cells[column] = counts[column]
     for unit in ("objects", "bytes"):
-        parts[f"inuse_{unit}"] = parts[f"start_{unit}"] + parts[f"alloc_{unit}"] - parts[f"free_{unit}"]
-    return add_up(parts, *group_keys(counts, types, by))
+        cells[f"inuse_{unit}"] = cells[f"start_{unit}"] + cells[f"alloc_{unit}"] - cells[f"free_{unit}"]
+    return add_up(cells, *group_keys(counts, types, by))
 
 
 def add_up(parts: Rows, names: list[str], group: npt.NDArray[np.int64]) -> Rows:
-    """Add rows of HEAP up to one for each name, largest first; ``group`` says which name a row belongs to."""
+    """Sum rows of HEAP by name, largest first; ``group[i]`` is the index of row i's name."""
     table = np.zeros(len(names), HEAP)
     table["name"] = names
     for column in (HEAP.names or ())[1:]:
@@ -178,21 +178,21 @@ def add_up(parts: Rows, names: list[str], group: npt.NDArray[np.int64]) -> Rows:
 
 @dataclass(kw_only=True)
 class SampleCounts:
-    """How many CPU samples there were, and what became of them.
+    """Counts of CPU samples, and of their matches with allocations.
 
     Attributes
     ----------
     samples : int
         CPU samples in the trace.
     allocating : int
-        Of these, samples whose stack stands in the allocator.
+        Of these, samples whose stack is in the allocator.
     unclear : int
-        Of these, samples from where the event may have been written already, or without a caller of the allocator.
+        Of these, ambiguous samples: the event may already have been written, or the allocator has no caller.
     matched : int
-        Of the rest, samples whose thread and goroutine allocate next not later than :data:`WITHIN`, and whose thread's
-        clock did not run ahead.
+        Of the rest, samples whose thread and goroutine allocate next within :data:`gotrace.tables.sites.WITHIN` ns,
+        and whose thread did not run ahead of the clock.
     start, end : int
-        ns, times of the first and the last sample; -1 when there is none.
+        Times of the first and the last sample in ns; -1 if there is none.
     """
 
     samples: int = 0
@@ -208,7 +208,7 @@ class SampleCounts:
         return self.allocating - self.unclear - self.matched
 
     def count(self, rows: Rows) -> None:
-        """Take notice of samples of a part."""
+        """Count the samples of a segment."""
         self.samples += len(rows)
         if len(rows):
             first, last = int(rows["time"].min()), int(rows["time"].max())

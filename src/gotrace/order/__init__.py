@@ -1,1 +1,4 @@
-"""The order of events: a scheduler emulated from what each thread wrote. Never here: text, tables."""
+"""The order of events: segments come in, ordered events come out, found by emulating Go's scheduler.
+
+Never here: text, tables.
+"""

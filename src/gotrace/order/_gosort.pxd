@@ -1,4 +1,4 @@
-# Go's unstable sort. Never here: what is sorted.
+# Go's unstable sort of frontier rows. Never here: rules of the order.
 from gotrace._generated cimport FRONTIER
 
 cpdef void sort_rows(FRONTIER[::1] front, int first, int end) noexcept nogil

@@ -1,8 +1,9 @@
-"""Go's unstable sort (FORMAT, Appendix A), by time: which of two equal times comes first is part of the result.
+"""Go's unstable sort (FORMAT, Appendix A), by time: the order of equal times is part of the result.
 
-ObjectReplay here: the pattern-defeating quicksort of Go's package sort, step by step. Never here: what is sorted.
+FRONTIER rows come in and are sorted in place by the pattern-defeating quicksort of Go's package sort, step by step.
+Never here: rules of the order.
 """
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, uint64_t
 
 from gotrace._generated cimport FRONTIER
 
@@ -18,7 +19,7 @@ cpdef void sort_rows(FRONTIER[::1] front, int first, int end) noexcept nogil:
 
 
 def sort_parts(FRONTIER[::1] front, const int32_t[::1] firsts):
-    """Sort rows ``firsts[i]`` to ``firsts[i + 1]`` of ``front`` by time, for every i."""
+    """Sort each range ``front[firsts[i]:firsts[i + 1]]`` by time."""
     cdef Py_ssize_t i
     with nogil:
         for i in range(firsts.shape[0] - 1):
@@ -120,7 +121,7 @@ cdef void break_patterns(FRONTIER *rows, int a, int b) noexcept nogil:
 
 
 cdef inline uint64_t xorshift(uint64_t x) noexcept nogil:
-    """Next number of the generator with which Go's sort breaks patterns."""
+    """Return the next number of the generator that Go's sort uses to break patterns."""
     x ^= x << 13
     x ^= x >> 7
     x ^= x << 17
@@ -128,7 +129,7 @@ cdef inline uint64_t xorshift(uint64_t x) noexcept nogil:
 
 
 cdef int choose_pivot(const FRONTIER *rows, int a, int b, int *hint) noexcept nogil:
-    """Place of the pivot; ``hint`` becomes 1 for rising, -1 for falling, 0 for neither."""
+    """Return the pivot's index; set ``hint`` to 1 for an increasing range, -1 for a decreasing one, otherwise 0."""
     cdef int n = b - a, swaps = 0
     cdef int i = a + n // 4, j = a + n // 4 * 2, k = a + n // 4 * 3
     if n >= 8:
@@ -155,7 +156,7 @@ cdef int median(const FRONTIER *rows, int x, int y, int z, int *swaps) noexcept 
 
 
 cdef bint nearly_sorted(FRONTIER *rows, int a, int b, int first) noexcept nogil:
-    """Sort it if a few moves do; True if they did."""
+    """Try to sort the range by a few moves; return True if it is sorted."""
     cdef int i = a + 1, j, _
     for _ in range(5):
         while i < b and not less(rows, i, i - 1):

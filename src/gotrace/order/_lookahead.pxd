@@ -1,4 +1,4 @@
-# What each thread does next, for the ordering. Never here: the order of threads.
+# Decoded events of each thread, ahead of the ordering. Never here: the order of threads.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
@@ -10,15 +10,15 @@ from gotrace.wire._stream cimport Stream
 
 
 cdef struct Names:
-    # What makes parts: where they are decoded, and the rows of stacks and strings that their events name.
+    # Input and output of the background thread: the pool it decodes into, and the id tables of stacks and strings.
     Stream stream
     DECODED *pool               # RING * ahead events for each thread
     int ahead
-    CURSOR *cursors                # where the runs of the generation stand
+    CURSOR *cursors             # copies of the generation's cursors
     const SPEC *spec
-    int32_t string_base         # row of the trace's strings that the segment's first one has
+    int32_t string_base         # row of the segment's first string in the trace's strings
     int32_t stack_base
-    IdMap strings, stacks       # of the generation; an empty one has no keys
+    IdMap strings, stacks       # of the generation; an empty map has no keys
 
 
 @cython.final
@@ -32,20 +32,20 @@ cdef class Lookahead:
     cdef EventBatches source
     cdef const SPEC[::1] spec
     cdef CURSOR[::1] cursors
-    cdef DECODED[::1] pool          # parts of ``ahead`` rows for the runs of the generation
+    cdef DECODED[::1] pool          # lots of ``ahead`` rows, one or RING of them per cursor of the generation
     cdef int ahead
     cdef FAULT[::1] faults
     cdef Stream stream
     cdef NamePrefetcher kept
-    cdef Names *names               # NULL: one thread does everything
-    cdef int first                  # run of the generation
-    cdef char *rows                 # of ORDERED, each ``stride`` bytes behind the one before
+    cdef Names *names               # NULL: no background thread
+    cdef int first                  # first cursor of the generation
+    cdef char *rows                 # ORDERED rows, ``stride`` bytes apart
     cdef Py_ssize_t stride
-    cdef readonly bint whole        # they do not overlap
-    cdef bint nameless              # experiments' events name no stacks and strings
+    cdef readonly bint whole        # the rows do not overlap
+    cdef bint nameless              # no experiment's events name stacks or strings
     cdef int room
-    cdef public int n               # rows of the output that are filled
-    cdef public int64_t last        # ns: time of the last one
+    cdef public int n               # number of filled output rows
+    cdef public int64_t last        # ns: time of the last filled row
 
     cpdef object fill(self, ORDERED[:] rows)
     cpdef void begin(self, int gen, int first, int n_cursors, double factor) noexcept nogil

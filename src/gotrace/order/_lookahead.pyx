@@ -1,7 +1,8 @@
-"""What each thread does next, for the ordering; runs of events that change nothing pass in bulk.
+"""Decoded events of each thread, ahead of the ordering; events that change no state are copied in bulk.
 
-ObjectReplay here: a thread's current event, the rows that events decoded ahead name, and rows of events that need only their
-thread's context. Never here: which thread is next, what an event means.
+A segment's event batches come in; each thread's current event goes out, with the table rows of its stack and string.
+Events that need only their thread's context go out as ORDERED rows. Never here: the order of threads, the meaning of
+an event.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -15,7 +16,7 @@ from gotrace.wire._prefetch cimport Prefetcher, go_on, open_rings, take
 
 
 cdef inline int32_t row_of(const IdMap *ids, uint64_t id, int32_t base) noexcept nogil:
-    """Row of the trace's table that an id names, 0 none, -1 unknown."""
+    """Return the row of an id in the trace's table; 0 for id 0, -1 for an unknown id."""
     cdef int32_t found
     if id == 0:
         return 0
@@ -24,18 +25,18 @@ cdef inline int32_t row_of(const IdMap *ids, uint64_t id, int32_t base) noexcept
 
 
 cdef void enter_names(NamePrefetcher ahead, int64_t gen) noexcept nogil:
-    """Let names be those of a generation."""
+    """Open the id tables of a generation."""
     ahead.string_index.open(&ahead.names.strings, gen)
     ahead.stack_index.open(&ahead.names.stacks, gen)
 
 
 cdef inline int32_t lot_at(const Names *names, int i, int32_t place) noexcept nogil:
-    """The pool's row that is the first of a part."""
+    """Return the first pool row of lot ``place`` in the ring of thread ``i``."""
     return (i * RING + place) * names.ahead
 
 
 cdef int fill_named_lot(void *own, int slot, int32_t place, bint helping, FAULT *fault) noexcept nogil:
-    """Decode a thread's next part, and note the rows of its events' stacks and strings, the first ones of each."""
+    """Decode a thread's next lot and set the table rows of each event's first stack and first string."""
     cdef Names *names = <Names *> own
     cdef DECODED *events = names.pool + lot_at(names, slot, place)
     cdef const SPEC *spec
@@ -53,7 +54,7 @@ cdef int fill_named_lot(void *own, int slot, int32_t place, bint helping, FAULT 
 
 @cython.final
 cdef class NamePrefetcher(Prefetcher):
-    """Events ahead with the rows that they name, of up to n threads."""
+    """Prefetcher of up to ``n`` threads whose events carry the rows of their stacks and strings."""
 
     def __init__(self, int n, EventBatches source, const SPEC[::1] spec, IdIndex strings, int string_base,
                  IdIndex stacks, int stack_base):
@@ -75,17 +76,17 @@ cdef class NamePrefetcher(Prefetcher):
 
 
 cdef inline void put_args(ORDERED *row, const DECODED *event) noexcept nogil:
-    """Make the part of a row that EVENT has not."""
+    """Fill the fields of ORDERED that EVENT lacks."""
     memcpy(row.args, event.args, sizeof(row.args))
     memset(&row.stack2, 0, 16)
 
 
 @cython.final
 cdef class Lookahead:
-    """The event batches of a slab, by run, and their next events in ``pool``; ``CURSOR.at`` is the current one."""
+    """A slab's cursors and their next events, decoded into ``pool``; ``CURSOR.at`` is a lot's current event."""
 
-    def __init__(self, EventBatches source, const SPEC[::1] spec, CURSOR[::1] cursors, DECODED[::1] pool, FAULT[::1] faults,
-                 NamePrefetcher ahead=None):
+    def __init__(self, EventBatches source, const SPEC[::1] spec, CURSOR[::1] cursors, DECODED[::1] pool,
+                 FAULT[::1] faults, NamePrefetcher ahead=None):
         cdef int i
         self.source = source
         self.spec = spec
@@ -100,7 +101,7 @@ cdef class Lookahead:
             self.nameless &= spec[i].stack & spec[i].string == -1
 
     cpdef object fill(self, ORDERED[:] rows):
-        """Let ``copy_through`` write into these rows, which the caller keeps alive."""
+        """Set the rows that ``copy_through`` writes; the caller keeps them alive."""
         self.rows = <char *> &rows[0]
         self.stride = rows.strides[0]
         self.whole = self.stride >= <Py_ssize_t> sizeof(ORDERED)
@@ -108,9 +109,9 @@ cdef class Lookahead:
         self.room = <int> rows.shape[0]
 
     cpdef void begin(self, int gen, int first, int n_cursors, double factor) noexcept nogil:
-        """Share the pool out among the runs of a generation."""
-        cdef int i, parts = max(n_cursors, 1) * (1 if self.names == NULL else RING)
-        self.ahead = <int> min(self.pool.shape[0] // parts, <Py_ssize_t> AHEAD)
+        """Divide the pool among the cursors of a generation and start its background thread, if any."""
+        cdef int i, lots = max(n_cursors, 1) * (1 if self.names == NULL else RING)
+        self.ahead = <int> min(self.pool.shape[0] // lots, <Py_ssize_t> AHEAD)
         self.stream.factor = factor
         if self.names == NULL:
             for i in range(n_cursors):
@@ -127,7 +128,7 @@ cdef class Lookahead:
         go_on(&self.kept.parts)
 
     cpdef int decode(self, int cursor) noexcept nogil:
-        """Decode a run's next events: OK, MORE when there are none, or the status of a fault."""
+        """Decode a cursor's next events; return OK, MORE at its end, or the status of a fault."""
         cdef CURSOR *thread = &self.cursors[cursor]
         cdef int32_t place = 0
         thread.at = 0
@@ -142,13 +143,13 @@ cdef class Lookahead:
         return MORE if self.faults[0].status == END_OF_CURSOR else self.faults[0].status
 
     def args(self, int place) -> list[int]:
-        """Numbers of the event that is decoded there."""
+        """Return the arguments of the event in row ``place`` of the pool."""
         cdef uint64_t[4] args
         args_at(&self.stream, self.pool[place].start, args)
         return [<int64_t> number for number in args]
 
     cpdef int look_ahead(self, int cursor) noexcept nogil:
-        """Type of the event behind a run's current one, 0 if there is none; the current one may change its place."""
+        """Return the type of the event after a cursor's current one, 0 at its end; the current event may move."""
         cdef CURSOR *thread = &self.cursors[cursor]
         cdef DECODED *lot = &self.pool[thread.first]
         if thread.at + 1 == thread.n:
@@ -158,10 +159,10 @@ cdef class Lookahead:
         return lot[thread.at + 1].type if thread.at + 1 < thread.n else 0
 
     cpdef int copy_through(self, int cursor, int64_t bound, int64_t g, int64_t p, uint32_t generation) noexcept nogil:
-        """Write rows of a run's events from row ``n`` on, while they pass in bulk and are not later than ``bound``.
+        """Write a cursor's events from row ``n`` on, while they change no state and are not later than ``bound``.
 
-        A row counts only when the event behind its own is decoded. No row is written when the first event does not
-        pass in this context.
+        A row counts only once the event after its own is decoded. No row is written if the first event needs more than
+        this context.
         """
         cdef CURSOR *thread = &self.cursors[cursor]
         cdef const SPEC *specs = &self.spec[0]
@@ -211,7 +212,7 @@ cdef class Lookahead:
 
 
 def take_events(const ORDERED[::1] rows, EVENT[::1] out):
-    """Copy what both have."""
+    """Copy the fields of EVENT from ORDERED rows, which start with them."""
     cdef Py_ssize_t i
     with nogil:
         for i in range(rows.shape[0]):

@@ -1,4 +1,4 @@
-"""What the events of one segment refer to: names, strings and stacks. Never here: a rule of the order."""
+"""The names, strings and stacks that the events of one segment refer to, by row. Never here: a rule of the order."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ from gotrace.wire.structure import Frame, Tables
 
 
 class EventContext:
-    """What the events of one segment have in common.
+    """Strings, stacks and names that the events of one segment share.
 
-    Make it while ``order`` is at that segment, None for the Sync that ends a trace. It stays valid after the segment.
+    Create it while ``order`` is at that segment. With ``copy``, it stays valid after the segment.
+
+    Parameters
+    ----------
+    segment : Segment or None
+        None for the Sync that ends a trace.
+    order : Order
+    registry : Registry
+    copy : bool
+        Copy the bytes of the segment's strings instead of referring to its window.
 
     Attributes
     ----------
@@ -22,7 +31,7 @@ class EventContext:
     state : SchedState
     tables : Tables or None
     string_base, stack_base : int
-        Rows of the trace's tables that the segment's first string and stack have.
+        Rows of the segment's first string and stack in the trace's tables.
     """
 
     def __init__(self, segment: Segment | None, order: Order, registry: Registry, *, copy: bool = False) -> None:
@@ -37,16 +46,16 @@ class EventContext:
             self.tables = replace(segment.tables, data=data.copy() if copy else data)
 
     def text(self, row: int) -> str:
-        """Return a row of strings, or of names."""
+        """Return the string of a row; a row below 0 is a name of the whole trace."""
         if row < 0:
             return self.state.name(-1 - row).decode("utf-8", "surrogateescape")
         return self.tables.text(row - self.string_base) if row and self.tables else ""
 
     def frames(self, row: int) -> list[Frame]:
-        """Return a row of stacks."""
+        """Return the frames of a stack's row."""
         return self.tables.stack(row - self.stack_base) if row and self.tables else []
 
     def experiments(self) -> dict[tuple[int, int], ExperimentData]:
-        """Batches of experiments by generation, as the segment counts them, and number of the experiment."""
+        """Return the experiments' batches by generation, counted from the segment's first, and experiment number."""
         assert self.segment is not None
         return experiment_data(self.segment, self.registry)

@@ -1,6 +1,6 @@
-"""From a segment of a trace to its events in order: feeds the state machine, fulfils its wishes, words its refusals.
+"""Drive the state machine: segments come in; ordered events, warnings and exceptions go out.
 
-Never here: a rule of the order.
+Grows the machine's tables on request. Never here: a rule of the order.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from gotrace.wire.segments import Segment
 from gotrace.wire.slabs import decoded_rows
 from gotrace.wire.structure import Tables, min_times, sample_times
 
-_ODD = {
-    OrderAnomaly.PROC_TOLD_AGAIN: "the status of P {} is told again",
-    OrderAnomaly.GO_TOLD_AGAIN: "the status of G {} is told again",
+_ANOMALIES = {
+    OrderAnomaly.PROC_TOLD_AGAIN: "P {} reports its status twice",
+    OrderAnomaly.GO_TOLD_AGAIN: "G {} reports its status twice",
     OrderAnomaly.PROC_TWICE: "P {} is on two threads",
     OrderAnomaly.GO_TWICE: "G {} is on two threads",
-    OrderAnomaly.PROC_MENDED: "P {} is told to run, but is idle: mended",
-    OrderAnomaly.UNKNOWN_STACK: "unknown stack id {}: left out",
-    OrderAnomaly.UNKNOWN_STRING: "unknown string id {}: left out",
+    OrderAnomaly.PROC_MENDED: "P {} is reported running but is idle; corrected",
+    OrderAnomaly.UNKNOWN_STACK: "unknown stack id {}; ignored",
+    OrderAnomaly.UNKNOWN_STRING: "unknown string id {}; ignored",
 }
-_ROOM = 8192  # rows handed on at a time: few enough for the cache, enough to be worth a call
+_ROOM = 8192  # rows per call: few enough for the cache, enough to amortize the call
 _DECODED = 8192  # events decoded ahead, over all threads
 
 
@@ -55,14 +55,14 @@ class Order:
     ) -> None:
         self._registry = registry
         self._warn = warn
-        self._told: set[tuple[int, OrderAnomaly]] = set()
+        self._reported: set[tuple[int, OrderAnomaly]] = set()
         self._delivered = 0
         self._spec = specs(registry.events, {e.id: e.needs for e in registry.values()}).view(np.recarray)
         self._blanks = rows(len(self._spec), ORDERED)
         self._blanks.kind, self._blanks.type = self._spec.kind, np.arange(len(self._spec))
         self.state = SchedState()
         self._background = background or Background()
-        self._threaded = background is not None and not mends  # what mends looks ahead itself
+        self._threaded = background is not None and not mends  # to correct a trace, the machine itself looks ahead
         self._machine = machine(MULTIPLIER, mends)
         self._machine.bind(self.state)
         self._rows: Rows = np.zeros(_ROOM, ORDERED)
@@ -72,14 +72,18 @@ class Order:
         self.string_base = self.stack_base = 1
 
     def run(self, segment: Segment, into: Callable[[], Rows | None] | None = None) -> Iterator[Rows]:
-        """Yield the events of a segment as rows of ORDERED, valid until the next ones are asked for.
+        """Yield the events of a segment as rows of ORDERED, valid until the next iteration.
 
-        ``into`` says where the next ones shall stand, see ``Machine.fill``; None, and they stand in rows of our own.
+        Parameters
+        ----------
+        segment : Segment
+        into : callable, optional
+            Returns the rows to fill next, see ``Machine.fill``. Default, and if it returns None: internal rows.
 
         Raises
         ------
         TraceError
-            After the events before the fault.
+            After the events before the fault were yielded.
         """
         if segment.torn:
             self._forget()
@@ -111,18 +115,18 @@ class Order:
                     self._delivered += n - int(np.count_nonzero(made))
                 yield rows
             if self._machine.n_odd:
-                self._tell_odd(segment)
+                self._warn_anomalies(segment)
             if status == Status.OK:
                 break
             if status == Status.GROW_STATE:
                 self._grow(int(fault["detail"][0]))
             elif status < 0:
-                raise self._refusal(segment, slab)
+                raise self._error(segment, slab)
             elif status != Status.FULL:
                 raise InternalError(f"the state machine stopped with {Status(status)!r}")
 
     def lose(self, segment: Segment) -> str:
-        """Pass over the rest of a segment whose order is broken, and forget the scheduler; say how much is lost."""
+        """Skip the rest of a segment whose order is broken, reset the scheduler's state, and describe the loss."""
         self.string_base += len(segment.tables.strings)
         self.stack_base += len(segment.tables.stacks)
         nbytes = self._rest(segment)
@@ -131,7 +135,7 @@ class Order:
         return f"{total - self._delivered:,} of {total:,} events ({nbytes:,} bytes) are lost"
 
     def _rest(self, segment: Segment) -> int:
-        """How many bytes of events the machine did not come to, each thread's current event included."""
+        """Return the number of bytes of events that were not ordered, each thread's current event included."""
         batches = segment.slab.batches[segment.by_thread().order]
         starts = batches["offset"] + batches["head"]
         ends = starts + batches["size"]
@@ -158,24 +162,24 @@ class Order:
     def _enter_keys(self) -> None:
         """Enter all keys into an empty hash table."""
         self._machine.bind(self.state)
-        for kind, ids, used in self.state.keys():
+        for kind, ids, used in self.state.used_keys():
             self._machine.enter_all(kind, np.ascontiguousarray(ids), np.ascontiguousarray(used, np.int32))
 
-    def _tell_odd(self, segment: Segment) -> None:
-        """Put what the machine tolerated into words: the first of each kind in a generation."""
+    def _warn_anomalies(self, segment: Segment) -> None:
+        """Warn of the first anomaly of each kind that the machine tolerated in a generation."""
         for row in self.state.odd[: self._machine.n_odd]:
             batch = int(np.searchsorted(segment.slab.batches["offset"], int(row.offset), side="right")) - 1
             number = int(segment.slab.numbers[segment.slab.batches["gen"][batch]])
             what = OrderAnomaly(int(row.what))
-            if (number, what) not in self._told:
-                self._told.add((number, what))
+            if (number, what) not in self._reported:
+                self._reported.add((number, what))
                 lost = what in (OrderAnomaly.UNKNOWN_STACK, OrderAnomaly.UNKNOWN_STRING)
-                tell = segment.losses.note if lost and segment.losses is not None else self._warn
-                tell(f"generation {number} (byte {int(row.offset)}): {_ODD[what].format(int(row.id))}")
+                report = segment.losses.note if lost and segment.losses is not None else self._warn
+                report(f"generation {number} (byte {int(row.offset)}): {_ANOMALIES[what].format(int(row.id))}")
         self._machine.n_odd = 0
 
     def finish(self) -> Rows:
-        """Return the Sync that ends the trace, or stands before a fault in what comes next."""
+        """Return the Sync that ends the trace, or precedes a fault in the next generation."""
         sched = self.state.sched[0]
         sched.last += 1
         sched.syncs += 1
@@ -241,17 +245,18 @@ class Order:
             stack_base=self.stack_base,
         )
 
-    def _refusal(self, segment: Segment, slab: SlabInput) -> TraceError:
-        """Make the exception of the machine's fault; an OrderingError gets what the machine knew."""
+    def _error(self, segment: Segment, slab: SlabInput) -> TraceError:
+        """Return the exception of the machine's fault; an OrderingError gets the frontier and the state."""
         fault = slab.faults.view(np.ndarray)[0]
         batches = segment.slab.batches["offset"]
         fault["batch"] = np.searchsorted(batches, fault["offset"], side="right") - 1
         error = segment.error(fault)
         if isinstance(error, OrderingError):
-            self._tell(error, slab)
+            self._describe(error, slab)
         return error
 
-    def _tell(self, error: OrderingError, slab: SlabInput) -> None:
+    def _describe(self, error: OrderingError, slab: SlabInput) -> None:
+        """Fill in the frontier, and the state of the threads, procs and goroutines that it names."""
         ids: dict[str, set[int]] = {"g": set(), "p": set(), "m": set()}
         specs = {event.id: event for event in self._registry.events}
         front = np.sort(slab.front[: self._machine.n_front], order="time", kind="stable")
@@ -261,12 +266,12 @@ class Order:
             spec = specs[int(event.type)]
             m = int(slab.cursors[cursor].m)
             ids["m"].add(m)
-            said = []
+            args = []
             for name, value in zip(spec.arg_names, slab.pool.args(place), strict=False):
-                said.append(f"{name}={value}")
+                args.append(f"{name}={value}")
                 if name in ("g", "new_g", "p", "m"):
                     ids[name[-1]].add(value)
-            error.frontier.append(" ".join([f"M {m}: {spec.name} at {int(event.time)} ns", *said]))
+            error.frontier.append(" ".join([f"M {m}: {spec.name} at {int(event.time)} ns", *args]))
         state = self.state
         for m in state.ms[1 : int(state.sched[0].n_ms)]:
             if int(m.id) in ids["m"]:
@@ -275,27 +280,27 @@ class Order:
                 error.state.append(f"M {int(m.id)}: G {int(m.g)}, P {int(m.p)}" if m.known else f"M {int(m.id)}: new")
         for p in state.ps[1 : int(state.sched[0].n_ps)]:
             if int(p.id) in ids["p"]:
-                error.state.append(f"P {int(p.id)}: {_told(ProcStatus, p)}")
+                error.state.append(f"P {int(p.id)}: {_status(ProcStatus, p)}")
         for g in state.gs[1:]:
             if int(g.id) in ids["g"] and g.status != GoStatus.FREE:
-                error.state.append(f"G {int(g.id)}: {_told(GoStatus, g)}")
+                error.state.append(f"G {int(g.id)}: {_status(GoStatus, g)}")
 
 
 def time_order(times: npt.NDArray[np.int64], firsts: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-    """Row numbers by time as Go's unstable sort leaves them; each segment, from ``firsts[i]`` on, for itself."""
+    """Sort row numbers by time as Go's unstable sort does, within each range ``firsts[i]:firsts[i + 1]``."""
     front = np.zeros(len(times) + 1, FRONTIER)
     front["time"][:-1], front["cursor"][:-1] = times, np.arange(len(times))
     _gosort.sort_parts(front, firsts.astype(np.int32))
     return front["cursor"][:-1]
 
 
-def _told(statuses: type[GoStatus] | type[ProcStatus], row: Any) -> str:
+def _status(statuses: type[GoStatus] | type[ProcStatus], row: Any) -> str:
     status = statuses(int(row.status)).name.lower().replace("_", " ")
-    return f"{status}, number {int(row.seq)} of generation {int(row.generation)}"
+    return f"{status}, sequence number {int(row.seq)} of generation {int(row.generation)}"
 
 
 def _some(table: Any) -> Any:
-    """Return the table, or one row of zeros for an empty one: kernels want something to point at."""
+    """Return the table, or one row of zeros for an empty one: kernels take the address of row 0."""
     return table if len(table) else np.zeros(1, table.dtype)
 
 

@@ -1,5 +1,5 @@
-# The C types of machine.py; the same file runs uncompiled without them. What nearly every event calls is inline, since
-# compilers left it as calls, which cost a tenth of the time. Never here: behaviour.
+# The C types of machine.py, which also runs uncompiled without them. What nearly every event calls is declared inline:
+# compilers leave it as calls otherwise, which takes 10% more time. Never here: behaviour.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
@@ -30,7 +30,7 @@ from gotrace.order._lookahead cimport Lookahead
 
 ctypedef const DECODED *Event
 ctypedef ORDERED *Row
-ctypedef CURSOR *Run
+ctypedef CURSOR *Cursor
 ctypedef const SAMPLE *Sample
 ctypedef const SPEC *Spec
 
@@ -79,7 +79,7 @@ cdef class Machine:
     cdef NAME[::1] names
     cdef uint8_t[::1] name_bytes
     cdef NOTE[::1] odd
-    # The slab, see drive.py.
+    # The slab, see SlabInput in state.py.
     cdef Lookahead pool
     cdef CURSOR[::1] cursors
     cdef DECODED[::1] events
@@ -108,17 +108,18 @@ cdef class Machine:
     cdef const int64_t[::1] stack_keys
     cdef const int32_t[::1] stack_vals
     cdef int stack_base
-    cdef int64_t string_first, stack_first      # of the generation, and below; a mask of -1: there are none
+    # The generation's ranges of the string and stack tables; a mask of -1: the generation has none.
+    cdef int64_t string_first, stack_first
     cdef int string_shift, stack_shift, string_mask, stack_mask
-    # Where it stands.
+    # The current position.
     cdef ORDERED[:] out
     cdef readonly int n_front
     cdef public int n_odd
-    cdef bint mends, known      # known: events come with their stacks and strings
+    cdef bint mends, known      # known: the rows of stacks and strings are already set in decoded events
     cdef bint whole             # rows do not overlap
     cdef int n, room, n_gens, gen, begun, any_at, sample, last_sample
     cdef int64_t number
-    # The event at hand and its thread's context before it.
+    # The current event and its thread's context before it.
     cdef Event event
     cdef int type, m_row, cursor
     cdef int64_t m, g, p
@@ -135,10 +136,10 @@ cdef class Machine:
     @cython.locals(first=int, i=int, n_cursors=int, cursor=int, status=int)
     cdef int begin(self) noexcept nogil
 
-    @cython.locals(thread=Run)
+    @cython.locals(thread=Cursor)
     cdef inline int next_event(self, int cursor) noexcept nogil
 
-    @cython.locals(thread=Run)
+    @cython.locals(thread=Cursor)
     cpdef int place(self, int cursor) noexcept nogil
     cdef inline Event at_hand(self, int cursor) noexcept nogil
 
@@ -271,7 +272,7 @@ cdef class Machine:
     @cython.locals(status=int)
     cdef int on_proc(self) noexcept nogil
 
-    @cython.locals(old=int, owner=int, pid=int64_t, row=int, said=int, shown=int, status=int)
+    @cython.locals(old=int, owner=int, pid=int64_t, row=int, reported=int, shown=int, status=int)
     cdef int proc_status(self) noexcept nogil
 
     @cython.locals(following=int)
@@ -299,7 +300,7 @@ cdef class Machine:
     cdef int proc_steal(self) noexcept nogil
 
     @cython.locals(bound=int64_t, g=int64_t, gid=int64_t, initial=int, m=int64_t, mid=int64_t, old=int, other=int,
-                   row=int, said=int)
+                   row=int, reported=int)
     cdef int go_status(self) noexcept nogil
 
     @cython.locals(gid=int64_t, made=int, row=int, status=int)

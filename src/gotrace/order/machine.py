@@ -1,12 +1,12 @@
-"""The ordering state machine: merges what threads wrote into the one order in which it can have happened.
+"""The ordering state machine: each thread's events come in, one possible order of all events goes out.
 
-A thread's events stand in its own order; between threads, clocks alone do not tell the order. So the machine
-emulates the scheduler: an event may *advance*, must *wait* until another thread did something first, or is *wrong*.
-Each method named after a ``Rule`` of ``spec/rules.py`` is the documentation of that rule; its checks come before its
-changes, and in the order in which Go's reader makes them, so that both blame the same thing.
+Each thread's events are in order; between threads, timestamps alone do not determine the order. The machine therefore
+emulates Go's scheduler: an event may *advance*, must *wait* until another thread's event comes first, or is *wrong*.
+Each method named after a ``Rule`` of ``spec/rules.py`` documents that rule. It checks before it changes anything, in
+the order of Go's reader, so that both report the same fault.
 
-Compiled by Cython with the types of ``machine.pxd``; the same source runs as plain Python (``names.py`` then gives
-the constants). Everything it knows lies in the arrays of ``state.py``. Never here: text, dicts, allocation.
+Compiled by Cython with the types of ``machine.pxd``; the same source runs as plain Python with the constants of
+``names.py``. All state is in the arrays of ``state.py``. Never here: text, dicts, allocation.
 """
 
 import cython
@@ -20,15 +20,15 @@ else:
     from gotrace.order.names import *  # noqa: F403
 
     def address(row):
-        """The row itself: a record looks into its array."""
+        """Return the row itself: a numpy record is a view of its array."""
         return row
 
 
-_MASK = (1 << 64) - 1  # for the uncompiled form: C wraps by itself
+_MASK = (1 << 64) - 1  # for the uncompiled form: C wraps around
 
 
 def hash_slot(key, kind, multiplier, shift):
-    """Place of a key in a hash table of 2**(64 - shift) places."""
+    """Return the home slot of a key in a hash table of 2**(64 - shift) slots."""
     if cython.compiled:
         place = cython.cast(cython.longlong, (cython.cast(cython.ulonglong, key) * multiplier + kind) >> shift)
     else:
@@ -37,7 +37,7 @@ def hash_slot(key, kind, multiplier, shift):
 
 
 def hash_step(h, byte, multiplier):
-    """Hash one more byte of a name; the shift keeps words that collide under one multiplier from doing so under all."""
+    """Hash one more byte of a name; without the shift, names could be chosen that collide under every multiplier."""
     if cython.compiled:
         mixed = (h ^ byte) * multiplier
     else:
@@ -46,7 +46,7 @@ def hash_step(h, byte, multiplier):
 
 
 def signed(h):
-    """The same 64 bits as a signed number."""
+    """Return the same 64 bits as a signed number."""
     if cython.compiled:
         number = cython.cast(cython.longlong, h)
     else:
@@ -55,7 +55,7 @@ def signed(h):
 
 
 def low32(number):
-    """The low half of a number."""
+    """Return the low 32 bits of a number."""
     if cython.compiled:
         low = cython.cast(cython.uint, number)
     else:
@@ -64,7 +64,7 @@ def low32(number):
 
 
 def follows(seq, last):
-    """Whether a sequence number is the next one."""
+    """Return True if a sequence number is the one after ``last``."""
     if cython.compiled:
         is_next = cython.cast(cython.ulonglong, seq) - cython.cast(cython.ulonglong, last) == 1
     else:
@@ -73,7 +73,7 @@ def follows(seq, last):
 
 
 def go_state(status):
-    """Go's GoState of a status."""
+    """Return Go's GoState of a status."""
     if status == GO_RUNNABLE:
         return GO_STATE_RUNNABLE
     if status == GO_RUNNING:
@@ -86,7 +86,7 @@ def go_state(status):
 
 
 def proc_state(status):
-    """Go's ProcState of a status: procs have no state for syscalls."""
+    """Return Go's ProcState of a status; procs have no state for syscalls."""
     if status == PROC_RUNNING or status == PROC_SYSCALL:
         return PROC_STATE_RUNNING
     if status == PROC_IDLE or status == PROC_SYSCALL_ABANDONED:
@@ -97,8 +97,8 @@ def proc_state(status):
 class Machine:
     """The state machine and its frontier.
 
-    ``bind`` gives it the arrays that last over the trace, ``open`` those of a slab, ``fill`` rows; then ``order`` is
-    called until its status is 0, after each wish with the wish fulfilled.
+    ``bind`` sets the arrays that last over the trace, ``open`` those of a slab, ``fill`` the output rows. Call
+    ``order`` until its status is 0; a status above 0 is a request to serve before the next call.
     """
 
     def __init__(self, multiplier, mends):
@@ -108,7 +108,7 @@ class Machine:
         self.forever = (1 << 63) - 1
 
     def bind(self, state):
-        """Use the arrays of a SchedState; anew whenever one of them grew."""
+        """Use the arrays of a SchedState. Call it again whenever one of them is replaced."""
         self.sched = state.sched
         self.id_table = state.id_table
         self.gs = state.gs
@@ -124,7 +124,7 @@ class Machine:
         self.mask = len(state.id_table) - 1
 
     def open(self, slab):
-        """Take the input of a slab, see ``drive.SlabInput``."""
+        """Take the input of a slab, a ``SlabInput``."""
         self.pool = slab.pool
         self.cursors = slab.cursors
         self.events = slab.events
@@ -161,9 +161,9 @@ class Machine:
         self.any_at = 0
 
     def fill(self, rows):
-        """Put the next events into these rows.
+        """Write the next events to these rows.
 
-        They may overlap: of a row that has another one behind it, only what EVENT has lasts then.
+        The rows may overlap, in which case only the fields of EVENT outlast the writing of the next row.
         """
         if cython.compiled:
             self.out = rows
@@ -174,18 +174,18 @@ class Machine:
         self.whole = self.pool.whole
 
     def enter_all(self, kind, keys, rows):
-        """Enter keys and their rows into the hash table, for the state when it makes a larger one."""
+        """Insert keys and their rows into the hash table, after it was replaced by a larger one."""
         for i in range(len(keys)):
             self.enter(kind, keys[i], rows[i])
 
     def order(self):
-        """Fill ``out`` with the next events; the number of rows. faults[0].status says why it stopped."""
+        """Fill ``out`` with the next events and return the number of rows; set faults[0].status to why it stopped."""
         self.n = 0
         with cython.nogil:
             self.faults[0].status = self.run()
         return self.n
 
-    # --- the frontier: which thread's next event is tried ---------------------------------------------------
+    # --- the frontier: which thread's next event is attempted ------------------------------------------------
 
     def run(self):
         while True:
@@ -196,7 +196,7 @@ class Machine:
                 if status != OK:
                     return status
             while self.n_front > 0 or self.sample < self.last_sample:
-                if self.room - self.n < 3:  # no event makes more rows
+                if self.room - self.n < 3:  # the most rows that one event makes
                     return FULL
                 if self.any_at == 0:
                     if self.sample < self.last_sample and (self.n_front == 0 or self.less(self.sample, 0)):
@@ -213,7 +213,7 @@ class Machine:
             self.begun = 0
 
     def begin(self):
-        """Open a generation: every thread's first event, the CPU samples by time, a Sync."""
+        """Start a generation: put each thread's first event in the frontier, sort the CPU samples, emit a Sync."""
         first = self.first_cursor[self.gen]
         n_cursors = self.first_cursor[self.gen + 1] - first
         if not self.has_room(n_cursors + 1):
@@ -251,7 +251,7 @@ class Machine:
         return OK
 
     def next_event(self, cursor):
-        """Make the next event of a run its current one: OK, MORE when there is none, or a fault."""
+        """Advance a cursor by one event; return OK, MORE at its end, or a fault."""
         thread = address(self.cursors[cursor])
         thread.at += 1
         if thread.at < thread.n:
@@ -259,18 +259,18 @@ class Machine:
         return self.pool.decode(cursor)
 
     def place(self, cursor):
-        """Row of a run's current event."""
+        """Return the row of a cursor's current event in ``events``."""
         thread = address(self.cursors[cursor])
         return thread.first + thread.at
 
     def at_hand(self, cursor):
-        """A run's current event."""
+        """Return a cursor's current event."""
         return address(self.events[self.place(cursor)])
 
     def run_earliest(self):
-        """Let the earliest thread go on as long as it stays the earliest.
+        """Advance the earliest thread while it stays the earliest.
 
-        An untouched root stays the root while no child is strictly earlier, so the heap need not be looked at.
+        The root of the heap stays the root while no child is strictly earlier, so only its end needs the heap.
         """
         cursor = self.front[0].cursor
         row = self.rows_of[cursor]
@@ -305,7 +305,7 @@ class Machine:
                 return FULL
 
     def copy_through(self, cursor, row, bound):
-        """Let events of the earliest thread that change nothing pass in bulk, if its context allows."""
+        """Copy the earliest thread's next events that change no state in bulk, if its context has what they need."""
         self.ms[row].known = 1
         self.pool.n = self.n
         self.pool.last = self.sched[0].last
@@ -315,7 +315,7 @@ class Machine:
         return status
 
     def bound(self):
-        """Up to which time the earliest thread stays the first: its children's in the heap, and the next sample's."""
+        """Return the time up to which the earliest thread stays first, before its children and the next sample."""
         bound = self.forever
         if self.n_front > 1:
             bound = self.front[1].time
@@ -326,9 +326,9 @@ class Machine:
         return bound
 
     def run_any(self):
-        """Try the other threads by time; the first one that can advance does.
+        """Attempt the other threads by time; advance the first one that can.
 
-        Not the one that sorting puts first: that is how Go's reader does it.
+        The thread that sorting puts first is skipped, as in Go's reader.
         """
         if self.any_at == 0:
             sort_rows(self.front, 0, self.n_front)
@@ -359,7 +359,7 @@ class Machine:
         return self.stop(STUCK, 0, 0)
 
     def check_ids(self, n):
-        """Take the rows from n on back if an id in them is unknown."""
+        """Drop the rows from ``n`` on if an id in them is unknown."""
         if self.bad == OK:
             return OK
         self.n = n
@@ -369,7 +369,7 @@ class Machine:
         return self.bad
 
     def stop(self, status, detail, limit):
-        """Note what is wrong with the event at hand."""
+        """Set the details of a fault of the current event, or of a request, and return the status."""
         self.faults[0].detail = detail
         self.faults[0].limit = limit
         if status < 0:
@@ -377,7 +377,7 @@ class Machine:
             self.faults[0].type = self.event.type
         return status
 
-    # --- the frontier as a heap, exactly Go's: its order among equal times is part of the result -------------
+    # --- the frontier as a heap, exactly Go's: the order of equal times is part of the result -----------------
 
     def sift_up(self, i):
         moved = 0
@@ -421,10 +421,10 @@ class Machine:
         self.front[j].time = time
         self.front[j].cursor = cursor
 
-    # --- what is known: goroutines, procs, threads, tasks, names ---------------------------------------------
+    # --- the state: goroutines, procs, threads, tasks, names -------------------------------------------------
 
     def has_room(self, threads):
-        """Whether every table has room for what one event may add, or for so many threads."""
+        """Return True if every table has room for what one event may add, and for ``threads`` threads."""
         return (
             self.sched[0].n_ps < self.ps.shape[0]
             and self.sched[0].n_ms + threads <= self.ms.shape[0]
@@ -438,7 +438,7 @@ class Machine:
         )
 
     def find(self, kind, key):
-        """Row of a key in the table of its kind, 0 if it has none."""
+        """Return the row of a key in the table of its kind; 0 if there is none."""
         i = hash_slot(key, kind, self.multiplier, self.shift)
         while self.id_table[i].row != 0:
             if self.id_table[i].key == key and self.id_table[i].kind == kind:
@@ -456,7 +456,7 @@ class Machine:
         self.sched[0].n_ids += 1
 
     def leave(self, kind, key):
-        """Take a key out; the keys behind it move up, so that a search never stops short of them."""
+        """Remove a key and move later keys of its probe sequence up, so that no search stops before them."""
         i = hash_slot(key, kind, self.multiplier, self.shift)
         while self.id_table[i].key != key or self.id_table[i].kind != kind:
             i = (i + 1) & self.mask
@@ -475,7 +475,7 @@ class Machine:
         self.sched[0].n_ids -= 1
 
     def goroutine(self, gid):
-        """Row of a goroutine, 0 if there is none."""
+        """Return the row of a goroutine; 0 if there is none."""
         return self.find(KEY_G, gid)
 
     def new_goroutine(self, gid, status):
@@ -490,7 +490,7 @@ class Machine:
         self.gs[row].status = status
 
     def forget(self, row):
-        """A goroutine ends, and with it whatever regions and ranges it left open."""
+        """Remove a goroutine that ended, with its open regions and ranges."""
         while self.gs[row].regions != 0:
             self.gs[row].regions = self.free_region(self.gs[row].regions)
         while self.gs[row].ranges != 0:
@@ -501,7 +501,7 @@ class Machine:
         self.sched[0].free_g = row
 
     def thread(self, mid):
-        """Row of a thread; row 0 stands for none and never changes."""
+        """Return the row of a thread, adding it if it is new; row 0 means none and never changes."""
         if mid == -1:
             return 0
         row = self.find(KEY_M, mid)
@@ -524,7 +524,7 @@ class Machine:
             self.ms[self.m_row].p = pid
 
     def intern(self, row):
-        """Number over the whole trace of the name in a row of strings, -1 being the empty one: it compares bytes."""
+        """Return the trace-wide number of the name in a row of strings, by its bytes; row -1 is the empty string."""
         if row < 0:
             return 0
         if self.name_of_row[row] != 0:
@@ -563,7 +563,7 @@ class Machine:
         return 1
 
     def string(self, key):
-        """Row of a string of this generation, -1 for the empty one, -2 for one that is unknown."""
+        """Return the row of a string of this generation; -1 for the empty string, -2 for an unknown id."""
         if key == 0:
             return -1
         if self.string_mask < 0:
@@ -577,7 +577,7 @@ class Machine:
         return -2
 
     def stack(self, key):
-        """Row of a call stack, as ``string``."""
+        """Return the row of a stack, like ``string``."""
         if key == 0:
             return -1
         if self.stack_mask < 0:
@@ -590,7 +590,7 @@ class Machine:
             i = (i + 1) & self.stack_mask
         return -2
 
-    # --- ranges: open ones of a goroutine or proc form a list, in the order that Go's reader keeps ------------
+    # --- open ranges: a linked list per goroutine or proc, in the order of Go's reader -------------------------
 
     def find_range(self, head, kind, description):
         while head != 0:
@@ -600,7 +600,7 @@ class Machine:
         return 0
 
     def add_range(self, head, kind, description, name):
-        """Append a range; the list's new head."""
+        """Append a range and return the list's new head."""
         row = self.sched[0].free_range
         self.sched[0].free_range = self.ranges[row].next
         self.ranges[row].type = kind
@@ -616,7 +616,7 @@ class Machine:
         return head
 
     def end_range(self, head, kind):
-        """Take the first range of a kind out, the last one takes its place; the new head, -1 if there is none."""
+        """Replace the first range of a kind by the last range; return the new head, -1 if there is no such range."""
         row = head
         while row != 0 and self.ranges[row].type != kind:
             row = self.ranges[row].next
@@ -649,10 +649,10 @@ class Machine:
         self.sched[0].free_region = row
         return after
 
-    # --- rows that go out ------------------------------------------------------------------------------------
+    # --- output rows -----------------------------------------------------------------------------------------
 
     def put_row(self, kind, part, m, g, p):
-        """Begin a row for the event at hand, or one of type ``kind`` that it adds."""
+        """Start the row of the current event (``part`` 0), or a row of type ``kind`` that it adds."""
         row = address(self.out[self.n])
         event = self.event
         spec = address(self.spec[kind])
@@ -678,7 +678,7 @@ class Machine:
             self.put_names(row, event, spec)
 
     def put_names(self, row, event, spec):
-        """Fill in the stacks and strings that an event names, as far as nobody found the first ones ahead."""
+        """Fill in the stacks and strings that an event names; the background thread may have resolved the first."""
         if spec.stack >= 0:
             row.stack = event.stack if self.known else self.stack_of(spec.stack)
             if row.stack < 0:
@@ -697,22 +697,22 @@ class Machine:
                     row.text = self.unknown(UNKNOWN_STRING_ARG, spec.string2)
 
     def stack_of(self, place):
-        """Row of the trace's stacks that an argument names, 0 none, -1 unknown."""
+        """Return the row of the trace's stacks that an argument names; 0 none, -1 unknown."""
         row = self.stack(self.arg(place))
         return row + 1 if row < 0 else self.stack_base + row
 
     def name_in(self, place):
-        """String of a name that an argument is, as ``string``; to salvage, an unknown one is the empty one."""
+        """Return the row of an argument's name, like ``string``; when salvaging, an unknown id is the empty string."""
         string = self.string(self.arg(place))
         return -1 if string == -2 and self.mends else string
 
     def string_of(self, place):
-        """Row of the trace's strings, as ``stack_of``."""
+        """Return the row of the trace's strings that an argument names, like ``stack_of``."""
         row = self.string(self.arg(place))
         return row + 1 if row < 0 else self.string_base + row
 
     def unknown(self, status, place):
-        """Note an unknown id: it is told when the thread's next event is decoded and the row would go out."""
+        """Record an unknown id; ``check_ids`` reports it unless decoding the thread's next event fails first."""
         if self.mends:
             self.note(
                 ORDER_ANOMALY_UNKNOWN_STACK if status == UNKNOWN_STACK_ARG else ORDER_ANOMALY_UNKNOWN_STRING,
@@ -725,7 +725,7 @@ class Machine:
         return 0
 
     def set_transition(self, resource, rid, old, new):
-        """Say which transition the last row is."""
+        """Set the transition of the last row."""
         if not self.whole:
             return
         row = address(self.out[self.n - 1])
@@ -738,7 +738,7 @@ class Machine:
         row.new = new
 
     def set_range(self, resource, rid):
-        """Say what the range of the last row is about; what was measured comes behind it."""
+        """Set the resource of the last row's range; a sweep's measurements follow it."""
         if not self.whole:
             return
         row = address(self.out[self.n - 1])
@@ -748,7 +748,7 @@ class Machine:
         row.args[0] = rid
 
     def put(self):
-        """Begin the row of the event at hand in its thread's context."""
+        """Start the row of the current event in its thread's context."""
         self.put_row(self.type, 0, self.m, self.g, self.p)
 
     def put_sync(self):
@@ -772,7 +772,7 @@ class Machine:
         row.stack = sample.stack
 
     def blank(self, time):
-        """Begin a row that no thread wrote."""
+        """Start a row of an event that no thread wrote."""
         self.out[self.n] = self.blanks[0]
         row = address(self.out[self.n])
         self.n = self.n + 1
@@ -785,7 +785,7 @@ class Machine:
         return row
 
     def monotonic(self, time):
-        """The time of the next row: it never falls behind, nor is it the same."""
+        """Return the time of the next row, strictly later than the last one."""
         if time <= self.sched[0].last:
             time = self.sched[0].last + 1
         self.sched[0].last = time
@@ -794,7 +794,7 @@ class Machine:
     # --- one event ---------------------------------------------------------------------------------------------
 
     def attempt(self, cursor, row, event):
-        """Let a run's event happen in its thread's context: OK when its rows are out, WAIT, a wish or a fault."""
+        """Apply a cursor's event in its thread's context; return OK if its rows are out, WAIT, a request or a fault."""
         self.cursor = cursor
         self.event = event
         self.bad = OK
@@ -877,7 +877,7 @@ class Machine:
         return signed(self.event.args[place])
 
     def require(self, m, p, g):
-        """Look at the context: 1 required, 2 forbidden, 0 either. What is missing never comes by waiting."""
+        """Check the context: 1 required, 2 forbidden, 0 either. A violation is a fault, as waiting cannot cure it."""
         if m == 1 and self.m == -1:
             return self.stop(NEEDS_THREAD, 0, 0)
         if m == 2 and self.m != -1:
@@ -893,23 +893,23 @@ class Machine:
         return OK
 
     def next_of_goroutine(self, row, seq):
-        """Whether the event is the next one about a goroutine.
+        """Return True if the event is the next one about a goroutine.
 
-        Numbers of another generation never are: each status begins a new count, so nothing that a generation says
-        about a goroutine can come before its status there.
+        A count of another generation never matches: each status restarts it, so a goroutine's events in a generation
+        come after its status there.
         """
         return self.gs[row].generation == self.number and follows(seq, self.gs[row].seq)
 
     def next_of_proc(self, row, seq):
-        """The same of a proc."""
+        """Return True if the event is the next one about a proc."""
         return self.ps[row].generation == self.number and follows(seq, self.ps[row].seq)
 
     def fits_int32(self, pid):
-        """Whether a proc's id is one that Go can have."""
+        """Return True if a proc's id fits into Go's 32 bits."""
         return pid >> 31 == 0 or pid >> 31 == -1
 
     def experiment(self):
-        """An experiment's event changes nothing; its thread's context is all it may ask for."""
+        """An experiment's event changes no state; it may require a context of its thread."""
         status = self.require(
             self.spec[self.type].needs[0], self.spec[self.type].needs[1], self.spec[self.type].needs[2]
         )
@@ -936,40 +936,40 @@ class Machine:
     # --- procs -------------------------------------------------------------------------------------------------
 
     def proc_status(self):
-        """The first mention of a P in a generation says what it is doing, and counts its sequence from 0 again.
+        """The first event about a P in a generation reports its status and restarts its sequence at 0.
 
-        A thread that steals a P in a syscall whose owner it cannot name calls it abandoned. When the owner is
-        known here, the P is just in its syscall and the steal that follows is an ordinary one, so the status is
-        told as its owner would have told it.
+        A thread that steals a P from a syscall reports it as abandoned if it cannot name the owner. If the owner is
+        known here, the P is in that thread's syscall and an ordinary steal follows, so the status is emitted in the
+        owner's context.
         """
         pid = self.arg(0)
-        said = self.arg(1) & 255
+        reported = self.arg(1) & 255
         if not self.fits_int32(pid):
             return self.stop(WIDE_PROC, pid, 0)
-        if said > PROC_SYSCALL_ABANDONED:
-            return self.stop(PROC_STATUS_NUMBER, pid, said)
+        if reported > PROC_SYSCALL_ABANDONED:
+            return self.stop(PROC_STATUS_NUMBER, pid, reported)
         row = self.find(KEY_P, pid)
         owner = 0
-        shown = said
+        shown = reported
         if row != 0:
             status = self.ps[row].status
-            old = proc_state(said)
-            if said == PROC_SYSCALL_ABANDONED and status == PROC_SYSCALL:
+            old = proc_state(reported)
+            if reported == PROC_SYSCALL_ABANDONED and status == PROC_SYSCALL:
                 shown = PROC_SYSCALL
                 old = PROC_STATE_RUNNING
                 owner = self.owner(pid)
                 if owner == 0:
                     return self.stop(PROC_WITHOUT_THREAD, pid, 0)
-            elif said == PROC_RUNNING and status == PROC_IDLE and self.mends and self.flushes():
-                said = PROC_IDLE
+            elif reported == PROC_RUNNING and status == PROC_IDLE and self.mends and self.flushes():
+                reported = PROC_IDLE
                 shown = PROC_IDLE
                 old = proc_state(PROC_IDLE)
                 self.note(ORDER_ANOMALY_PROC_MENDED, pid)
-            elif said != status:
-                return self.stop(PROC_STATUS_DIFFERS, pid, said)
+            elif reported != status:
+                return self.stop(PROC_STATUS_DIFFERS, pid, reported)
             if self.ps[row].generation == self.number:
                 self.note(ORDER_ANOMALY_PROC_TOLD_AGAIN, pid)
-            if (said == PROC_RUNNING or said == PROC_SYSCALL) and self.p != pid and self.other_owner(pid):
+            if (reported == PROC_RUNNING or reported == PROC_SYSCALL) and self.p != pid and self.other_owner(pid):
                 self.note(ORDER_ANOMALY_PROC_TWICE, pid)
             self.ps[row].generation = self.number
             self.ps[row].seq = 0
@@ -984,27 +984,27 @@ class Machine:
             self.ps[row].generation = self.number
             self.ps[row].seq = 0
             self.ps[row].ranges = 0
-            self.ps[row].status = said
+            self.ps[row].status = reported
         if owner != 0:
             self.put_row(self.type, 0, self.ms[owner].id, self.ms[owner].g, pid)
         else:
             self.put()
         self.set_transition(RESOURCE_PROC, pid, old, proc_state(shown))
-        if said == PROC_RUNNING or said == PROC_SYSCALL:
+        if reported == PROC_RUNNING or reported == PROC_SYSCALL:
             self.bind_p(pid)
         return OK
 
     def flushes(self):
-        """Whether the thread's next event is about the heap.
+        """Return True if the thread's next event is an experiment's.
 
-        A thread that takes a P sweeps before it says so, and the tracer then takes the P for a running one.
+        A thread that takes a P may sweep before its ProcStart; the tracer then reports the idle P as running.
         """
         following = self.pool.look_ahead(self.cursor)
         self.event = self.at_hand(self.cursor)
         return self.spec[following].rule == RULE_EXPERIMENT
 
     def note(self, what, rid):
-        """Remember something odd; of many in a row, the first ones."""
+        """Record an anomaly; drop it if the table is full."""
         i = self.n_odd
         if i < self.odd.shape[0]:
             self.n_odd = i + 1
@@ -1013,7 +1013,7 @@ class Machine:
             self.odd[i].offset = self.base + self.event.start
 
     def other_owner(self, pid):
-        """Whether another thread than the one at hand has a P, as far as there is room to say so."""
+        """Return True if a thread other than the current one has the P, unless no anomaly can be recorded anyway."""
         if self.n_odd < self.odd.shape[0]:
             for row in range(1, self.sched[0].n_ms):
                 if row != self.m_row and self.ms[row].p == pid:
@@ -1021,7 +1021,7 @@ class Machine:
         return 0
 
     def other_runner(self, gid):
-        """The same for a goroutine."""
+        """Return True if a thread other than the current one has the goroutine, like ``other_owner``."""
         if self.n_odd < self.odd.shape[0]:
             for row in range(1, self.sched[0].n_ms):
                 if row != self.m_row and self.ms[row].g == gid:
@@ -1029,14 +1029,14 @@ class Machine:
         return 0
 
     def owner(self, pid):
-        """Row of the first thread that has a P, 0 if none has."""
+        """Return the row of the first thread that has a P; 0 if there is none."""
         for row in range(1, self.sched[0].n_ms):
             if self.ms[row].p == pid:
                 return row
         return 0
 
     def proc_start(self):
-        """A thread takes an idle P. It waits while it still has one: that P was stolen, and the thief comes first."""
+        """A thread takes an idle P. While it still has a P, it waits: that P was stolen, and the steal comes first."""
         pid = self.arg(0)
         if not self.fits_int32(pid):
             return self.stop(WIDE_PROC, pid, 0)
@@ -1054,7 +1054,7 @@ class Machine:
         return OK
 
     def proc_stop(self):
-        """A thread gives up its own P, so its binding is all that counts; in a syscall it may do so too."""
+        """A thread releases its own P, running or in a syscall; its binding orders the event, no sequence number."""
         row = self.find(KEY_P, self.p) if self.p != -1 else 0
         if row == 0:
             if self.p == -1:
@@ -1074,8 +1074,8 @@ class Machine:
     def proc_steal(self):
         """A P is taken from a thread in a syscall.
 
-        Its sequence number says which syscall that is. Of an abandoned P nobody knows the thread any more; it
-        counts as idle before.
+        The sequence number identifies the syscall. The thread of an abandoned P is unknown, and the P counts as idle
+        before the steal.
         """
         pid = self.arg(0)
         if not self.fits_int32(pid):
@@ -1112,21 +1112,21 @@ class Machine:
     # --- goroutines --------------------------------------------------------------------------------------------
 
     def go_status(self):
-        """The first mention of a goroutine in a generation. Only the first generation may bring new ones so.
+        """The first event about a goroutine in a generation. Only in the first generation may the goroutine be new.
 
-        One in a syscall may be told by another thread; then the event speaks for the thread that it names.
+        Another thread may report a goroutine in a syscall; the event then applies to the thread that it names.
         """
         gid = self.arg(0)
         mid = self.arg(1)
-        said = self.arg(2) & 255
-        if said > GO_WAITING:
-            return self.stop(GO_STATUS_NUMBER, gid, said)
+        reported = self.arg(2) & 255
+        if reported > GO_WAITING:
+            return self.stop(GO_STATUS_NUMBER, gid, reported)
         initial = self.number == self.sched[0].initial
         row = self.goroutine(gid)
-        old = go_state(said)
+        old = go_state(reported)
         if row != 0:
-            if self.gs[row].status != said:
-                return self.stop(GO_STATUS_DIFFERS, gid, said)
+            if self.gs[row].status != reported:
+                return self.stop(GO_STATUS_DIFFERS, gid, reported)
         elif initial:
             old = GO_STATE_UNDETERMINED
         else:
@@ -1134,9 +1134,9 @@ class Machine:
         m = self.m
         g = self.g
         bound = self.g
-        if said == GO_RUNNING:
+        if reported == GO_RUNNING:
             bound = gid
-        elif said == GO_SYSCALL:
+        elif reported == GO_SYSCALL:
             if mid == -1:
                 return self.stop(SYSCALL_WITHOUT_THREAD, gid, 0)
             if mid == self.m:
@@ -1155,7 +1155,7 @@ class Machine:
                     self.ms[other].g = gid
                 m = mid
         if row == 0:
-            self.new_goroutine(gid, said)
+            self.new_goroutine(gid, reported)
         else:
             if self.gs[row].generation == self.number:
                 self.note(ORDER_ANOMALY_GO_TOLD_AGAIN, gid)
@@ -1164,13 +1164,13 @@ class Machine:
             self.gs[row].generation = self.number
             self.gs[row].seq = 0
         self.put_row(self.type, 0, m, g, self.p)
-        self.set_transition(RESOURCE_GOROUTINE, gid, old, go_state(said))
+        self.set_transition(RESOURCE_GOROUTINE, gid, old, go_state(reported))
         self.out[self.n - 1].stack2 = self.out[self.n - 1].stack
         self.bind_g(bound)
         return OK
 
     def go_create(self):
-        """A goroutine, or the scheduler on a P, makes another, which nobody may know yet."""
+        """A goroutine, or the scheduler on a P, creates a goroutine, which must not exist yet."""
         status = self.require(1, 1, 0)
         if status != OK:
             return status
@@ -1190,7 +1190,7 @@ class Machine:
         return OK
 
     def go_create_syscall(self):
-        """A C thread calls into Go: its goroutine appears inside a syscall, on this very thread."""
+        """A C thread calls into Go: its goroutine is created in a syscall, on this thread."""
         status = self.require(1, 0, 2)
         if status != OK:
             return status
@@ -1204,8 +1204,8 @@ class Machine:
         return OK
 
     def go_destroy_syscall(self):
-        """A C thread leaves Go. A P that it still has is abandoned at once: its thread id may come back soon, and a
-        later steal of that P must not be taken for one from the newcomer.
+        """A C thread leaves Go. A P that it still has is abandoned at once: the thread's id may be reused, and a later
+        steal of that P must not be attributed to the new thread.
         """
         status = self.require(1, 0, 1)
         if status != OK:
@@ -1232,7 +1232,7 @@ class Machine:
         return OK
 
     def running(self):
-        """Row of the running goroutine of the context, or a fault."""
+        """Return the row of the context's running goroutine, or a fault."""
         status = self.require(1, 1, 1)
         if status != OK:
             return status
@@ -1244,7 +1244,7 @@ class Machine:
         return row
 
     def go_leave(self):
-        """The running goroutine yields, blocks or ends. Its thread knows that it runs, so no number is needed."""
+        """The running goroutine yields, blocks or ends. Its thread's order suffices, without a sequence number."""
         row = self.running()
         if row < 0:
             return row
@@ -1262,7 +1262,9 @@ class Machine:
         return OK
 
     def go_start(self):
-        """A runnable goroutine runs. Whatever made it runnable may stand on another thread: its number tells."""
+        """A runnable goroutine runs. The event that made it runnable may be another thread's: sequence numbers order
+        them.
+        """
         gid = self.arg(0)
         row = self.goroutine(gid)
         if row == 0 or self.gs[row].status != GO_RUNNABLE or not self.next_of_goroutine(row, self.arg(1)):
@@ -1278,7 +1280,7 @@ class Machine:
         return OK
 
     def go_unblock(self):
-        """Anybody may make a waiting goroutine runnable, even without a P; it must have begun to wait."""
+        """A waiting goroutine becomes runnable. The event needs no context, but the goroutine must be waiting."""
         gid = self.arg(0)
         row = self.goroutine(gid)
         if row == 0 or self.gs[row].status != GO_WAITING or not self.next_of_goroutine(row, self.arg(1)):
@@ -1290,7 +1292,7 @@ class Machine:
         return OK
 
     def go_switch(self):
-        """A coroutine hands over: the next goroutine is unblocked, this one blocks or ends, the next one runs."""
+        """A coroutine switch: the next goroutine is unblocked, this one blocks or ends, the next one runs."""
         row = self.running()
         if row < 0:
             return row
@@ -1316,7 +1318,7 @@ class Machine:
         return OK
 
     def go_syscall_begin(self):
-        """Goroutine and P enter a syscall together; the P gets a new number, so that a thief can say which one."""
+        """Goroutine and P enter a syscall; the P's new sequence number lets a steal identify the syscall."""
         row = self.running()
         if row < 0:
             return row
@@ -1334,7 +1336,7 @@ class Machine:
         return OK
 
     def go_syscall_end(self):
-        """The syscall ends with the same P; nobody stole it, or the thread would say that it blocked."""
+        """The syscall ends with the same P; had it been stolen, the event would be GoSyscallEndBlocked."""
         status = self.require(1, 1, 1)
         if status != OK:
             return status
@@ -1355,8 +1357,8 @@ class Machine:
         return OK
 
     def go_syscall_end_blocked(self):
-        """The syscall ends and the P is gone. It waits until the thief's event took it; a P that the thread got
-        anew meanwhile runs, and stays.
+        """The syscall ends without its P. The event waits until the P is stolen; a P that the thread acquired since
+        is running, and stays.
         """
         if self.p != -1:
             proc = self.find(KEY_P, self.p)
@@ -1381,7 +1383,7 @@ class Machine:
     # --- ranges ------------------------------------------------------------------------------------------------
 
     def go_range_begin(self):
-        """Mark assists and stopped worlds belong to a goroutine; worlds stopped for two reasons may nest."""
+        """Mark assists and stop-the-world ranges belong to a goroutine; those of different reasons may nest."""
         status = self.require(1, 1, 1)
         if status != OK:
             return status
@@ -1394,7 +1396,7 @@ class Machine:
         name = 0
         if self.type == EV_STW_BEGIN:
             string = self.string(description)
-            if string != -2:  # an unknown one is refused when it goes out
+            if string != -2:  # put() records an unknown id
                 name = self.intern(string)
         self.gs[row].ranges = self.add_range(self.gs[row].ranges, self.type, description, name)
         self.put()
@@ -1402,7 +1404,7 @@ class Machine:
         return OK
 
     def go_range_active(self):
-        """A range that was open before the generation: in the first one it is news, later it must be known."""
+        """A range that was open before the generation: new in the first generation, known in later ones."""
         row = self.goroutine(self.arg(0))
         if row == 0:
             return self.stop(UNKNOWN_GOROUTINE, self.arg(0), 0)
@@ -1419,7 +1421,7 @@ class Machine:
         return OK
 
     def go_range_end(self):
-        """The end of a stopped world takes the reason from its begin, in whatever generation that was."""
+        """The end of a stop-the-world range carries the reason of its start, even from an earlier generation."""
         status = self.require(1, 1, 1)
         if status != OK:
             return status
@@ -1437,7 +1439,7 @@ class Machine:
         return OK
 
     def proc_range_begin(self):
-        """Sweeping belongs to the P."""
+        """Sweeping belongs to a P."""
         status = self.require(1, 1, 0)
         if status != OK:
             return status
@@ -1452,7 +1454,7 @@ class Machine:
         return OK
 
     def proc_range_active(self):
-        """As of a goroutine; the event names the P, whose thread need not be this one."""
+        """Like ``go_range_active``; the event names the P, which may be another thread's."""
         pid = self.arg(0)
         if not self.fits_int32(pid):
             return self.stop(WIDE_PROC, pid, 0)
@@ -1472,7 +1474,7 @@ class Machine:
         return OK
 
     def proc_range_end(self):
-        """Sweeping ends on the P where it began."""
+        """Sweeping ends on the P where it started."""
         status = self.require(1, 1, 0)
         if status != OK:
             return status
@@ -1488,11 +1490,11 @@ class Machine:
         return OK
 
     def next_gc(self):
-        """Whether the event is the next one of the mark phase; begin, end and active count alike."""
+        """Return True if the event is the next one of the mark phase; starts, ends and actives share one count."""
         return follows(self.arg(0), self.sched[0].gc_seq)
 
     def gc_active(self):
-        """The mark phase goes on into this generation. In the first one this may be the first thing known of it."""
+        """The mark phase continues into this generation. In the first generation it may be its first event."""
         if self.number == self.sched[0].initial:
             if self.sched[0].gc != GC_UNDETERMINED:
                 return self.stop(MARK_KNOWN, 0, 0)
@@ -1511,7 +1513,7 @@ class Machine:
         return OK
 
     def gc_begin(self):
-        """The first begin fixes the count; any number will do, since only differences matter."""
+        """The mark phase starts. The first event sets the count to any number; only differences matter."""
         if self.sched[0].gc != GC_UNDETERMINED:
             if not self.next_gc():
                 return WAIT
@@ -1527,7 +1529,7 @@ class Machine:
         return OK
 
     def gc_end(self):
-        """Only a phase that runs ends."""
+        """The mark phase ends; it must be running."""
         if not self.next_gc():
             return WAIT
         if self.sched[0].gc != GC_RUNNING:
@@ -1544,7 +1546,7 @@ class Machine:
     # --- tasks and regions -------------------------------------------------------------------------------------
 
     def task_begin(self):
-        """A task may outlive its generation, so its name is kept by its bytes. Parent 0 is none."""
+        """A task starts. It may outlast its generation, so its name is interned by its bytes. Parent 0 means none."""
         key = self.arg(0)
         row = self.find(KEY_TASK, key)
         if row != 0:
@@ -1566,7 +1568,7 @@ class Machine:
         return OK
 
     def task_end(self):
-        """What ends is told as it began; the begin of an unknown one came before the trace."""
+        """An end carries the name and parent of its start; an unknown task started before the trace."""
         status = self.require(1, 1, 1)
         if status != OK:
             return status
@@ -1583,7 +1585,7 @@ class Machine:
         return OK
 
     def of_task(self, key, parent):
-        """Say which task the last row is about."""
+        """Set the task of the last row."""
         row = address(self.out[self.n - 1])
         row.args[0] = key
         row.args[1] = parent
@@ -1591,7 +1593,7 @@ class Machine:
         row.args[3] = 0
 
     def region_begin(self):
-        """Regions of a goroutine nest. They compare by the bytes of their names: ids belong to a generation."""
+        """Regions of a goroutine nest. Names are compared by their bytes, as ids belong to a generation."""
         status = self.require(1, 1, 1)
         if status != OK:
             return status
@@ -1612,7 +1614,7 @@ class Machine:
         return OK
 
     def region_end(self):
-        """Only the innermost region can end; one that nobody saw begin began before the trace."""
+        """Only the innermost region can end; an unknown one started before the trace."""
         status = self.require(1, 1, 1)
         if status != OK:
             return status

@@ -1,4 +1,4 @@
-"""Row types of the order: its state, and the events it emits. Never here: computation."""
+"""Row types of the order: its state, and the events that it emits. Never here: computation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from gotrace.dtypes import aligned
 
-ORDERED = aligned(  # an ordered event and all that it learned; begins like EVENT
+ORDERED = aligned(  # an ordered event with its context; starts with the fields of EVENT
     ("time", "i8"),
     ("offset", "i8"),
     ("g", "i8"),
@@ -18,31 +18,32 @@ ORDERED = aligned(  # an ordered event and all that it learned; begins like EVEN
     ("type", "u1"),
     ("part", "u1"),
     ("resource", "u1"),  # Resource: what args[0] of a transition or range names
-    # As on the wire, but: transitions and ranges begin with the resource's id (then what a sweep swept and
-    # reclaimed), tasks have id and parent, regions and logs the task, a Sync its number and its row of GENERATION_ROW + 1.
+    # As on the wire, except: transitions and ranges start with the resource's id (a sweep's end continues with the
+    # bytes swept and reclaimed), tasks have id and parent, regions and logs the task, a Sync its number and its row
+    # of GENERATION_ROW plus 1.
     ("args", "i8", (4,)),
     ("stack2", "i4"),  # row of stacks: of the resource
     ("name", "i4"),  # row of strings; below 0: the name ~name of the whole trace
     ("text", "i4"),  # row of strings: message of a log
     ("old", "u1"),  # GoState or ProcState before
-    ("new", "u1"),  # and after
+    ("new", "u1"),  # GoState or ProcState after
 )
-SPEC = aligned(  # what the ordering asks of an event type
+SPEC = aligned(  # how an event type is ordered
     ("kind", "u1"),
     ("rule", "u1"),
-    ("start", "u1"),  # type of the event that begins what this one ends or continues
-    ("creates", "u1"),  # 1: the state must have room
-    ("bulk", "u1"),  # it changes nothing, so that many pass at once, and needs 1: a thread, 2: a thread and a P
-    ("stack", "i1"),  # places of arguments: the context's stack; -1 none
+    ("start", "u1"),  # type of the event that starts the range that this one ends or continues
+    ("creates", "u1"),  # 1: it may add a row to the state
+    ("bulk", "u1"),  # changes no state, so it is copied in bulk, given 1: a thread, 2: a thread and a P; 0: it is not
+    ("stack", "i1"),  # argument index of the context's stack, as below; -1 none
     ("stack2", "i1"),  # another stack
     ("string", "i1"),
     ("string2", "i1"),
     ("needs", "u1", (3,)),  # of thread, proc, goroutine: 0 either, 1 required, 2 forbidden
 )
-ID_SLOT = aligned(  # of the hash table of all ids
+ID_SLOT = aligned(  # a slot of the hash table of all ids
     ("key", "i8"),
-    ("row", "i4"),  # of the table that kind names; 0 this place is empty
-    ("kind", "i4"),
+    ("row", "i4"),  # of the table of this kind; 0: the slot is empty
+    ("kind", "i4"),  # Key
 )
 G_STATE = aligned(
     ("id", "i8"),
@@ -63,13 +64,13 @@ M_STATE = aligned(
     ("id", "i8"),
     ("g", "i8"),  # -1 none
     ("p", "i8"),  # -1 none
-    ("known", "u1"),  # 1: one of its events was tried, or a status named it
+    ("known", "u1"),  # 1: one of its events was attempted, or a status named it
 )
 OPEN_RANGE = aligned(
-    ("description", "i8"),  # string id of what stopped the world, in the generation of the begin
-    ("name", "i4"),  # and the name it had; 0 none
+    ("description", "i8"),  # string id of the reason why the world stopped, in the generation of the start
+    ("name", "i4"),  # of the reason; 0 none
     ("next", "i4"),
-    ("type", "u1"),  # of the event that begins it
+    ("type", "u1"),  # of the event that starts it
 )
 OPEN_REGION = aligned(
     ("task", "i8"),
@@ -84,21 +85,21 @@ ACTIVE_TASK = aligned(
 )
 NAME = aligned(
     ("key", "i8"),  # hash of its bytes
-    ("at", "i8"),  # place of its bytes in letters
+    ("at", "i8"),  # index of its first byte in SchedState.name_bytes
     ("length", "i4"),
-    ("row", "i4"),  # of strings, where it was first seen
+    ("row", "i4"),  # of strings, where it first appears
 )
-NOTE = aligned(  # something odd that the machine tolerated
+NOTE = aligned(  # an anomaly that the machine tolerated
     ("offset", "i8"),  # absolute byte of the event
     ("id", "i8"),  # of the goroutine or proc
     ("what", "u1"),  # OrderAnomaly
 )
-FRONTIER = aligned(  # a thread in the frontier, or a CPU sample that waits
+FRONTIER = aligned(  # a thread in the frontier, or a pending CPU sample
     ("time", "i8"),  # ns: of its next event
     ("cursor", "i4"),  # number of the thread's cursor, or of the sample
 )
-SCHED = aligned(  # what the machine knows beside its tables: one row
-    ("initial", "i8"),  # number of the generation in which the first event was tried
+SCHED = aligned(  # the machine's state outside its tables: one row
+    ("initial", "i8"),  # number of the generation of the first attempted event
     ("gc_seq", "i8"),
     ("last", "i8"),  # ns: time of the last event
     ("syncs", "i8"),

@@ -1,6 +1,6 @@
-"""Which ordered events are wanted: by time, generation, kind and goroutine; how a duration is spelled.
+"""Filter ordered events by time, generation, kind and goroutine: rows come in, the selected rows go out.
 
-Never here: the order, or how a filter is spelled on the command line.
+Never here: the order, or the syntax of command-line filters.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from gotrace.dtypes import Rows
 from gotrace.spec.enums import EventKind, Resource
 
 Bounds = tuple[int | None, int | None]
-"""From the first number on, below the second one; None leaves a side open."""
+"""Half-open interval ``[first, end)``; None leaves a side unbounded."""
 
 
 class Selection(NamedTuple):
-    """What an event must have; filters join with "and".
+    """Filters of events; an event must pass all of them.
 
     Attributes
     ----------
     time : Bounds
         ns from the trace's start.
     generations : Bounds
-        Numbers of generations.
+        Generation numbers.
     kinds : frozenset of EventKind
-        Empty: all.
+        Empty for all.
     goroutines : frozenset of int
-        An event is theirs when one of them runs, or is what a transition is about. Empty: all.
+        Events of their own, and transitions of one of them, whichever goroutine caused it. Empty for all.
     """
 
     time: Bounds = (None, None)
@@ -37,18 +37,18 @@ class Selection(NamedTuple):
     goroutines: frozenset[int] = frozenset()
 
     def of(self, rows: Rows, start: int) -> Rows:
-        """Return the rows of ORDERED that are wanted; ``start`` is the trace's, in ns."""
-        wanted = np.ones(len(rows), bool)
+        """Return the selected rows of ORDERED; ``start`` is the trace's start in ns."""
+        selected = np.ones(len(rows), bool)
         for column, (first, end), zero in (("time", self.time, start), ("generation", self.generations, 0)):
             if first is not None:
-                wanted &= rows[column] >= zero + first
+                selected &= rows[column] >= zero + first
             if end is not None:
-                wanted &= rows[column] < zero + end
+                selected &= rows[column] < zero + end
         if self.kinds:
-            wanted &= np.isin(rows["kind"], [int(kind) for kind in self.kinds])
+            selected &= np.isin(rows["kind"], [int(kind) for kind in self.kinds])
         if self.goroutines:
             named = rows["args"][:, 0]
             about = (rows["kind"] == EventKind.STATE_TRANSITION) & (rows["resource"] == Resource.GOROUTINE)
             ids = list(self.goroutines)
-            wanted &= np.isin(rows["g"], ids) | (about & np.isin(named, ids))
-        return rows[wanted]
+            selected &= np.isin(rows["g"], ids) | (about & np.isin(named, ids))
+        return rows[selected]

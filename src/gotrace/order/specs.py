@@ -1,4 +1,4 @@
-"""What the order asks of each event type, for kernels. Never here: facts of its own."""
+"""Event specs come in, SPEC rows for the ordering's kernels go out. Never here: facts about event types."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from gotrace.spec.rules import Rule
 
 
 def specs(events: Iterable[EventSpec], needs: Mapping[int, str]) -> npt.NDArray[np.void]:
-    """Lay out what the ordering asks of each event type: shape (256,) of dtype SPEC.
+    """Return an array of dtype SPEC and shape (256,), by event type.
 
-    ``needs`` says what the events of an experiment need of their context, by its number.
+    ``needs`` maps an experiment's number to the context that its events need: a letter each for thread, proc and
+    goroutine, "R" required, "N" forbidden, "?" either.
     """
     table = np.zeros(256, SPEC)
     columns = {name: table[name] for name in SPEC.names or ()}
@@ -33,7 +34,7 @@ def specs(events: Iterable[EventSpec], needs: Mapping[int, str]) -> npt.NDArray[
         for what in ("stack", "string"):
             id_table = [i for i, end in enumerate(ends) if end == what]
             if what == "stack":
-                id_table.reverse()  # the stack of the context is the last one
+                id_table.reverse()  # the context's stack is the last one
             for name, at in zip((what, f"{what}2"), id_table, strict=False):
                 columns[name][row] = at
         context = {Rule.EXPERIMENT: needs.get(event.experiment), Rule.ON_PROC: "RR?"}.get(rule)

@@ -1,7 +1,7 @@
-"""What the state machine knows, as flat arrays that last over the trace.
+"""The state of the order as flat arrays that last over the trace, and the machine's input of one slab.
 
-Being arrays, it can be printed, copied and compared. Tables grow here, never in the machine, and only when a row of
-the trace needs one; rows that ended are used again. Never here: a rule.
+Arrays can be printed, copied and compared. Tables grow here, not in the machine, and only when the trace needs a row;
+released rows are reused. Never here: a rule of the order.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _LINKS = {"gs": ("free_g", "regions"), "tasks": ("free_task", "next"), "ranges":
 
 
 def rows(n: int, dtype: np.dtype[np.void]) -> Any:
-    """Return n rows of zeros whose fields are attributes, so that the uncompiled machine can read them as C does."""
+    """Return n zeroed rows whose fields are attributes, as the uncompiled machine needs them."""
     return np.zeros(n, dtype).view(np.recarray)
 
 
 class SchedState:
-    """Goroutines, procs, threads, open ranges and regions, active tasks, names; one row SCHED of the rest.
+    """Goroutines, procs, threads, open ranges and regions, active tasks and names; one row SCHED for the rest.
 
-    Row 0 of each table stands for none. ``places`` is a hash table of the keys of all of them.
+    Row 0 of each table means none. ``id_table`` is one hash table of the keys of all tables.
     """
 
     def __init__(self) -> None:
@@ -69,13 +69,13 @@ class SchedState:
         self._make_room(1)
 
     def forget(self) -> None:
-        """Know no more of the scheduler than at the start of a trace; names and the time stay."""
+        """Reset to the state at the start of a trace, except for names and the last time."""
         self._begin()
 
     def make_room(self, need: int) -> bool:
-        """Make room for ``need`` threads, and for what one event may add to any other table.
+        """Make room for ``need`` threads, and for one more row of any other table.
 
-        Returns True if the hash table is too small for that.
+        Returns True if the hash table is too small for these.
         """
         self._make_room(need)
         return self._keys_with(need) * 3 >= len(self.id_table) * 2
@@ -84,7 +84,7 @@ class SchedState:
         return int(self.sched[0].n_ids) + need + 4
 
     def empty_id_table(self, need: int = 0) -> None:
-        """Replace the hash table by an empty one, large enough for ``need`` more threads."""
+        """Replace the hash table by an empty one, with room for ``need`` more threads."""
         n = len(self.id_table)
         if need:
             n = max(n, 1 << (2 * self._keys_with(need)).bit_length())
@@ -110,8 +110,8 @@ class SchedState:
                     longer.status[first:] = GoStatus.FREE
                 setattr(self, name, longer)
 
-    def keys(self) -> list[tuple[Key, Any, Any]]:
-        """Keys of all tables by kind, with the rows that they have."""
+    def used_keys(self) -> list[tuple[Key, Any, Any]]:
+        """Return the kind, keys and rows of each table."""
         sched = self.sched[0]
         gs = np.flatnonzero(self.gs.status != GoStatus.FREE)[1:]
         free = np.zeros(len(self.tasks), bool)
@@ -130,12 +130,12 @@ class SchedState:
         ]
 
     def string_rows(self, names: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-        """Rows of strings: those below 0 are names, each of which has the row where it was first seen."""
+        """Replace rows below 0, which are names, by the row of strings where the name first appears."""
         found: npt.NDArray[np.int32] = np.where(names < 0, self.names.row[np.where(names < 0, -1 - names, 0)], names)
         return found
 
     def name(self, number: int) -> bytes:
-        """Bytes of a name."""
+        """Return the bytes of a name."""
         at, size = int(self.names[number].at), int(self.names[number].length)
         return self.name_bytes[at : at + size].tobytes()
 
@@ -148,32 +148,32 @@ def _longer(table: Any, least: int) -> Any:
 
 @dataclass(eq=False, repr=False)
 class SlabInput:
-    """What the machine reads of a slab; arrays are in the order of its generations."""
+    """The machine's input of one slab; arrays are in the order of the slab's generations."""
 
     pool: Any
     ahead: _lookahead.NamePrefetcher | None
     cursors: Any
-    events: Any  # decoded ones, see ``Machine.place``
+    events: Any  # decoded events, see ``Machine.place``
     base: int
     faults: Any
     data: npt.NDArray[np.uint8]
     spec: Any
-    blanks: Any  # ORDERED: a row of each type that says nothing yet
+    blanks: Any  # ORDERED: an initial row of each event type
     numbers: npt.NDArray[np.int64]
     factors: npt.NDArray[np.float64]
     starts: npt.NDArray[np.int64]  # ns
     first_cursor: npt.NDArray[np.int32]
     samples: Any
     first_sample: npt.NDArray[np.int32]
-    rows_of: npt.NDArray[np.int32]  # row of M_STATE by run
-    front: Any  # FRONTIER: the frontier; behind as many rows as there are runs, the samples
+    rows_of: npt.NDArray[np.int32]  # row of M_STATE by cursor
+    front: Any  # FRONTIER: one row per cursor for the frontier, then the CPU samples
     string_at: npt.NDArray[np.int64]
     string_bits: npt.NDArray[np.int64]
     string_keys: npt.NDArray[np.int64]
     string_vals: npt.NDArray[np.int32]
     string_rows: Any
-    string_base: int  # row of the trace's strings that the slab's first one has
-    name_of_row: npt.NDArray[np.int32]  # number of the name by row of strings; 0 not known yet
+    string_base: int  # row of the slab's first string in the trace's strings
+    name_of_row: npt.NDArray[np.int32]  # number of the name by row of strings; 0 not interned yet
     stack_at: npt.NDArray[np.int64]
     stack_bits: npt.NDArray[np.int64]
     stack_keys: npt.NDArray[np.int64]

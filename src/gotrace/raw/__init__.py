@@ -1,6 +1,7 @@
-"""Traces written: :class:`Writer` from records and arrays, :func:`assemble` from text, :class:`Reader` for copies.
+"""Write traces: records, arrays, text or batches come in, bytes of a trace go out.
 
-Never here: what events mean.
+:class:`Writer` takes records and arrays, :func:`assemble` takes text, :class:`Reader` yields batches to copy.
+Never here: the meaning of events.
 """
 
 from gotrace.raw.batches import Batch, Reader, uvarint

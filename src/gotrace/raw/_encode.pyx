@@ -1,6 +1,6 @@
-"""Bytes of traces: rows become the data of a batch, plain lines of the text form become records.
+"""Encode traces: rows of events or plain lines of text come in, data of batches or records go out.
 
-Never here: batch headers, quoted text with escapes, checks of what the events say, wording of errors.
+Never here: batch headers, strings with escapes, checks of the events' meaning, error messages.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
@@ -13,36 +13,36 @@ cdef uint64_t ENDLESS = 0x7fffffffffffffff
 cdef uint64_t MOST = 0xffffffffffffffff
 
 cdef enum:
-    NUMBER = 10             # bytes of the longest number
-    LINE = 1 + 6 * NUMBER   # bytes that a line of text makes at most, without its data
-    DIGITS = 19             # as many always fit into 64 bits, one more may
-    # Places in the state of lines().
-    N_LINES = 0             # read so far
-    N_FRAMES = 1            # lines of frames that must follow
+    NUMBER = 10             # maximum bytes of a number
+    LINE = 1 + 6 * NUMBER   # maximum bytes that a line of text encodes to, without its data
+    DIGITS = 19             # decimal digits that always fit into 64 bits; one more may
+    # Indices in the state of lines().
+    N_LINES = 0             # lines read so far
+    N_FRAMES = 1            # frame lines that must follow
 
 
 def wrong(const uint8_t[::1] types, const uint64_t[::1] times, const uint8_t[::1] n_args, Py_ssize_t columns) -> int:
-    """First row whose type is no timed event or has more arguments than columns, or whose time falls; -1 if none."""
+    """Return the first row whose type is not timed or has too many arguments, or whose time decreases; -1 if none."""
     cdef Py_ssize_t i, n = types.shape[0]
-    cdef int odd = 0
+    cdef int invalid = 0
     cdef uint8_t[256] bad
     cdef uint64_t last = 0
     with nogil:
         for i in range(256):
             bad[i] = n_args[i] == 0 or n_args[i] - 1 > columns
         for i in range(n):
-            odd = bad[types[i]] | (times[i] < last)
-            if odd:
+            invalid = bad[types[i]] | (times[i] < last)
+            if invalid:
                 break
             last = times[i]
-    return i if odd else -1
+    return i if invalid else -1
 
 
 def events(const uint8_t[::1] types, const uint64_t[::1] times, const uint64_t[:, ::1] args,
            const uint8_t[::1] n_args, Py_ssize_t first, uint64_t base, uint8_t[::1] out) -> tuple[int, int]:
-    """Encode events from row ``first`` on while out holds the next one, whatever its numbers are; ``(rows, bytes)``.
+    """Encode events from row ``first`` on until ``out`` may be too short; return the numbers of rows and bytes.
 
-    ``base`` is the time before the first one. ``n_args`` has the numbers of each type, dt included.
+    ``base`` is the time before the first event. ``n_args`` is the number of arguments of each type, dt included.
     """
     cdef Py_ssize_t i = first, end = types.shape[0], at = 0, size = out.shape[0]
     cdef Py_ssize_t columns = args.shape[1]
@@ -68,7 +68,7 @@ def events(const uint8_t[::1] types, const uint64_t[::1] times, const uint64_t[:
 
 
 cdef inline const uint8_t *number(const uint8_t *p, const uint8_t *end, uint64_t *value) noexcept nogil:
-    """Read digits; the place behind them, or where they began if there are none, too many or too large a number."""
+    """Read digits and return their end; return ``p`` if there are none or the number exceeds 64 bits."""
     cdef const uint8_t *first = p
     cdef uint64_t x = 0
     while p < end and 48 <= p[0] <= 57:
@@ -81,7 +81,7 @@ cdef inline const uint8_t *number(const uint8_t *p, const uint8_t *end, uint64_t
 
 
 cdef int find(const uint8_t *p, Py_ssize_t length, const uint8_t *names, const int32_t *ends, int n) noexcept nogil:
-    """Place of a name among n sorted ones, -1 if it is none of them."""
+    """Return the index of a name among ``n`` sorted ones; -1 if it is not among them."""
     cdef int low = 0, high = n, middle, order
     cdef Py_ssize_t other
     while low < high:
@@ -99,9 +99,9 @@ cdef int find(const uint8_t *p, Py_ssize_t length, const uint8_t *names, const i
 
 @cython.final
 cdef class LineForms:
-    """The text of each record, cut at its arguments.
+    """The text of each record, split at its arguments.
 
-    ``names`` are sorted; ``types`` are their events. ``pieces`` of a type come before its arguments; those of a frame
+    ``names`` are sorted; ``types`` are their event types. ``pieces`` of a type precede its arguments; those of a frame
     are in ``frame``.
     """
     cdef const uint8_t[::1] names, types, n_args, pieces, frame
@@ -115,12 +115,13 @@ cdef class LineForms:
         self.pieces, self.bounds, self.frame, self.frame_bounds = pieces, bounds, frame, frame_bounds
 
 
-def lines(LineForms forms, const uint8_t[::1] data, Py_ssize_t at, int64_t[::1] state, uint8_t[::1] out) -> tuple[int, int, int]:
-    """Encode plain lines of text from data[at] on; ``(at, number of bytes, status)``.
+def lines(LineForms forms, const uint8_t[::1] data, Py_ssize_t at, int64_t[::1] state,
+          uint8_t[::1] out) -> tuple[int, int, int]:
+    """Encode plain lines of text from ``data[at]`` on; return the next ``at``, the number of bytes and a status.
 
-    Plain are lines of an event or a frame, of decimal numbers, with single blanks between and any in front, and of data
-    in double quotes without escapes after a String. It stops with OK at another line, with MORE where data has no whole
-    line left, with FULL when out may not hold the next line.
+    Plain lines are events and frames with decimal numbers, single spaces between words and any indentation, and the
+    data of a String in double quotes without escapes. The status is OK at any other line, MORE if ``data`` has no
+    whole line left, FULL if ``out`` may be too short for the next line.
     """
     cdef const uint8_t[::1] names = forms.names, types = forms.types, n_args = forms.n_args, pieces = forms.pieces
     cdef const uint8_t[::1] frame = forms.frame

@@ -1,6 +1,6 @@
-"""Batches as they lie in a file: :class:`Reader` gives them, ``encode`` writes them back to the byte.
+"""Batches as they are in a file: :class:`Reader` yields them, ``Batch.encode`` restores their exact bytes.
 
-Never here: what a batch holds, rules about generations.
+Never here: the contents of a batch, rules about generations.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from gotrace.wire.rows import BATCH, BatchKind
 from gotrace.wire.slabs import around
 from gotrace.wire.source import open_source
 
-LENGTH = 10  # bytes in which the runtime writes the length of a batch
+LENGTH = 10  # bytes of a batch's length as the runtime pads it
 END_MARK = b"\x34"
 
 
 def uvarint(value: int, width: int = 0) -> bytes:
-    """Encode a number, modulo 2**64, padded to ``width`` bytes if that is more than it needs."""
+    """Encode a number modulo 2**64, padded to at least ``width`` bytes."""
     value %= 1 << 64
     out = bytearray()
     while value >= 0x80:
@@ -45,13 +45,13 @@ class Batch:
     Attributes
     ----------
     gen, m, time : int
-        Generation, thread (-1 none), base time in clock units.
+        Generation, thread (-1 for none), base time in clock units.
     data : bytes
-        What it holds.
+        Contents after the header.
     experiment : int or None
         Number of the experiment, 0 to 255; None for Go's own batches.
     widths : tuple of int
-        Bytes of generation, thread, time and length at least; the runtime pads lengths.
+        Minimum bytes of generation, thread, time and length in the header; the runtime pads the length.
     """
 
     gen: int
@@ -62,22 +62,22 @@ class Batch:
     widths: tuple[int, int, int, int] = (1, 1, 1, LENGTH)
 
     def encode(self, size: int | None = None) -> bytes:
-        """Return its bytes; ``size`` overrides the length in its header."""
+        """Return the batch's bytes; ``size`` overrides the length in its header."""
         fields = (self.gen, self.m, self.time, len(self.data) if size is None else size)
         head = b"\x01" if self.experiment is None else bytes([0x31, self.experiment])
         return head + b"".join(map(uvarint, fields, self.widths)) + self.data
 
 
 class Reader:
-    """Batches of a trace, one by one, in bounded memory. A context manager; it can be iterated once.
+    """Iterate over the batches of a trace once, in bounded memory. A context manager.
 
-    Iteration gives a :class:`Batch` for each batch and None for each mark that ends a generation, in the order of the
-    file. Nothing in them is checked.
+    Iteration yields a :class:`Batch` for each batch and None for each mark that ends a generation, in the order of the
+    file. Their contents are not checked.
 
     Parameters
     ----------
     source : path, buffer, binary file object or "-"
-        As of :func:`gotrace.open`.
+        See :func:`gotrace.open`.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Reader:
     Raises
     ------
     HeaderError, UnsupportedVersionError
-        The input is no trace, or one that gotrace does not read.
+        The input is not a trace, or its version is not supported.
     TruncatedError, MalformedError
         In iteration, after all batches before the fault.
     """

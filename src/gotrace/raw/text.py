@@ -1,8 +1,8 @@
-"""The text form of traces (FORMAT 10.3) turned into bytes.
+"""Assemble traces: text (FORMAT 10.3) comes in, bytes of a trace go out.
 
-Reads what ``gotrace dump --mode wire``, ``go tool trace -d=wire`` and Go's raw text writer print, and the test cases
-of ``internal/trace``. The kernel takes plain lines; any other line, with or without a fault, is read here. Never here:
-checks of what the events say.
+The text is that of ``gotrace dump --mode wire``, ``go tool trace -d=wire``, Go's raw text writer, or a test case of
+``internal/trace``. The kernel encodes plain lines; all other lines are parsed here. Never here: checks of the events'
+meaning.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _NUMBER = re.compile(r"0*([0-9]{1,20})")
 _FRAME = ("pc", "func", "file", "line")
 _FRAME_PIECES = b"pc= func= file= line="
 _FRAME_BOUNDS = np.array([0, 3, 9, 15, 21], np.int32)
-_LONGEST = 1 << 20  # bytes of a line: data of 64 KiB take 256 KiB at most
-_CHUNK = 1 << 20  # bytes of a trace written at a time
-_N_LINES, _N_FRAMES = 0, 1  # places in the kernel's state
+_LONGEST = 1 << 20  # maximum bytes of a line: data of 64 KiB is at most 256 KiB of text
+_CHUNK = 1 << 20  # bytes of a trace yielded at a time
+_N_LINES, _N_FRAMES = 0, 1  # indices in the kernel's state
 _SIMPLE = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, "'": 39, '"': 34}
 _ESCAPE = re.compile(
     r"""\\(?:([abfnrtv\\'"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))|([^\\])""", re.DOTALL
@@ -37,7 +37,7 @@ _ESCAPE = re.compile(
 
 
 class TextError(ValueError):
-    """Text that is no trace; ``line`` counts from 1."""
+    """Text that is not a trace; ``line`` is numbered from 1."""
 
     def __init__(self, line: int, detail: str) -> None:
         super().__init__(f"line {line}: {detail}")
@@ -46,12 +46,12 @@ class TextError(ValueError):
 
 
 def unquote(text: str) -> bytes:
-    """Turn a Go string literal, in any of its three kinds of quotes, into bytes.
+    """Return the bytes of a Go string literal in double quotes, single quotes or backquotes.
 
     Raises
     ------
     ValueError
-        It is none.
+        The text is not such a literal.
     """
     quote = text[:1]
     if len(text) < 2 or quote not in "\"'`" or text[-1] != quote:
@@ -92,25 +92,25 @@ def unquote(text: str) -> bytes:
 
 
 def assemble(text: str | bytes, *, version: int | None = None) -> bytes:
-    """Turn text into a trace.
+    """Assemble a trace from text.
 
     Parameters
     ----------
     text : str or bytes
-        One record a line. The first one may be ``Trace Go1.NN``, as Go's raw text begins, or ``-- expect --`` of a test
-        case of Go.
+        One record per line. The first line may be ``Trace Go1.NN``, as in Go's raw text, or ``-- expect --``, as in
+        Go's test cases.
     version : int, optional
-        Number of the header version, needed where that line is missing. Every event is allowed in every version.
+        Number of the header version, required if the text lacks ``Trace Go1.NN``. Every version allows every event.
 
     Returns
     -------
     bytes
-        The trace; numbers in their shortest form.
+        The trace, with numbers in their shortest encoding.
 
     Raises
     ------
     TextError
-        With the number of the line.
+        A line is invalid.
     """
     if isinstance(text, str):
         text = text.encode("utf-8", "surrogateescape")
@@ -118,7 +118,7 @@ def assemble(text: str | bytes, *, version: int | None = None) -> bytes:
 
 
 def assemble_stream(source: Any, *, version: int | None = None) -> Iterator[bytes]:
-    """Do the same for text as it is read, and yield the trace in pieces: memory is bounded.
+    """Assemble a trace in bounded memory: read text and yield chunks of the trace.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def assemble_stream(source: Any, *, version: int | None = None) -> Iterator[byte
     Raises
     ------
     TextError
-        With the number of the line, after all records before it.
+        A line is invalid. Raised after all records before it are yielded.
     OSError
         The source cannot be read.
     """
@@ -161,10 +161,10 @@ class _Assembler:
         )
 
     def run(self, version: int | None) -> Iterator[bytes]:
-        said = self._version()
-        version = version if said is None else said
+        found = self._version()
+        version = version if found is None else found
         if version is None:
-            raise TextError(1, "expected 'Trace Go1.NN', or say which version it is")
+            raise TextError(1, "expected 'Trace Go1.NN'; specify the version if the text lacks this line")
         self._out += header(version)
         buffer = np.empty(_CHUNK, np.uint8)
         status = int(Status.FULL)
@@ -185,11 +185,11 @@ class _Assembler:
 
     def _more(self) -> None:
         if self._window.base + len(self._window.data) - self._at > _LONGEST:
-            raise TextError(int(self._state[_N_LINES]) + 1, f"a line of more than {_LONGEST} bytes")
+            raise TextError(int(self._state[_N_LINES]) + 1, f"line exceeds {_LONGEST} bytes")
         self._window.more()
 
     def _line(self) -> tuple[int, str]:
-        """Take the next line that says something: its number and text, an empty one at the end."""
+        """Take the next line that is neither blank nor a comment; return its number and text, empty at the end."""
         while True:
             raw = self._raw()
             line = raw.decode("utf-8", "surrogateescape")
@@ -197,21 +197,21 @@ class _Assembler:
                 return int(self._state[_N_LINES]), line.removesuffix("\n")
 
     def _raw(self) -> bytes:
-        """Take the next line with its end, empty at the end of the text."""
+        """Take the next line with its line feed; return empty bytes at the end of the text."""
         while True:
             data = self._window.data[self._at - self._window.base :]
-            for size in (512, _LONGEST):  # nearly all are short
+            for size in (512, _LONGEST):  # most lines are short
                 line, end, _ = data[:size].tobytes().partition(b"\n")
                 if end or (self._window.last and len(data) <= size):
                     self._at += len(line) + len(end)
                     self._state[_N_LINES] += bool(line or end)
                     return line + end
             if self._window.last:
-                raise TextError(int(self._state[_N_LINES]) + 1, f"a line of more than {_LONGEST} bytes")
+                raise TextError(int(self._state[_N_LINES]) + 1, f"line exceeds {_LONGEST} bytes")
             self._more()
 
     def _version(self) -> int | None:
-        """Read what may stand before the first record; the version, if it is said."""
+        """Read the lines before the first record; return the version if they give it."""
         mark = self._at, self._state.copy()
         number, line = self._line()
         if line.startswith("-- ") and line.rstrip().endswith(" --"):
@@ -219,7 +219,7 @@ class _Assembler:
                 last = number
                 number, line = self._line()
                 if not line:
-                    raise TextError(last, "expected a part '-- trace --' of a test case behind this line")
+                    raise TextError(last, "expected section '-- trace --' of a test case after this line")
             mark = self._at, self._state.copy()
             _, line = self._line()
         if first := _HEADER.fullmatch(line):
@@ -228,7 +228,7 @@ class _Assembler:
         return None
 
     def _record(self) -> bool:
-        """Read one record that is not plain, or its next frame; whether there was one."""
+        """Read one record that is not plain, or its next frame; return False at the end of the text."""
         number, line = self._line()
         if self._state[_N_FRAMES]:
             self._put(_arguments(number, line.split(), _FRAME))
@@ -239,12 +239,12 @@ class _Assembler:
         name, *words = line.split()
         spec = self._specs.get(name)
         if spec is None:
-            raise TextError(number, f"no event is called {name:.60}")
+            raise TextError(number, f"unknown event {name:.60}")
         values = _arguments(number, words, spec.args)
         self._out += bytes([spec.id])
         if name == "ExperimentalBatch":
             if values[0] > 255:
-                raise TextError(number, f"experiment {values[0]} does not fit into its byte")
+                raise TextError(number, f"experiment {values[0]} does not fit into one byte")
             self._out += bytes(values[:1])
             values = values[1:]
         self._put(values)
@@ -259,7 +259,7 @@ class _Assembler:
         self._out += b"".join(map(uvarint, values))
 
     def _content(self) -> bytes:
-        """Take the line of a record's data, if there is one: Go's writer leaves out that of empty data."""
+        """Take the line of a record's data, if there is one: Go's writer omits it for empty data."""
         mark = self._at, self._state.copy()
         number, line = self._line()
         key, _, quoted = line.partition("=")

@@ -1,6 +1,7 @@
-"""A plain writer of the wire format, one batch at a time; it writes what it is told, also what no reader accepts.
+"""Write the wire format batch by batch: records and arrays of events come in, bytes of a trace go out.
 
-Only bulk events are checked, since an array says less than a call. Never here: loops over events.
+Only arrays of events are checked; other input is written as given, even if no reader accepts it.
+Never here: loops over events.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _BUFFER = 65504  # bytes of the runtime's buffers, the batch's header included
 
 
 def header(version: int) -> bytes:
-    """Return the first 16 bytes of a trace of that version, known or not."""
+    """Return the first 16 bytes of a trace of a version, supported or not."""
     return (b"go 1.%d trace" % version).ljust(16, b"\0")
 
 
@@ -32,7 +33,7 @@ def _spec(name: str) -> EventSpec:
     for spec in registry().events:
         if spec.name == name:
             return spec
-    raise ValueError(f"no event is called {name}")
+    raise ValueError(f"unknown event {name}")
 
 
 def event(name: str, *args: int) -> bytes:
@@ -58,10 +59,10 @@ def allocfree_info(
 def allocfree_types(types: Iterable[tuple[int, int, int, int, bytes]], *, layout: str = "release") -> bytes:
     """Encode a table of types: id, descriptor address, size, pointer bytes, name.
 
-    ``layout`` is ``"release"``, or ``"original"`` for the bare records of the change that introduced them.
+    ``layout`` is ``"release"``, or ``"original"`` for the bare records of the Go change that introduced them.
     """
     if layout not in ("release", "original"):
-        raise ValueError(f"layout={layout!r}: release or original")
+        raise ValueError(f"layout={layout!r}: expected release or original")
     return (b"\0" if layout == "release" else b"") + b"".join(map(_type, types))
 
 
@@ -71,14 +72,14 @@ def _type(row: tuple[int, int, int, int, bytes]) -> bytes:
 
 
 class Writer:
-    """A trace in the making.
+    """Writer of a trace.
 
     Parameters
     ----------
     version : int
         Number of the header version, such as 26.
     out : binary file object, optional
-        Where the trace is written; memory, for :meth:`getvalue`, if none is given.
+        Output of the trace. Default is memory, see :meth:`getvalue`.
     """
 
     def __init__(self, version: int, out: BinaryIO | None = None) -> None:
@@ -88,7 +89,7 @@ class Writer:
         self.raw(header(version))
 
     def raw(self, data: bytes) -> Writer:
-        """Add bytes as they are."""
+        """Add bytes unchanged."""
         self._out.write(data)
         return self
 
@@ -103,22 +104,22 @@ class Writer:
         size: int | None = None,
         padded: bool = True,
     ) -> Writer:
-        """Add a batch; ``size`` overrides its length, ``padded`` writes it in 10 bytes as the runtime does."""
+        """Add a batch; ``size`` overrides its length, ``padded`` writes the length in 10 bytes as the runtime does."""
         content = data if isinstance(data, bytes) else b"".join(data)
         widths = (1, 1, 1, LENGTH if padded else 1)
         return self.raw(Batch(gen, m, time, content, experiment, widths).encode(size))
 
     def copy(self, batch: Batch | None) -> Writer:
-        """Add a batch, or the mark, that a :class:`Reader` gave, as it was to the byte."""
+        """Add the exact bytes of a batch, or of an end mark, that a :class:`Reader` yielded."""
         return self.raw(END_MARK if batch is None else batch.encode())
 
     def events(
         self, gen: int, m: int, types: npt.ArrayLike, times: npt.ArrayLike, args: npt.ArrayLike | None = None
     ) -> Writer:
-        """Add events of one thread in bulk, in batches that end where the runtime would end them.
+        """Add events of one thread in bulk, split into batches as by the runtime.
 
-        That is where its buffer, of 65504 bytes with the batch's header, might not hold the next event, however long
-        its numbers are. No event crosses batches. Each call begins a batch.
+        A batch ends where a buffer of 65504 bytes, header included, might be too short for the next event with numbers
+        of maximum length. Each call starts a batch.
 
         Parameters
         ----------
@@ -127,31 +128,35 @@ class Writer:
         types : array_like of uint8, shape (n,)
             Wire types of timed events.
         times : array_like of uint64, shape (n,)
-            Clock units, never falling. A batch begins at the time of its first event.
+            Times in clock units, nondecreasing. A batch starts at the time of its first event.
         args : array_like of uint64, shape (n, k), optional
-            Arguments behind dt; those that a type does not have are left out, and k is at least the most that one has.
-            -1 is 2**64 - 1. Not needed if no type has any.
+            Arguments after dt; -1 is 2**64 - 1. Columns beyond the arguments of a row's type are ignored. Default is
+            no columns.
 
         Raises
         ------
         ValueError
-            A type that is no timed event or has more than k arguments, a time that falls, or shapes that do not fit.
-            Nothing is written then.
+            A type is not timed or has more than k arguments, a time decreases, or the shapes differ. Nothing is
+            written in this case.
         TypeError
-            Numbers that are no integers.
+            An array does not have integers.
         """
         kinds, units = _integers(types, np.uint8), _integers(times, np.uint64)
         numbers = np.empty((*kinds.shape, 0), np.uint64) if args is None else _integers(args, np.uint64)
         if units.shape != kinds.shape or numbers.shape[:1] != kinds.shape or kinds.ndim != 1 or numbers.ndim != 2:
-            raise ValueError(f"types {kinds.shape}, times {units.shape}, args {numbers.shape}: want (n,), (n,), (n, k)")
+            raise ValueError(
+                f"shapes of types {kinds.shape}, times {units.shape}, args {numbers.shape}: expected (n,), (n,), (n, k)"
+            )
         n_args = timed_args(registry().events)
         if (row := _encode.wrong(kinds, units, n_args, numbers.shape[1])) >= 0:
             kind = int(kinds[row])
             if n_args[kind] == 0:
-                raise ValueError(f"row {row}: type {kind} is no timed event")
+                raise ValueError(f"row {row}: type {kind} is not a timed event")
             if n_args[kind] - 1 > numbers.shape[1]:
-                raise ValueError(f"row {row}: type {kind} has {n_args[kind] - 1} arguments, args {numbers.shape}")
-            raise ValueError(f"row {row}: its time is before the one of the row before")
+                raise ValueError(
+                    f"row {row}: type {kind} has {n_args[kind] - 1} arguments, but args has shape {numbers.shape}"
+                )
+            raise ValueError(f"row {row}: the time is before that of the previous row")
         at = 0
         while at < len(kinds):
             time = int(units[at])
@@ -164,9 +169,10 @@ class Writer:
         return self
 
     def records(self, gen: int, head: bytes, records: Iterable[bytes], *, experiment: int | None = None) -> Writer:
-        """Add batches of no thread that each begin with ``head`` and hold whole records, as many as they need.
+        """Add as many batches of no thread as records need; each batch starts with ``head`` and has whole records.
 
-        A record that no buffer of the runtime holds has a batch of its own. Without records, one batch is ``head``.
+        A record larger than the runtime's buffer has a batch of its own. Without records, there is one batch of
+        ``head``.
         """
         room = _BUFFER - len(Batch(gen, NO_THREAD, 0, b"", experiment).encode())
         data = bytearray(head)
@@ -178,7 +184,7 @@ class Writer:
         return self.batch(gen, NO_THREAD, 0, bytes(data), experiment=experiment)
 
     def frequency(self, gen: int, time: int, frequency: int = 15_625_000) -> Writer:
-        """Add what names the clock: a frequency batch, or from 1.25 on a sync batch with a snapshot."""
+        """Add the clock's frequency: a frequency batch, or from 1.25 on a sync batch with a clock snapshot."""
         record = event("Frequency", frequency)
         if self.version < 25:
             return self.batch(gen, NO_THREAD, time, record)
@@ -202,11 +208,11 @@ class Writer:
         return self.records(gen, event("CPUSamples"), (event("CPUSample", *row) for row in rows))
 
     def types(self, gen: int, rows: Iterable[tuple[int, int, int, int, bytes]]) -> Writer:
-        """Add AllocFree's table of types, rows as of :func:`allocfree_types`."""
+        """Add AllocFree's table of types, with rows as for :func:`allocfree_types`."""
         return self.records(gen, allocfree_types(()), map(_type, rows), experiment=ALLOC_FREE)
 
     def end_of_generation(self) -> Writer:
-        """Add the mark that closes a generation from 1.26 on; before, nothing."""
+        """Add the mark that ends a generation from 1.26 on; before 1.26, add nothing."""
         return self.raw(END_MARK) if self.version >= 26 else self
 
     def getvalue(self) -> bytes:
@@ -215,7 +221,7 @@ class Writer:
         Raises
         ------
         ValueError
-            It was written to a file.
+            The trace was written to a file.
         """
         if not isinstance(self._out, io.BytesIO):
             raise ValueError("the trace was written to a file")
@@ -227,5 +233,5 @@ def _integers(values: npt.ArrayLike, dtype: type[np.unsignedinteger[Any]]) -> np
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"expected integers, found {array.dtype}")
     if dtype is np.uint8 and array.dtype != dtype and array.size and not 0 <= array.min() <= array.max() <= 255:
-        raise ValueError("types are 0 to 255")
+        raise ValueError("types must be 0 to 255")
     return np.ascontiguousarray(array, dtype)

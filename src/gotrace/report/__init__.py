@@ -1,1 +1,4 @@
-"""Results of an analysis written to a stream, one report a file. Never here: reading of traces."""
+"""Reports: the result of an analysis comes in, text, JSON or HTML goes out to a stream; one module per report.
+
+Never here: reading traces.
+"""

@@ -1,4 +1,4 @@
-"""Lifetimes as text and as JSON. Never here: analysis."""
+"""Lifespans as a table of ages at death by group, and as JSON. Never here: analysis."""
 
 from __future__ import annotations
 
@@ -14,35 +14,37 @@ from gotrace.units import human_bytes, human_time
 _AGES = ("0", "1", "2", "3", "4-7", "8-15", "16-31", "32+")
 
 
-def print_lifespans(out: TextIO, found: Lifespans, *, top: int) -> None:
-    """Write lifespans as a table of at most ``top`` lines, 0 for all."""
-    if not found.seen:
+def print_lifespans(out: TextIO, result: Lifespans, *, top: int) -> None:
+    """Write lifespans as a table of at most ``top`` rows, 0 for all."""
+    if not result.seen:
         print(NOTHING, file=out)
         return
-    table = found.table
+    table = result.table
     print(
         f"{int(table['died_objects'].sum()):,} objects died ({human_bytes(int(table['died_bytes'].sum()))}) in "
-        f"{human_time(found.end - found.start)} and {found.cycles:,} GC cycles, "
-        f"{int(table['alive_objects'].sum()):,} live on ({human_bytes(int(table['alive_bytes'].sum()))})",
+        f"{human_time(result.end - result.start)} and {result.cycles:,} GC cycles, "
+        f"{int(table['alive_objects'].sum()):,} still live ({human_bytes(int(table['alive_bytes'].sum()))})",
         file=out,
     )
-    print("ages at death are GC cycles that began meanwhile; times end with the sweep, not with the last use", file=out)
+    print(
+        "ages count the GC cycles that began during a lifetime; times end at the sweep, not at the last use", file=out
+    )
     print(file=out)
     shown = (table[table["died_objects"] > 0] if top else table)[: top or None]
-    columns = ("died", "objects", *_AGES, "median", "time", "alive", "objects", found.by)
-    print_table(out, columns, [_line(row) for row in shown])
+    columns = ("died", "objects", *_AGES, "median", "time", "alive", "objects", result.by)
+    print_table(out, columns, [_cells(row) for row in shown])
     hidden = len(table) - len(shown)
     if hidden:
-        print(f"... and {hidden} more lines (--top 0 shows all)", file=out)
+        print(f"... and {hidden} more rows (--top 0 shows all)", file=out)
     print(file=out)
     unaged = int(table["unaged_objects"].sum())
     if unaged:
-        print(f"unknown {unaged:,} ages: these objects were there at the start", file=out)
-    for name, n in found.anomalies.items():
-        print(f"odd     {n:,} {name}", file=out)
+        print(f"unknown {unaged:,} ages: these objects existed at the start", file=out)
+    for name, n in result.anomalies.items():
+        print(f"anomaly {n:,} {name}", file=out)
 
 
-def _line(row: Rows) -> tuple[str, ...]:
+def _cells(row: Rows) -> tuple[str, ...]:
     known = int(row["died_objects"] - row["unaged_objects"])
     return (
         human_bytes(int(row["died_bytes"])),
@@ -57,10 +59,10 @@ def _line(row: Rows) -> tuple[str, ...]:
 
 
 def print_lifespans_json(
-    out: TextIO, path: str, found: Lifespans, warnings: list[str], losses: list[str], error: TraceError | None
+    out: TextIO, path: str, result: Lifespans, warnings: list[str], losses: list[str], error: TraceError | None
 ) -> None:
-    """Write lifespans as one JSON object, rows as in AGES; medians that are not known are null."""
-    rows = json_rows(found.table)
+    """Write lifespans as one JSON object, rows as in AGES; unknown medians are null."""
+    rows = json_rows(result.table)
     for row in rows:
         for name in ("median_cycles", "median_time"):
             row[name] = None if row[name] < 0 else row[name]
@@ -69,9 +71,9 @@ def print_lifespans_json(
         "lifetimes/1",
         path,
         rows=rows,
-        by=found.by,
-        cycles=found.cycles,
-        anomalies=found.anomalies,
+        by=result.by,
+        cycles=result.cycles,
+        anomalies=result.anomalies,
         warnings=warnings,
         losses=losses,
         error=error_json(error),

@@ -1,4 +1,4 @@
-"""Numbers, tables and JSON, the same in all reports. Never here: what a report says."""
+"""What reports share: tables, JSON objects and plain cells. Never here: the contents of a report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ADDRESSES = ("address", "pc")
 
 
 def print_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
-    """Write a table: with rich to a terminal, as plain text elsewhere. The last ``left`` columns are names."""
+    """Write a table, with rich to a terminal and as plain text otherwise; the last ``left`` columns align left."""
     if out.isatty():
         try:
             from rich.console import Console
@@ -42,7 +42,7 @@ def print_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str
 
 
 def plain(value: Any, name: str = "") -> Any:
-    """Turn a cell into what JSON can hold: addresses are hex strings, NaT and NaN are null."""
+    """Convert a cell for JSON: addresses become hex strings, NaT and NaN become null."""
     if isinstance(value, np.datetime64):
         return None if np.isnat(value) else str(value)
     if isinstance(value, np.generic):
@@ -55,13 +55,13 @@ def plain(value: Any, name: str = "") -> Any:
 
 
 def json_rows(rows: Rows) -> list[dict[str, Any]]:
-    """Turn a structured array into JSON objects, one for each row."""
+    """Convert a structured array to JSON objects, one for each row."""
     names = rows.dtype.names or ()
     return [{name: plain(row[name], name) for name in names} for row in rows]
 
 
 def error_json(error: TraceError | None) -> dict[str, Any] | None:
-    """Turn an error into a JSON object."""
+    """Convert an error to a JSON object, None to null."""
     if error is None:
         return None
     return {
@@ -75,10 +75,10 @@ def error_json(error: TraceError | None) -> dict[str, Any] | None:
 
 
 def print_json(out: TextIO, schema: str, trace: str, **members: Any) -> None:
-    """Write one object on one line, with the members that every report has."""
+    """Write a JSON object on one line, with the members that all reports share."""
     import json  # slow to import
 
-    whole = {
+    document = {
         "schema": schema,
         "trace": trace,
         "rows": [],
@@ -88,4 +88,4 @@ def print_json(out: TextIO, schema: str, trace: str, **members: Any) -> None:
         "error": None,
         **members,
     }
-    print(json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace").decode(), file=out)
+    print(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace").decode(), file=out)

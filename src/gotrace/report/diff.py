@@ -1,4 +1,4 @@
-"""A comparison of two builds as text and as JSON. Never here: what is compared."""
+"""A comparison of two builds as a table of differences with their noise, and as JSON. Never here: statistics."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from gotrace.units import human_bytes
 
 
 def print_diff(out: TextIO, diff: Diff, *, top: int) -> None:
-    """Write a comparison as a table of at most ``top`` lines, 0 for all."""
+    """Write a comparison as a table of at most ``top`` rows, 0 for all, and a table of totals."""
     print(f"old: {_traces(diff.old)}; new: {_traces(diff.new)}", file=out)
     if min(len(diff.old), len(diff.new)) < 2:
-        print("n=1: the noise of the differences is not known", file=out)
+        print("n=1: the noise of the differences is unknown", file=out)
     print(file=out)
     shown = diff.table[: top or None]
-    bearers = Counter(diff.table["name"].tolist())
+    n_pairs = Counter(diff.table["name"].tolist())
     rows = [
-        (*_cells(diff.sort, *(float(row[f"{diff.sort}_{part}"]) for part in _PARTS)), _label(row, bearers[row["name"]]))
+        (*_cells(diff.sort, *(float(row[f"{diff.sort}_{part}"]) for part in _PARTS)), _label(row, n_pairs[row["name"]]))
         for row in shown
     ]
     print_table(out, ("old", "new", "difference", "±", "percent", f"{diff.sort} by {diff.by}"), rows)
     if len(diff.table) > len(rows):
-        print(f"... and {len(diff.table) - len(rows)} more lines (--top 0 shows all)", file=out)
+        print(f"... and {len(diff.table) - len(rows)} more rows (--top 0 shows all)", file=out)
     print(file=out)
     totals = [(*_change(metric, change), metric) for metric, change in diff.totals.items()]
     print_table(out, ("old", "new", "difference", "±", "percent", "total"), totals)
     for name, n in diff.anomalies.items():
-        print(f"odd     {n:,} {name}", file=out)
+        print(f"anomaly {n:,} {name}", file=out)
 
 
 _PARTS = ("old", "new", "diff", "high")
 
 
-def _label(row: np.void, bearers: int) -> str:
-    """Name a pair: with its size where the name has several, and what changed."""
+def _label(row: np.void, n_pairs: int) -> str:
+    """Return the label of a pair: its name, its size if ``n_pairs`` > 1 pairs share the name, and what changed."""
     side = "new" if row["new_traces"] else "old"
     size, ptr_bytes = int(row[f"{side}_size"]), int(row[f"{side}_ptr_bytes"])
-    label = f"{row['name']} ({size} bytes, {ptr_bytes} with pointers)" if bearers > 1 else str(row["name"])
+    label = f"{row['name']} ({size} bytes, {ptr_bytes} with pointers)" if n_pairs > 1 else str(row["name"])
     if not (row["old_traces"] and row["new_traces"]):
         return f"{label} ({'new' if row['new_traces'] else 'gone'})"
     if row["old_size"] != size:

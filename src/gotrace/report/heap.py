@@ -1,4 +1,4 @@
-"""The heap as text and as JSON. Never here: replay."""
+"""The heap at an instant as a table by group, and as JSON. Never here: replay."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ NOTHING = (
     "no alloc/free events in this trace: start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later), "
     "and trace it again"
 )
-_WIDTH = 120  # characters of a line of prose
+_WIDTH = 120  # characters of a line of text
 _ESTIMATED = ("error", "objects", "samples")
 _COLUMNS: tuple[str, ...] = ("inuse", "objects", "allocated", "objects", "freed", "objects")
 
 
 def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None:
-    """Write a heap as a table of at most ``top`` lines, 0 for all; ``died``: about what died, not what lives."""
+    """Write a heap as a table of at most ``top`` rows, 0 for all.
+
+    With ``died``, the table is about freed objects instead of live ones.
+    """
     if not heap.seen:
         print(NOTHING, file=out)
         return
@@ -40,7 +43,7 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
     if unknown:
         print(
             f"{unknown:,} objects of unknown age ({human_bytes(heap.unaged[f'{what}_bytes'])}) are left out: "
-            "they were there at the start",
+            "they existed at the start",
             file=out,
         )
     print(file=out)
@@ -48,23 +51,23 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
     print_table(out, *_lines(heap, shown, what))
     hidden = len(table) - len(shown)
     if hidden:
-        print(f"... and {hidden} more lines (--top 0 shows all)", file=out)
+        print(f"... and {hidden} more rows (--top 0 shows all)", file=out)
     memory = heap.memory
     print(file=out)
     if heap.samples is not None:
         print(textwrap.fill(" ".join(_account(heap, what)), _WIDTH), end="\n\n", file=out)
     print(
         f"spans   {memory['heap_spans']:,} of objects ({human_bytes(memory['heap_span_bytes'])}), "
-        f"{memory['manual_spans']:,} managed by hand ({human_bytes(memory['manual_span_bytes'])})",
+        f"{memory['manual_spans']:,} manually managed ({human_bytes(memory['manual_span_bytes'])})",
         file=out,
     )
     print(f"stacks  {memory['stacks']:,} of goroutines ({human_bytes(memory['stack_bytes'])})", file=out)
     for name, n in heap.anomalies.items():
-        print(f"odd     {n:,} {name}", file=out)
+        print(f"anomaly {n:,} {name}", file=out)
 
 
 def _lines(heap: Heap, shown: I8, what: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Titles and cells; of an estimate with errors and samples."""
+    """Return the column titles and the cells of each row; an estimate has errors and samples."""
     if heap.errors is None:
         units = [f"{column}_{unit}" for column in ("inuse", "alloc", "free") for unit in ("bytes", "objects")]
         cells = [
@@ -92,28 +95,28 @@ def _lines(heap: Heap, shown: I8, what: str) -> tuple[tuple[str, ...], list[tupl
 
 
 def _account(heap: Heap, what: str) -> list[str]:
-    """Say what an estimate rests on."""
+    """Describe the samples and the accuracy of an estimate, one string per sentence."""
     assert heap.samples is not None
     assert heap.errors is not None
-    said = account_of_samples(heap.samples)
+    sentences = account_of_samples(heap.samples)
     if heap.samples.matched:
         n = int(heap.errors[f"{what}_samples"].sum())
-        did, do = ("are in use", "live") if what == "inuse" else ("were freed", "died")
-        said.append(
-            f"{n:,} of these objects {did}. Each type and size class is exact, its shares by site are estimates by the "
-            f"samples that {do}; errors are one standard error."
+        state = "are in use" if what == "inuse" else "were freed"
+        sentences.append(
+            f"{n:,} of the matched objects {state}. Totals by type and size class are exact; shares by site are "
+            f"estimated from the samples whose objects {state}. Errors are one standard error."
         )
-    return said
+    return sentences
 
 
 def instant(heap: Heap | Spans) -> str:
-    """Say when it was."""
+    """Describe the instant of a heap or of spans."""
     after = f"{human_time(heap.time - heap.start)} after the start"
     if heap.at == "start":
         return "at the start"
     if heap.at in ("peak", "end"):
         return f"at the {heap.at}, {after}"
-    return after if ":" not in heap.at else f"as mark phase {heap.at.partition(':')[2]} begins, {after}"
+    return after if ":" not in heap.at else f"at the start of mark phase {heap.at.partition(':')[2]}, {after}"
 
 
 def _ages(youngest: int | None, oldest: int | None) -> str:

@@ -1,4 +1,4 @@
-"""What is in a trace, as text and as JSON. Never here: counting."""
+"""The contents of a trace, what it lacks and what to run next, as text and as JSON. Never here: counting."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from gotrace.analysis.info import Info
 from gotrace.report.common import error_json, json_rows, print_json, print_table
 from gotrace.units import human_bytes, human_time
 
-_SHOWN = 12  # generations, and kinds of events
+_SHOWN = 12  # generations and event kinds listed
 
 
 def print_info(out: TextIO, path: str, info: Info) -> None:
-    """Write what is in a trace, what is missing, and what to run next."""
+    """Write what a trace contains, what it lacks, and what to run next."""
     rows = info.generations
     print(f"{path}: Go execution trace, header 1.{info.version[2:]} (written by {info.writers})", file=out)
     if len(rows):
         duration = int(rows["end"].max() - rows["start"].min())
         wall = rows["wall"][0]
-        began = "" if np.isnat(wall) else f", began {np.datetime_as_string(wall, 'ms')}Z"
+        started = "" if np.isnat(wall) else f", started {np.datetime_as_string(wall, 'ms')}Z"
         print(
             f"{human_bytes(info.nbytes)}, {int(rows['events'].sum()):,} events of {info.threads:,} threads "
-            f"in {human_time(duration)}{began}",
+            f"in {human_time(duration)}{started}",
             file=out,
         )
         print(file=out)
@@ -60,7 +60,7 @@ def print_info(out: TextIO, path: str, info: Info) -> None:
 
 
 def print_info_json(out: TextIO, path: str, info: Info, warnings: list[str], losses: list[str]) -> None:
-    """Write the same as one JSON object; rows as in table GENERATION."""
+    """Write the contents of a trace as one JSON object, rows as in table GENERATION."""
     print_json(
         out,
         "info/1",

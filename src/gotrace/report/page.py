@@ -1,7 +1,7 @@
-"""The report of a trace as one HTML page, of bounded size. Never here: replay.
+"""The history of a heap as one HTML page of bounded size, which loads nothing from elsewhere.
 
-The page carries everything in it and loads nothing. Whatever comes out of a trace is escaped here: as HTML in the
-tables, as JSON without ``<`` in the data of the charts.
+All text from a trace is escaped here: as HTML in tables, as JSON without ``<`` in the data of the charts.
+Never here: replay.
 """
 
 from __future__ import annotations
@@ -26,51 +26,51 @@ from gotrace.tables.sites import NO_SAMPLE
 from gotrace.units import human_bytes, human_time
 
 LINES = 10
-"""Types with a colour of their own over time; the others are one."""
+"""Types with their own series over time; the others share one."""
 
 ROWS = 500
-"""Rows of a table."""
+"""Rows per table."""
 
 BOXES = 300
-"""Types in the flame graph."""
+"""Types in the flame graph of the heap."""
 
 STACKS = 100
-"""Call stacks with types in the flame graph of who allocated."""
+"""Call stacks with types in the flame graph of allocation sites."""
 
 DEPTH = 24
-"""Frames of each, those nearest to the allocation."""
+"""Frames per call stack, those nearest to the allocation."""
 
 MARKS = 1000
 """GC mark phases drawn."""
 
 NAME = 300
-"""Characters of a name."""
+"""Characters per name."""
 
 _LABELS = {
     "live_label": "Area chart: bytes of live objects over time, by type",
-    "rate_label": "Line chart: bytes allocated and freed a second, over time",
+    "rate_label": "Line chart: bytes allocated and freed per second, over time",
     "held_label": "Line chart: bytes of spans, objects and stacks over time",
     "ages_label": "Line chart: share of bytes and objects that outlive a number of GC cycles",
     "map_label": "Heat map: how full the spans are, by address and time",
 }
 
 
-def write_page(out: TextIO, history: History, found: Sites | None = None, *, gotrace: str) -> None:
+def write_page(out: TextIO, history: History, sites: Sites | None = None, *, gotrace: str) -> None:
     """Write the page.
 
     Parameters
     ----------
     out : text stream
     history : History
-    found : Sites, optional
-        Who allocated.
+    sites : Sites, optional
+        Allocation sites.
     gotrace : str
         Version of gotrace, for the footer.
     """
     style = _asset("uPlot.min.css") + _asset("page.css")
     library, script = _asset("uPlot.iife.min.js"), _asset("page.js")
     name = _short(history.path.rsplit("/", 1)[-1])
-    seconds = human_time(history.end - history.start) if history.start >= 0 else "nothing"
+    seconds = human_time(history.end - history.start) if history.start >= 0 else "no events"
     slots = {
         "policy": f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
         f"script-src {_hash(library)} {_hash(script)}; base-uri 'none'; form-action 'none'",
@@ -85,11 +85,11 @@ def write_page(out: TextIO, history: History, found: Sites | None = None, *, got
         "tiles": "\n".join(_tile(*tile) for tile in _tiles(history)),
         "insights": _list(_insights(history), "insights"),
         "hidden": "" if history.seen else " hidden",
-        "charts": _fill(_asset("charts.html"), _captions(history, found)),
+        "charts": _fill(_asset("charts.html"), _captions(history, sites)),
         "tables": _tables(history),
         "notes": _list(_notes(history)),
         "licence": _asset("uPlot.LICENSE"),
-        "data": _json({**_data(history), "who": _who(found)}),
+        "data": _json({**_data(history), "who": _who(sites)}),
         "library": library,
         "script": script,
     }
@@ -135,24 +135,24 @@ def _list(lines: Sequence[str], kind: str = "") -> str:
     return f'<ul class="{kind}">\n{items}\n</ul>' if kind else f"<ul>\n{items}\n</ul>"
 
 
-# --- what is said in words ----------------------------------------------------------------------------------
+# --- text ---------------------------------------------------------------------------------------------------
 
 
 def _alerts(history: History) -> list[str]:
-    found = []
+    alerts = []
     if history.error is not None:
-        found.append(f"The trace is damaged; this page shows what came before the fault. {history.error}")
-    found += [f"Lost: {loss}" for loss in history.losses[:5]]
+        alerts.append(f"The trace is damaged; this page shows only what came before the fault. {history.error}")
+    alerts += [f"Lost: {loss}" for loss in history.losses[:5]]
     if len(history.losses) > 5:
-        found.append(f"and {len(history.losses) - 5:,} more losses: gotrace info --salvage lists them")
+        alerts.append(f"and {len(history.losses) - 5:,} more losses: gotrace info --salvage lists them")
     if not history.seen:
-        found.append(NOTHING[0].upper() + NOTHING[1:] + ".")
-    return found
+        alerts.append(NOTHING[0].upper() + NOTHING[1:] + ".")
+    return alerts
 
 
-def _tile(what: str, number: str, words: str) -> str:
-    what, number, words = map(escape, (what, number, words))
-    return f'<div class="tile"><span class="what">{what}</span><b>{number}</b><span>{words}</span></div>'
+def _tile(title: str, number: str, note: str) -> str:
+    title, number, note = map(escape, (title, number, note))
+    return f'<div class="tile"><span class="what">{title}</span><b>{number}</b><span>{note}</span></div>'
 
 
 def _total(history: History, name: str) -> int:
@@ -166,7 +166,7 @@ def _tiles(history: History) -> list[tuple[str, str, str]]:
     return [
         (
             *("Peak", human_bytes(history.peak_bytes)),
-            f"at {human_time(history.peak_time - history.start)}" if history.peak_bytes else "nothing seen",
+            f"at {human_time(history.peak_time - history.start)}" if history.peak_bytes else "no objects",
         ),
         ("Live at the end", human_bytes(inuse), _n(_total(history, "inuse_objects"), "object")),
         (
@@ -177,13 +177,13 @@ def _tiles(history: History) -> list[tuple[str, str, str]]:
         ("GC cycles", f"{len(history.begins):,}", f"marking {_share(marked, seconds)} of the time"),
         (
             *("Untyped", _share(history.untyped.get("inuse", 0), inuse)),
-            f"of live bytes; {_share(history.untyped.get('alloc', 0), alloc)} of allocated ones",
+            f"of live bytes; {_share(history.untyped.get('alloc', 0), alloc)} of allocated bytes",
         ),
     ]  # fmt: skip
 
 
 def _first(history: History, what: str) -> tuple[str, str, str]:
-    """Name the type with the most bytes; its bytes and objects in words."""
+    """Return the name of the type with the most bytes, and its bytes and objects as text."""
     row = int(np.argmax(history.types[f"{what}_bytes"]))
     size, n = (int(history.types[f"{what}_{unit}"][row]) for unit in ("bytes", "objects"))
     return _short(history.names[row]), human_bytes(size), _n(n, "object")
@@ -195,69 +195,67 @@ def _top_share(history: History, what: str) -> str:
 
 
 def _insights(history: History) -> list[str]:
-    """Say what stands out, with the numbers that it rests on."""
+    """Return sentences on what is notable, with numbers."""
     if not history.types or not len(history.names):
         return []
-    found = []
+    sentences = []
     inuse, old, alloc = (_total(history, f"{name}_bytes") for name in ("inuse", "old", "alloc"))
     if inuse:
         name, size, objects = _first(history, "inuse")
-        found.append(
+        sentences.append(
             f"Largest at the end: {name}, {size} in {objects}, {_top_share(history, 'inuse')} of the live heap."
         )
     if len(history.begins) >= 2 and old:
         name, size, _ = _first(history, "old")
-        found.append(
+        sentences.append(
             f"{human_bytes(old)} allocated in the trace outlived two GC cycles or more and are still alive: the place "
             f"to look for leaks. Most of it: {name} ({size})."
         )
     young, dead = _total(history, "young_objects"), int(history.ages[:, 0].sum())
     if dead and len(history.begins):
-        found.append(
-            f"Of the objects that came and went in the trace, {_share(young, dead)} lived at most one GC cycle."
+        sentences.append(
+            f"Of the objects allocated and freed in the trace, {_share(young, dead)} lived at most one GC cycle."
         )
     if alloc:
         name, size, objects = _first(history, "alloc")
-        found.append(f"Most allocated: {name}, {size} in {objects}, {_top_share(history, 'alloc')} of all bytes.")
+        sentences.append(f"Most allocated: {name}, {size} in {objects}, {_top_share(history, 'alloc')} of all bytes.")
     held = int(history.moments["span_bytes"][-1])
     if held:
         free = held - inuse
         single = sum(row["single_spans"] for row in history.classes)
-        found.append(
+        sentences.append(
             f"Spans of objects hold {human_bytes(held)}, of which {human_bytes(free)} ({_share(free, held)}) are free; "
-            f"{_n(single, 'span')} of a size class {'is' if single == 1 else 'are'} kept by a single object."
+            f"{_n(single, 'span')} of a size class {'is' if single == 1 else 'are'} held by a single object."
         )
-    return found
+    return sentences
 
 
 def _notes(history: History) -> list[str]:
-    found = [
-        "Sizes are those of slots: the allocator rounds up, and the trace does not hold what was asked for.",
-        "An object without a type stands under its size class. Tiny ones (below 16 bytes, no pointers) that share a "
-        "slot count once.",
-        f"Time is cut into {len(history.bins)} bins; colours go to the {LINES} types that were largest in any of them, "
-        f"tables have {ROWS} rows, the flame graph {BOXES} types; what is left out is added up as {OTHER}.",
-        "An age is a number of GC cycles: how many mark phases began since the allocation. What was there before the "
-        "trace has no known age.",
+    notes = [
+        "Sizes are slot sizes: the allocator rounds up, and the trace does not record the requested size.",
+        "An object without a type is listed under its size class. Tiny objects (below 16 bytes, no pointers) that "
+        "share a slot count as one.",
+        f"Time is divided into {len(history.bins)} bins. The {LINES} types that are largest in any bin have their own "
+        f"colour; tables have up to {ROWS} rows, the flame graph up to {BOXES} types. The rest is shown as {OTHER}.",
+        "An age is the number of GC cycles (mark phases) that started since the allocation. The age of objects that "
+        "existed before the trace is unknown.",
     ]
     if history.seen and not history.has_snapshot:
-        found.append("There is no heap snapshot: what was allocated before the trace began is unknown.")
+        notes.append("The trace has no heap snapshot: objects allocated before the trace are unknown.")
     if history.crowded:
-        found.append(
-            "There are more types than have a line over time; those that appeared last stand under (other) there."
-        )
+        notes.append(f"There are more types than series over time; the types that appeared last are shown as {OTHER}.")
     if len(history.marks) > MARKS:
-        found.append(
-            f"Of {len(history.marks):,} mark phases {MARKS:,} are drawn, each for several that are close together."
+        notes.append(
+            f"The {len(history.marks):,} mark phases are drawn as at most {MARKS:,}, each for several close together."
         )
-    found += [f"Odd: {n:,} {name}. docs/allocfree.md says what that means." for name, n in history.anomalies.items()]
-    found += [f"Warning: {text}" for text in history.warnings[:20]]
+    notes += [f"Anomaly: {n:,} {name}. See docs/allocfree.md for its meaning." for name, n in history.anomalies.items()]
+    notes += [f"Warning: {text}" for text in history.warnings[:20]]
     if len(history.warnings) > 20:
-        found.append(f"and {len(history.warnings) - 20:,} more warnings")
-    return found
+        notes.append(f"and {len(history.warnings) - 20:,} more warnings")
+    return notes
 
 
-def _captions(history: History, found: Sites | None) -> dict[str, str]:
+def _captions(history: History, sites: Sites | None) -> dict[str, str]:
     tall = human_bytes(history.grid_step)
     wide = human_time(round((history.end - history.start) / max(len(history.bins), 1)))
     left = len(history.names) - LINES
@@ -265,22 +263,26 @@ def _captions(history: History, found: Sites | None) -> dict[str, str]:
     return {
         **_LABELS,
         "bins": str(len(history.bins)),
-        "who_hidden": "" if found and found.matched else " hidden",
-        "who_note": escape(" ".join(account(found))) if found else "",
-        "live_note": escape(f"{_n(left, 'other type')} stand as {OTHER}." if left > 0 else ""),
-        "ages_note": escape(f"{_n(deaths, 'object')} died, {left_alive:,} are still alive."),
+        "who_hidden": "" if sites and sites.matched else " hidden",
+        "who_note": escape(" ".join(account(sites))) if sites else "",
+        "live_note": escape(
+            f"{_n(left, 'other type')} {'is' if left == 1 else 'are'} shown as {OTHER}." if left > 0 else ""
+        ),
+        "ages_note": escape(
+            f"{_n(deaths, 'object')} died; {left_alive:,} {'is' if left_alive == 1 else 'are'} still alive."
+        ),
         "map_note": escape(
-            f"Each row is {tall} of addresses, each column {wide}. "
-            "Colour: how full the spans there are; pale: spans hold only part of the row; blank: none."
+            f"A row is {tall} of addresses, a column {wide}. The colour shows how full the spans are; pale: spans "
+            "cover only part of the row; blank: no spans."
         ),
     }
 
 
-# --- what is drawn ------------------------------------------------------------------------------------------
+# --- charts -------------------------------------------------------------------------------------------------
 
 
 def _data(history: History) -> dict[str, Any]:
-    """Return what the charts need; its size depends on the bounds above alone."""
+    """Return the data of the charts; its size is limited by the constants above."""
     start, n = history.start, len(history.bins)
     names, series = history.largest(LINES)
     width = max(history.end - start, 1) / max(n, 1) / 1e9
@@ -313,12 +315,12 @@ def _marks(history: History) -> list[list[float]]:
 
 
 def survival(history: History) -> list[list[float]]:
-    """Kaplan and Meier's estimate of the share that outlives each age, of bytes and of objects.
+    """Return the Kaplan-Meier estimate of the share that outlives each age, by bytes and by objects.
 
     Returns
     -------
     list of two lists of float
-        Place i is the share that lives for more than i GC cycles; up to the largest age that was seen.
+        Item i is the share that lives for more than i GC cycles, up to the largest age observed.
     """
     gone, left = history.ages, history.left
     ages = np.flatnonzero(gone[:, 0] + left[:, 0])
@@ -332,45 +334,48 @@ def survival(history: History) -> list[list[float]]:
 
 
 def _flame(history: History) -> dict[str, Any]:
-    """Packages, their types and the size classes of these: name, bytes at the end, at the peak and allocated, parts."""
+    """Return a tree of packages, types and size classes.
+
+    A node has a name ``n``, values ``v`` (bytes at the end, at the peak, allocated) and children ``c``.
+    """
     totals: dict[int, list[int]] = {}
     classes: dict[int, dict[str, list[int]]] = {}
-    for of, name, *values in history.keys:
-        _add(totals.setdefault(of, [0, 0, 0]), values)
-        _add(classes.setdefault(of, {}).setdefault(name, [0, 0, 0]), values)
+    for row, name, *values in history.keys:
+        _add(totals.setdefault(row, [0, 0, 0]), values)
+        _add(classes.setdefault(row, {}).setdefault(name, [0, 0, 0]), values)
     whole = [max(sum(values[i] for values in totals.values()), 1) for i in range(3)]
-    order = sorted(totals, key=lambda of: -max(totals[of][i] / whole[i] for i in range(3)))
+    order = sorted(totals, key=lambda row: -max(totals[row][i] / whole[i] for i in range(3)))
     root: dict[str, Any] = {"n": "all objects", "v": [0, 0, 0], "c": []}
     packages: dict[str, dict[str, Any]] = {}
-    for rank, of in enumerate(order):
-        _add(root["v"], totals[of])
-        package = _short(package_of(history.names[of])) if rank < BOXES else OTHER
+    for rank, row in enumerate(order):
+        _add(root["v"], totals[row])
+        package = _short(package_of(history.names[row])) if rank < BOXES else OTHER
         if package not in packages:
             packages[package] = {"n": package, "v": [0, 0, 0], "c": []}
             root["c"].append(packages[package])
-        _add(packages[package]["v"], totals[of])
+        _add(packages[package]["v"], totals[row])
         if rank < BOXES:
-            parts = [{"n": name, "v": values} for name, values in classes[of].items()]
-            packages[package]["c"].append({"n": _short(history.names[of]), "v": totals[of], "c": parts})
+            children = [{"n": name, "v": values} for name, values in classes[row].items()]
+            packages[package]["c"].append({"n": _short(history.names[row]), "v": totals[row], "c": children})
     return root
 
 
-def _who(found: Sites | None) -> dict[str, Any] | None:
-    """Call stacks from the caller on, then types: name, estimated bytes, parts; None if no sample tells."""
-    if found is None or not found.matched:
+def _who(sites: Sites | None) -> dict[str, Any] | None:
+    """Return a tree of call stacks, outermost caller first, then types, with estimated bytes; None without matches."""
+    if sites is None or not sites.matched:
         return None
     root: dict[str, Any] = {"n": "all allocations", "v": [0], "c": []}
-    parts: dict[tuple[int, str], dict[str, Any]] = {}
-    for rank, row in enumerate(found.table):
-        frames = [frame.function for frame in found.stacks[int(row["stack"])][:DEPTH]][::-1] or [NO_SAMPLE]
+    children: dict[tuple[int, str], dict[str, Any]] = {}
+    for rank, row in enumerate(sites.table):
+        frames = [frame.function for frame in sites.stacks[int(row["stack"])][:DEPTH]][::-1] or [NO_SAMPLE]
         node, nbytes = root, [int(row["bytes"])]
         _add(root["v"], nbytes)
-        for name in (*frames, found.names[row["type"]]) if rank < STACKS else (OTHER,):
+        for name in (*frames, sites.names[row["type"]]) if rank < STACKS else (OTHER,):
             key = id(node), _short(name)
-            if key not in parts:
-                parts[key] = {"n": key[1], "v": [0]}
-                node.setdefault("c", []).append(parts[key])
-            node = parts[key]
+            if key not in children:
+                children[key] = {"n": key[1], "v": [0]}
+                node.setdefault("c", []).append(children[key])
+            node = children[key]
             _add(node["v"], nbytes)
     return root
 
@@ -381,32 +386,32 @@ def _add(total: list[int], values: Iterable[int]) -> None:
 
 
 def _sizes(history: History) -> list[dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = {}
+    entries: dict[int, dict[str, Any]] = {}
     for row in history.classes:
         size = row["size"] if row["name"] != "size unknown" else -1
-        entry = found.setdefault(
+        entry = entries.setdefault(
             size, {"name": row["name"].removesuffix(" noscan"), "label": "", "scan": [0, 0, 0], "noscan": [0, 0, 0]}
         )
         entry["label"] = {0: "large", -1: "?"}.get(size, f"{size / 1024:g}k" if size >= 1024 else str(size))
         entry["noscan" if row["noscan"] else "scan"] = [row["alloc_objects"], row["alloc_bytes"], row["inuse_bytes"]]
-    return [found[size] for size in sorted(found, key=lambda size: size if size > 0 else 1 << 40)]
+    return [entries[size] for size in sorted(entries, key=lambda size: size if size > 0 else 1 << 40)]
 
 
 def _map(history: History) -> dict[str, Any]:
-    """How full spans are, and how much of each cell they hold, 255 for all; rows without spans at the edges are cut."""
+    """Return, by cell, how full spans are and how much of it they cover, from 0 to 255, without empty outer rows."""
     occupied, held = history.grid[:, 0], history.grid[:, 1]
     used = np.flatnonzero(held.any(axis=0))
     first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
     occupied, held = occupied[:, first:last], held[:, first:last]
     full = np.where(held > 0, np.clip(occupied / np.maximum(held, 1), 0, 1), 0)
-    there = np.clip(held / max(history.grid_step, 1), 0, 1)
+    covered = np.clip(held / max(history.grid_step, 1), 0, 1)
     return {
         "base": str(history.grid_base + first * history.grid_step),
         "step": history.grid_step,
         "rows": last - first,
         "bins": len(held),
         "occupied": base64.b64encode(np.round(full * 255).astype(np.uint8).tobytes()).decode(),
-        "held": base64.b64encode(np.ceil(there * 255).astype(np.uint8).tobytes()).decode(),
+        "held": base64.b64encode(np.ceil(covered * 255).astype(np.uint8).tobytes()).decode(),
     }
 
 
@@ -434,13 +439,13 @@ def _type_table(history: History) -> str:
     cells = [(history.names[i], [int(types[name][i]) for name in columns]) for i in order.tolist()]
     if len(rest):
         cells.append((f"{OTHER}: {_n(len(rest), 'type')}", [int(types[name][rest].sum()) for name in columns]))
-    shown = [human_bytes if "bytes" in name else "{:,}".format for name in columns]
-    rows = [(name, [(n, say(n)) for say, n in zip(shown, values, strict=True)]) for name, values in cells]
-    words = (
-        "Young: freed in the GC cycle of their allocation or the next. Old: alive at the end, allocated in the trace, "
-        "two or more cycles ago."
+    formats = [human_bytes if "bytes" in name else "{:,}".format for name in columns]
+    rows = [(name, [(n, text(n)) for text, n in zip(formats, values, strict=True)]) for name, values in cells]
+    note = (
+        "Young: objects freed in the GC cycle of their allocation or the next one. Old: bytes alive at the end that "
+        "were allocated in the trace, two or more cycles ago."
     )
-    return _table("types", "Types", heads, rows, words)
+    return _table("types", "Types", heads, rows, note)
 
 
 def _class_table(history: History) -> str:
@@ -471,34 +476,34 @@ def _class_table(history: History) -> str:
             (row["single_spans"], f"{row['single_spans']:,}"),
         ]
         rows.append((row["name"], values))
-    words = (
-        "At the end of the trace. Free but held: bytes of spans in which no object lives. "
-        "Held by one: spans that a single object keeps."
+    note = (
+        "At the end of the trace. Free but held: bytes of spans without a live object. "
+        "Held by one: spans that a single object keeps from being released."
     )
-    return _table("classes", "Size classes and their spans", heads, rows, words)
+    return _table("classes", "Size classes and their spans", heads, rows, note)
 
 
 def _span_table(history: History) -> str:
-    found = sorted(history.spans, key=lambda row: -row["free_bytes_held"])[:ROWS]
+    largest = sorted(history.spans, key=lambda row: -row["free_bytes_held"])[:ROWS]
     rows: list[tuple[str, list[tuple[float, str]]]] = [
         (
             f"{row['name']}, {row['class']}",
             [(row["spans"], f"{row['spans']:,}"), (row["free_bytes_held"], human_bytes(row["free_bytes_held"]))],
         )
-        for row in found
+        for row in largest
     ]
-    heads = ("type and class of the one object", "spans", "free but held")
+    heads = ("type and class of the object", "spans", "free but held")
     return _table(
         "spans",
         "Spans held by a single object",
         heads,
         rows,
-        "What keeps memory from going back, at the end of the trace.",
+        "Memory that cannot be released because of a single object, at the end of the trace.",
     )
 
 
 def _table(
-    name: str, title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[float, str]]]], words: str
+    name: str, title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[float, str]]]], note: str
 ) -> str:
     head = "".join(f'<th scope="col"><button type="button">{escape(text)}</button></th>' for text in heads)
     body = "\n".join(
@@ -513,8 +518,8 @@ def _table(
     )
     return (
         f'<section class="card"><div class="bar"><h2>{escape(title)}</h2>'
-        f'<div class="tools"><span id="told-{name}"></span>{search}</div></div>\n'
+        f'<div class="tools"><span id="count-{name}"></span>{search}</div></div>\n'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title)}"><table class="rows" id="{name}">'
         f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>\n"
-        f'<p class="hint">{escape(words)}</p></section>'
+        f'<p class="hint">{escape(note)}</p></section>'
     )

@@ -1,4 +1,7 @@
-"""A Go-like heap and scheduler that writes traces of known truth. The public names; never logic."""
+"""Simulated Go programs: a program's shape comes in, a trace and its truth go out.
+
+Holds the public names. Never here: logic.
+"""
 
 from gotrace.simulation.anomalies import ANOMALIES
 from gotrace.simulation.program import Program, simulate

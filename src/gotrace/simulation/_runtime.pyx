@@ -1,9 +1,9 @@
 # cython: nonecheck=False
-"""A runtime like Go's, told as Go's tracer tells it: events go to threads' buffers, full buffers become batches.
+"""A simulated Go runtime that emits events as Go's tracer does: parameters come in, event batches go out.
 
-Mechanism by mechanism: the clock and threads' buffers; pages; spans; slots; sweeping; the allocator; stacks; statuses;
-procs; goroutines; system calls; the collector; sessions and generations. Tables belong to the caller, who makes them
-larger when asked to. Never here: headers of files, tables of strings, stacks and types, words, files.
+Sections: the clock and threads' buffers; pages; spans; objects; sweeping; the allocator; stacks; statuses; procs;
+goroutines; system calls; the collector; sessions and generations. The tables belong to the caller, which grows them on
+request. Never here: headers of traces, tables of strings, stacks and types, messages, files.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -36,28 +36,30 @@ from gotrace._varint cimport lowest, put_uvarint, unlikely
 cdef uint64_t ENDLESS = 0x7fffffffffffffff
 
 cdef enum:
-    BUFFER = 65536          # bytes of a thread's buffer here; the runtime's has its header inside
-    RECORD = 61             # bytes of an event at most
-    FILLED = 65504 - 41     # data that the runtime's buffer holds behind the longest header
-    LATE = 0                # row of the thread that is none: statuses at a generation's end
+    BUFFER = 65536          # bytes of a thread's buffer, without a header
+    RECORD = 61             # maximum bytes of an event
+    FILLED = 65504 - 41     # bytes of events in the runtime's buffer after a header of maximum length
+    LATE = 0                # row of no thread: writes statuses at a generation's end
     SYSMON = 1              # row of the thread that never has a proc
     CLASSES = 136           # span classes
     TINY_CLASS = 5          # slots of 16 bytes without pointers
     BINS = 64               # runs of fewer free pages have a list for each length
-    STACK_PAGES = 4         # of spans that hold several stacks
+    STACK_PAGES = 4         # pages of a span of several stacks
     LEAST_ORDER = 12        # stacks of 2 KiB
     LARGE_ORDER = 16        # the first order whose stacks have spans of their own
     MOST_ORDER = 20
-    TINY = 2                # kinds of sites
+    # Kinds of sites; 0 is small.
+    TINY = 2
     LARGE = 1
-    SWEEP_TRIES = 100       # spans that one allocation sweeps at most
-    SWEEP_BATCH = 10        # spans that the background sweeper takes at once
-    ROOM_OUT = 1 << 20      # what one step needs at most, besides what lies in buffers
+    SWEEP_TRIES = 100       # maximum number of spans that one allocation sweeps
+    SWEEP_BATCH = 10        # spans that the background sweeper takes at a time
+    # Room that one step may need, besides the threads' buffers.
+    ROOM_OUT = 1 << 20
     ROOM_SPANS = 64
     ROOM_PAGES = 1 << 13
     ROOM_CELLS = 1 << 12
     ROOM_GOROUTINES = 8
-    BITS = 12               # of the share of objects that survive
+    BITS = 12               # binary digits of the share of objects that survive
 
 
 cdef struct Site:
@@ -70,7 +72,7 @@ cdef struct Queue:
 
 @cython.final
 cdef class Runtime:
-    """A process of Go, from its start on; arrays are laid out in ``dtypes.py``."""
+    """A Go process, from its start on. Row types of its tables are in ``simulation/rows.py``."""
 
     cdef SIM_M[::1] _ms
     cdef SIM_P[::1] _ps
@@ -142,7 +144,10 @@ cdef class Runtime:
 
     def __init__(self, const int64_t[::1] knobs, const int32_t[::1] elems, const int32_t[::1] class_pages,
                  const int32_t[::1] act_ends):
-        """Begin with an empty heap and idle procs; ``knobs`` by Param, ``act_ends`` of 2**20."""
+        """Start with an empty heap and idle procs.
+
+        ``knobs`` are indexed by Param; ``act_ends`` are cumulative shares of actions in units of 2**-20.
+        """
         cdef int i
         self.elems, self.class_pages, self.act_ends = elems, class_pages, act_ends
         self.act_total = act_ends[act_ends.shape[0] - 1]
@@ -188,7 +193,7 @@ cdef class Runtime:
 
     def attach_scheduler(self, SIM_M[::1] ms, SIM_P[::1] ps, SIM_G[::1] gs, uint8_t[::1] buffers, uint8_t[::1] out,
                          int32_t[:, ::1] caches, int64_t[::1] readings):
-        """Use these tables from now on; what larger ones hold in front is what the ones before held."""
+        """Use these tables of the scheduler, which start with the contents of the previous ones."""
         self._ms, self._ps, self._gs, self._buffers, self._out, self._caches = ms, ps, gs, buffers, out, caches
         self.readings = readings
         self.ms, self.ps, self.gs, self.buffers, self.out = &ms[0], &ps[0], &gs[0], &buffers[0], &out[0]
@@ -196,7 +201,7 @@ cdef class Runtime:
     def attach_heap(self, SIM_SPAN[::1] spans, int32_t[:, ::1] pages, uint8_t[::1] borders, uint64_t[::1] births,
                     int32_t[::1] types, int32_t[:, ::1] sites, int32_t[:, ::1] ids, int32_t[:, ::1] id_order,
                     int64_t[:, ::1] told):
-        """Use these tables from now on, as those of :meth:`attach_scheduler`."""
+        """Use these tables of the heap, which start with the contents of the previous ones."""
         self._spans, self._pages, self._borders, self._births, self._types = spans, pages, borders, births, types
         self._sites, self._ids, self._id_order, self._told = sites, ids, id_order, told
         self.spans, self.borders, self.births, self.types = &spans[0], &borders[0], &births[0], &types[0]
@@ -205,7 +210,7 @@ cdef class Runtime:
         self.told = &told[0, 0]
 
     def boot(self):
-        """Make threads, procs and the first goroutines."""
+        """Create threads, procs and the first goroutines."""
         cdef int i
         with nogil:
             for i in range(<int> self._ms.shape[0] - 1, -1, -1):
@@ -229,11 +234,14 @@ cdef class Runtime:
                 self.make_runnable(self.new_goroutine(SYSMON))
 
     def run(self, int64_t events, int64_t until) -> int:
-        """Run until that many events were told or that clock unit came, or the generation's end is due; a status."""
+        """Run to a number of events, a time in clock units or the end of the generation; return a status.
+
+        OK is one of these, FULL a request to take the output, and GROW_* a request to grow a table.
+        """
         cdef int status = OK
         with nogil:
             while True:
-                status = self.wish()
+                status = self.request()
                 if status != OK or self.n_events >= events or <int64_t> self.now >= until or self.due():
                     break
                 self.step()
@@ -241,7 +249,7 @@ cdef class Runtime:
         return status
 
     def start(self, bint allocfree, bint joined, uint64_t least) -> int:
-        """Begin a session: stop the world, tell what there is; a status, OK when done. Call it until then."""
+        """Start a session: stop the world and emit the snapshot. Serve the status and call again until it is OK."""
         cdef int status
         with nogil:
             status = self.session(allocfree, joined, least)
@@ -249,7 +257,7 @@ cdef class Runtime:
         return status
 
     def close_generation(self) -> int:
-        """Tell the statuses that nobody told, and write all buffers; a status, OK when done."""
+        """Emit the statuses that the generation lacks and flush all buffers; call again until the status is OK."""
         cdef int status
         with nogil:
             status = self.close()
@@ -257,26 +265,29 @@ cdef class Runtime:
         return status
 
     def open_generation(self):
-        """Begin the next generation."""
+        """Start the next generation."""
         with nogil:
             self.open()
             self.read()
 
     def remember(self, uint64_t horizon, int64_t[:, ::1] late):
-        """Keep what lived until that clock unit and was freed after it: address, size, birth, type, span class."""
+        """Record objects that are live at clock unit ``horizon`` and freed after it.
+
+        A row of ``late`` is address, size, birth, type, span class.
+        """
         self.horizon, self._late = horizon, late
 
     def stop(self):
-        """End the session; from now on nothing is told."""
+        """End the session; no more events are written."""
         self.tracing = self.allocfree = False
 
     def drained(self):
-        """The output was taken."""
+        """Reuse the output buffer, whose contents the caller took."""
         self.out_at = 0
         self.readings[READ_OUT] = 0
 
     def forget_types(self):
-        """The type table of this generation's parity was written: it is empty again."""
+        """Empty the type table of this generation's parity, which the caller wrote."""
         cdef int parity = self.gen & 1
         cdef int32_t i
         for i in range(self._id_order[parity, 0]):
@@ -295,20 +306,20 @@ cdef class Runtime:
         return <uint32_t> (((self.random() >> 32) * n) >> 32)
 
     cdef inline bint chance(self, uint32_t share) noexcept nogil:
-        """True in that share of 65536."""
+        """Return True with a probability of ``share / 65536``."""
         return (self.random() >> 48) < share
 
     cdef inline int64_t geometric(self, int64_t mean) noexcept nogil:
-        """A length of about that mean, at least 1."""
+        """Return a random length of about that mean, at least 1."""
         cdef int64_t n = 1 + self.below(<uint32_t> mean)
         return n if mean < 4 or self.random() & 1 else 1 + self.below(<uint32_t> (mean + mean // 2))
 
     cdef inline int stack(self) noexcept nogil:
-        """A stack's id."""
+        """Return a random stack id."""
         return <int> (1 + self.below(self.n_stacks))
 
     cdef inline void tick(self) noexcept nogil:
-        """Time passes; a thread in a hurry tells up to eight events in one unit."""
+        """Advance the clock by one event; a burst emits up to eight events per clock unit."""
         self.n_events += 1
         if self.hurried:
             self.now += (self.n_events & 7) == 0
@@ -317,15 +328,15 @@ cdef class Runtime:
         else:
             self.now += 1 + self.below(<uint32_t> (2 * self.pace - 1))
 
-    cdef inline void untold(self) noexcept nogil:
-        """Time passes for what is no event of the trace."""
+    cdef inline void silent_tick(self) noexcept nogil:
+        """Advance the clock for an action without an event in the trace."""
         if self.tracing:
             self.now += self.pace
         else:
             self.tick()
 
     cdef void flush(self, int row) noexcept nogil:
-        """A thread's buffer becomes a batch, its length in ten bytes."""
+        """Write a thread's buffer as a batch, with its length in ten bytes."""
         cdef SIM_M *m = &self.ms[row]
         cdef uint8_t *p = self.out + self.out_at
         cdef uint8_t *first = p
@@ -347,7 +358,7 @@ cdef class Runtime:
         m.at = 0
 
     cdef inline uint8_t *begin(self, int row, int kind) noexcept nogil:
-        """Type and time of a thread's next event; where its numbers go, NULL if nothing is told."""
+        """Write type and time of a thread's next event; return the address of its arguments, NULL if not tracing."""
         cdef SIM_M *m = &self.ms[row]
         cdef uint8_t *p
         cdef uint64_t time
@@ -429,7 +440,7 @@ cdef class Runtime:
         q.n += 1
 
     cdef inline void park(self, int32_t row) noexcept nogil:
-        """A thread has nothing to do; the last one to park is the first to go on."""
+        """Park a thread without work; the last parked thread is the first to be woken."""
         self.ms[row].next = self.parked.head
         self.parked.head = row
         self.parked.n += 1
@@ -442,7 +453,7 @@ cdef class Runtime:
         q.n -= 1
         return row
 
-    # --- pages: runs of free ones know their length at both ends -------------------------------------------------
+    # --- pages: a run of free pages stores its length at both ends -----------------------------------------------
 
     cdef void put_run(self, int64_t page, int64_t n) noexcept nogil:
         cdef int bin = <int> n if n < BINS else BINS
@@ -466,7 +477,7 @@ cdef class Runtime:
         self.borders[page] = self.borders[page + n - 1] = 0
 
     cdef int64_t alloc_pages(self, int64_t n) noexcept nogil:
-        """The shortest run that fits, else pages from the end of the heap."""
+        """Allocate pages from the shortest run that fits, otherwise from the end of the heap."""
         cdef int64_t page = -1, rest
         cdef int bin = <int> n if n < BINS else BINS, tries = 64
         while bin < BINS and self.bins[bin] < 0:
@@ -514,11 +525,11 @@ cdef class Runtime:
         return 1 if s.spanclass == MANUAL else 2 * s.spanclass
 
     cdef inline bint dropped(self, SIM_SPAN *s) noexcept nogil:
-        """True if the tracer loses this event, as Go 1.23 does where it is in its own way."""
+        """Return True if the tracer loses this event, as Go 1.23 does."""
         return self.quirks & SIM_ANOMALY_DROPPED and s.spanclass == MANUAL and self.chance(32768)
 
     cdef int slots_of(self, int64_t n, int spanclass, int64_t elem) noexcept nogil:
-        """Slots of a small span; bitmaps of pointers and of marks take some."""
+        """Return the number of slots of a small span, without the room of pointer and mark bitmaps."""
         cdef int64_t room = n * PAGE_BYTES
         if elem <= HEADER_FROM and spanclass & 1 == 0:
             room -= room // 64
@@ -527,7 +538,7 @@ cdef class Runtime:
         return <int> (room // elem)
 
     cdef int32_t span_alloc(self, int row, int64_t n, int spanclass, int64_t elem, int slots) noexcept nogil:
-        """Allocate a span of n pages; large ones have one slot."""
+        """Allocate a span of ``n`` pages and return its row; large spans have one slot."""
         cdef int32_t place = self.free_span
         cdef SIM_SPAN *s
         if place >= 0:
@@ -570,7 +581,7 @@ cdef class Runtime:
         return order
 
     cdef int64_t alloc_cells(self, int slots) noexcept nogil:
-        """A block of cells, of a power of two."""
+        """Allocate a block of cells, whose size is a power of two."""
         cdef int order = self.cell_order(slots)
         cdef int64_t at = self.free_cells[order]
         if at >= 0:
@@ -586,7 +597,7 @@ cdef class Runtime:
         self.free_cells[order] = at
 
     cdef void push_swept(self, int32_t place) noexcept nogil:
-        """A swept span goes to the list of those with room, or without."""
+        """Put a swept span on the list of partial or of full spans."""
         cdef SIM_SPAN *s = &self.spans[place]
         cdef int c = s.spanclass
         if s.taken < s.slots:
@@ -596,13 +607,13 @@ cdef class Runtime:
             s.next = self.full[c]
             self.full[c] = place
 
-    # --- objects, and what is told of them -----------------------------------------------------------------------
+    # --- objects and their events --------------------------------------------------------------------------------
 
     cdef inline bint has_header(self, SIM_SPAN *s) noexcept nogil:
         return s.elem > HEADER_FROM and s.spanclass & 1 == 0 and s.spanclass > 1
 
-    cdef inline int32_t told_type(self, SIM_SPAN *s, int64_t slot) noexcept nogil:
-        """The type that the trace gives an object: a snapshot knows those with headers and large ones only."""
+    cdef inline int32_t traced_type(self, SIM_SPAN *s, int64_t slot) noexcept nogil:
+        """Return an object's type in the trace: the snapshot has types of objects with headers and large ones only."""
         if <int64_t> self.births[s.cells + slot] >= self.started:
             return self.types[s.cells + slot]
         if self.has_header(s) or s.spanclass == 0:
@@ -610,7 +621,7 @@ cdef class Runtime:
         return 0
 
     cdef inline uint64_t type_id(self, int32_t type) noexcept nogil:
-        """The type's id in this generation, from the table of its parity; nil is 0."""
+        """Return the type's id in this generation's table, adding it if it is new; 0 for no type."""
         cdef int parity = self.gen & 1
         cdef int32_t *number = &self._ids[parity, type]
         cdef int32_t *order
@@ -624,13 +635,13 @@ cdef class Runtime:
         return number[0]
 
     cdef inline void count(self, SIM_SPAN *s, int32_t type, int what) noexcept nogil:
-        """Count what is told of an object; those without a type have a row for each span class behind the types."""
+        """Count an object in the truth; rows of span classes of objects without a type follow those of types."""
         cdef int64_t row = type if type else self._ids.shape[1] + s.spanclass
         self.told[6 * row + what] += 1
         self.told[6 * row + what + 1] += s.elem
 
     cdef inline void new_object(self, SIM_SPAN *s, int64_t slot, int32_t type) noexcept nogil:
-        """Enter an object."""
+        """Add an object to the heap."""
         s.live[slot >> 6] |= <uint64_t> 1 << (slot & 63)
         s.taken += 1
         self.types[s.cells + slot] = type
@@ -640,20 +651,20 @@ cdef class Runtime:
         if unlikely(self.allocated >= self.budget):
             self.wanted = True
 
-    cdef inline void tell_alloc(self, int row, SIM_SPAN *s, int64_t slot, int32_t type, int inset) noexcept nogil:
-        """Say that an object was allocated; ``inset`` from its slot to the pointer."""
+    cdef inline void emit_alloc(self, int row, SIM_SPAN *s, int64_t slot, int32_t type, int inset) noexcept nogil:
+        """Emit an object's allocation; the pointer is ``inset`` bytes after the start of its slot."""
         if not self.allocfree:
-            self.untold()
+            self.silent_tick()
             self.births[s.cells + slot] = self.now
             return
         self.emit2(row, EV_HEAP_OBJECT_ALLOC, (self.address(s, slot) + inset - self.least) >> 3, self.type_id(type))
         self.births[s.cells + slot] = self.ms[row].last
         self.count(s, type, TALLY_ALLOCS)
 
-    cdef inline void tell_free(self, int row, SIM_SPAN *s, int64_t slot) noexcept nogil:
+    cdef inline void emit_free(self, int row, SIM_SPAN *s, int64_t slot) noexcept nogil:
         if self.allocfree:
             self.emit1(row, EV_HEAP_OBJECT_FREE, (self.address(s, slot) - self.least) >> 3)
-            self.count(s, self.told_type(s, slot), TALLY_FREES)
+            self.count(s, self.traced_type(s, slot), TALLY_FREES)
         if unlikely(self.now > self.horizon):
             self.keep_late(s, slot)
 
@@ -661,14 +672,14 @@ cdef class Runtime:
         cdef int64_t *row = &self._late[self.n_late, 0]
         if self.births[s.cells + slot] <= self.horizon:
             row[0], row[1] = <int64_t> self.address(s, slot), s.elem
-            row[2], row[3] = <int64_t> self.births[s.cells + slot], self.told_type(s, slot)
+            row[2], row[3] = <int64_t> self.births[s.cells + slot], self.traced_type(s, slot)
             row[4] = s.spanclass
             self.n_late += 1
 
     # --- sweeping ----------------------------------------------------------------------------------------------
 
     cdef uint64_t mask(self, int share) noexcept nogil:
-        """A word of bits, each set in that share of 1 << BITS."""
+        """Return 64 random bits, each set with a probability of ``share / (1 << BITS)``."""
         cdef uint64_t word = 0
         cdef int i
         if share >= 1 << BITS:
@@ -681,7 +692,7 @@ cdef class Runtime:
         return word
 
     cdef int64_t sweep(self, int row, int32_t place) noexcept nogil:
-        """Free a span's dead objects in order of address, and the span if none is left; bytes that were freed."""
+        """Free a span's dead objects in order of address, and the span if it is empty; return the freed bytes."""
         cdef SIM_SPAN *s = &self.spans[place]
         cdef uint64_t lost
         cdef int w, freed = 0, fresh = 0 if self.chance(self.lost_share) else self.new_share
@@ -694,7 +705,7 @@ cdef class Runtime:
             s.live[w] &= ~lost
             s.old[w] = s.live[w]
             while lost:
-                self.tell_free(row, s, 64 * w + lowest(lost))
+                self.emit_free(row, s, 64 * w + lowest(lost))
                 lost &= lost - 1
                 freed += 1
         s.taken -= freed
@@ -726,7 +737,7 @@ cdef class Runtime:
             n -= 1
 
     cdef void flush_cache(self, int row, int p) noexcept nogil:
-        """A proc gives back, swept, the spans that it kept from before the collection."""
+        """Sweep and release the spans in a proc's cache, which are from before the collection."""
         cdef int c
         cdef int32_t place
         for c in range(CLASSES):
@@ -740,7 +751,7 @@ cdef class Runtime:
     # --- the allocator -----------------------------------------------------------------------------------------
 
     cdef void refill(self, int row, int p, int c) noexcept nogil:
-        """Give a proc another span of a class: one with room, one that is swept now, or a new one."""
+        """Replace a proc's span of a class by a partial span, one that is swept now, or a new one."""
         cdef int32_t place = self._caches[p, c]
         cdef int tries = 0
         cdef int64_t swept = 0, reclaimed = 0
@@ -764,7 +775,7 @@ cdef class Runtime:
         self._caches[p, c] = place
 
     cdef int64_t next_slot(self, SIM_SPAN *s) noexcept nogil:
-        """The first free slot, -1 if there is none."""
+        """Return the first free slot; -1 if there is none."""
         cdef int w = s.look >> 6
         cdef uint64_t free = ~s.live[w] >> (s.look & 63) << (s.look & 63)
         cdef int64_t slot
@@ -780,7 +791,7 @@ cdef class Runtime:
         return slot
 
     cdef int64_t small_slot(self, int row, int p, int c) noexcept nogil:
-        """A free slot of the proc's span of a class, which is in its cache then."""
+        """Return a free slot of the span of a class in a proc's cache, refilling the cache if needed."""
         cdef int32_t place = self._caches[p, c]
         cdef int64_t slot = -1
         if place >= 0:
@@ -804,20 +815,20 @@ cdef class Runtime:
         place = self._caches[p, site.spanclass]
         s = &self.spans[place]
         self.new_object(s, slot, site.type)
-        self.tell_alloc(row, s, slot, site.type, 8 if self.has_header(s) else 0)
+        self.emit_alloc(row, s, slot, site.type, 8 if self.has_header(s) else 0)
         s.look = <int32_t> slot + (1 if slot + 1 < s.slots else 0)
         self.last_span, self.last_slot = place, <int> slot
 
     cdef void reuse(self, int row, SIM_SPAN *s, int64_t slot, int32_t type) noexcept nogil:
-        """The compiler freed the object in a slot: nothing says so but the next allocation there."""
-        self.count(s, self.told_type(s, slot), TALLY_FREES)
+        """Reuse a slot that the compiler freed: there is no event other than the next allocation."""
+        self.count(s, self.traced_type(s, slot), TALLY_FREES)
         if self.now >= self.horizon:
             self.keep_late(s, slot)
         self.types[s.cells + slot] = type
-        self.tell_alloc(row, s, slot, type, 0)
+        self.emit_alloc(row, s, slot, type, 0)
 
     cdef void allocate_tiny(self, int row, int p, Site *site) noexcept nogil:
-        """Tiny objects share slots of 16 bytes; Go 1.23 tells only those that open one."""
+        """Allocate a tiny object; they share slots of 16 bytes, and Go 1.23 emits only the first object of a slot."""
         cdef SIM_P *proc = &self.ps[p]
         cdef int64_t slot
         cdef int at = proc.tiny_at
@@ -831,12 +842,12 @@ cdef class Runtime:
             if self.allocfree and self.release >= 24:
                 self.emit2(row, EV_HEAP_OBJECT_ALLOC, (proc.tiny + at - self.least) >> 3, self.type_id(site.type))
             else:
-                self.untold()
+                self.silent_tick()
             return
         slot = self.small_slot(row, p, TINY_CLASS)
         s = &self.spans[self._caches[p, TINY_CLASS]]
         self.new_object(s, slot, site.type)
-        self.tell_alloc(row, s, slot, site.type, 0)
+        self.emit_alloc(row, s, slot, site.type, 0)
         s.look = <int32_t> slot + (1 if slot + 1 < s.slots else 0)
         if not proc.tiny or site.length < proc.tiny_at:
             proc.tiny = self.address(s, slot)
@@ -847,7 +858,7 @@ cdef class Runtime:
         cdef SIM_SPAN *s = &self.spans[place]
         self.emit1(row, EV_HEAP_ALLOC, self.marked + self.allocated)
         self.new_object(s, 0, site.type)
-        self.tell_alloc(row, s, 0, site.type, 0)
+        self.emit_alloc(row, s, 0, site.type, 0)
         self.push_swept(place)
         self.last_span, self.last_slot = place, 0
 
@@ -866,7 +877,7 @@ cdef class Runtime:
         return (self.address(&self.spans[g.span], g.slot) - self.least) // 2048
 
     cdef void stack_alloc(self, int row, SIM_G *g, int order) noexcept nogil:
-        """Small stacks share spans, larger ones have their own."""
+        """Allocate a stack; small stacks share spans, larger ones have spans of their own."""
         cdef int64_t size = (<int64_t> 1) << (order - 1)
         cdef int32_t place = self.stack_spans[order] if order < LARGE_ORDER else -1
         cdef SIM_SPAN *s
@@ -886,7 +897,7 @@ cdef class Runtime:
             self.emit2(row, EV_GOROUTINE_STACK_ALLOC, self.stack_id(g), order)
 
     cdef void stack_free(self, int row, int order, int32_t place, int slot) noexcept nogil:
-        """A span whose last stack goes is freed, but not while the collector marks."""
+        """Free a stack, and its span if it is empty, unless the collector marks."""
         cdef SIM_SPAN *s = &self.spans[place]
         cdef bint was_full = s.taken == s.slots
         if self.allocfree and not self.dropped(s):
@@ -912,7 +923,7 @@ cdef class Runtime:
         self.spans[at].next = self.spans[place].next
 
     cdef void move_stack(self, int row, SIM_G *g, int order) noexcept nogil:
-        """Grow or shrink: a new stack, then the old one goes."""
+        """Grow or shrink a stack: allocate the new one, then free the old one."""
         cdef int32_t place = g.span
         cdef int slot = g.slot, was = g.order
         self.stack_alloc(row, g, order)
@@ -922,15 +933,15 @@ cdef class Runtime:
         self.stack_free(row, g.order, g.span, g.slot)
         g.order, g.span = 0, -1
 
-    # --- statuses: before the first event that speaks of something in a generation -------------------------------
+    # --- statuses: before the first event about a goroutine or proc in a generation ------------------------------
 
-    cdef inline void tell_proc(self, int row, int p, int status) noexcept nogil:
+    cdef inline void emit_proc_status(self, int row, int p, int status) noexcept nogil:
         if self.tracing and self.ps[p].told != self.gen:
             self.ps[p].told = self.gen
             self.ps[p].seq = 0
             self.emit2(row, EV_PROC_STATUS, p, status)
 
-    cdef inline void tell_goroutine(self, int row, int32_t g, int status, int64_t m) noexcept nogil:
+    cdef inline void emit_go_status(self, int row, int32_t g, int status, int64_t m) noexcept nogil:
         if self.tracing and self.gs[g].told != self.gen:
             self.gs[g].told = self.gen
             self.gs[g].seq = 0
@@ -940,12 +951,12 @@ cdef class Runtime:
                 self.emit3(row, EV_GO_STATUS, self.gs[g].id, <uint64_t> m, status)
 
     cdef inline void acquire(self, int row) noexcept nogil:
-        """Before a thread's event: the statuses of what it holds."""
+        """Emit the statuses of a thread's proc and goroutine, before its event."""
         cdef SIM_M *m = &self.ms[row]
         if m.p >= 0:
-            self.tell_proc(row, m.p, self.ps[m.p].state)
+            self.emit_proc_status(row, m.p, self.ps[m.p].state)
         if m.g >= 0:
-            self.tell_goroutine(row, m.g, self.gs[m.g].state, m.id)
+            self.emit_go_status(row, m.g, self.gs[m.g].state, m.id)
 
     # --- procs -------------------------------------------------------------------------------------------------
 
@@ -968,13 +979,13 @@ cdef class Runtime:
         self.ps[last].place = self.ps[p].place
 
     cdef void start_proc(self, int row, int p) noexcept nogil:
-        """A thread takes an idle proc. It empties stale caches before the tracer knows that it has the proc."""
+        """Give a thread an idle proc; it may flush stale caches before the event that it took the proc."""
         cdef SIM_P *proc = &self.ps[p]
         cdef bint stale = proc.cycle != self.cycle
         if stale and self.quirks & SIM_ANOMALY_OUTSIDE_PROC:
-            self.tell_proc(row, p, PROC_RUNNING if self.quirks & SIM_ANOMALY_WRONG_STATUS else PROC_IDLE)
+            self.emit_proc_status(row, p, PROC_RUNNING if self.quirks & SIM_ANOMALY_WRONG_STATUS else PROC_IDLE)
             self.flush_cache(row, p)
-        self.tell_proc(row, p, PROC_IDLE)
+        self.emit_proc_status(row, p, PROC_IDLE)
         proc.seq += 1
         self.emit2(row, EV_PROC_START, p, proc.seq)
         proc.state = PROC_RUNNING
@@ -985,7 +996,7 @@ cdef class Runtime:
             self.flush_cache(row, p)
 
     cdef void stop_proc(self, int row) noexcept nogil:
-        """A thread without a goroutine gives its proc back and parks."""
+        """Release the proc of a thread without a goroutine, and park the thread."""
         cdef int p = self.ms[row].p
         self.emit0(row, EV_PROC_STOP)
         self.leave_busy(p)
@@ -994,10 +1005,10 @@ cdef class Runtime:
         self.park(row)
 
     cdef void steal_proc(self, int row, int victim) noexcept nogil:
-        """Take the proc of a thread that is in a system call."""
+        """Steal the proc of a thread in a system call."""
         cdef int p = self.ms[victim].p
         self.acquire(row)
-        self.tell_proc(row, p, PROC_SYSCALL_ABANDONED)
+        self.emit_proc_status(row, p, PROC_SYSCALL_ABANDONED)
         self.ps[p].seq += 1
         self.emit3(row, EV_PROC_STEAL, p, self.ps[p].seq, self.ms[victim].id)
         self.ms[victim].p = -1
@@ -1006,7 +1017,7 @@ cdef class Runtime:
     # --- goroutines --------------------------------------------------------------------------------------------
 
     cdef int32_t new_goroutine(self, int row) noexcept nogil:
-        """A goroutine, runnable in no queue; a dead one's descriptor and stack serve again."""
+        """Create a runnable goroutine in no queue, reusing descriptor and stack of a dead one if there is one."""
         cdef int32_t place = self.pop_g(&self.dead)
         cdef SIM_G *g
         if place < 0:
@@ -1032,7 +1043,7 @@ cdef class Runtime:
         self.push_g(&self.runnable, g)
 
     cdef void start_goroutine(self, int row, int32_t g) noexcept nogil:
-        self.tell_goroutine(row, g, GO_RUNNABLE, -1)
+        self.emit_go_status(row, g, GO_RUNNABLE, -1)
         self.gs[g].seq += 1
         self.emit2(row, EV_GO_START, self.gs[g].id, self.gs[g].seq)
         self.gs[g].state = GO_RUNNING
@@ -1042,13 +1053,13 @@ cdef class Runtime:
             self.emit1(row, EV_GO_LABEL, REASON_DEDICATED)
 
     cdef void unblock(self, int row, int32_t g) noexcept nogil:
-        self.tell_goroutine(row, g, GO_WAITING, -1)
+        self.emit_go_status(row, g, GO_WAITING, -1)
         self.gs[g].seq += 1
         self.emit3(row, EV_GO_UNBLOCK, self.gs[g].id, self.gs[g].seq, self.stack())
         self.make_runnable(g)
 
     cdef void schedule(self, int row) noexcept nogil:
-        """A thread with a proc and without a goroutine takes the next one, or stops."""
+        """Give a thread without a goroutine the next runnable one, or release its proc."""
         cdef int32_t g = self.pop_g(&self.runnable)
         if g >= 0:
             self.start_goroutine(row, g)
@@ -1056,7 +1067,7 @@ cdef class Runtime:
             self.stop_proc(row)
 
     cdef void leave(self, int row, int kind, int reason) noexcept nogil:
-        """The thread's goroutine stops or blocks."""
+        """Stop or block the thread's goroutine."""
         cdef int32_t g = self.ms[row].g
         self.emit2(row, kind, reason, self.stack())
         self.ms[row].g = -1
@@ -1069,7 +1080,7 @@ cdef class Runtime:
             self.push_g(&self.waiting, g)
 
     cdef void destroy(self, int row) noexcept nogil:
-        """Its goroutine ends; a stack of the usual size stays with the descriptor."""
+        """End the thread's goroutine; a stack of the initial size stays with the descriptor."""
         cdef int32_t place = self.ms[row].g
         cdef SIM_G *g = &self.gs[place]
         self.emit0(row, EV_GO_DESTROY)
@@ -1086,9 +1097,9 @@ cdef class Runtime:
         self.make_runnable(g)
 
     cdef void switch(self, int row) noexcept nogil:
-        """Hand over to a goroutine that waits, as coroutines do."""
+        """Switch to a waiting goroutine, as coroutines do."""
         cdef int32_t g = self.pop_g(&self.waiting), old = self.ms[row].g
-        self.tell_goroutine(row, g, GO_WAITING, -1)
+        self.emit_go_status(row, g, GO_WAITING, -1)
         self.gs[g].seq += 1
         self.emit2(row, EV_GO_SWITCH, self.gs[g].id, self.gs[g].seq)
         self.gs[old].state = GO_WAITING
@@ -1099,7 +1110,7 @@ cdef class Runtime:
         self.ms[row].g = g
 
     cdef void wake(self) noexcept nogil:
-        """A parked thread takes an idle proc and looks for work: runnable goroutines, else timers and the network."""
+        """Wake a parked thread with an idle proc; its work is runnable goroutines, otherwise timers and the network."""
         cdef int32_t row
         cdef int p
         if self.parked.n == 0 or self.n_idle == 0:
@@ -1129,14 +1140,14 @@ cdef class Runtime:
         self.gs[self.ms[row].g].state = GO_SYSCALL
 
     cdef void return_from_call(self, int row) noexcept nogil:
-        """Back with the proc that it had."""
+        """Return from a system call with the same proc."""
         self.acquire(row)
         self.emit0(row, EV_GO_SYSCALL_END)
         self.ps[self.ms[row].p].state = PROC_RUNNING
         self.gs[self.ms[row].g].state = GO_RUNNING
 
     cdef void return_blocked(self, int row) noexcept nogil:
-        """Back without it: with another one if one is idle, else the thread parks."""
+        """Return from a system call after the proc was stolen: take an idle proc, or park the thread."""
         cdef int32_t g = self.ms[row].g
         if self.n_idle:
             self.n_idle -= 1
@@ -1152,7 +1163,7 @@ cdef class Runtime:
             self.park(row)
 
     cdef void end_call(self) noexcept nogil:
-        """The longest system call loses its proc, or ends."""
+        """End the longest system call, or steal its proc."""
         cdef int32_t row
         if self.calls.n == 0:
             return
@@ -1169,7 +1180,7 @@ cdef class Runtime:
     # --- the collector -----------------------------------------------------------------------------------------
 
     cdef void stop_world(self, int row, int reason) noexcept nogil:
-        """All other procs stop: their goroutines are preempted, those in system calls are taken."""
+        """Stop all other procs: preempt their goroutines, and steal procs from system calls."""
         cdef int i = 0
         cdef int32_t other
         self.acquire(row)
@@ -1186,7 +1197,7 @@ cdef class Runtime:
         self.take_procs(row)
 
     cdef void take_procs(self, int row) noexcept nogil:
-        """Those of threads in system calls."""
+        """Steal the procs of all threads in system calls."""
         cdef int32_t other
         cdef int _n
         for _n in range(self.calls.n):
@@ -1196,12 +1207,12 @@ cdef class Runtime:
             self.push_m(&self.calls, other)
 
     cdef void start_world(self, int row) noexcept nogil:
-        """Procs are counted anew, then anybody may go on."""
+        """Emit the number of procs and end the stop-the-world range."""
         self.emit2(row, EV_PROCS_CHANGE, self.procs, self.stack())
         self.emit0(row, EV_STW_END)
 
     cdef void begin_cycle(self, int row) noexcept nogil:
-        """Sweep what is left; then marking begins with the world stopped."""
+        """Sweep the remaining spans; once there are none, start the mark phase with the world stopped."""
         if self.n_unswept:
             self.sweep_some(row, SWEEP_BATCH)
             return
@@ -1215,13 +1226,13 @@ cdef class Runtime:
             self.unblock(row, self.worker)
 
     cdef void end_cycle(self, int row) noexcept nogil:
-        """Marking ends: what survives is set, and every span waits to be swept."""
+        """End the mark phase: choose the shares of survivors, and make every span unswept."""
         self.stop_world(row, REASON_MARK_TERMINATION)
         self.phase = 0
         self.wanted = False
         self.cycle += 1
         self.choose_survivors()
-        self.last_span = -1     # of what may be dead now no allocation is under way
+        self.last_span = -1     # the last object may be dead, so no allocation of it is in progress
         self.unsweep()
         self.gc_seq += 1
         self.emit1(row, EV_GC_END, self.gc_seq)
@@ -1234,9 +1245,9 @@ cdef class Runtime:
             self.unblock(row, self.sweeper)
 
     cdef void choose_survivors(self) noexcept nogil:
-        """Shares of old and new objects that survive, so that the live heap tends to its size.
+        """Choose the shares of old and new objects that survive, so that the live heap tends to its target size.
 
-        New objects that lie together often die together; where they do not, more of them survive.
+        In a share of spans all new objects die together; in the others, more of them survive to compensate.
         """
         cdef int64_t old = self.old_bytes * self.old_survive >> BITS
         cdef int64_t fresh = self.live_bytes - self.old_bytes
@@ -1261,7 +1272,7 @@ cdef class Runtime:
         self.old_bytes = 0
 
     cdef void unsweep(self) noexcept nogil:
-        """Every span of the central lists must be swept; procs' own ones when they are next looked at."""
+        """Make every span of the central lists unswept; spans in procs' caches are swept by :meth:`flush_cache`."""
         cdef int c
         cdef int32_t place
         self.n_unswept = 0
@@ -1283,7 +1294,7 @@ cdef class Runtime:
             self.partial[c] = self.full[c] = -1
 
     cdef void release_dead_stacks(self, int row) noexcept nogil:
-        """The collector takes the stacks of ended goroutines, a few at a time here."""
+        """Free the stacks of a few ended goroutines, as the collector does."""
         cdef int32_t place = self.dead.head
         cdef int n = 0
         while place >= 0 and n < 2 * ROOM_GOROUTINES and self.dead.n:
@@ -1295,7 +1306,7 @@ cdef class Runtime:
             n += 1
 
     cdef void release_stack_spans(self, int row) noexcept nogil:
-        """Spans whose stacks all went while the collector marked."""
+        """Free the spans whose last stack was freed while the collector marked."""
         cdef int order, n = 0
         cdef int32_t place, after
         for order in range(LEAST_ORDER, LARGE_ORDER):
@@ -1308,10 +1319,10 @@ cdef class Runtime:
                     n += 1
                 place = after
 
-    # --- what a running goroutine does ---------------------------------------------------------------------------
+    # --- actions of a running goroutine --------------------------------------------------------------------------
 
     cdef bint act(self, int row, uint32_t dice) noexcept nogil:
-        """Something other than an allocation; True if another goroutine runs now, or none."""
+        """Do an action other than an allocation; return True if the thread's goroutine no longer runs."""
         cdef int what = 0
         cdef SIM_G *g = &self.gs[self.ms[row].g]
         while <int32_t> dice >= self.act_ends[what]:
@@ -1362,7 +1373,7 @@ cdef class Runtime:
         return False
 
     cdef void work(self, int row) noexcept nogil:
-        """The mark worker shrinks stacks that nobody uses, and goes to sleep after the cycle."""
+        """Run the mark worker: it shrinks stacks of waiting goroutines, and blocks after the cycle."""
         cdef SIM_G *g
         if self.phase == 0:
             self.leave(row, EV_GO_BLOCK, REASON_WORKER_IDLE)
@@ -1374,8 +1385,8 @@ cdef class Runtime:
         self.now += 1
         self.mark_until -= 1
 
-    cdef void sweep_behind(self, int row) noexcept nogil:
-        """The background sweeper takes a few spans, then lets others run."""
+    cdef void sweep_background(self, int row) noexcept nogil:
+        """Run the background sweeper: it sweeps a few spans, then yields."""
         self.sweep_some(row, SWEEP_BATCH)
         if self.n_unswept:
             self.leave(row, EV_GO_STOP, REASON_GOSCHED)
@@ -1384,7 +1395,7 @@ cdef class Runtime:
         self.schedule(row)
 
     cdef void burst(self, int p) noexcept nogil:
-        """One goroutine runs for a while."""
+        """Run one goroutine for a number of steps."""
         cdef int row = self.ps[p].m
         cdef int64_t n
         cdef uint32_t dice
@@ -1393,7 +1404,7 @@ cdef class Runtime:
             self.work(row)
             return
         if self.ms[row].g == self.sweeper:
-            self.sweep_behind(row)
+            self.sweep_background(row)
             return
         n = self.geometric(self.long_run if self.chance(self.long_share) else self.short_run)
         while n > 0:
@@ -1406,11 +1417,11 @@ cdef class Runtime:
                 self.allocate(row, p)
             if unlikely(self.wanted and self.phase == 0):
                 return
-            if unlikely(self.wish() != OK or self.now > self.horizon):
+            if unlikely(self.request() != OK or self.now > self.horizon):
                 return
 
     cdef void step(self) noexcept nogil:
-        """The next thing that happens anywhere."""
+        """Do the next step of the whole program."""
         cdef int p
         if self.n_busy == 0 or (self.n_busy << 16 < self.busy_target * self.procs and self.chance(32768)):
             self.wake()
@@ -1428,8 +1439,8 @@ cdef class Runtime:
 
     # --- sessions and generations --------------------------------------------------------------------------------
 
-    cdef int wish(self) noexcept nogil:
-        """What the tables lack for another step."""
+    cdef int request(self) noexcept nogil:
+        """Return OK if tables and output have room for another step, otherwise the request."""
         if self._out.shape[0] - self.out_at < ROOM_OUT + self._buffers.shape[0]:
             return FULL
         if self._spans.shape[0] - self.n_spans < ROOM_SPANS:
@@ -1443,7 +1454,7 @@ cdef class Runtime:
         return OK
 
     cdef bint due(self) noexcept nogil:
-        """True when the generation has lasted long enough."""
+        """Return True if the generation reached its length or its number of events."""
         if not self.tracing:
             return False
         return (<int64_t> self.now - self.generation_start >= self.units
@@ -1458,8 +1469,8 @@ cdef class Runtime:
         r[READ_TOLD_EVENTS] = self.n_events - self.first_event
         r[READ_N_TYPE_IDS] = self._id_order[self.gen & 1, 0]
 
-    cdef void tell_span(self, int row, SIM_SPAN *s) noexcept nogil:
-        """One span of the snapshot, and its objects in order of address."""
+    cdef void emit_span(self, int row, SIM_SPAN *s) noexcept nogil:
+        """Emit one span of the snapshot and its objects in order of address."""
         cdef int w
         cdef uint64_t bits
         cdef int64_t slot
@@ -1472,20 +1483,20 @@ cdef class Runtime:
             while bits:
                 slot = 64 * w + lowest(bits)
                 bits &= bits - 1
-                type = self.told_type(s, slot)
+                type = self.traced_type(s, slot)
                 self.emit2(row, EV_HEAP_OBJECT, (self.address(s, slot) - self.least) >> 3, self.type_id(type))
                 self.count(s, type, TALLY_START)
 
     cdef int snapshot(self, int row) noexcept nogil:
-        """Spans that are not dead, then the stack of every descriptor; a status."""
+        """Emit all live spans, then the stack of every goroutine descriptor, including dead ones; return a status."""
         cdef int32_t i
         cdef SIM_G *g
         while self.snapshot_at < self.n_spans + self.n_gs:
-            if self.wish() == FULL:
+            if self.request() == FULL:
                 return FULL
             if self.snapshot_at < self.n_spans:
                 if self.spans[self.snapshot_at].spanclass >= 0:
-                    self.tell_span(row, &self.spans[self.snapshot_at])
+                    self.emit_span(row, &self.spans[self.snapshot_at])
             else:
                 i = self.snapshot_at - <int32_t> self.n_spans
                 g = &self.gs[i]
@@ -1494,11 +1505,11 @@ cdef class Runtime:
         return OK
 
     cdef int session(self, bint allocfree, bint joined, uint64_t least) noexcept nogil:
-        """The setting counts as it is now. Who joins a session gets neither a stopped world nor a snapshot."""
+        """Start a session with the current settings; a joined session has neither a stopped world nor a snapshot."""
         cdef int status, i, row
         if self.starter < 0:
             while self.n_busy == 0:
-                status = self.wish()
+                status = self.request()
                 if status != OK:
                     return status
                 self.wake()
@@ -1534,7 +1545,7 @@ cdef class Runtime:
                 return status
         self.emit1(row, EV_HEAP_GOAL, self.goal)
         if self.release < 26:
-            self.tell_idle(row)
+            self.emit_idle(row)
         self.start_world(row)
         if allocfree and self.quirks & SIM_ANOMALY_UNDER_WAY and self.last_span >= 0 and self.phase == 0:
             self.finish_allocation(row)
@@ -1542,49 +1553,49 @@ cdef class Runtime:
         return OK
 
     cdef void finish_allocation(self, int row) noexcept nogil:
-        """An allocation that was under way at the snapshot is told a second time.
+        """Emit a second allocation of the last object, whose allocation was in progress at the snapshot.
 
-        Not while marking: such an object would outlive it, which nothing here sees to.
+        Never called during a mark phase, which such an object would have to survive: this is not implemented.
         """
         cdef SIM_SPAN *s = &self.spans[self.last_span]
         if s.spanclass != TINY_CLASS and s.live[self.last_slot >> 6] >> (self.last_slot & 63) & 1:
-            self.count(s, self.told_type(s, self.last_slot), TALLY_FREES)
-            self.tell_alloc(
+            self.count(s, self.traced_type(s, self.last_slot), TALLY_FREES)
+            self.emit_alloc(
                 row, s, self.last_slot, self.types[s.cells + self.last_slot], 8 if self.has_header(s) else 0
             )
 
-    cdef void tell_idle(self, int row) noexcept nogil:
+    cdef void emit_idle(self, int row) noexcept nogil:
         cdef int i
         for i in range(self.n_idle):
-            self.tell_proc(row, self.idle[i], PROC_IDLE)
+            self.emit_proc_status(row, self.idle[i], PROC_IDLE)
 
     cdef int close(self) noexcept nogil:
-        """Running goroutines tell their statuses themselves, the rest is told late, by no thread."""
+        """Emit missing statuses: those of running goroutines on their threads, all others on no thread; then flush."""
         cdef int i
         cdef SIM_G *g
         if self.status_at == 0:
-            if self.wish() == FULL:
+            if self.request() == FULL:
                 return FULL
             for i in range(self.n_busy):
                 self.acquire(self.ps[self.busy[i]].m)
             if self.release >= 26:
-                self.tell_idle(self.ps[self.busy[0]].m if self.n_busy else SYSMON)
+                self.emit_idle(self.ps[self.busy[0]].m if self.n_busy else SYSMON)
         while self.status_at < self.n_gs:
-            if self.wish() == FULL:
+            if self.request() == FULL:
                 return FULL
             g = &self.gs[self.status_at]
             if g.state != GO_FREE:
-                self.tell_goroutine(LATE, self.status_at, g.state, self.ms[g.m].id if g.state == GO_SYSCALL else -1)
+                self.emit_go_status(LATE, self.status_at, g.state, self.ms[g.m].id if g.state == GO_SYSCALL else -1)
             self.status_at += 1
         for i in range(<int> self._ms.shape[0]):
-            if self.wish() == FULL:
+            if self.request() == FULL:
                 return FULL
             self.flush(i)
         self.status_at = 0
         return OK
 
     cdef void open(self) noexcept nogil:
-        """The thread that ends a generation says in the next one how many procs there are, and what goes on."""
+        """Start the next generation on a busy thread: number of procs, and the mark phase if it is active."""
         cdef int row
         self.gen += 1
         while self.n_busy == 0:
@@ -1592,11 +1603,11 @@ cdef class Runtime:
         row = self.ps[self.busy[0]].m
         self.generation_start, self.generation_began = <int64_t> self.now, self.n_events
         if self.quirks & SIM_ANOMALY_NEXT_GENERATION and self.allocfree:
-            self.tell_early(row)
+            self.emit_early(row)
         self.open_by(row)
 
-    cdef void tell_early(self, int row) noexcept nogil:
-        """What the tracer's own memory costs went to the generation to come, with a time before this one's last."""
+    cdef void emit_early(self, int row) noexcept nogil:
+        """Emit events of the tracer's own memory in the next generation, with times before this one's last."""
         cdef uint64_t now = self.now
         self.now -= 16
         self.acquire(row)
@@ -1607,7 +1618,7 @@ cdef class Runtime:
         self.acquire(row)
         if self.release < 26:
             self.take_procs(row)
-            self.tell_idle(row)
+            self.emit_idle(row)
         self.emit2(row, EV_PROCS_CHANGE, self.procs, self.stack())
         if self.phase:
             self.gc_seq += 1

@@ -1,6 +1,6 @@
-"""Names of the anomalies that a simulated runtime can be asked for, and the releases that show them (FORMAT 9.9).
+"""Anomalies of real traces that a simulated runtime can reproduce, with the releases that have them (FORMAT 9.9).
 
-Never here: how they come about; that is the kernel's.
+Names come in, bits for the kernel go out. Never here: their mechanisms, which are the kernel's.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ ANOMALIES: dict[str, _Anomaly] = {
         SimulatedAnomaly.TIMES_AHEAD, range(23, 28), "sweepers write faster than the clock, and run ahead"
     ),
     "snapshot interleaved": _Anomaly(
-        SimulatedAnomaly.SNAPSHOT_INTERLEAVED, range(26, 28), "the snapshot runs ahead; others sort into it"
+        SimulatedAnomaly.SNAPSHOT_INTERLEAVED, range(26, 28), "the snapshot runs ahead; other events sort into it"
     ),
     "frees outside a proc": _Anomaly(
-        SimulatedAnomaly.OUTSIDE_PROC, range(23, 28), "who takes a proc sweeps its caches before ProcStart"
+        SimulatedAnomaly.OUTSIDE_PROC, range(23, 28), "a thread that takes a proc sweeps its caches before ProcStart"
     ),
     "wrong status": _Anomaly(
         SimulatedAnomaly.WRONG_STATUS | SimulatedAnomaly.OUTSIDE_PROC,
         range(23, 28),
-        "such a sweep tells an idle proc as running",
+        "such a sweep reports an idle proc as running",
     ),
     "dropped events": _Anomaly(
-        SimulatedAnomaly.DROPPED, range(23, 24), "half the events of manual spans and stacks are lost"
+        SimulatedAnomaly.DROPPED, range(23, 24), "half of the events of manual spans and stacks are lost"
     ),
     "next generation": _Anomaly(
         SimulatedAnomaly.NEXT_GENERATION,
         range(24, 26),
-        "nested events go to the generation to come, with earlier times",
+        "nested events go to the next generation, with earlier times",
     ),
     "allocation under way": _Anomaly(
-        SimulatedAnomaly.UNDER_WAY, range(23, 28), "an object of the snapshot is told as allocated after it"
+        SimulatedAnomaly.UNDER_WAY, range(23, 28), "an object of the snapshot is reported again as allocated"
     ),
     "freed by the compiler": _Anomaly(
-        SimulatedAnomaly.IMPLICIT_FREE, range(26, 28), "slots without pointers are used again, and no event frees them"
+        SimulatedAnomaly.IMPLICIT_FREE, range(26, 28), "slots without pointers are reused without a free event"
     ),
 }
-"""By name: bits of the kernel, minor releases of Go, what happens."""
+"""Anomalies by name: bits of the kernel, minor releases of Go, description."""
 
 
 def quirks(names: Iterable[str], release: int) -> int:
@@ -56,14 +56,15 @@ def quirks(names: Iterable[str], release: int) -> int:
     Raises
     ------
     ValueError
-        A name that is none, or one that this release does not show.
+        A name is unknown, or this release does not have the anomaly.
     """
     bits = 0
     for name in names:
         if name not in ANOMALIES:
-            raise ValueError(f"no anomaly is called {name!r}: {', '.join(ANOMALIES)}")
+            raise ValueError(f"unknown anomaly {name!r}: expected one of {', '.join(ANOMALIES)}")
         anomaly = ANOMALIES[name]
         if release not in anomaly.releases:
-            raise ValueError(f"{name!r} is of Go 1.{anomaly.releases[0]} to 1.{anomaly.releases[-1]}")
+            first, last = anomaly.releases[0], anomaly.releases[-1]
+            raise ValueError(f"anomaly {name!r} needs a release from 1.{first} to 1.{last}")
         bits |= anomaly.quirk
     return bits

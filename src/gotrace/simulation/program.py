@@ -1,6 +1,6 @@
-"""A simulated program that runs, is traced for a while and runs on: the kernel fed with memory, batches around it.
+"""A process of a simulated program: a shape and calls to run and trace it come in, a trace and its truth go out.
 
-Never here: what the runtime does, what a program is like.
+Provides the kernel's memory and writes all batches other than events. Never here: the runtime's mechanisms, shapes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gotrace.spec.events import ALLOC_FREE
 from gotrace.spec.sizeclasses import CLASS_BYTES, HEADER_FROM, MANUAL, PAGE_BYTES
 
 FREQUENCY = 15_625_000
-"""Clock units a second, as on most systems."""
+"""Clock units per second, as on most systems."""
 
 UNIT_NS = 1_000_000_000 // FREQUENCY
 
@@ -72,7 +72,7 @@ _FOREVER = (1 << 62) - 1
 
 
 class _Tables:
-    """The kernel's memory."""
+    """The kernel's tables."""
 
     def __init__(self, program: Program) -> None:
         threads = 2 * program.procs + 16
@@ -96,7 +96,7 @@ class _Tables:
         self.readings: npt.NDArray[Any] = np.zeros(len(Reading), np.int64)
 
     def attach(self, runtime: Runtime) -> None:
-        """Hand all of them to the kernel."""
+        """Pass all tables to the kernel."""
         runtime.attach_scheduler(
             ms=self.ms,
             ps=self.ps,
@@ -119,7 +119,7 @@ class _Tables:
         )
 
     def grow(self, status: Status) -> None:
-        """Double what the kernel found short."""
+        """Double the table that the kernel's status names."""
         if status == Status.GROW_SPANS:
             self.spans = _doubled(self.spans)
         elif status == Status.GROW_PAGES:
@@ -132,7 +132,7 @@ class _Tables:
 
     @property
     def n_spans(self) -> int:
-        """Rows of spans in use or free again."""
+        """Rows of spans in use or on the free list."""
         return int(self.readings[Reading.N_SPANS])
 
 
@@ -141,14 +141,14 @@ def _doubled(old: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 class _Nowhere:
-    """An output that keeps nothing."""
+    """An output that discards its input."""
 
     def write(self, data: Any) -> int:
         return len(data)
 
 
 def _types(names: list[str], sizes: npt.NDArray[np.int64], first: int) -> Rows:
-    """Rows of TYPE; row 0 is none, descriptors lie one behind the other from ``first`` on."""
+    """Return rows of TYPE; row 0 is none, and the descriptors' addresses are contiguous from ``first`` on."""
     rows = np.zeros(len(names) + 1, TYPE)
     rows["name"] = ["(untyped)", *names]
     rows["address"][1:] = first + 64 * np.arange(len(names), dtype=np.uint64)
@@ -163,35 +163,34 @@ class Program:
     Parameters
     ----------
     shape : Shape or str
-        What the program does; a name of ``SHAPES``.
+        The program's behaviour, or a name of ``SHAPES``.
     seed : int
-        Of all chance.
+        Seed of all randomness, 0 to 2**62 - 1.
     version : str
-        The Go release, ``"1.22"`` to ``"1.27"``: header, statuses, tiny objects and the heap's base go by it.
+        The Go release, ``"1.22"`` to ``"1.27"``: it determines header, statuses, tiny objects and the heap's base.
     procs : int, optional
-        GOMAXPROCS, 1 to 256, instead of the shape's.
+        GOMAXPROCS, 1 to 256. Default is the shape's.
     layout : {"current", "original"}
-        Batches of the alloc/free experiment as the releases write them, or as the change that introduced it did: no
-        kind byte, no info batch.
+        Batches of the alloc/free experiment as in releases, or as in the Go change that introduced it: without kind
+        bytes and without an info batch.
     generation : float
-        Seconds of a generation.
+        Length of a generation in seconds.
     generation_events : int, optional
-        And its most events.
+        Maximum number of events of a generation. Default is no limit.
     anomalies : iterable of str
         Names of ``ANOMALIES``.
     type_names : sequence of str, optional
-        What the types are called.
+        Names of the types, unique and not empty. Default is generated names.
 
     Attributes
     ----------
     allocfree : bool
-        The setting ``GODEBUG=traceallocfree``. It counts when a session starts, and not before the next one after a
-        change.
+        The setting ``GODEBUG=traceallocfree``. It takes effect when a session starts.
 
     Raises
     ------
     ValueError
-        An argument out of its range.
+        An argument is out of range.
     """
 
     def __init__(
@@ -209,20 +208,20 @@ class Program:
     ) -> None:
         if isinstance(shape, str):
             if shape not in SHAPES:
-                raise ValueError(f"no shape is called {shape!r}: {', '.join(SHAPES)}")
+                raise ValueError(f"unknown shape {shape!r}: expected one of {', '.join(SHAPES)}")
             shape = SHAPES[shape]
         names = [f"1.{release}" for release in _HEADERS]
         if version not in names:
-            raise ValueError(f"version={version!r}: {', '.join(names)}")
+            raise ValueError(f"version={version!r}: expected one of {', '.join(names)}")
         if layout not in ("current", "original"):
-            raise ValueError(f"layout={layout!r}: current or original")
+            raise ValueError(f"layout={layout!r}: expected current or original")
         procs = shape.procs if procs is None else procs
         if not 1 <= procs <= _MOST_PROCS:
-            raise ValueError(f"procs={procs}: 1 to {_MOST_PROCS}")
+            raise ValueError(f"procs={procs}: must be 1 to {_MOST_PROCS}")
         if not 0 <= seed < 1 << 62:
-            raise ValueError(f"seed={seed}: 0 to 2**62 - 1")
+            raise ValueError(f"seed={seed}: must be 0 to 2**62 - 1")
         if generation <= 0 or (generation_events is not None and generation_events < 1):
-            raise ValueError("a generation has a length")
+            raise ValueError("generation must be above 0, and generation_events at least 1")
         self.shape, self.seed, self.procs = shape, seed, procs
         self.release = int(version.partition(".")[2])
         self.layout = layout
@@ -244,40 +243,40 @@ class Program:
         if self.release >= 26:
             self.heap_base = _ARENA * int(random.integers(_ARENAS // 256, _ARENAS))
             self._first_page = int(random.integers(1, 4096))
-        given = _type_names(shape.types) if type_names is None else list(type_names)
-        if len(set(given)) != shape.types or not all(given):
-            raise ValueError(f"{shape.types} types need as many names, all different, none empty")
-        self.types = _types(given, 8 * random.integers(1, 64, len(given)), _TYPES_AT)
-        self._names = [name.encode("utf-8", "surrogateescape") for name in given]
+        type_list = _type_names(shape.types) if type_names is None else list(type_names)
+        if len(set(type_list)) != shape.types or not all(type_list):
+            raise ValueError(f"type_names: expected {shape.types} names, unique and not empty")
+        self.types = _types(type_list, 8 * random.integers(1, 64, len(type_list)), _TYPES_AT)
+        self._names = [name.encode("utf-8", "surrogateescape") for name in type_list]
         self.allocfree = self.release > 22
         self._unit_ns = UNIT_NS
         self._sessions = 0
         self._stack_rows = _stacks(random)
         self._tables = _Tables(self)
-        knobs = np.zeros(len(Param), np.int64)
-        knobs[Param.SEED], knobs[Param.PROCS] = seed, procs
-        knobs[Param.GOROUTINES] = shape.goroutines + 2
-        knobs[Param.LIVE_BYTES], knobs[Param.LEAST_HEAP], knobs[Param.GOGC] = (
+        params = np.zeros(len(Param), np.int64)
+        params[Param.SEED], params[Param.PROCS] = seed, procs
+        params[Param.GOROUTINES] = shape.goroutines + 2
+        params[Param.LIVE_BYTES], params[Param.LEAST_HEAP], params[Param.GOGC] = (
             shape.live_bytes,
             shape.least_heap,
             shape.gogc,
         )
-        knobs[Param.BUSY] = int(shape.busy * 65536)
-        knobs[Param.SHORT_RUN], knobs[Param.LONG_RUN] = shape.short_run, shape.long_run
-        knobs[Param.LONG_SHARE] = int(shape.long_share * 65536)
-        knobs[Param.PACE], knobs[Param.MARK_EVENTS] = shape.pace, shape.mark_events
-        knobs[Param.CLUSTERED] = int(shape.clustered * 65536)
-        knobs[Param.OLD_SURVIVE] = int(shape.survive * 65536)
-        knobs[Param.RELEASE], knobs[Param.QUIRKS] = self.release, quirks(anomalies, self.release)
-        knobs[Param.N_STACKS], knobs[Param.HEAP_BASE], knobs[Param.FIRST_PAGE] = (
+        params[Param.BUSY] = int(shape.busy * 65536)
+        params[Param.SHORT_RUN], params[Param.LONG_RUN] = shape.short_run, shape.long_run
+        params[Param.LONG_SHARE] = int(shape.long_share * 65536)
+        params[Param.PACE], params[Param.MARK_EVENTS] = shape.pace, shape.mark_events
+        params[Param.CLUSTERED] = int(shape.clustered * 65536)
+        params[Param.OLD_SURVIVE] = int(shape.survive * 65536)
+        params[Param.RELEASE], params[Param.QUIRKS] = self.release, quirks(anomalies, self.release)
+        params[Param.N_STACKS], params[Param.HEAP_BASE], params[Param.FIRST_PAGE] = (
             _N_STACKS,
             self.heap_base,
             self._first_page,
         )
-        knobs[Param.GENERATION_UNITS] = max(1, min(_FOREVER, int(generation * FREQUENCY)))
-        knobs[Param.GENERATION_EVENTS] = generation_events or _FOREVER
+        params[Param.GENERATION_UNITS] = max(1, min(_FOREVER, int(generation * FREQUENCY)))
+        params[Param.GENERATION_EVENTS] = generation_events or _FOREVER
         self._runtime = Runtime(
-            knobs, np.array(CLASS_BYTES, np.int32), np.array(CLASS_PAGES, np.int32), shape.act_ends()
+            params, np.array(CLASS_BYTES, np.int32), np.array(CLASS_PAGES, np.int32), shape.act_ends()
         )
         self._tables.attach(self._runtime)
         self._runtime.boot()
@@ -291,20 +290,20 @@ class Program:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the file that a session writes to; the trace in it ends there."""
+        """Close the file of the current session, which truncates its trace."""
         self._files.close()
 
-    # --- what a user does ----------------------------------------------------------------------------------------
+    # --- public methods --------------------------------------------------------------------------------------------
 
     def run(self, events: int | None = None, *, seconds: float | None = None) -> None:
-        """Run until so many events happened, or so much time passed, whichever comes first; traced or not.
+        """Run, traced or not, for a number of events or a time, whichever ends first.
 
         Parameters
         ----------
         events : int, optional
-            Without a session, what a traced program would tell counts.
+            Number of events. Without a session, events that a trace would have count.
         seconds : float, optional
-            On the trace's clock.
+            Time on the trace's clock.
 
         Raises
         ------
@@ -312,7 +311,7 @@ class Program:
             Neither is given, or one is negative.
         """
         if (events is None and seconds is None) or (events or 0) < 0 or (seconds or 0) < 0:
-            raise ValueError("say how many events or seconds, not below 0")
+            raise ValueError("specify events or seconds, at least 0")
         self._log.append(("run", (events, seconds)))
         self._run(events, seconds)
 
@@ -322,18 +321,17 @@ class Program:
         Parameters
         ----------
         output : path, binary file object or None
-            Where the trace goes as it comes about; None for nowhere.
+            Output of the trace, written as the program runs; None to discard it.
         joined : bool
-            The session goes on that somebody else started: the trace begins in its middle, with neither info batch
-            nor snapshot.
+            Join a running session: the trace has neither info batch nor snapshot.
 
         Raises
         ------
         ValueError
-            A session goes on, or the release has no alloc/free experiment and the setting asks for it.
+            A session is already running, or ``allocfree`` is set but the release has no alloc/free experiment.
         """
         if self._writer is not None:
-            raise ValueError("a session goes on")
+            raise ValueError("a session is already running: stop it first")
         if self.allocfree and self.release < 23:
             raise ValueError("Go 1.22 has no alloc/free experiment: set allocfree to False")
         self._log.append(("start", (joined, self.allocfree)))
@@ -345,15 +343,15 @@ class Program:
         Returns
         -------
         Truth
-            What happened in it.
+            The truth about the session's trace.
 
         Raises
         ------
         ValueError
-            No session goes on.
+            No session is running.
         """
         if self._writer is None:
-            raise ValueError("no session goes on")
+            raise ValueError("no session is running: start one first")
         log = tuple(self._log)
         self._log.append(("stop", ()))
         self._stop()
@@ -370,7 +368,7 @@ class Program:
             _rows_until=lambda time: self._lived_until(log, time),
         )
 
-    # --- how it goes -----------------------------------------------------------------------------------------------
+    # --- the kernel's loop and the batches around events -----------------------------------------------------------
 
     def _reading(self, place: Reading) -> int:
         return int(self._tables.readings[place])
@@ -386,7 +384,7 @@ class Program:
         while True:
             status = self._runtime.run(last, until)
             if status != Status.OK:
-                self._fulfil(status)
+                self._serve(status)
             elif self._reading(Reading.EVENTS) >= last or self._reading(Reading.NOW) >= until:
                 return
             else:
@@ -394,8 +392,8 @@ class Program:
                 self._runtime.open_generation()
                 self._begin_generation()
 
-    def _fulfil(self, status: int) -> None:
-        """Do what the kernel wishes: take its output, or give it memory."""
+    def _serve(self, status: int) -> None:
+        """Serve the kernel's request: take its output, or grow a table."""
         if status == Status.FULL:
             self._drain()
         else:
@@ -422,10 +420,10 @@ class Program:
         if allocfree and not joined and self.layout == "current":
             self._writer.batch(gen, NO_THREAD, self._time, allocfree_info(least), experiment=ALLOC_FREE)
         while (status := self._runtime.start(allocfree, joined, least)) != Status.OK:
-            self._fulfil(status)
+            self._serve(status)
 
     def _clock(self, gen: int) -> None:
-        """Say how time is counted, where it comes first: from Go 1.25 on, with what the clocks show."""
+        """Write frequency and clock snapshot at a generation's start, where Go has them from 1.25 on."""
         assert self._writer is not None
         if self._writer.version < 25:
             return
@@ -438,10 +436,10 @@ class Program:
         self._clock(self._reading(Reading.GEN))
 
     def _end_generation(self) -> None:
-        """Events of all threads, then stacks, types, strings; then the types' table is empty."""
+        """Write the events of all threads, then stacks, types and strings; empty the table of types."""
         assert self._writer is not None
         while (status := self._runtime.close_generation()) != Status.OK:
-            self._fulfil(status)
+            self._serve(status)
         self._drain()
         gen = self._reading(Reading.GEN)
         self._time = self._reading(Reading.NOW)
@@ -458,8 +456,8 @@ class Program:
     def _type_records(self, gen: int) -> Iterator[bytes]:
         order = self._tables.id_order[gen & 1]
         for number, row in enumerate(order[1 : 1 + order[0]].tolist(), 1):
-            said = self.types[row]
-            numbers = (number, int(said["address"]), int(said["size"]), int(said["ptr_bytes"]))
+            type_row = self.types[row]
+            numbers = (number, int(type_row["address"]), int(type_row["size"]), int(type_row["ptr_bytes"]))
             yield allocfree_types([(*numbers, self._names[row - 1])], layout="original")
 
     def _stop(self) -> None:
@@ -469,12 +467,12 @@ class Program:
         self._files.close()
 
     def _lived_until(self, log: tuple[tuple[str, Any], ...], time: int) -> Rows:
-        """Rows of LIVE of what lived at a time: the same program runs again."""
-        again = Program(**self._arguments)._replay(log, time)
-        return np.concatenate((again.live(), again.freed_late()))
+        """Run the same program again; return rows of LIVE of the objects that were live at a time."""
+        rerun = Program(**self._arguments)._replay(log, time)
+        return np.concatenate((rerun.live(), rerun.freed_late()))
 
     def _replay(self, log: Sequence[tuple[str, Any]], time: int) -> Program:
-        """Do again what was done, up to a time in ns, into nothing."""
+        """Repeat the logged calls up to a time in ns, without output."""
         horizon = time // UNIT_NS
         self._late = np.zeros((_MOST_LATE, 5), np.int64)
         self._runtime.remember(max(0, horizon), self._late)
@@ -491,7 +489,7 @@ class Program:
         return self
 
     def live(self) -> Rows:
-        """Rows of LIVE of what lives now."""
+        """Return rows of LIVE of the objects that are live now."""
         tables = self._tables
         spans = tables.spans[: tables.n_spans]
         spans = spans[(spans["spanclass"] >= 0) & (spans["spanclass"] != MANUAL)]
@@ -514,7 +512,7 @@ class Program:
         return rows[np.argsort(rows["address"])]
 
     def freed_late(self) -> Rows:
-        """Rows of LIVE of what a replay freed after the time that it was asked for, and that lived then."""
+        """Return rows of LIVE of the objects that were live at the replay's time and freed after it."""
         late = self._late[: self._reading(Reading.LATE)]
         rows = np.zeros(len(late), LIVE)
         rows["address"], rows["size"], rows["type"] = late[:, 0], late[:, 1], late[:, 3]
@@ -529,7 +527,7 @@ def _type_names(n: int) -> list[str]:
 
 
 def _stacks(random: np.random.Generator) -> dict[int, list[tuple[int, int, int, int]]]:
-    """Stacks by id, frames as (pc, function, file, line); a frame's address says all else."""
+    """Return stacks by id with frames (pc, function, file, line); the address determines the other three."""
     stacks = {}
     file = int(Reason.OTHERS)
     for number in range(1, _N_STACKS + 1):
@@ -556,28 +554,29 @@ def simulate(
     allocfree: bool = True,
     **program: Any,
 ) -> Truth:
-    """Write the trace of a simulated Go program, and return the truth beside it.
+    """Write the trace of a simulated Go program and return the truth about it.
 
     Parameters
     ----------
     output : path, binary file object or None
-        Where the trace goes as it comes about; None for nowhere.
+        Output of the trace, written as the program runs; None to discard it.
     shape : Shape or str
-        What the program does; a name of ``SHAPES``.
+        The program's behaviour, or a name of ``SHAPES``.
     events : int, optional
-        Timed events of the trace, at least; 100 000 if neither these nor seconds are given.
+        Minimum number of timed events of the trace. Default is 100 000, unless ``seconds`` is given.
     seconds : float, optional
-        Length on the trace's clock, at most.
+        Maximum length on the trace's clock.
     warmup : int
-        Events before the session: what the snapshot finds comes of them.
+        Number of events before the session, which create the heap of the snapshot.
     session : int
-        Which of the process's sessions it is; those before are as long as the warm-up, and nobody keeps them.
+        Number of the session in the process, from 1. Earlier sessions are as long as the warm-up, and their traces are
+        discarded.
     joined : bool
-        Join a session that somebody else started: neither info batch nor snapshot.
+        Join a running session: the trace has neither info batch nor snapshot.
     allocfree : bool
         The setting ``GODEBUG=traceallocfree``.
     **program
-        As :class:`Program` takes them: seed, version, procs, layout, generation, generation_events, anomalies,
+        Arguments of :class:`Program`: seed, version, procs, layout, generation, generation_events, anomalies,
         type_names.
 
     Returns
@@ -587,10 +586,10 @@ def simulate(
     Raises
     ------
     ValueError
-        An argument out of its range.
+        An argument is out of range.
     """
     if session < 1 or warmup < 0:
-        raise ValueError("sessions count from 1, and a warm-up is not below 0")
+        raise ValueError("session must be at least 1, and warmup at least 0")
     process = Program(shape, **program)
     process.allocfree = allocfree
     process.run(warmup)

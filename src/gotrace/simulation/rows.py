@@ -9,67 +9,67 @@ from gotrace.dtypes import aligned
 SIM_M = aligned(
     ("id", "i8"),
     ("base", "u8"),  # clock units: time of the batch in its buffer
-    ("last", "u8"),  # of its latest event
+    ("last", "u8"),  # clock units: time of its latest event
     ("g", "i4"),  # row of SIM_G, -1 none
     ("p", "i4"),  # row of SIM_P, -1 none
     ("at", "i4"),  # bytes in its buffer
-    ("next", "i4"),  # of a list of threads: of those that park, or of those in system calls
+    ("next", "i4"),  # next thread in the list of parked threads, or of threads in system calls
 )
 SIM_P = aligned(
-    ("seq", "i8"),  # of its latest event with a number
-    ("told", "i8"),  # generation in which its status stands
-    ("tiny", "u8"),  # address of the slot in which its tiny objects lie, 0 none
-    ("tiny_at", "i4"),  # bytes of it that are taken
-    ("m", "i4"),  # row of SIM_M that holds it, -1 none
-    ("place", "i4"),  # among those that run
-    ("cycle", "i4"),  # of the collector, as far as its cached spans know
+    ("seq", "i8"),  # sequence number of its latest event
+    ("told", "i8"),  # latest generation that has its status
+    ("tiny", "u8"),  # address of its slot of tiny objects, 0 none
+    ("tiny_at", "i4"),  # used bytes of that slot
+    ("m", "i4"),  # row of its thread in SIM_M, -1 none
+    ("place", "i4"),  # index in the list of busy procs
+    ("cycle", "i4"),  # of the collector, when its cached spans were swept last
     ("state", "i4"),  # ProcStatus
 )
 SIM_G = aligned(
     ("id", "i8"),
-    ("seq", "i8"),
-    ("told", "i8"),
+    ("seq", "i8"),  # sequence number of its latest event
+    ("told", "i8"),  # latest generation that has its status
     ("m", "i4"),  # row of SIM_M, -1 none
-    ("span", "i4"),  # row of SIM_SPAN that holds its stack, -1 none
-    ("slot", "i4"),  # and where in it
-    ("order", "i4"),  # bit length of its stack's size, 0 without one
-    ("next", "i4"),  # of a list of goroutines, -1 the last
+    ("span", "i4"),  # row of its stack's span in SIM_SPAN, -1 none
+    ("slot", "i4"),  # slot of the stack in that span
+    ("order", "i4"),  # bit length of its stack's size, 0 without a stack
+    ("next", "i4"),  # next goroutine in its list, -1 none
     ("state", "i4"),  # GoStatus
 )
 SIM_SPAN = aligned(
-    ("live", "u8", (16,)),  # a bit for each slot that an object lies in
-    ("old", "u8", (16,)),  # those that were there at the last sweep
+    ("live", "u8", (16,)),  # a bit for each slot that has an object
+    ("old", "u8", (16,)),  # the same at the last sweep
     ("page", "i8"),
     ("pages", "i8"),
     ("elem", "i8"),  # bytes of a slot
-    ("cells", "i8"),  # where what is known of its objects begins
+    ("cells", "i8"),  # index of the first object's birth and type
     ("slots", "i4"),
     ("taken", "i4"),  # slots with an object
     ("look", "i4"),  # no slot before this one is free
     ("spanclass", "i4"),  # 254 manual, -1 no span
-    ("cycle", "i4"),  # of the collector, when it was swept last
-    ("next", "i4"),  # of a list of spans, -1 the last
+    ("cycle", "i4"),  # of the collector, when the span was swept last
+    ("next", "i4"),  # next span in its list, -1 none
 )
 
 
 class Action(IntEnum):
-    """What a simulated goroutine does instead of allocating."""
+    """Actions of a simulated goroutine, other than an allocation."""
 
     BLOCK = 0
     UNBLOCK = 1
     STOP = 2
     CREATE = 3
     DESTROY = 4
-    SYSCALL = 5  # short
-    LONG_SYSCALL = 6  # the proc is taken away meanwhile
+    SYSCALL = 5  # short: the proc stays with the thread
+    LONG_SYSCALL = 6  # the proc may be stolen
     SWITCH = 7
     GROW_STACK = 8
     ASSIST = 9  # only while the collector marks
-    LIVE_HEAP = 10  # an allocation that no experiment tells; the live heap is
+    LIVE_HEAP = 10  # a HeapAlloc event alone
 
 
 class Reason(IntEnum):
-    """Strings of a simulated trace, by id."""
+    """Ids of the strings of a simulated trace."""
 
     PREEMPTED = 1
     GOSCHED = 2
@@ -86,7 +86,7 @@ class Reason(IntEnum):
 
 
 class SimulatedAnomaly(IntEnum):
-    """Anomalies of real traces (FORMAT 9.9) that the simulated runtime is asked for, as bits."""
+    """Anomalies of real traces (FORMAT 9.9) that the simulated runtime reproduces, as bits."""
 
     TIMES_AHEAD = 1
     SNAPSHOT_INTERLEAVED = 2
@@ -99,7 +99,7 @@ class SimulatedAnomaly(IntEnum):
 
 
 class Param(IntEnum):
-    """Places in the whole numbers that say how a simulated program behaves; shares are of 65536."""
+    """Indices of the parameters of a simulated program; shares are in units of 1/65536."""
 
     SEED = 0
     PROCS = 1
@@ -125,27 +125,27 @@ class Param(IntEnum):
 
 
 class Reading(IntEnum):
-    """Places in what a simulated runtime tells of itself."""
+    """Indices of the readings of a simulated runtime."""
 
     NOW = 0  # clock units
     EVENTS = 1
     GEN = 2
     OUT = 3  # bytes in the output
-    N_SPANS = 4  # rows in use or free again, of each table
+    N_SPANS = 4  # rows of this table in use or on its free list; so are the next four
     N_PAGES = 5
     N_CELLS = 6
     N_GOROUTINES = 7
     N_TYPE_IDS = 8
     CYCLES = 9  # of the collector
-    STARTED = 10  # clock units: when the session began
+    STARTED = 10  # clock units: start of the session
     LIVE_BYTES = 11
     LIVE_OBJECTS = 12
-    LATE = 13  # rows of what was freed after the time that is asked for
-    TOLD_EVENTS = 14  # in this session
+    LATE = 13  # rows of objects freed after the requested time
+    TOLD_EVENTS = 14  # events of this session
 
 
 class Tally(IntEnum):
-    """Columns of what a simulated trace tells of each type."""
+    """Columns of a simulated trace's counts by type."""
 
     ALLOCS = 0
     ALLOC_BYTES = 1

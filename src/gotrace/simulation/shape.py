@@ -1,6 +1,6 @@
-"""What a simulated program does: how much it allocates of what, how often it blocks, how long it runs.
+"""Shapes of simulated programs: object sizes, action rates and run lengths come in, tables for the kernel go out.
 
-The shapes of :data:`SHAPES` were measured on real programs. Never here: the runtime.
+The shapes of :data:`SHAPES` other than ``plain`` were measured on real programs. Never here: the runtime.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gotrace.simulation.rows import Action
 from gotrace.spec.sizeclasses import CLASS_BYTES
 
 SITES = 4096
-"""Places in a program that allocate, each as likely as the others."""
+"""Number of allocation sites of a program, all equally likely."""
 
 ACT_SCALE = 1 << 20
 
@@ -29,52 +29,54 @@ _SMALL, _LARGE, _TINY = range(3)
 _TINY_BYTES = 16
 _TINY_CLASS = 5  # of spans: 16 bytes without pointers
 _PAGE = 8192
-_MOST_BYTES = 32 << 20  # of a large object, so that the kernel's room for one step suffices
+_MOST_BYTES = 32 << 20  # maximum size of an object, so that the kernel's room for one step suffices
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a program behaves.
+    """Parameters of a program's behaviour.
 
     Attributes
     ----------
     procs : int
         GOMAXPROCS, 1 to 256.
     live_bytes : int
-        What survives a collection, once there is as much.
+        Bytes that survive a collection, once the heap is that large.
     sizes : mapping of (int, bool) to float
-        Weights of objects: bytes, and whether they hold pointers. Below 16 bytes without pointers they are tiny.
+        Weights of objects by size in bytes and whether they have pointers. Objects below 16 bytes without pointers are
+        tiny.
     untyped : float
         Share of the objects without pointers that have no type.
     types : int
-        Types of the program.
+        Number of types.
     goroutines : int
-        About as many live at a time.
+        Approximate number of goroutines at a time.
     acts : mapping of str to float
-        For a million steps of a goroutine, how many are no allocation: keys are the names of ``Action`` in small letters.
+        Number of other actions than allocations in a million steps of a goroutine; keys are the lowercase names of
+        ``Action``.
     busy : float
         Share of the procs that run, if there is work.
     short_run, long_run : int
-        Steps that a thread goes before another one does, on average, in the two kinds of runs.
+        Average number of steps of a thread before another thread runs, for short and long runs.
     long_share : float
         Share of long runs.
     pace : int
-        Clock units (64 ns) from event to event of the whole program, on average.
+        Average time between events of the whole program, in clock units of 64 ns.
     survive : float
-        Share of objects that survived a collection which survive the next one.
+        Share of the objects that survived a collection before and survive the next one.
     clustered : float
-        Share of spans, below 1, whose new objects die together.
+        Share of spans, below 1, whose new objects are freed together.
     gogc : int
-        The heap grows by so many percent of what survived before the next collection begins.
+        Growth of the heap before the next collection, in percent of the surviving bytes.
     least_heap : int
-        Bytes at which the first collection begins; later ones not below it.
+        Minimum size of the heap in bytes at the start of a collection.
     mark_events : int
-        How many events marking takes.
+        Number of events during a mark phase.
 
     Raises
     ------
     ValueError
-        A number out of its range.
+        A parameter is out of range.
     """
 
     procs: int = 4
@@ -132,29 +134,32 @@ class Shape:
     mark_events: int = 2000
 
     def __post_init__(self) -> None:
-        """Refuse what is out of its range."""
+        """Check the parameters' ranges."""
         for name, least in _LEAST.items():
             if not least <= getattr(self, name) < _MOST:
-                raise ValueError(f"{name}={getattr(self, name)}: at least {least}")
+                raise ValueError(f"{name}={getattr(self, name)}: must be {least} to 2**40 - 1")
         for name in ("untyped", "busy", "long_share", "survive", "clustered"):
             if not 0 <= getattr(self, name) <= 1 or (name == "clustered" and self.clustered == 1):
-                raise ValueError(f"{name}={getattr(self, name)}: a share")
+                limit = "below" if name == "clustered" else "at most"
+                raise ValueError(f"{name}={getattr(self, name)}: must be at least 0 and {limit} 1")
         if not self.sizes or min(self.sizes.values()) < 0 or sum(self.sizes.values()) <= 0:
-            raise ValueError("sizes need weights")
+            raise ValueError("sizes: weights must be at least 0, and one must be above 0")
 
     def act_ends(self) -> npt.NDArray[np.int32]:
-        """Ends of each act's part of 2**20, for the kernel."""
+        """Return the cumulative shares of the actions in units of 2**-20, for the kernel."""
         unknown = set(self.acts) - {act.name.lower() for act in Action}
         if unknown:
-            raise ValueError(f"no act is called {', '.join(sorted(unknown))}")
+            raise ValueError(
+                f"acts: unknown {', '.join(sorted(unknown))}: expected {', '.join(act.name.lower() for act in Action)}"
+            )
         shares = np.array([self.acts.get(act.name.lower(), 0.0) for act in Action]) * ACT_SCALE / 1e6
         ends = np.cumsum(shares)
         if ends[-1] > ACT_SCALE or (shares < 0).any():
-            raise ValueError("acts are counts of a million")
+            raise ValueError("acts: counts must be at least 0, and at most a million in total")
         return np.round(ends).astype(np.int32)
 
     def sites(self, random: np.random.Generator) -> npt.NDArray[np.int32]:
-        """Rows (type, span class, pages, length, kind) of ``SITES`` places; types come from a few common ones on."""
+        """Return rows (type, span class, pages, length, kind) of ``SITES`` sites; low types are the most common."""
         sizes = list(self.sizes)
         weights = np.array([self.sizes[size] for size in sizes], float)
         counts = np.floor(np.cumsum(weights) / weights.sum() * SITES + 0.5).astype(int)
@@ -162,18 +167,18 @@ class Shape:
         rows[:, 0] = 1 + np.floor(self.types * random.random(SITES) ** 2)
         first = 0
         for (length, pointers), last in zip(sizes, counts.tolist(), strict=True):
-            part = rows[first:last]
-            part[:, 1:] = _site(length, pointers)
+            sized = rows[first:last]
+            sized[:, 1:] = _site(length, pointers)
             if not pointers:
-                part[random.random(last - first) < self.untyped, 0] = 0
+                sized[random.random(last - first) < self.untyped, 0] = 0
             first = last
         return rows
 
 
 def _site(length: int, pointers: bool) -> tuple[int, int, int, int]:
-    """Span class, pages, length and kind of objects of one size."""
+    """Return span class, pages, length and kind of objects of one size."""
     if not 1 <= length <= _MOST_BYTES:
-        raise ValueError(f"objects have 1 to {_MOST_BYTES} bytes, not {length}")
+        raise ValueError(f"sizes: {length} bytes: must be 1 to {_MOST_BYTES}")
     if length < _TINY_BYTES and not pointers:
         return _TINY_CLASS, 0, length, _TINY
     header = 8 if pointers and length > 512 else 0
@@ -184,7 +189,7 @@ def _site(length: int, pointers: bool) -> tuple[int, int, int, int]:
 
 
 def _halves(both: Mapping[int, tuple[float, float]]) -> dict[tuple[int, bool], float]:
-    """Weights by size: with pointers, without."""
+    """Return weights by size and pointers, from pairs by size: with pointers, without."""
     return {(size, bool(1 - k)): pair[k] for size, pair in both.items() for k in (0, 1) if pair[k]}
 
 
@@ -337,5 +342,6 @@ SHAPES: dict[str, Shape] = {
         survive=1.0,
     ),
 }
-"""Programs by name. The compiler type-checks packages, ``json`` decodes and encodes, the collector runs almost all the
-time, and its trace has no alloc/free events; orders is the order service of ``examples/heap.trace``."""
+"""Shapes by name: ``compiler`` type-checks packages; ``json`` decodes and encodes; in ``collector`` the collector runs
+almost all the time, and the recording had no alloc/free events; ``orders`` is the order service of
+``examples/heap.trace``."""

@@ -1,4 +1,7 @@
-"""What a simulated program really did. Never here: reading of traces."""
+"""The truth about a simulated program: the runtime's counts come in; counts by type and live objects go out.
+
+Never here: reading of traces.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,18 @@ from gotrace.heap.table import class_name
 from gotrace.simulation.rows import Tally
 
 LIVE = np.dtype([("address", "u8"), ("size", "i8"), ("time", "i8"), ("type", "i4"), ("spanclass", "i4")], align=True)
-"""A live object: address of its slot, bytes of the slot, ns of its allocation (-1: before the session), type as a row
-of ``Truth.types``, span class as ALLOC has it."""
+"""A live object: address of its slot, bytes of the slot, time of its allocation in ns (-1: before the session), row of
+its type in ``Truth.types``, span class as in ALLOC."""
 
 SPAN_CLASSES = 136
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """The truth beside a simulated trace.
+    """The truth about a simulated trace.
 
-    Types are as the trace tells them: a snapshot knows that of objects with a header and of large ones with pointers,
-    all others have none. Row 0 of ``types`` are those.
+    Types are as in the trace: a snapshot has the types of objects with a header and of large objects with pointers
+    only. All other objects of the snapshot have row 0 of ``types``.
 
     Attributes
     ----------
@@ -34,16 +37,16 @@ class Truth:
     generations : int
         Generations of the trace.
     cycles : int
-        Collections that ended since the process began.
+        Collections that ended since the start of the process.
     least : int
-        The heap's lowest address as this session has it.
+        The heap's base address in this session.
     start, end : int
-        When the session began and ended, in ns of the trace's clock.
+        Start and end of the session in ns of the trace's clock.
     types : ndarray of TYPE
         All types of the program; row 0 is none.
     told : ndarray of int64, shape (types + 136, 6)
-        Allocations, their bytes, frees, their bytes, objects of the snapshot, their bytes: by type, then, of objects
-        without a type, by span class.
+        Counts of the trace: allocations, their bytes, frees, their bytes, objects of the snapshot, their bytes. Rows
+        are types, then span classes of objects without a type.
     """
 
     events: int
@@ -58,15 +61,15 @@ class Truth:
     _rows_until: Callable[[int], Rows] = field(repr=False)
 
     def live(self, time: int | None = None) -> Rows:
-        """Objects that live at the end, or just after what happened up to a time, by address.
+        """Return the objects that are live at the end, or after all events up to a time, by address.
 
-        The program runs again for that, and nothing is kept of it: this takes as long, and no more memory, as the
-        simulation did. Where threads run ahead of the clock, time is the program's own.
+        With a time, the program runs again and its output is discarded: this takes the time and the memory of the
+        simulation. Where threads run ahead of the clock, the time is that of the program.
 
         Parameters
         ----------
         time : int, optional
-            In ns of the trace's clock.
+            Time in ns of the trace's clock. Default is the end.
 
         Returns
         -------
@@ -79,7 +82,7 @@ class Truth:
 
     @property
     def table(self) -> Rows:
-        """Rows of HEAP, as ``Trace.heap().table`` has them."""
+        """Rows of HEAP, as in ``Trace.heap().table``."""
         untyped = [f"{self.types['name'][0]} {class_name(spanclass)}" for spanclass in range(SPAN_CLASSES)]
         table = np.zeros(len(self.told), HEAP)
         table["name"] = [*self.types["name"], *untyped]
@@ -92,7 +95,7 @@ class Truth:
         return seen[np.lexsort((seen["name"].astype(str), -seen["inuse_objects"], -seen["inuse_bytes"]))]
 
     def asdict(self) -> dict[str, Any]:
-        """Numbers and the table, as JSON takes them."""
+        """Return counts and the table as values for JSON."""
         rows = [
             {name: row[name] if name == "name" else int(row[name]) for name in HEAP.names or ()} for row in self.table
         ]
@@ -108,7 +111,7 @@ class Truth:
         }
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return ``live``, ``told`` and the types without their names' objects, as npz takes them."""
+        """Return ``live``, ``told``, and names and addresses of types, as arrays for npz."""
         return {
             "live": self._live,
             "told": self.told,

@@ -1,4 +1,4 @@
-"""Numbers with names: statuses on the wire, and what Go's API makes of them. Never here: behaviour."""
+"""Enums: statuses and event types on the wire, and the kinds and states of Go's API. Never here: behaviour."""
 
 from enum import IntEnum
 
@@ -24,7 +24,7 @@ class EventKind(IntEnum):
 
 
 class GoStatus(IntEnum):
-    """Status of a goroutine on the wire (FORMAT 6.1); FREE is ours, for a row without one."""
+    """Status of a goroutine on the wire (FORMAT 6.1); FREE is gotrace's own, for an unused row."""
 
     BAD = 0
     RUNNABLE = 1
@@ -65,7 +65,7 @@ class ProcState(IntEnum):
 
 
 class Resource(IntEnum):
-    """Go's ResourceKind: what a transition or a range is about."""
+    """Go's ResourceKind: the subject of a transition or a range."""
 
     NONE = 0
     GOROUTINE = 1
@@ -74,7 +74,7 @@ class Resource(IntEnum):
 
 
 class OrderAnomaly(IntEnum):
-    """What the ordering tolerates and warns of (FORMAT 11.2), or mends when asked to (FORMAT 9.9.4)."""
+    """Anomalies that the ordering tolerates with a warning (FORMAT 11.2), or corrects when salvaging (FORMAT 9.9.4)."""
 
     PROC_TOLD_AGAIN = 0
     GO_TOLD_AGAIN = 1
@@ -86,7 +86,7 @@ class OrderAnomaly(IntEnum):
 
 
 class GCPhase(IntEnum):
-    """What the ordering knows of the concurrent mark phase."""
+    """State of the concurrent mark phase during the ordering."""
 
     UNDETERMINED = 0
     NOT_RUNNING = 1
@@ -94,7 +94,7 @@ class GCPhase(IntEnum):
 
 
 class EventType(IntEnum):
-    """Wire types that kernels must know by name; SYNC is synthetic."""
+    """Wire types that kernels use by name; SYNC is synthetic."""
 
     EVENT_BATCH = 1
     STACKS = 2
@@ -159,7 +159,7 @@ STARTS_G = (
     EventType.GO_SWITCH,
     EventType.GO_SWITCH_DESTROY,
 )
-"""Events after which their thread runs the goroutine that they name first."""
+"""Events after which their thread runs the goroutine in their first argument."""
 
 STOPS_G = (EventType.GO_DESTROY, EventType.GO_STOP, EventType.GO_BLOCK)
 """Events after which their thread runs no goroutine."""
@@ -176,4 +176,4 @@ CHANGES_CONTEXT = (
     EventType.GO_STATUS,
     EventType.GO_STATUS_STACK,
 )
-"""Events that change their thread's goroutine or proc in another way."""
+"""Events that change their thread's goroutine or proc in any other way."""

@@ -1,6 +1,6 @@
-"""The event table: one row says everything about an event type, once (FORMAT 5).
+"""The event table: one row defines an event type (FORMAT 5).
 
-Everything else about events is derived from these rows. Never here: behaviour.
+All other data about events is derived from these rows. Never here: behaviour.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gotrace.spec.enums import EventKind as K
 from gotrace.spec.rules import Rule as R
 
-ALLOC_FREE = 1  # number of the experiment
+ALLOC_FREE = 1  # id of the experiment
 
 
 class EventSpec(NamedTuple):
@@ -19,26 +19,26 @@ class EventSpec(NamedTuple):
     Attributes
     ----------
     id : int
-        The type byte; 1 to 52 belong to Go, an experiment's are above 127.
+        The type byte: 1 to 52 for Go's own events, above 127 for those of experiments.
     name : str
-        Go's name of it.
+        Go's name for it.
     args : tuple of str
-        Argument names in wire order, as Go writes them: a suffix tells what they are (``p_seq``,
-        ``label_string``, ``stack``). A timed event's first one is ``dt``.
+        Argument names in wire order, as in Go: a suffix gives the type (``p_seq``, ``label_string``, ``stack``).
+        The first one of a timed event is ``dt``.
     since : int
-        First header version that may hold it.
+        First header version that defines it.
     kind : EventKind or None
-        What Go's API makes of it; None for structure.
+        Kind of the event in Go's API; None for structural records.
     start : int
-        Type of the event that begins what this one ends or continues; 0 if none.
+        Type of the event that starts what this one ends or continues; 0 if none.
     experiment : int
-        Number of the experiment it belongs to; 0 for Go's own.
+        Id of its experiment; 0 for Go's own events.
     rule : Rule
-        How the state machine orders it; an experiment says itself what its events need.
+        Rule of the state machine that orders it; not used for experiments, whose ``needs`` apply.
     creates : str
-        What it may add to the state: words of goroutine, proc, thread, range, region, task, name.
+        What it may add to the state, separated by spaces: goroutine, proc, thread, range, region, task, name.
     frames, data : bool
-        Whether stack frames, or counted bytes, follow the arguments.
+        True if stack frames, or a byte count and bytes, follow the arguments.
     """
 
     id: int
@@ -55,7 +55,7 @@ class EventSpec(NamedTuple):
 
     @property
     def timed(self) -> bool:
-        """Whether it stands in event batches, with a time of its own."""
+        """True if it appears in event batches, with a time of its own."""
         return self.args[:1] == ("dt",) and self.kind is not None
 
     @property
@@ -207,15 +207,15 @@ METRICS = {
     "HeapAlloc": "/memory/classes/heap/objects:bytes",
     "HeapGoal": "/gc/heap/goal:bytes",
 }
-"""Names that Go's API gives to the metrics, by event."""
+"""Names of the metrics in Go's API, by event."""
 
 RANGES = {
-    "STWBegin": "stop-the-world (",  # the reason follows, and a bracket
+    "STWBegin": "stop-the-world (",  # followed by the reason and a closing parenthesis
     "GCBegin": "GC concurrent mark phase",
     "GCSweepBegin": "GC incremental sweep",
     "GCMarkAssistBegin": "GC mark assist",
 }
-"""Names that Go's API gives to ranges, by the event that begins them."""
+"""Names of the ranges in Go's API, by the event that starts them."""
 
 ATTRIBUTES = {"GCSweepEnd": ("bytes swept", "bytes reclaimed")}
-"""What the end of a range has measured, by event."""
+"""Names of the values measured at the end of a range, by event."""

@@ -1,13 +1,13 @@
-"""Bounds that Go's reader sets. Never here: behaviour."""
+"""Limits of Go's trace reader and runtime. Never here: behaviour."""
 
 MAX_BATCH_SIZE = 65536
-"""Data bytes of a batch: the runtime's buffers are 64 KiB."""
+"""Most data bytes of a batch: the runtime's buffers are 64 KiB."""
 
 MAX_STRING = 1024
-"""Bytes of a string; the runtime cuts longer ones."""
+"""Most bytes of a string; the runtime truncates longer ones."""
 
 MAX_FRAMES = 128
-"""Frames of a stack, as deep as the runtime unwinds."""
+"""Most frames of a stack: the runtime unwinds no deeper."""
 
 HEAP_ADDRESS_BITS = 48
-"""Go's heap never uses wider addresses: no span or stack is larger than this."""
+"""Most bits of an address in Go's heap, and so of the size of a span or stack."""

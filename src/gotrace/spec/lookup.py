@@ -1,4 +1,4 @@
-"""Lookup arrays for kernels, made from rows of the event table. Never here: facts of its own."""
+"""Lookup arrays for kernels: rows of the event table become arrays by event type. Never here: facts of its own."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 from gotrace.spec.events import EventSpec
 
 NO_EVENT = 255
-"""In :func:`wire_args`: there is no such type."""
+"""Value in :func:`wire_args` of a type that does not exist."""
 
 
 class TimedEvents(NamedTuple):
-    """The events that a trace is read with.
+    """The timed events of a trace, including those of experiments.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class TimedEvents(NamedTuple):
 
 
 def timed_args(events: Iterable[EventSpec]) -> npt.NDArray[np.uint8]:
-    """Count the varints of each timed event type, its time included: shape (256,), 0 for all other types."""
+    """Return the number of varints of each timed event type, its time included: shape (256,), 0 for other types."""
     counts = np.zeros(256, np.uint8)
     for event in events:
         if event.timed:
@@ -39,7 +39,7 @@ def timed_args(events: Iterable[EventSpec]) -> npt.NDArray[np.uint8]:
 
 
 def wire_args(events: Iterable[EventSpec]) -> npt.NDArray[np.uint8]:
-    """Count the varints of each event type: shape (256,), ``NO_EVENT`` where there is no such type."""
+    """Return the number of varints of each event type: shape (256,), ``NO_EVENT`` for types that do not exist."""
     counts = np.full(256, NO_EVENT, np.uint8)
     for event in events:
         counts[event.id] = len(event.args)
@@ -47,7 +47,7 @@ def wire_args(events: Iterable[EventSpec]) -> npt.NDArray[np.uint8]:
 
 
 def experiments(events: Iterable[EventSpec]) -> npt.NDArray[np.uint8]:
-    """Experiment of each event type: shape (256,), 0 for Go's own and for types that do not exist."""
+    """Return the experiment of each event type: shape (256,), 0 for Go's own and for types that do not exist."""
     numbers = np.zeros(256, np.uint8)
     for event in events:
         numbers[event.id] = event.experiment

@@ -1,4 +1,4 @@
-"""One name for each way of ordering an event; the method of that name in ``ordering/machine.py`` is the rule.
+"""Names of the ordering rules; ``order/machine.py`` implements them, each in the method of that name.
 
 Never here: behaviour.
 """
@@ -7,9 +7,9 @@ from enum import IntEnum
 
 
 class Rule(IntEnum):
-    """How the state machine treats an event."""
+    """Rule by which the state machine orders an event."""
 
-    NONE = 0  # it has no place in a stream
+    NONE = 0  # not an event of a thread
     EXPERIMENT = 1
     PROC_STATUS = 2
     PROC_START = 3
@@ -35,8 +35,8 @@ class Rule(IntEnum):
     GC_BEGIN = 23
     GC_ACTIVE = 24
     GC_END = 25
-    USER = 26  # needs thread, proc and goroutine, changes nothing
-    ON_PROC = 27  # needs thread and proc, changes nothing
+    USER = 26  # needs thread, proc and goroutine; changes nothing
+    ON_PROC = 27  # needs thread and proc; changes nothing
     TASK_BEGIN = 28
     TASK_END = 29
     REGION_BEGIN = 30

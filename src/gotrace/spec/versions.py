@@ -1,4 +1,4 @@
-"""Header versions and what they change (FORMAT 1). Never here: behaviour."""
+"""Header versions and the changes that they bring (FORMAT 1). Never here: behaviour."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import NamedTuple
 class Version(NamedTuple):
     """One header version.
 
-    ``number`` stands in the header; ``writers`` says which Go releases write it. From 1.25 on frequency and
-    clock snapshot come in ``sync_batches``; from 1.26 on ``end_marks`` close generations.
+    ``number`` is the minor version in the header; ``writers`` names the Go releases that write it. With
+    ``sync_batches`` (1.25 and later), frequency and clock snapshot are in a batch of their own; with ``end_marks``
+    (1.26 and later), a mark ends each generation.
     """
 
     number: int
@@ -19,7 +20,7 @@ class Version(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As people write it, ``"1.26"``."""
+        """The version as text, such as ``"1.26"``."""
         return f"1.{self.number}"
 
     @property
@@ -39,4 +40,4 @@ VERSIONS: dict[int, Version] = {
 }
 
 V1_VERSIONS: tuple[int, ...] = (5, 7, 8, 9, 10, 11, 19, 21)
-"""Headers of the older, entirely different format."""
+"""Headers of trace format v1, which is entirely different."""

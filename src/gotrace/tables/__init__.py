@@ -1,4 +1,1 @@
-"""One pass over a trace, and the rows of each table.
-
-In: segments. Out: numpy structured arrays, in chunks. Never here: decoding, or words.
-"""
+"""Tables of a trace: segments come in, numpy structured arrays go out, in chunks. Never here: decoding, or messages."""

@@ -1,6 +1,6 @@
-"""Memory for rows that are handed out: it serves again when nobody holds what stood in it.
+"""Memory of row chunks that counts its views, so that it can be reused once there are none.
 
-ObjectReplay here: a block, and how many view it. Never here: what stands in it.
+Memory comes in, a buffer goes out. Never here: the contents of the memory.
 """
 cimport cython
 from libc.stdint cimport int32_t, uint8_t
@@ -13,7 +13,7 @@ cdef extern from "Python.h":
 
 @cython.final
 cdef class RowBuffer:
-    """The memory of an array as a buffer."""
+    """The memory of an array as a buffer that counts its views."""
     cdef uint8_t[::1] memory
     cdef int32_t views
 
@@ -28,11 +28,11 @@ cdef class RowBuffer:
         self.note(-1)
 
     cdef void note(self, int32_t more) noexcept:
-        """Count a view more, or less, which may be another thread's."""
+        """Add ``more`` to the number of views, atomically: other threads may release theirs meanwhile."""
         cdef int32_t views = load(&self.views)
         while not swap(&self.views, views, views + more):
             views = load(&self.views)
 
     def unused(self) -> bool:
-        """Whether nobody views it."""
+        """Return True if there are no views."""
         return load(&self.views) == 0

@@ -1,6 +1,6 @@
-"""CPU samples that wait for the next allocation on their thread.
+"""Match CPU samples to the next allocation on their thread.
 
-ObjectReplay here: the walk over rows of ALLOC. Never here: what a match is worth.
+Rows of ALLOC and pending samples come in, pairs of both go out. Never here: whether a pair is credible.
 """
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
@@ -8,21 +8,23 @@ from gotrace._generated cimport ALLOC, OP_ALLOC
 from gotrace._hashmap cimport IdMap, open_map, value_of
 
 cdef enum:
-    DONE = 0        # columns of threads: samples below have an allocation
-    PASSED = 1      # samples below have a later event
-    END = 2         # where the thread's samples end
-    LAST = 3        # time of its last event
-    TIME = 0        # columns of samples
-    BEFORE = 1      # times of the thread's events around it
-    AFTER = 2
+    # Columns of threads.
+    DONE = 0        # samples before this one have an allocation
+    PASSED = 1      # samples before this one have a later event
+    END = 2         # end of the thread's samples
+    LAST = 3        # time of the thread's last event
+    # Columns of samples.
+    TIME = 0
+    BEFORE = 1      # time of the thread's last event before the sample
+    AFTER = 2       # time of its first event after the sample
 
 
 def match(const ALLOC[::1] rows, uint64_t[::1] keys, int32_t[::1] vals, int bits, uint64_t multiplier,
           int64_t[:, ::1] threads, int64_t[:, ::1] samples, int64_t[:, ::1] pairs) -> int:
-    """Give each waiting sample the first allocation on its thread after it; the number of pairs found.
+    """Pair each pending sample with the first later allocation on its thread; return the number of pairs.
 
-    Thread ``keys[i]`` is row ``vals[i] - 1`` of ``threads``; its samples follow each other by time. A pair is a sample
-    and a row.
+    Thread ``keys[i]`` is row ``vals[i] - 1`` of ``threads``; its samples are contiguous and sorted by time. A pair is a
+    row of ``samples`` and one of ``rows``.
     """
     cdef Py_ssize_t i, n = 0
     cdef int64_t m = 0

@@ -1,4 +1,7 @@
-"""Builders of the alloc/free tables. Never here: the replay itself."""
+"""Builders of the tables of alloc/free and other experimental events: segments come in, rows go out.
+
+Never here: the replay itself.
+"""
 
 from __future__ import annotations
 
@@ -34,20 +37,20 @@ from gotrace.wire.segments import Segment
 from gotrace.wire.slabs import ThreadBatches, decoded_rows
 
 _CLASS_BYTES = np.array(CLASS_BYTES, np.int64)
-_REPLAYED = 1 << 14  # rows of ALLOC that are replayed at a time: they stay in the cache
+_REPLAYED = 1 << 14  # rows of ALLOC replayed at a time: few enough to stay in the cache
 _SNAPSHOT = (EventType.SPAN, EventType.HEAP_OBJECT, EventType.GOROUTINE_STACK)
 _DECODED = 4096  # events decoded ahead, over all threads
 
 
 class Threads:
-    """Goroutine and proc of each thread, as its own events tell, kept from slab to slab."""
+    """Goroutine and proc of each thread according to its own events, kept from slab to slab."""
 
     def __init__(self) -> None:
         self.rows = np.empty(0, THREAD)
         self._row_of: dict[int, int] = {}
 
     def rows_of(self, by_thread: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-        """Return the row of each run's thread; threads not seen before get new ones."""
+        """Return the row of each cursor's thread, adding rows of new threads."""
         ms = by_thread.tolist()
         rows = [self._row_of.setdefault(m, len(self._row_of)) for m in ms]
         fresh = list(self._row_of)[len(self.rows) :]
@@ -65,12 +68,12 @@ class _Merges:
     def __init__(self, read_pass: ReadPass) -> None:
         self._background = read_pass.background
         self._threaded = read_pass.threaded
-        self._rings = Layout.RING if self._threaded else 1  # lots of each run
+        self._rings = Layout.RING if self._threaded else 1  # lots per cursor
         self.pool = decoded_rows(_DECODED * self._rings, COMPACT)
         self._threads = Threads()
 
     def begin(self, segment: Segment, by_thread: ThreadBatches, gens: Rows) -> tuple[Prefetch, _merge.Merge]:
-        """Return what decodes ahead, and the merge; the pool has room for at least a few events of each run."""
+        """Return the prefetch and the merge of a segment; the pool has room for a few events of each cursor."""
         thread_row = self._threads.rows_of(by_thread.cursors["m"])
         most = int(gens["n_cursors"].max())
         if len(self.pool) < LEAST_DECODED * most * self._rings:
@@ -90,7 +93,7 @@ class _Merges:
 
 
 class AllocBuilder(Builder):
-    """Rows of ALLOC, for the kinds in ``whats``, and the replayed heap if asked."""
+    """Rows of ALLOC of the kinds in ``whats``; with ``replay``, also the replayed heap."""
 
     dtype = ALLOC
     refers_to_types = True
@@ -140,23 +143,23 @@ class AllocBuilder(Builder):
         yield from self._chunks.last()
 
     def anomaly_counts(self) -> dict[str, int]:
-        """What was odd, without the zeros."""
+        """Return the nonzero counts of anomalies by name."""
         return self.heap.anomaly_counts()
 
     @property
     def info(self) -> Info:
-        """Scales, as far as they are known."""
+        """The experiment's scales; defaults until the trace gives them."""
         return self._info or DEFAULT_INFO
 
     def _tables_of(self, segment: Segment, gens: Rows) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
-        """Fill in what the experiment's batches say: scales, and the index of type ids."""
+        """Apply the experiment's batches to ``gens``: scales and types; return keys and values of the type index."""
         tables: list[AllocFreeData] = []
         of: list[int] = []
         self._scale(gens)
         for gen, data in alloc_free(segment, self.registry):
             if data.info is not None and data.info != self._info:
                 if self._info is not None:
-                    self._pass.warn(f"{segment.place(gen)}: an info batch with other values")
+                    self._pass.warn(f"{segment.place(gen)}: an info batch changes the values of the previous one")
                 self._info = data.info
                 self._scale(gens[gen:])
             for note in data.notes:
@@ -173,7 +176,7 @@ class AllocBuilder(Builder):
         return index.keys, np.concatenate((np.zeros(1, np.int32), rows))[index.vals]
 
     def _scale(self, gens: Rows) -> None:
-        """Note in rows of GENERATION_ROW what ids count in."""
+        """Set the scales of ids in rows of GENERATION_ROW."""
         info = self.info
         for name in ("heap_base", "object_align", "stack_align"):
             gens[name] = getattr(info, name)
@@ -182,7 +185,10 @@ class AllocBuilder(Builder):
 
 
 class LifetimeBuilder(Builder):
-    """Rows of LIFETIME: objects as they end, then those that live on, oldest first; or only what they add up to."""
+    """Rows of LIFETIME: objects as they end, then the survivors, oldest first.
+
+    With ``lives``, there are no rows; that replay only counts.
+    """
 
     dtype = LIFETIME
     refers_to_types = True
@@ -201,14 +207,14 @@ class LifetimeBuilder(Builder):
             for rows in self.allocs.feed(segment):
                 yield from self._take(rows, segment)
             if not self._entered:
-                self._enter(segment)  # its mark phases count without any object, too
+                self._enter(segment)  # mark phases count even in a segment without objects
         finally:
             for rows in self.allocs.flush():
                 yield from self._take(rows, segment)
             yield from self.lives.catch_up()
 
     def _take(self, rows: Rows, segment: Segment) -> Iterator[Rows]:
-        if not self._entered:  # only now the segment's scales are known
+        if not self._entered:  # the segment's scales are known from its first rows on
             self._enter(segment)
         yield from self.take(rows)
 
@@ -227,20 +233,20 @@ class LifetimeBuilder(Builder):
         yield from self.lives.follow(rows, np.empty(0, np.int64))
 
     def flush(self) -> Iterator[Rows]:
-        """Yield what lives."""
+        """Yield the surviving objects."""
         self.lives.finish()
         if self._writes:
             self._writes = False
             yield self.lives.survivors()
 
     def anomaly_counts(self) -> dict[str, int]:
-        """What was odd, without the zeros."""
-        odd = self.allocs.heap.anomalies + self.lives.odd
-        return {name: int(odd[kind]) for kind, name in ANOMALIES.items() if odd[kind]}
+        """Return the nonzero counts of anomalies by name."""
+        counts = self.allocs.heap.anomalies + self.lives.anomalies
+        return {name: int(counts[kind]) for kind, name in ANOMALIES.items() if counts[kind]}
 
 
 class ExperimentalBuilder(Builder):
-    """Rows of EXPERIMENTAL: the events of every experiment, raw; or those of the wire types asked for."""
+    """Rows of EXPERIMENTAL: the raw events of every experiment, or those of the given wire types."""
 
     dtype = EXPERIMENTAL
 

@@ -1,6 +1,6 @@
-"""What makes the rows of a table from segments, and the arrays in which rows gather.
+"""Base class of table builders, and the chunks that they fill: segments come in, arrays of rows go out.
 
-Never here: a decision that a lower layer could make, or what a user holds.
+Never here: decoding, or public API.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _KEPT = range(1 << 20, 1 << 26)  # bytes of a chunk whose memory is kept for the
 
 
 class Builder:
-    """Makes the rows of one table.
+    """Builder of the rows of one table.
 
-    ``feed`` takes the next segment and yields rows that are complete; ``flush`` yields what is left at the end, or
-    before a fault. Rows of public tables are never touched again.
+    ``feed`` takes the next segment and yields completed rows; ``flush`` yields the rest at the end, or before a fault.
+    Rows of public tables are not modified after they are yielded.
     """
 
     dtype: ClassVar[np.dtype[np.void]]
     refers_to_types: ClassVar[bool] = False
-    """Its rows point into the table of types."""
+    """True if the rows refer to the table of types."""
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Yield the rows that a segment completes."""
@@ -37,23 +37,24 @@ class Builder:
         return ""
 
     def flush(self) -> Iterator[Rows]:
-        """Yield the rows still held back; a second call yields none."""
+        """Yield the remaining rows; a second call yields none."""
         return iter(())
 
     @property
     def done(self) -> bool:
-        """True if what comes next does not matter."""
+        """True if later segments are not needed."""
         return False
 
     def anomaly_counts(self) -> dict[str, int]:
-        """What was odd about alloc/free events, without the zeros."""
+        """Return the nonzero counts of anomalies in alloc/free events by name."""
         return {}
 
 
 class Chunks:
-    """Rows that gather in arrays of a fixed length; ``more`` rows may stand behind its end, and begin the next one.
+    """Rows collected in arrays of a fixed length.
 
-    Memory that nobody holds serves again, in the next pass, too: systems take long to clear new one.
+    Up to ``more`` rows may exceed an array's end; they start the next one. Memory no caller references is reused, also
+    by the next pass: fresh pages are slow to zero.
     """
 
     _recycled: ClassVar[list[_buffers.RowBuffer]] = []  # of the last pass
@@ -67,13 +68,13 @@ class Chunks:
         self._blocks: list[_buffers.RowBuffer] = []
 
     def room(self) -> Rows:
-        """The part of the current array that is still free."""
+        """Return the unused rest of the current array."""
         if self._rows is None:
             self._rows = np.frombuffer(memoryview(self._block()), self._dtype)
         return self._rows[self._n :]
 
     def _block(self) -> _buffers.RowBuffer:
-        """Return memory that nobody holds: while one chunk is looked at, the next one takes the place of the last."""
+        """Return memory without references; two blocks alternate while the caller uses one chunk at a time."""
         for block in self._blocks:
             if block.unused():
                 return block
@@ -83,10 +84,10 @@ class Chunks:
         return block
 
     def _of_last_pass(self, nbytes: int) -> _buffers.RowBuffer | None:
-        """Return memory of that size, if some was kept; what does not fit is given up."""
+        """Return kept memory of ``nbytes`` bytes, if any; release kept memory of other sizes."""
         while nbytes in _KEPT:
             try:
-                block = self._recycled.pop()  # another thread may do the same
+                block = self._recycled.pop()  # another thread may empty the list first
             except IndexError:
                 break
             if block.unused() and memoryview(block).nbytes == nbytes:
@@ -94,29 +95,29 @@ class Chunks:
         return None
 
     def add(self, n: int) -> None:
-        """Note that n rows of ``room()`` were filled."""
+        """Record that ``n`` more rows of ``room()`` are filled."""
         self._n += n
 
     def full(self) -> Iterator[Rows]:
-        """Yield the current array if it is full; the next one is made when that one is out of hands."""
+        """Yield the current array if it is full; the next one is allocated after the caller resumes."""
         while self._rows is not None and self._n >= self._length:
             n = self._n - self._length
             rest = self._rows[self._length : self._n].tobytes() if n else b""
             yield self.take()
-            if n:  # as bytes: to find out how to copy rows takes numpy longer than to copy them
+            if n:  # as bytes: numpy takes longer to prepare a copy of structured rows than to copy them
                 self.room()[:n].view(np.uint8)[:] = np.frombuffer(rest, np.uint8)
                 self.add(n)
 
     def take(self) -> Rows:
-        """Return what there is, up to the length, and begin anew."""
+        """Return the rows so far, up to the length, and start a new array."""
         rows = np.empty(0, self._dtype) if self._rows is None else self._rows[: min(self._n, self._length)]
         if len(rows) * 2 < self._length:
-            rows = rows.view(np.uint8).copy().view(self._dtype)  # with what lies between columns
+            rows = rows.view(np.uint8).copy().view(self._dtype)  # as bytes, padding included
         self._rows, self._n = None, 0
         return rows
 
     def last(self) -> Iterator[Rows]:
-        """Yield what is left, and leave the memory to the next pass."""
+        """Yield the remaining rows and keep the memory for the next pass."""
         rows = self.take()
         if len(rows):
             yield rows

@@ -1,7 +1,7 @@
-"""Every table: its name, builder, row type and one line of documentation.
+"""The catalog of tables: name, builder, row type and one line of documentation of each.
 
-A table is added here and nowhere else: the properties of :class:`gotrace.Trace`, ``gotrace export --table`` and the list
-in docs/surface.md follow. Never here: how rows are made.
+The properties of :class:`gotrace.Trace`, ``gotrace export --table`` and the list in docs/surface.md follow from it.
+Never here: how rows are made.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class TableSpec(NamedTuple):
     Attributes
     ----------
     builder : callable
-        Makes the builder from a pass and the number of rows of a chunk.
+        Takes a pass and the number of rows of a chunk, returns the builder.
     dtype : dtype
         Type of a row.
     doc : str
-        What the table holds, in one line.
+        The table's contents in one line.
     """
 
     builder: Callable[[ReadPass, int], Builder]
@@ -115,4 +115,4 @@ TABLES: dict[str, TableSpec] = {
     "frames": TableSpec(FrameBuilder, FRAME, "Frames of all call stacks."),
     "samples": TableSpec(SampleBuilder, SAMPLE, "CPU samples."),
 }
-"""By name."""
+"""Tables by name."""

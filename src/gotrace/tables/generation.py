@@ -1,4 +1,7 @@
-"""One generation of a trace. Never here: decoding."""
+"""One generation of a trace: a segment comes in; its strings, stacks, samples and experiments go out by id.
+
+Never here: decoding.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from gotrace.wire.structure import StackTable, StringTable
 
 
 class Generations(Table):
-    """Table ``generations``; iterating gives :class:`Generation` objects."""
+    """Table ``generations``; iteration yields :class:`Generation` objects."""
 
     def __iter__(self) -> Iterator[Generation]:
         reader = self._reader
@@ -34,10 +37,11 @@ class Generation:
     Attributes
     ----------
     number : int
-        As in the file.
+        Number in the trace.
     offset, nbytes : int
-        Absolute byte of its first batch, and bytes of all its batches.
+        Absolute byte of its first batch, and size of all its batches.
     clock : Clock
+    experiments : ExperimentTable
     """
 
     def __init__(self, reader: TraceReader, segment: Segment, gen: int) -> None:
@@ -96,7 +100,7 @@ class Generation:
 
 
 class ExperimentTable(Mapping[int | str, ExperimentData]):
-    """Experiments of one generation, by number or name; only those that have batches."""
+    """Experiments of one generation that have batches, by number or name."""
 
     def __init__(self, known: Registry, data: dict[int, ExperimentData]) -> None:
         self._known = known

@@ -1,6 +1,6 @@
-"""The heap at an instant, by any group, of any age: what may be asked, and the replay that answers.
+"""The heap at an instant: a query of instant, group and ages comes in, a Heap goes out.
 
-Never here: reading of events, or how a query is spelled on the command line.
+Never here: decoding of events, or command-line syntax.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ from gotrace.units import nanoseconds
 from gotrace.wire.segments import Segment
 
 GROUPS = (*KINDS, *OWNERS, "site")
-"""What a line of a heap can stand for."""
+"""Groups of a query: what a row of the heap sums up."""
 
 _INSTANTS = "start, peak, end, a time such as 12.5s, or gc:17"
 _COUNTERS = [f"{what}_{unit}" for what in ("alloc", "free", "start") for unit in ("objects", "bytes")]
 
 
 class QueryError(ValueError):
-    """There is no answer to what was asked, whatever the trace holds or because of what it lacks."""
+    """A query that is invalid, or that this trace cannot answer."""
 
 
 @dataclass(frozen=True)
 class HeapQuery:
-    """What of the heap is asked.
-
-    Raises
-    ------
-    QueryError
-        There is no such group, instant or age.
+    """A query of the heap.
 
     Attributes
     ----------
     by : str
         One of :data:`GROUPS`.
     at : str
-        ``"start"`` (the snapshot), ``"peak"`` (the first instant of most bytes in use), ``"end"``;
-        ``"12.5s"``, just after what happened up to that time from the trace's start;
-        ``"gc:17"``, as the trace's 17th mark phase begins.
+        ``"start"`` (the snapshot), ``"peak"`` (the first instant of most bytes in use) or ``"end"``;
+        ``"12.5s"``, after all events up to that time from the trace's start;
+        ``"gc:17"``, at the start of the trace's 17th mark phase.
     min_age, max_age : int, optional
-        Ages in GC cycles, both included: mark phases that began while an object lived.
+        Inclusive bounds of an object's age: the number of mark phases that began while it lived.
+
+    Raises
+    ------
+    QueryError
+        The group, the instant or an age is invalid.
     """
 
     by: str = "type"
@@ -64,16 +64,16 @@ class HeapQuery:
 
     def __post_init__(self) -> None:
         if self.by not in GROUPS:
-            raise QueryError(f"by={self.by!r}: {', '.join(GROUPS)}")
+            raise QueryError(f"by={self.by!r}: expected {', '.join(GROUPS[:-1])} or {GROUPS[-1]}")
         for name, age in (("min_age", self.min_age), ("max_age", self.max_age)):
             if age is not None and age < 0:
-                raise QueryError(f"{name}={age}: at least 0")
+                raise QueryError(f"{name}={age}: must be at least 0")
         if self.cycle is None and self.time is None and self.at not in ("start", "peak", "end"):
-            raise QueryError(f"at={self.at!r}: {_INSTANTS}")
+            raise QueryError(f"at={self.at!r}: expected {_INSTANTS}")
 
     @property
     def time(self) -> int | None:
-        """The instant in ns from the trace's start, if it is given so."""
+        """The instant in ns from the trace's start, if it is given as a time."""
         try:
             return nanoseconds(self.at)
         except ValueError:
@@ -81,33 +81,35 @@ class HeapQuery:
 
     @property
     def cycle(self) -> int | None:
-        """Number of the mark phase, if the instant is given so; the trace's first one is 1."""
+        """Number of the mark phase, from 1, if the instant is given as ``gc:N``."""
         word, _, number = self.at.partition(":")
         return int(number) if word == "gc" and number.isdecimal() and 0 < int(number) < NEVER else None
 
     @property
     def aged(self) -> bool:
-        """Whether ages matter."""
+        """True if there is a bound of ages."""
         return self.min_age is not None or self.max_age is not None
 
     @property
     def simple(self) -> bool:
-        """Whether counts by type and size class at the end are all that is needed."""
+        """True if counts by type and size class at the end suffice."""
         return self.by in KINDS and self.at == "end" and not self.aged
 
     @property
     def twice(self) -> bool:
-        """Whether the trace must be read twice: ages at the peak are known when the peak is."""
+        """True if two passes are needed: ages at the peak can be counted only once the peak is known."""
         return self.at == "peak" and self.aged
 
 
 class HeapBuilder(LifetimeBuilder):
-    """Replays the heap up to an instant; no rows.
+    """Builder without rows that replays the heap up to an instant.
 
     Parameters
     ----------
+    read_pass : ReadPass
+    query : HeapQuery
     rows : int
-        Rows of ALLOC to replay at most: where the peak is, known from a first pass.
+        Maximum number of rows of ALLOC to replay: those up to the peak, found by a first pass.
     """
 
     def __init__(self, read_pass: ReadPass, query: HeapQuery, rows: int = NEVER) -> None:
@@ -120,7 +122,7 @@ class HeapBuilder(LifetimeBuilder):
             self._owners = OWNERS[query.by](read_pass)
         oldest = NEVER if query.max_age is None else query.max_age
         ages = Ages(min(query.min_age or 0, NEVER), min(oldest, NEVER))
-        stop = 0 if query.at == "start" else NEVER  # the snapshot is replayed nevertheless
+        stop = 0 if query.at == "start" else NEVER  # the snapshot is replayed in either case
         super().__init__(read_pass, 1, ObjectReplay(ages=ages, stop=stop, cycle=query.cycle or NEVER, rows=rows))
         self.start = -1
 
@@ -140,21 +142,21 @@ class HeapBuilder(LifetimeBuilder):
 
     @property
     def done(self) -> bool:
-        """Whether what comes next does not matter."""
+        """True if the instant is reached, so that later segments are not needed."""
         return self.lives.stopped
 
     def heap(self) -> Heap:
-        """Say what the replay came to.
+        """Return the replayed heap.
 
         Raises
         ------
         QueryError
-            There are not so many mark phases.
+            The trace has fewer mark phases than the query's number.
         """
         query, lives, life = self._query, self.lives, self.lives.life
         lives.finish()
         if query.cycle is not None and lives.stop == NEVER:
-            raise QueryError(f"at={query.at!r}: only {int(life[ReplayCounter.CYCLE])} mark phases begin in this trace")
+            raise QueryError(f"at={query.at!r}: only {int(life[ReplayCounter.CYCLE])} mark phases start in this trace")
         peak = query.at == "peak"
         table, errors, unaged = self._table(peak)
         return Heap(
@@ -183,52 +185,52 @@ class HeapBuilder(LifetimeBuilder):
         return self.allocs.heap.time
 
     def _table(self, peak: bool) -> tuple[Rows, Rows | None, dict[str, int]]:
-        """Rows of HEAP, of ESTIMATE if they are estimated, and what has no known age."""
+        """Return rows of HEAP, their rows of ESTIMATE if they are estimated, and the counts of unknown age."""
         query, lives = self._query, self.lives
         counts = lives.counts(peak=peak)
-        parts = np.zeros(len(counts), HEAP)
+        cells = np.zeros(len(counts), HEAP)
         for name in _COUNTERS:
-            parts[name] = counts[name]
+            cells[name] = counts[name]
         for unit in ("objects", "bytes"):
-            parts[f"inuse_{unit}"] = parts[f"start_{unit}"] + parts[f"alloc_{unit}"] - parts[f"free_{unit}"]
-        of_any_age = parts.copy()
+            cells[f"inuse_{unit}"] = cells[f"start_{unit}"] + cells[f"alloc_{unit}"] - cells[f"free_{unit}"]
+        of_any_age = cells.copy()
         unaged: dict[str, int] = {}
         if query.aged:
             living, unknown = lives.of_age()
             for i, unit in enumerate(("objects", "bytes")):
-                at_start = int(parts[f"start_{unit}"].sum())
+                at_start = int(cells[f"start_{unit}"].sum())
                 unaged[f"inuse_{unit}"] = int(unknown[i])
                 unaged[f"free_{unit}"] = at_start - unaged[f"inuse_{unit}"]
-                parts[f"inuse_{unit}"] = living[:, i]
-                parts[f"free_{unit}"] = lives.tallies["aged"][:, i]
-        there = (parts["alloc_objects"] > 0) | (parts["start_objects"] > 0)
-        parts, tallies = parts[there], lives.tallies[there]
+                cells[f"inuse_{unit}"] = living[:, i]
+                cells[f"free_{unit}"] = lives.tallies["aged"][:, i]
+        used = (cells["alloc_objects"] > 0) | (cells["start_objects"] > 0)
+        cells, tallies = cells[used], lives.tallies[used]
         if isinstance(self._owners, SiteLabels):
-            return *self._owners.estimate(parts, of_any_age[there], tallies["label"]), unaged
+            return *self._owners.estimate(cells, of_any_age[used], tallies["label"]), unaged
         if self._owners is None:
-            return add_up(parts, *group_keys(tallies, self.read_pass.types, query.by)), None, unaged
+            return add_up(cells, *group_keys(tallies, self.read_pass.types, query.by)), None, unaged
         labels = [self._owners.name(label) for label in tallies["label"].tolist()]
         names = sorted(set(labels))
         row = {name: i for i, name in enumerate(names)}
-        return add_up(parts, names, np.array([row[name] for name in labels], np.int64)), None, unaged
+        return add_up(cells, names, np.array([row[name] for name in labels], np.int64)), None, unaged
 
 
 def heap_at(reader: TraceReader, query: HeapQuery, progress: Progress | None = None) -> Heap:
-    """Replay a trace and say what is on the heap.
+    """Replay a trace and return the heap that a query asks for.
 
     Raises
     ------
     QueryError
         The trace cannot answer the query.
     TraceError
-        The trace is damaged; ``partial`` of the error holds the heap up to the fault.
+        The trace is damaged; the error's ``partial`` is the heap up to the fault.
     """
     if query.simple:
         return _heap_at_end(reader, query.by, progress)
     rows = NEVER
     if query.twice:
         if reader.source.once:
-            raise QueryError("ages at the peak need two passes, which a stream cannot: save it to a file first")
+            raise QueryError("ages at the peak need two passes, but a stream allows only one: save it to a file first")
         rows = _rows_to_peak(reader, progress)
     builder = HeapBuilder(reader.new_pass(), query, rows)
     return replay(builder, progress)
@@ -238,16 +240,16 @@ def _rows_to_peak(reader: TraceReader, progress: Progress | None) -> int:
     peak = HeapBuilder(reader.new_pass(), HeapQuery(at="peak"))
     fault = peak.read_pass.run(peak, progress=progress)
     if fault is not None:
-        raise fault  # without a heap up to it: ages would need the second pass
+        raise fault  # without a partial heap: its ages would need the second pass
     return int(peak.lives.life[ReplayCounter.PEAK_ROWS])
 
 
 def replay(builder: HeapBuilder, progress: Progress | None = None) -> Heap:
-    """Run a builder's pass, and say what the replay came to; raises as :func:`heap_at`."""
+    """Run a builder's pass and return the replayed heap; raises like :func:`heap_at`."""
     fault = builder.read_pass.run(builder, progress=progress)
     if fault is None:
         return builder.heap()
-    with suppress(QueryError):  # the mark phase that was asked for may come after the fault
+    with suppress(QueryError):  # the query's mark phase may come after the fault
         fault.partial = builder.heap()
     raise fault
 
@@ -255,14 +257,14 @@ def replay(builder: HeapBuilder, progress: Progress | None = None) -> Heap:
 def replay_counts(
     reader: TraceReader, progress: Progress | None = None
 ) -> tuple[CountReplay, TypeTable, int, TraceError | None]:
-    """Replay a trace up to its end or its first fault, counting objects by type and size class.
+    """Replay a trace to its end or its first fault, counting objects by type and size class.
 
     Returns
     -------
     replay : CountReplay
     types : TypeTable
     start : int
-        ns, the trace's first event; -1 when there is none.
+        Time of the trace's first event in ns; -1 if there is none.
     fault : TraceError or None
     """
     read_pass = reader.new_pass()

@@ -1,4 +1,7 @@
-"""Builders of the tables that others refer to: generations, strings, stacks, frames, samples, types. Never here: events."""
+"""Builders of generations, strings, stacks, frames, samples and types: segments come in, rows go out.
+
+Never here: events.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from gotrace.wire.structure import min_times, sample_times
 
 
 class GenerationBuilder(Builder):
-    """Rows of GENERATION; counts every event on the way."""
+    """Rows of GENERATION; also counts events by type in ``counts``."""
 
     dtype = GENERATION
 
@@ -79,7 +82,7 @@ class GenerationBuilder(Builder):
 
 
 def wall_at(clocks: Rows, factors: npt.NDArray[np.float64], times: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
-    """Wall-clock time of trace times in ns, each by the clock snapshot of its own generation; NaT without one."""
+    """Return the wall-clock times of ``times`` in ns, one per generation; NaT without a clock snapshot."""
     snapped = clock.to_ns(clocks["time"], factors)
     wall = np.full(len(times), np.datetime64("NaT", "ns"))
     for i in np.flatnonzero(clocks["n_snapshots"]):
@@ -88,25 +91,25 @@ def wall_at(clocks: Rows, factors: npt.NDArray[np.float64], times: npt.NDArray[n
 
 
 class _LookupBuilder(Builder):
-    """A table that other tables point into: row 0 is none, rows count over the whole trace."""
+    """A table that other tables refer to by row: row 0 means none, and rows are numbered over the whole trace."""
 
     def __init__(self, read_pass: ReadPass, length: int) -> None:
         self._pass = read_pass
-        self._none_given = False
+        self._none_yielded = False
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
-        """Yield a segment's rows, before the first ones a row of zeros."""
+        """Yield a segment's rows, with row 0 before the first ones."""
         yield from self.flush()
         yield self.rows(segment)
 
     def flush(self) -> Iterator[Rows]:
-        """Yield row 0 if nothing else did."""
-        if not self._none_given:
-            self._none_given = True
+        """Yield row 0 unless it was already yielded."""
+        if not self._none_yielded:
+            self._none_yielded = True
             yield self.none()
 
     def none(self) -> Rows:
-        """Row 0."""
+        """Return row 0."""
         return np.zeros(1, self.dtype)
 
     def rows(self, segment: Segment) -> Rows:
@@ -120,13 +123,13 @@ class StringBuilder(_LookupBuilder):
     dtype = STRING
 
     def none(self) -> Rows:
-        """Row 0 is the empty string."""
+        """Return row 0, the empty string."""
         row = super().none()
         row["text"] = ""
         return row
 
     def rows(self, segment: Segment) -> Rows:
-        """Decode the strings of a segment."""
+        """Return the decoded strings of a segment."""
         strings = segment.tables.strings
         table = np.zeros(len(strings), STRING)
         table["text"] = [segment.tables.text(row) for row in range(len(strings))]
@@ -145,7 +148,7 @@ class StackBuilder(_LookupBuilder):
         self._n_frames = 0
 
     def rows(self, segment: Segment) -> Rows:
-        """Point into the table of frames."""
+        """Return the stacks of a segment, as ranges of the table of frames."""
         stacks = segment.tables.stacks
         table = np.zeros(len(stacks), STACK)
         table["id"] = stacks["id"]
@@ -165,7 +168,7 @@ class FrameBuilder(Builder):
         self._n_strings = self._n_stacks = 1
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
-        """Yield a segment's frames; strings and stacks are rows of their tables."""
+        """Yield a segment's frames; they refer to strings and stacks by row."""
         tables = segment.tables
         pcs = tables.pcs[tables.frames]
         table = np.zeros(len(pcs), FRAME)
@@ -180,7 +183,7 @@ class FrameBuilder(Builder):
 
 
 class SampleBuilder(Builder):
-    """Rows of SAMPLE: CPU samples of each generation by time, those of one time in Go's order."""
+    """Rows of SAMPLE: CPU samples of each generation by time, equal times in Go's order."""
 
     dtype = SAMPLE
 
@@ -213,7 +216,7 @@ class TypeBuilder(Builder):
 
     def __init__(self, read_pass: ReadPass, length: int) -> None:
         self._pass = read_pass
-        self._given = 0
+        self._n_yielded = 0
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Yield the types that a segment adds."""
@@ -221,8 +224,8 @@ class TypeBuilder(Builder):
         yield from self.flush()
 
     def flush(self) -> Iterator[Rows]:
-        """Yield what was not handed out yet."""
-        if self._given < len(self._pass.types):
-            rows = self._pass.types.rows(self._given)
-            self._given = len(self._pass.types)
+        """Yield the rows that were not yielded yet."""
+        if self._n_yielded < len(self._pass.types):
+            rows = self._pass.types.rows(self._n_yielded)
+            self._n_yielded = len(self._pass.types)
             yield rows

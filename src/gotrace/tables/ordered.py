@@ -1,4 +1,4 @@
-"""Builders of the tables made of ordered events. Never here: a rule of the order."""
+"""Builders of the tables of ordered events: segments come in, rows go out. Never here: a rule of the order."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ from gotrace.tables.builder import Builder, Chunks
 from gotrace.tables.passes import ReadPass
 from gotrace.wire.segments import Segment
 
-_MORE = 3  # EVENT rows behind a chunk's end: the machine wants room for three rows, the last one over another
+_STARTS = np.zeros(256, np.uint8)  # type of the event that starts a range, by event type
+_STARTS[list(BY_ID)] = [event.start or event.id for event in BY_ID.values()]
+_MORE = 3  # EVENT rows beyond a chunk's end: the machine needs room for three rows, each wider than EVENT
 
 
 class ContextBuilder(Builder):
-    """All events as rows of ORDERED, valid until the next ones, and what they refer to.
+    """All events as rows of ORDERED, valid until the next ones, with their context.
 
     Attributes
     ----------
     context : EventContext
-        Of the rows just yielded.
+        Context of the rows last yielded.
     """
 
     def __init__(self, read_pass: ReadPass, *, copy: bool = False) -> None:
@@ -53,21 +55,21 @@ class ContextBuilder(Builder):
         self._pass.order_broken = False
 
     def lose(self, segment: Segment) -> str:
-        """Reset what the machine believed because of a broken segment."""
+        """Reset the machine's state after a broken segment; return what was lost."""
         self._pass.order_broken = False
         return self._pass.order.lose(segment)
 
     def flush(self) -> Iterator[Rows]:
-        """Yield the Sync that ends the trace, unless its events did not get that far."""
+        """Yield the Sync that ends the trace, unless the order broke."""
         if not self._pass.order_broken:
             yield self._pass.order.finish()
 
 
 class OrderedBuilder(Builder):
-    """Rows of a table that is made of ordered events.
+    """Rows of a table of ordered events.
 
-    The builders of one pass share one state machine: ``events`` runs it, or the first one if it is not asked for;
-    the others hand on what they were given meanwhile.
+    The builders of one pass share one state machine. The builder of ``events``, or else the first one, runs it and
+    passes its rows to the others.
     """
 
     kinds: ClassVar[tuple[EventKind, ...]]
@@ -75,7 +77,7 @@ class OrderedBuilder(Builder):
 
     def __init__(self, read_pass: ReadPass, length: int) -> None:
         self.read_pass = read_pass
-        self._waiting: list[Rows] = []
+        self._pending: list[Rows] = []
         read_pass.ordered.append(self)
 
     @property
@@ -94,16 +96,16 @@ class OrderedBuilder(Builder):
         yield from self.ready()
 
     def place(self) -> Rows | None:
-        """Where ordered rows shall stand; None: anywhere."""
+        """Return the memory for the next ordered rows; None for the order's own."""
         return None
 
     def lose(self, segment: Segment) -> str:
-        """Let the machine forget what a broken segment made it believe."""
+        """Reset the machine's state after a broken segment; return what was lost."""
         self.read_pass.order_broken = False
         return self.read_pass.order.lose(segment)
 
     def flush(self) -> Iterator[Rows]:
-        """Yield what is left; the Sync that ends the trace stands only where its events got that far."""
+        """Yield the remaining rows; the Sync that ends the trace is among them unless the order broke."""
         if self._drives and not self.read_pass.order_broken:
             self._share(self.read_pass.order.finish())
         yield from self.ready()
@@ -113,7 +115,7 @@ class OrderedBuilder(Builder):
             builder.take(rows)
 
     def take(self, rows: Rows) -> None:
-        """Pick this table's rows out of rows of ORDERED."""
+        """Select and convert this table's rows from rows of ORDERED."""
         chosen = rows["kind"] == self.kinds[0]
         for kind in self.kinds[1:]:
             chosen |= rows["kind"] == kind
@@ -122,10 +124,10 @@ class OrderedBuilder(Builder):
             table = np.empty(len(rows), self.dtype)
             for name in self.dtype.names or ():
                 self.column(table, name, rows)
-            self._waiting.append(table)
+            self._pending.append(table)
 
     def column(self, table: Rows, name: str, rows: Rows) -> None:
-        """Fill one column; ``columns`` says which field of ORDERED, or which argument, has another name."""
+        """Fill one column from the field of ORDERED of that name, or the field or argument that ``columns`` gives."""
         source = self.columns.get(name, name)
         if source.startswith("args"):
             table[name] = rows["args"][:, int(source[4:])]
@@ -135,10 +137,10 @@ class OrderedBuilder(Builder):
             table[name] = rows[source]
 
     def ready(self) -> Iterator[Rows]:
-        """Yield the rows that wait."""
-        if self._waiting:
-            rows = np.concatenate(self._waiting)
-            self._waiting = []
+        """Yield the rows taken so far."""
+        if self._pending:
+            rows = np.concatenate(self._pending)
+            self._pending = []
             yield rows
 
 
@@ -153,21 +155,25 @@ class EventBuilder(OrderedBuilder):
         self._left: Rows = np.empty(0, ORDERED)
 
     def place(self) -> Rows | None:
-        """Where ordered rows stand so that what EVENT has of them is the current chunk: each overlaps the next one."""
+        """Return overlapping rows of ORDERED in the current chunk, whose fields of EVENT become its rows.
+
+        ORDERED starts with the fields of EVENT; each row overwrites the rest of the row before. Other builders need
+        whole rows.
+        """
         if len(self.read_pass.ordered) > 1:
             return None
         free = self._chunks.room()
         return np.ndarray(len(free) - 1, ORDERED, free, strides=(EVENT.itemsize,))
 
     def take(self, rows: Rows) -> None:
-        """Take rows of ORDERED: what stands in its place already, or what ``ready`` copies before there are others."""
+        """Take rows of ORDERED: those already in the current chunk, or those that ``ready`` copies to it."""
         if rows.strides[0] == EVENT.itemsize:
             self._chunks.add(len(rows))
         else:
             self._left = rows
 
     def ready(self) -> Iterator[Rows]:
-        """Copy what was taken and stands elsewhere, and yield chunks that are full."""
+        """Copy rows that are not in the current chunk yet, and yield full chunks."""
         yield from self._chunks.full()
         while len(self._left):
             n = min(len(self._chunks.room()), len(self._left))
@@ -177,7 +183,7 @@ class EventBuilder(OrderedBuilder):
             yield from self._chunks.full()
 
     def flush(self) -> Iterator[Rows]:
-        """Yield the last, partly filled chunk, too."""
+        """Yield the remaining rows, the last chunk partly filled."""
         yield from super().flush()
         yield from self._chunks.last()
 
@@ -196,13 +202,11 @@ class RangeBuilder(OrderedBuilder):
     dtype = RANGE
     kinds = (EventKind.RANGE_BEGIN, EventKind.RANGE_ACTIVE, EventKind.RANGE_END)
     columns: ClassVar = {"id": "args0", "swept": "args1", "reclaimed": "args2", "reason": "name"}
-    _STARTS = np.zeros(256, np.uint8)
-    _STARTS[list(BY_ID)] = [event.start or event.id for event in BY_ID.values()]
 
     def column(self, table: Rows, name: str, rows: Rows) -> None:
         """Fill one column."""
         if name == "start":
-            table[name] = self._STARTS[rows["type"]]
+            table[name] = _STARTS[rows["type"]]
             return
         super().column(table, name, rows)
         if name == "id":

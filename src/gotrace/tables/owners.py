@@ -1,6 +1,6 @@
-"""On whose behalf objects were allocated, as the order of events tells: goroutine's start function, task or region.
+"""Label allocations by goroutine, task or region: ordered events come in, labels of allocations go out.
 
-Never here: replay, or a guess: what the order does not tell is unknown.
+Never here: replay, or guesses: an allocation that the order of events does not attribute is unknown.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from gotrace.tables.passes import ReadPass
 from gotrace.wire.segments import Segment
 
 UNKNOWN, NONE = "(unknown)", "(none)"
-"""Names of groups: the trace does not tell; there is none."""
+"""Names of groups: not known from the trace; known to be none."""
 
 I4 = npt.NDArray[np.int32]
 
-_UNKNOWN, _NONE = 0, 1  # labels; those below 0 are of goroutines whose start function may yet be told
-_SHORTEST = 4  # bytes of an allocation's event, at least: type, time, id and id of its type
+_UNKNOWN, _NONE = 0, 1  # labels; those below 0 are goroutines whose start function may appear later
+_SHORTEST = 4  # minimum bytes of an allocation's event: type, time, id and id of its type
 _BEGINS = (EventKind.TASK_BEGIN, EventKind.REGION_BEGIN)
 _WORK = (*_BEGINS, EventKind.TASK_END, EventKind.REGION_END)
 _BACKGROUND = 0
-_DEEPEST = 1024  # open at a time on one goroutine; of one that has more, nothing is known
+_DEEPEST = 1024  # maximum open tasks and regions of a goroutine; beyond that, its allocations are unknown
 
 
 class AllocationLabels:
     """Labels of allocations, segment by segment.
 
-    Subclasses say what an allocation's goroutine stands for. Objects of the snapshot are unknown, and so is everything
-    from an event on that is not in order.
+    Subclasses map an allocation's goroutine to a label. Objects of the snapshot are unknown, and so are all
+    allocations after the order breaks.
     """
 
     def __init__(self, read_pass: ReadPass) -> None:
@@ -42,12 +42,12 @@ class AllocationLabels:
         self._names = [UNKNOWN, NONE]
         self._lost = False
         self._first = 0
-        self._by_place: I4 = np.zeros(0, np.int32)  # labels by offset from _first, in steps of the shortest event
+        self._by_place: I4 = np.zeros(0, np.int32)  # labels by offset from _first, in units of the shortest event
 
     def learn(self, segment: Segment) -> None:
-        """Order the events of a segment; the labels of its allocations are known then.
+        """Order the events of a segment and label its allocations.
 
-        Where the order breaks, what came before has labels, nothing later has, and a warning says so.
+        If the order breaks, allocations after the fault have no labels, and a warning is issued.
         """
         self._first = int(segment.slab.batches["offset"].min())
         self._by_place = np.zeros((segment.slab.end - self._first) // _SHORTEST + 1, np.int32)
@@ -63,52 +63,52 @@ class AllocationLabels:
                 self._by_place[(rows["offset"][new] - self._first) // _SHORTEST] = self.take(rows, new, context)
         except TraceError as error:
             self._lost = True
-            self._pass.warn(f"from here on it is not known who allocated: {error}")
+            self._pass.warn(f"allocations after this point cannot be attributed: {error}")
 
     def labels(self, rows: Rows) -> I8:
-        """Labels of rows of ALLOC of the segment."""
+        """Return the labels of rows of ALLOC of the segment."""
         labels: I8 = self._by_place[(rows["offset"] - self._first) // _SHORTEST].astype(np.int64)
         labels[(rows["what"] != What.OBJECT) | (rows["op"] != Op.ALLOC)] = _UNKNOWN
         return labels
 
     def name(self, label: int) -> str:
-        """Name of a label."""
+        """Return the name of a label."""
         return self._names[label]
 
     def label(self, name: str) -> int:
-        """Label of a name."""
+        """Return the label of a name, adding it if it is new."""
         if name not in self._labels:
             self._labels[name] = len(self._names)
             self._names.append(name)
         return self._labels[name]
 
     def begin(self) -> None:
-        """Take notice that a segment begins."""
+        """Prepare for the next segment."""
 
     def take(self, rows: Rows, new: I8, context: EventContext) -> I8:
-        """Learn from rows of ORDERED; returns labels of those of them that are allocations."""
+        """Take rows of ORDERED; return the labels of the allocations among them, which are ``rows[new]``."""
         raise NotImplementedError
 
 
 class Goroutines(AllocationLabels):
-    """Goroutines by the function that they started with.
+    """Goroutines by start function.
 
-    A new goroutine's event tells it. Of one that was there before, the outermost frame of its own stack does, wherever
-    it stands later, unless the runtime cut the stack off.
+    The event that creates a goroutine names the function. For an older goroutine it is the outermost frame of any
+    later stack of its own, unless the runtime truncated the stack.
     """
 
     def __init__(self, read_pass: ReadPass) -> None:
         super().__init__(read_pass)
-        self._started: dict[int, int] = {}  # label of each living goroutine, as far as it is known
-        self._waiting: dict[int, int] = {}  # number of each goroutine that allocated and has no name yet
-        self._late: list[int] = []  # by this number, the label that came later
+        self._started: dict[int, int] = {}  # known label by living goroutine
+        self._pending: dict[int, int] = {}  # number by goroutine that allocated and has no label yet
+        self._resolved: list[int] = []  # label by this number, unknown until the goroutine has one
 
     def begin(self) -> None:
-        """Stacks have other rows in each segment."""
+        """Reset the cache of stacks, whose rows differ in each segment."""
         self._of_stack: dict[int, int] = {}
 
     def take(self, rows: Rows, new: I8, context: EventContext) -> I8:
-        """Look at transitions of goroutines that have a stack; of a goroutine without a name its number, below 0."""
+        """Learn start functions from transitions with stacks; a pending goroutine's label is ``~number``, below 0."""
         gs = rows["g"][new]
         rows = rows[(rows["kind"] == EventKind.STATE_TRANSITION) & (rows["resource"] == Resource.GOROUTINE)]
         gone = rows["args"][rows["new"] == GoState.NOT_EXIST, 0]
@@ -132,18 +132,18 @@ class Goroutines(AllocationLabels):
             return _NONE
         label = self._started.get(g)
         if label is None:
-            if g not in self._waiting:
-                self._waiting[g] = len(self._late)
-                self._late.append(_UNKNOWN)
-            label = ~self._waiting[g]
+            if g not in self._pending:
+                self._pending[g] = len(self._resolved)
+                self._resolved.append(_UNKNOWN)
+            label = ~self._pending[g]
         return label
 
     def _start(self, g: int, label: int) -> None:
         if label == _UNKNOWN:
             return
         self._started[g] = label
-        if g in self._waiting:
-            self._late[self._waiting.pop(g)] = label
+        if g in self._pending:
+            self._resolved[self._pending.pop(g)] = label
 
     def _function(self, stack: int, context: EventContext) -> int:
         if stack not in self._of_stack:
@@ -153,20 +153,20 @@ class Goroutines(AllocationLabels):
         return self._of_stack[stack]
 
     def name(self, label: int) -> str:
-        """Name of a label, by all that was read."""
-        return super().name(self._late[~label] if label < 0 else label)
+        """Return the name of a label, after all segments that may resolve it."""
+        return super().name(self._resolved[~label] if label < 0 else label)
 
 
 class _Work(AllocationLabels):
-    """What goroutines have open: a stack for each one that has anything."""
+    """Open tasks and regions: a stack for each goroutine that has any."""
 
     def __init__(self, read_pass: ReadPass) -> None:
         super().__init__(read_pass)
-        self._open: dict[int, list[tuple[int, int]]] = {}  # by goroutine: task of a region or ~task begun, label
+        self._open: dict[int, list[tuple[int, int]]] = {}  # by goroutine: (task of a region or ~task, label)
         self._deep: set[int] = set()
 
     def take(self, rows: Rows, new: I8, context: EventContext) -> I8:
-        """Let begins and ends change what is open."""
+        """Apply starts and ends of tasks and regions; return each allocation's label at its time."""
         gs, of = np.unique(rows["g"][new], return_inverse=True)
         changes = [(g, -1, self._top(g)) for g in gs.tolist()]
         gone = (rows["resource"] == Resource.GOROUTINE) & (rows["new"] == GoState.NOT_EXIST)
@@ -192,7 +192,7 @@ class _Work(AllocationLabels):
         return np.asarray(table[order[at], 2], np.int64)
 
     def change(self, kind: EventKind, g: int, task: int, name: str) -> int:
-        """Open or close something; says for which goroutine."""
+        """Open or close a task or region; return the goroutine that it belongs to."""
         raise NotImplementedError
 
     def _push(self, g: int, task: int, label: int) -> None:
@@ -211,7 +211,7 @@ class _Work(AllocationLabels):
             del self._open[g]
 
     def _end_region(self, g: int) -> None:
-        """Close the innermost region; one that began before the trace is not there."""
+        """Close the innermost region, if there is one; regions from before the trace are not open here."""
         stack = self._open.get(g, ())
         at = next((i for i in reversed(range(len(stack))) if stack[i][0] >= 0), -1)
         if at >= 0:
@@ -224,7 +224,7 @@ class _Work(AllocationLabels):
 
 
 class Regions(_Work):
-    """Regions by their type: the innermost one that is open."""
+    """Innermost open region by region type."""
 
     def change(self, kind: EventKind, g: int, task: int, name: str) -> int:
         """Open or close a region."""
@@ -236,11 +236,11 @@ class Regions(_Work):
 
 
 class Tasks(_Work):
-    """Tasks by their type: of what the goroutine opened last and did not close, a region of a task or a task itself."""
+    """Tasks by task type: the task that the goroutine opened last, itself or by a region of the task."""
 
     def __init__(self, read_pass: ReadPass) -> None:
         super().__init__(read_pass)
-        self._active: dict[int, tuple[int, int]] = {}  # by task: goroutine that began it, label
+        self._active: dict[int, tuple[int, int]] = {}  # by task: (goroutine that started it, label)
 
     def change(self, kind: EventKind, g: int, task: int, name: str) -> int:
         """Open or close a region or a task."""
@@ -255,7 +255,7 @@ class Tasks(_Work):
             if at >= 0:
                 self._drop(g, at)
         elif kind == EventKind.REGION_BEGIN:
-            unknown = _NONE if task == _BACKGROUND else _UNKNOWN  # the task began before the trace
+            unknown = _NONE if task == _BACKGROUND else _UNKNOWN  # unknown tasks started before the trace
             self._push(g, task, self._active[task][1] if task in self._active else unknown)
         else:
             self._end_region(g)

@@ -1,7 +1,7 @@
-"""The passes over one trace: the one loop that feeds builders from segments.
+"""Passes over one trace: a source comes in, segments go to builders, and the builders' rows go out.
 
-:class:`TraceReader` opens the input and keeps what was found so far; :class:`ReadPass` is one pass. Faults, salvage,
-warnings, progress and the second thread are handled here. Never here: the rows of a table.
+:class:`TraceReader` opens the input and keeps the results of all passes; :class:`ReadPass` is one pass. Faults,
+salvage, warnings, progress and the background thread are handled here. Never here: the rows of a table.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from gotrace.wire.segments import Segment, read_segments
 from gotrace.wire.source import open_source
 
 Progress = Callable[[int], None]
-"""Takes the bytes read so far."""
+"""Callback that takes the number of bytes read so far."""
 
 
 class TraceReader:
-    """Reads one trace, pass by pass.
+    """Reader of one trace, in any number of passes; a stream allows only one.
 
     Attributes
     ----------
     source : Source
     version : Version
     experiments : Registry
-        The experiments that the trace is read with.
+        Experiments known when the trace was opened.
     losses : Losses or None
-        What was lost; None unless the trace is salvaged.
+        Input that was lost; None unless the trace is salvaged.
     jobs : int
-        Threads in all.
+        Maximum number of threads.
     warnings : dict of str to None
-        What was odd, in order.
+        Warnings, in order.
     anomalies : dict of str to int
-        What was odd about alloc/free events, with counts.
+        Nonzero counts of anomalies in alloc/free events.
     types : ndarray of TYPE or None
-        The types of a stream, which cannot be read again.
+        Types of a stream, which cannot be read again.
     experiment_data : mapping
-        The experimental batches that someone still holds, by offset of the generation and number.
+        Experimental batches that are still referenced, by offset of the generation and number of the experiment.
     """
 
     def __init__(self, source: Any, *, salvage: bool, jobs: int) -> None:
@@ -71,17 +71,17 @@ class TraceReader:
         self._closed: str | None = None
 
     def close(self, why: str = "it was closed") -> None:
-        """Close the input; later passes are refused with the first reason given."""
+        """Close the input; later passes raise ValueError with the first reason given."""
         self._closed = self._closed or why
         self.source.close()
 
     def fail(self, error: TraceError) -> None:
-        """Close the input of a trace that turned out to be damaged."""
+        """Close the input because the trace is damaged."""
         self._closed = f"it is damaged ({error})"
         self.source.close()
 
     def warn(self, note: str) -> None:
-        """Keep a warning; the same one once."""
+        """Keep a warning; duplicates are dropped."""
         self.warnings.setdefault(note)
 
     def new_pass(self) -> ReadPass:
@@ -107,7 +107,7 @@ class TraceReader:
                     try:
                         yield segment
                     finally:
-                        background.upcoming = None  # it may hold an exception, and that the segment
+                        background.upcoming = None  # it may hold an exception that refers to the segment
                     if progress is not None:
                         progress(segment.slab.end)
         except TraceError as error:
@@ -118,29 +118,28 @@ class TraceReader:
 
 
 class OrderedConsumer(Protocol):
-    """What takes rows of ORDERED."""
+    """Consumer of rows of ORDERED."""
 
     def take(self, rows: Rows) -> None:
-        """Take the next rows, valid until the ones after them."""
+        """Take the next rows, which are valid only during the call."""
 
 
 class ReadPass:
-    """One pass over a trace, and what its builders share.
+    """One pass over a trace, and the state that its builders share.
 
     Attributes
     ----------
     registry : Registry
-        The experiments that the trace is read with.
+        Experiments known when the trace was opened.
     threaded : bool
-        A second thread may decode ahead.
+        True if a background thread may decode ahead.
     background : Background
-        That thread.
     types : TypeTable
-        The types met so far.
+        Types read so far.
     ordered : list
-        The builders of tables made of ordered events.
+        Builders of tables of ordered events.
     order_broken : bool
-        The order broke, or its rows were not fetched to the end.
+        True if the order broke, or if the rows of a segment were not consumed to the end.
     """
 
     def __init__(self, reader: TraceReader) -> None:
@@ -163,14 +162,14 @@ class ReadPass:
         return self.background if self.threaded else None
 
     def read(self, *builders: Builder, progress: Progress | None = None) -> Iterator[tuple[Builder, Rows]]:
-        """Feed builders with the segments of the trace, and yield the rows that they complete.
+        """Feed the segments of the trace to builders and yield each builder with its completed rows.
 
-        It ends with the trace, or when a builder is done. Rows are valid as long as the builder says.
+        The pass ends with the trace, or when a builder is done. Builders define how long their rows are valid.
 
         Raises
         ------
         TraceError
-            After all rows before the fault. To salvage, what a builder cannot take is noted as lost instead.
+            After all rows before the fault. When salvaging, a segment's fault is recorded as a loss instead.
         """
         try:
             yield from self._read(builders, progress)
@@ -192,7 +191,7 @@ class ReadPass:
                 return
 
     def run(self, *builders: Builder, progress: Progress | None = None) -> TraceError | None:
-        """Read with builders that yield no rows, and return the fault instead of raising it."""
+        """Read with builders that yield no rows; return the fault instead of raising it."""
         try:
             for _ in self.read(*builders, progress=progress):
                 pass
@@ -209,7 +208,7 @@ class ReadPass:
             segment.losses.add(error, builder.lose(segment))
 
     def _close(self, builders: Sequence[Builder]) -> None:
-        self.ordered.clear()  # builders refer back to the pass: no cycle shall wait for the collector
+        self.ordered.clear()  # builders refer back to the pass: leave no cycle to the garbage collector
         reader = self._reader
         for builder in builders:
             reader.anomalies.update(builder.anomaly_counts())

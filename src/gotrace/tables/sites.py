@@ -1,7 +1,7 @@
-"""CPU samples in the allocator: which allocation each one stands in, and the shares that follow for the others.
+"""Allocation sites from CPU samples: samples and allocations come in, estimates by site go out.
 
-A sample whose stack stands in the allocator belongs to the object that its thread allocates next. Never here: output,
-or a guess that is not counted.
+A sample whose stack is in the allocator belongs to the object that its thread allocates next; the other objects are
+distributed in proportion. Never here: output, or a guess that is not counted.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from gotrace.wire.segments import Segment
 from gotrace.wire.structure import Frame
 
 WITHIN = 1_000_000
-"""ns from a sample to the allocation that it stands in, at most."""
+"""Maximum time in ns from a sample to its allocation."""
 
 SIGNAL = 512
-"""ns that an interrupted thread needs at least from one event to the next."""
+"""Minimum time in ns between two events of a thread that a sample's signal interrupted."""
 
 NO_SAMPLE, BEFORE = "(no sample)", "(there at the start)"
-"""Names of groups: no sample tells the site; the object was allocated before the trace."""
+"""Names of groups: the site is unknown for lack of samples; the object was allocated before the trace."""
 
 _NEVER = np.iinfo(np.int64).min
 _RUNTIME = ("runtime.", "internal/runtime/")
-_ALLOCATOR = "runtime.mallocgc"  # the names of the whole family begin with it
+_ALLOCATOR = "runtime.mallocgc"  # a prefix: its variants too
 _FRONT = ("runtime.newobject", "runtime.newarray", "runtime.makeslice", "runtime.growslice")
 _EVENT = "runtime.traceLocker.HeapObjectAlloc"
 _WRITERS = ("runtime.traceEventWriter.", "runtime.traceWriter.", "runtime.(*traceBuf)")
-_NO_SAMPLE, _BEFORE = range(2)  # what stands for a site
-_TYPE, _SITE = 8, 40  # bits of a label below the type's row and the site's; size class first
+_NO_SAMPLE, _BEFORE = range(2)  # sites of objects without a sample
+_TYPE, _SITE = 8, 40  # shifts of the type's row and of the site in a label; the low 8 bits are the size class
 _CLASS = (1 << _SITE) - 1
 
 Site = tuple[Frame, ...]
@@ -42,18 +42,18 @@ F8 = npt.NDArray[np.float64]
 
 
 def site_name(site: Site) -> str:
-    """Name a site: ``"main.load (load.go:12)"``."""
+    """Return a site's name, such as ``"main.load (load.go:12)"``."""
     if not site:
         return NO_SAMPLE
     return f"{site[0].function} ({site[0].file.rpartition('/')[2]}:{site[0].line})"
 
 
 def caller(frames: list[Frame]) -> tuple[bool, bool, Site]:
-    """Say whether a stack stands in the allocator, whether before the event is written, and who called.
+    """Return whether a stack is in the allocator, whether it precedes the writing of the event, and the caller's site.
 
-    The site is the first frame outside the runtime, as in Go's own heap profiles; of a stack that is all runtime, the
-    first one above the allocator. The event's time is taken while it is written, so a sample from there may stand
-    before or behind it.
+    The site starts at the first frame outside the runtime, as in Go's own heap profiles, or at the first frame above
+    the allocator if there is no other. The event's timestamp is taken while the event is written, so a sample from
+    there may be before or after it.
     """
     inside = [i for i, frame in enumerate(frames) if frame.function.startswith(_ALLOCATOR)]
     if not inside:
@@ -68,19 +68,19 @@ def caller(frames: list[Frame]) -> tuple[bool, bool, Site]:
 
 
 class _Callers:
-    """Stacks of samples, each looked at once; those with the same frames from the site on are one."""
+    """Sites of stacks of samples, cached; stacks with the same frames from the site on share a row."""
 
     def __init__(self) -> None:
         self.stacks: dict[int, Site] = {0: ()}
         self._rows: dict[tuple[tuple[str, str, int], ...], int] = {}
-        self._first = 1  # row of stacks with which the segment begins
+        self._first = 1  # row of the segment's first stack
 
     def in_allocator(self, rows: Rows, segment: Segment, counts: SampleCounts) -> Rows:
-        """Return the samples that wait for an allocation; their stacks become rows of the table."""
+        """Return the samples to match with an allocation, their stacks replaced by rows of ``stacks``."""
         stacks, of = np.unique(rows["stack"], return_inverse=True)
-        looked = [self._look(int(stack), segment) for stack in stacks]
-        inside = np.array([inside for inside, _ in looked], bool)[of]
-        row = np.array([row for _, row in looked], np.int32)[of]
+        found = [self._classify(int(stack), segment) for stack in stacks]
+        inside = np.array([inside for inside, _ in found], bool)[of]
+        row = np.array([row for _, row in found], np.int32)[of]
         counts.allocating += int(inside.sum())
         counts.unclear += int((inside & (row == 0)).sum())
         chosen = rows[row > 0]
@@ -88,7 +88,8 @@ class _Callers:
         self._first += len(segment.tables.stacks)
         return chosen
 
-    def _look(self, stack: int, segment: Segment) -> tuple[bool, int]:
+    def _classify(self, stack: int, segment: Segment) -> tuple[bool, int]:
+        """Return whether a stack is in the allocator, and the row of its site; 0 if it is ambiguous."""
         inside, before, site = caller(segment.tables.stack(stack - self._first) if stack else [])
         if not (before and site):
             return inside, 0
@@ -99,12 +100,12 @@ class _Callers:
 
 
 class _PendingSamples:
-    """Samples that wait for the next allocation on their thread, for two segments at most."""
+    """Samples to match with the next allocation on their thread, kept for two segments at most."""
 
     def __init__(self) -> None:
-        self._renew(np.empty(0, SAMPLE), 0)
+        self._reset(np.empty(0, SAMPLE), 0)
 
-    def _renew(self, rows: Rows, n_new: int) -> None:
+    def _reset(self, rows: Rows, n_new: int) -> None:
         new = np.arange(len(rows)) >= len(rows) - n_new
         order = np.lexsort((rows["time"], rows["m"]))
         self._rows, self._new = rows[order], new[order]
@@ -120,17 +121,17 @@ class _PendingSamples:
         self._pairs = np.empty((len(rows), 2), np.int64)
 
     def enter(self, rows: Rows) -> None:
-        """Let the samples of a segment wait; those of the segment before that still do may go on."""
-        waits = np.zeros(len(self._rows), bool)
+        """Add the samples of a segment; keep only unmatched ones of the segment before."""
+        unmatched = np.zeros(len(self._rows), bool)
         for done, _, end, _ in self._threads.tolist():
-            waits[done:end] = True
-        self._renew(np.concatenate((self._rows[waits & self._new], rows)), len(rows))
+            unmatched[done:end] = True
+        self._reset(np.concatenate((self._rows[unmatched & self._new], rows)), len(rows))
 
     def match(self, rows: Rows) -> tuple[I8, I8]:
-        """Take the next events of objects, and say which allocations can be meant: their places, rows of the stacks.
+        """Match the next events of objects; return the indices of the sampled allocations and their rows of stacks.
 
-        A thread that writes faster than the clock ticks runs ahead of it, and a sample then falls between events that
-        were over long before. Its neighbours are too near: between true ones the thread was interrupted.
+        A thread that writes events faster than the clock ticks runs ahead of it, so that a sample may fall between
+        events that happened long before. Their distance is then too small: a signal takes at least ``SIGNAL``.
         """
         n = _sites.match(rows, *self._index, MULTIPLIER, self._threads, self._samples, self._pairs)
         at, places = self._pairs[:n, 0], self._pairs[:n, 1]
@@ -141,38 +142,38 @@ class _PendingSamples:
 
 
 class SiteLabels:
-    """The sites of sampled objects, segment by segment.
+    """Labels of allocations by site, type and size class, segment by segment.
 
     Attributes
     ----------
     counts : SampleCounts
     stacks : dict of int to tuple of Frame
-        Frames of sites by row, leaf first; those of 0 are none.
+        Frames of sites by row, leaf first; row 0 has none.
     """
 
     def __init__(self, read_pass: ReadPass) -> None:
         self.counts = SampleCounts()
         self._builder = SampleBuilder(read_pass, 1)
-        self._callers, self._waiting = _Callers(), _PendingSamples()
+        self._callers, self._pending = _Callers(), _PendingSamples()
         self._labels = {NO_SAMPLE: _NO_SAMPLE, BEFORE: _BEFORE}
         self._by_stack: dict[int, int] = {}
         self.stacks = self._callers.stacks
 
     def learn(self, segment: Segment) -> None:
-        """Let the samples of a segment wait for its allocations."""
+        """Add the samples of a segment, before its allocations."""
         for rows in self._builder.feed(segment):
             self.counts.count(rows)
-            self._waiting.enter(self._callers.in_allocator(rows, segment, self.counts))
+            self._pending.enter(self._callers.in_allocator(rows, segment, self.counts))
 
     def match(self, rows: Rows) -> tuple[I8, I8]:
-        """Say which of the next rows of ALLOC are sampled objects: their places, and rows of :attr:`stacks`."""
+        """Return the indices of sampled objects in the next rows of ALLOC, and their rows of :attr:`stacks`."""
         objects = np.flatnonzero(rows["what"] == What.OBJECT)
-        places, stacks = self._waiting.match(rows[objects])
+        places, stacks = self._pending.match(rows[objects])
         self.counts.matched += len(places)
         return objects[places], stacks
 
     def labels(self, rows: Rows) -> I8:
-        """Labels of the next rows of ALLOC: site, or what stands for it, with type and size class."""
+        """Return the labels of the next rows of ALLOC: site, type and size class."""
         labels = np.where(rows["op"] == Op.EXISTS, _BEFORE, _NO_SAMPLE)
         places, stacks = self.match(rows)
         labels[places] = [self._site(stack) for stack in stacks.tolist()]
@@ -186,17 +187,17 @@ class SiteLabels:
         return self._by_stack[stack]
 
     def estimate(self, parts: Rows, whole: Rows, labels: I8) -> tuple[Rows, Rows]:
-        """Share out over the sites what was counted, each type and size class by its own samples.
+        """Distribute counts over the sites, each type and size class by its own samples.
 
-        What lives and what died is shared out separately, by the samples that live and those that died: so sites whose
-        objects stay are told from those whose objects die at once.
+        Live and freed objects are distributed separately, by the samples of live and of freed objects: this separates
+        sites whose objects stay from those whose objects are soon freed.
 
         Parameters
         ----------
         parts : ndarray of HEAP
-            Counts by label, of the ages asked for.
+            Counts by label, of the query's ages.
         whole : ndarray of HEAP
-            Counts by label, of any age.
+            Counts by label, of all ages.
         labels : ndarray of int64
 
         Returns
@@ -204,7 +205,7 @@ class SiteLabels:
         table : ndarray of HEAP
             A row for each site.
         errors : ndarray of ESTIMATE
-            Of the same rows.
+            Errors of the rows of ``table``.
         """
         order = np.argsort(labels & _CLASS, kind="stable")
         parts, whole, labels = parts[order], whole[order], labels[order]
@@ -214,9 +215,9 @@ class SiteLabels:
         allocated = np.zeros((len(parts), 2), np.int64)
         for name in ("inuse", "free"):
             columns = [f"{name}_objects", f"{name}_bytes"]
-            asked, every = (np.stack([rows[column] for column in columns], axis=1) for rows in (parts, whole))
-            for values, counts in ((asked, (name, "alloc")), (every - asked, ("alloc",))):
-                shares, samples, variances = _shared_out(values, of, sites)
+            selected, total = (np.stack([rows[column] for column in columns], axis=1) for rows in (parts, whole))
+            for values, counts in ((selected, (name, "alloc")), (total - selected, ("alloc",))):
+                shares, samples, variances = _distribute(values, of, sites)
                 allocated[new] += shares[new]
                 for to in counts:
                     errors[f"{to}_samples"] += samples
@@ -238,40 +239,40 @@ class SiteLabels:
         return table, summed[[place[name] for name in table["name"]]]
 
 
-def _shared_out(values: I8, of: I8, sites: I8) -> tuple[I8, I8, F8]:
-    """Objects and bytes of each cell, estimated where its class has a sample; samples; variances."""
-    told, new = sites > _BEFORE, sites != _BEFORE
-    k = np.where(told, values[:, 0], 0)
+def _distribute(values: I8, of: I8, sites: I8) -> tuple[I8, I8, F8]:
+    """Return objects and bytes of each cell, estimated where its class has samples; samples; variances."""
+    has_site, new = sites > _BEFORE, sites != _BEFORE
+    k = np.where(has_site, values[:, 0], 0)
     totals = np.zeros((int(of.max(initial=-1)) + 1, 2))
     np.add.at(totals, of[new], values[new])
-    known = np.bincount(of, k, len(totals)) > 0
-    mine = told & known[of]
-    shares = np.where((new & known[of])[:, None], 0, values)
+    sampled = np.bincount(of, k, len(totals)) > 0
+    estimated = has_site & sampled[of]
+    shares = np.where((new & sampled[of])[:, None], 0, values)
     variances = np.zeros(values.shape)
-    classes, of_mine = np.unique(of[mine], return_inverse=True)
-    shares[mine], variances[mine] = spread(k[mine].astype(np.float64), of_mine, totals[classes])
+    classes, class_of = np.unique(of[estimated], return_inverse=True)
+    shares[estimated], variances[estimated] = spread(k[estimated].astype(np.float64), class_of, totals[classes])
     return shares, k, variances
 
 
 def spread(k: F8, of: I8, totals: F8) -> tuple[I8, F8]:
-    """Share out objects and bytes of each class over its cells, in proportion to their samples.
+    """Distribute objects and bytes of each class over its cells, in proportion to their samples.
 
-    k of n samples say of a cell's share what k successes in n trials say of a probability: the error is the standard
-    deviation of the beta distribution for k + 1 and n - k + 1.
+    A cell with k of n samples is like k successes in n trials: the error of its share is the standard deviation of the
+    beta distribution with parameters k + 1 and n - k + 1.
 
     Parameters
     ----------
     k : ndarray of float64, (cells,)
-        Samples of each cell; those of a class follow each other.
+        Samples of each cell; the cells of a class are contiguous.
     of : ndarray of int64, (cells,)
-        Row of each cell's class, rising.
+        Row of each cell's class, nondecreasing.
     totals : ndarray of float64, (classes, 2)
-        Objects and bytes; each class has a sample.
+        Objects and bytes; each class has at least one sample.
 
     Returns
     -------
     parts : ndarray of int64, (cells, 2)
-        They add up to the totals.
+        Objects and bytes; the sums by class are the totals.
     variances : ndarray of float64, (cells, 2)
     """
     n = np.bincount(of, k, len(totals))[of]

@@ -1,4 +1,4 @@
-"""A table of a trace, read on demand, and the chunks in which tables leave a pass. Never here: decoding."""
+"""Tables of a trace, read on demand: names of tables and columns come in, arrays go out. Never here: decoding."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gotrace.tables.catalog import TABLES
 from gotrace.tables.passes import Progress, TraceReader
 
 STEP = 32_000_000
-"""Bytes of rows that a chunk has by default."""
+"""Default size of a chunk in bytes."""
 
-_SHOWN = 10  # rows of a table in a notebook
+_SHOWN = 10  # rows shown in a notebook
 
 
 class Table:
-    """One table of a trace; nothing is read before it is used.
+    """One table of a trace, read on access.
 
     Each access reads the trace again, so keep the array that :meth:`to_numpy` returns.
     """
@@ -32,7 +32,7 @@ class Table:
         return f"<gotrace.Table {self.name!r} of {self._reader.source.name!r}>"
 
     def _repr_html_(self) -> str | None:
-        """First rows, for notebooks; of a stream nothing, since looking would use it up."""
+        """Return the first rows as HTML; None for a stream, which can be read only once."""
         from html import escape
 
         if self._reader.source.once:
@@ -65,12 +65,14 @@ class Table:
         Returns
         -------
         ndarray
-            The caller's own.
+            A new array.
 
         Raises
         ------
         TraceError
-            The trace is damaged; :meth:`Trace.iterate` gives the rows before the fault.
+            The trace is damaged; :meth:`Trace.iterate` yields the rows before the fault.
+        ValueError
+            The table lacks a column.
         """
         keep = columns_of(self.name, columns, single=True)
         if self.name == "types" and self._reader.types is not None:
@@ -102,14 +104,16 @@ class Table:
 def chunks(
     reader: TraceReader, keep: dict[str, list[str]], step: int, progress: Progress | None = None
 ) -> Iterator[tuple[str, Rows]]:
-    """Yield the columns to keep of some tables in one pass, a chunk of one of them at a time.
+    """Yield the name and a chunk of one table at a time, for several tables in one pass.
 
     Parameters
     ----------
+    reader : TraceReader
     keep : dict of str to list of str
-        Columns by table.
+        Columns to keep, by table.
     step : int
-        Bytes of rows that a chunk has, with all columns.
+        Size of a chunk in bytes, counted with all columns.
+    progress : callable, optional
     """
     read_pass = reader.new_pass()
     dtypes = {name: narrow(TABLES[name].dtype, columns) for name, columns in keep.items()}
@@ -122,7 +126,7 @@ def chunks(
 
 
 def columns_of(name: str, columns: Sequence[str] | None, *, single: bool) -> list[str]:
-    """Return the columns of a table that were asked for; ``single``: one that it lacks is an error."""
+    """Return the requested columns that a table has; with ``single``, a column that it lacks is an error."""
     known = list(TABLES[name].dtype.names or ())
     if columns is None:
         return known
@@ -133,7 +137,7 @@ def columns_of(name: str, columns: Sequence[str] | None, *, single: bool) -> lis
 
 
 def narrow(dtype: np.dtype[np.void], keep: list[str]) -> np.dtype[np.void]:
-    """Type of a row with only some of its fields, in the order given."""
+    """Return a row type with only the given fields, in that order."""
     if keep == list(dtype.names or ()):
         return dtype
     assert dtype.fields is not None
@@ -141,7 +145,7 @@ def narrow(dtype: np.dtype[np.void], keep: list[str]) -> np.dtype[np.void]:
 
 
 def select(rows: Rows, dtype: np.dtype[np.void]) -> Rows:
-    """Rows with only the fields of ``dtype``."""
+    """Return rows with only the fields of ``dtype``."""
     if rows.dtype == dtype:
         return rows
     chosen = np.empty(len(rows), dtype)

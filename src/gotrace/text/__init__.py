@@ -1,4 +1,4 @@
-"""Go's text of a trace, and a readable view of one event.
+"""Text of a trace: records or ordered rows come in, text in Go's format and readable events go out.
 
-In: records, or ordered rows. Out: bytes of text. Never here: the order of events.
+Never here: the order of events.
 """

@@ -1,6 +1,6 @@
-"""Go's text lines, of wire events and of ordered ones, written as bytes.
+"""Text lines in Go's format: wire records or ordered rows come in, bytes of text go out.
 
-ObjectReplay here: the form of a line and Go's quoting. Never here: names (they come as pieces), sentences, errors.
+Holds the format of a line and Go's quoting. Never here: names, which come in as pieces; error messages.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -18,17 +18,17 @@ from gotrace._varint cimport CUT, read_uvarint
 
 cdef enum:
     N_PIECES = 6        # a name and up to five arguments
-    LINE = 400          # bytes that the longest line without data and frames stays below
-    FRAME = 120         # and the longest frame
-    PARSED_LINE = 16384     # the same of parsed lines: two quoted strings
-    PARSED_FRAME = 2200     # and of a frame with its two strings
-    # Places in the state of wire().
+    LINE = 400              # upper bound of bytes of a line without data and frames
+    FRAME = 120             # upper bound of bytes of a frame
+    PARSED_LINE = 16384     # upper bound of bytes of a parsed line, with two quoted strings
+    PARSED_FRAME = 2200     # upper bound of bytes of a parsed frame, with two strings
+    # Indices in the state of wire().
     GENERATION = 0
     M = 1
     BATCH_END = 2       # absolute
 
 cdef const char *HEX = "0123456789abcdef"
-cdef const char *ESCAPES = "abtnvfr"        # of bytes 7 to 13
+cdef const char *ESCAPES = "abtnvfr"        # bytes 7 to 13
 
 
 cdef uint8_t[200] PAIRS      # "00" to "99"
@@ -73,7 +73,7 @@ cdef inline uint8_t *put_hex(uint8_t *out, uint8_t letter, uint32_t value, int n
 
 
 cdef int rune_at(const uint8_t *p, Py_ssize_t left, uint32_t *rune) noexcept nogil:
-    """Bytes of the code point at p, 0 if they are no UTF-8."""
+    """Return the number of bytes of the code point at ``p``; 0 if they are not valid UTF-8."""
     cdef uint32_t low
     cdef int n, i
     if p[0] < 0xC2 or p[0] > 0xF4:
@@ -104,7 +104,7 @@ cdef bint is_printable(uint32_t rune, const uint32_t[:, ::1] ranges) noexcept no
 
 
 cdef uint8_t *put_quoted(uint8_t *out, const uint8_t *p, Py_ssize_t size, const uint32_t[:, ::1] ranges) noexcept nogil:
-    """Go's strconv.Quote; at most 4 bytes for each byte of input, and two quotes."""
+    """Write a string like Go's strconv.Quote: at most 4 bytes for each byte of input, and two quotes."""
     cdef Py_ssize_t i = 0
     cdef uint32_t rune = 0
     cdef uint8_t c
@@ -146,8 +146,8 @@ cdef uint8_t *put_quoted(uint8_t *out, const uint8_t *p, Py_ssize_t size, const 
     return out + 1
 
 
-cdef struct Words:
-    # Where the text of rows comes from.
+cdef struct TextSource:
+    # The strings and stacks that rows refer to.
     const uint8_t *data
     const RAW_STRING *strings
     int string_base
@@ -161,8 +161,8 @@ cdef struct Words:
     const int64_t *files
 
 
-cdef inline const uint8_t *word(const Words *w, int32_t row, Py_ssize_t *size) noexcept nogil:
-    """The bytes of a row of strings, or of a name."""
+cdef inline const uint8_t *text_of(const TextSource *w, int32_t row, Py_ssize_t *size) noexcept nogil:
+    """Return the bytes of a row of strings; a row below 0 is a name."""
     cdef const NAME *name
     cdef const RAW_STRING *string
     if row < 0:
@@ -182,8 +182,8 @@ cdef inline uint8_t *put_piece(uint8_t *out, const uint8_t *pieces, const int32_
     return out + bounds[1] - bounds[0]
 
 
-cdef uint8_t *put_frames(uint8_t *out, const Words *w, int32_t stack) noexcept nogil:
-    """Two lines for each frame of a row of stacks."""
+cdef uint8_t *put_frames(uint8_t *out, const TextSource *w, int32_t stack) noexcept nogil:
+    """Write two lines for each frame of a row of stacks."""
     cdef int64_t i, first, string
     cdef int half, n, shift
     cdef uint64_t pc
@@ -219,7 +219,7 @@ cdef uint8_t *put_frames(uint8_t *out, const Words *w, int32_t stack) noexcept n
 
 @cython.final
 cdef class EventForms:
-    """The text of each event type, cut at its numbers, and of what all lines share.
+    """The text of each event type, split at its numbers, and the names of kinds and states.
 
     ``bounds[type, i]`` to ``bounds[type, i + 1]`` is piece i of a type's line; ``words[i]`` bounds the name of kind i,
     ``words[32 + i]`` of GoState i, ``words[48 + i]`` of ProcState i. ``ranges`` are the printable code points.
@@ -235,7 +235,7 @@ cdef class EventForms:
 
 @cython.final
 cdef class Strings:
-    """The strings of a segment; ``base`` is the row of the trace's table that its first one has."""
+    """The strings of a segment; ``base`` is the row of the first one in the trace's table."""
     cdef const uint8_t[::1] data
     cdef const RAW_STRING[::1] rows
     cdef int base
@@ -246,7 +246,7 @@ cdef class Strings:
 
 @cython.final
 cdef class Stacks:
-    """The stacks of a segment and their frames; ``base`` is the row of the trace's table that its first one has."""
+    """The stacks of a segment and their frames; ``base`` is the row of the first stack in the trace's table."""
     cdef const RAW_STACK[::1] rows
     cdef const int32_t[::1] frames
     cdef const RAW_PC[::1] pcs
@@ -261,7 +261,7 @@ cdef class Stacks:
 
 @cython.final
 cdef class SegmentText:
-    """What the lines of a segment's events name.
+    """The strings, stacks and clocks that the lines of a segment's events refer to.
 
     ``clocks[clock_at[i]:clock_at[i + 1]]`` ends the line of the Sync of generation i.
     """
@@ -278,17 +278,17 @@ cdef class SegmentText:
 
 def parsed(const ORDERED[::1] rows, Py_ssize_t at, SegmentText segment, const NAME[::1] names,
            const uint8_t[::1] letters, uint8_t[::1] text) -> tuple[int, int]:
-    """Write the lines of rows[at:] until text is nearly full; ``(bytes of text, at)``.
+    """Write the lines of ``rows[at:]`` until ``text`` is nearly full; return the number of bytes and the next ``at``.
 
-    ``names`` are the names of the whole trace, their bytes in ``letters``. ``text`` must have room for a line with two
-    stacks.
+    ``names`` are the names of the whole trace, with their bytes in ``letters``. ``text`` must have room for a line with
+    two stacks.
     """
     cdef const uint8_t[::1] pieces = segment.forms.pieces, n_args = segment.forms.n_args, clocks = segment.clocks
     cdef const int32_t[:, ::1] bounds = segment.forms.bounds, words = segment.forms.words
     cdef const uint32_t[:, ::1] ranges = segment.forms.ranges
     cdef const int64_t[::1] clock_at = segment.clock_at
     cdef int stack_base = segment.stacks.base
-    cdef Words w
+    cdef TextSource w
     cdef const ORDERED *row
     cdef const uint8_t *piece = &pieces[0]
     cdef const int32_t *bound
@@ -351,7 +351,7 @@ def parsed(const ORDERED[::1] rows, Py_ssize_t at, SegmentText segment, const NA
                 memcpy(out, b"->", 2)
                 out = put_piece(out + 2, piece, &words[n + row.new, 0])
                 memcpy(out, b" Reason=", 8)
-                p = word(&w, row.name, &size)
+                p = text_of(&w, row.name, &size)
                 out = put_quoted(out + 8, p, size, ranges)
                 transition_stack = row.stack2 or (row.part == 0 and (
                     row.type == EV_GO_CREATE or row.type == EV_GO_CREATE_BLOCKED))
@@ -359,10 +359,10 @@ def parsed(const ORDERED[::1] rows, Py_ssize_t at, SegmentText segment, const NA
                 out = put_piece(out, piece, bound)
                 n = 1
                 if row.type == EV_STW_BEGIN or row.type == EV_STW_END:
-                    p = word(&w, row.name, &size)
+                    p = text_of(&w, row.name, &size)
                     out -= 1
                     p = put_quoted(out, p, size, ranges)
-                    out[0] = 40         # the bracket that the opening quote overwrote
+                    out[0] = 40         # the opening quote overwrote this bracket
                     out += p - out - 1
                     memcpy(out, b")\" Scope=", 9)
                     out += 9
@@ -387,7 +387,7 @@ def parsed(const ORDERED[::1] rows, Py_ssize_t at, SegmentText segment, const NA
                     out = put_piece(out, piece, bound + 3)
             elif kind == EVENT_LABEL:
                 memcpy(out, b" Label=", 7)
-                p = word(&w, row.name, &size)
+                p = text_of(&w, row.name, &size)
                 out = put_quoted(out + 7, p, size, ranges)
                 memcpy(out, b" Resource=Goroutine(", 20)
                 out = put_signed(out + 20, row.args[0])
@@ -408,11 +408,11 @@ def parsed(const ORDERED[::1] rows, Py_ssize_t at, SegmentText segment, const NA
                 else:
                     memcpy(out, b" Type=", 6)
                     out += 6
-                p = word(&w, row.name, &size)
+                p = text_of(&w, row.name, &size)
                 out = put_quoted(out, p, size, ranges)
                 if kind == EVENT_LOG:
                     memcpy(out, b" Message=", 9)
-                    p = word(&w, row.text, &size)
+                    p = text_of(&w, row.text, &size)
                     out = put_quoted(out + 9, p, size, ranges)
             elif kind == EVENT_SYNC:
                 memcpy(out, b" N=", 3)
@@ -433,7 +433,7 @@ def parsed(const ORDERED[::1] rows, Py_ssize_t at, SegmentText segment, const NA
 
 
 def quote(const uint8_t[::1] data, const uint32_t[:, ::1] ranges, uint8_t[::1] out) -> int:
-    """Write data as Go quotes it; the number of bytes. ``out`` needs 4 bytes for each of data and 2."""
+    """Write ``data`` like Go's strconv.Quote; return the number of bytes. ``out`` needs ``4 * len(data) + 2`` bytes."""
     cdef uint8_t nothing = 0
     cdef const uint8_t *p = &data[0] if data.shape[0] else &nothing
     return put_quoted(&out[0], p, data.shape[0], ranges) - &out[0]
@@ -441,11 +441,11 @@ def quote(const uint8_t[::1] data, const uint32_t[:, ::1] ranges, uint8_t[::1] o
 
 @cython.final
 cdef class RecordForms:
-    """The text of each record, cut at its arguments.
+    """The text of each record, split at its arguments.
 
     ``bounds[type, i]`` to ``bounds[type, i + 1]`` is the piece of ``pieces`` before argument i, or after the last.
-    ``n_args`` is 255 for a type that does not exist. ``ranges`` are the printable code points. A version with
-    ``end_marks`` has them at the end of each generation.
+    ``n_args`` is 255 for a type that does not exist. ``ranges`` are the printable code points. With ``end_marks``, an
+    end mark ends each generation.
     """
     cdef const uint8_t[::1] n_args, pieces
     cdef const int32_t[:, ::1] bounds
@@ -459,10 +459,10 @@ cdef class RecordForms:
 
 def wire(RecordForms forms, const uint8_t[::1] data, int64_t base, Py_ssize_t at, bint last, uint64_t[::1] state,
          uint8_t[::1] text, FAULT[::1] faults) -> tuple[int, int]:
-    """Write a line for each event from data[at] on; ``(bytes of text, at)``.
+    """Write a line for each event from ``data[at]`` on; return the number of bytes and the next ``at``.
 
-    ``state`` is (generation, thread, absolute end) of the current batch. faults[0].status: 0 at the end of data, FULL,
-    MORE or a fault.
+    ``state`` is (generation, thread, absolute end) of the current batch. Set faults[0].status to OK at the end of the
+    input, FULL, MORE or a fault.
     """
     cdef const uint8_t[::1] n_args = forms.n_args, pieces = forms.pieces
     cdef const int32_t[:, ::1] bounds = forms.bounds
@@ -498,7 +498,8 @@ def wire(RecordForms forms, const uint8_t[::1] data, int64_t base, Py_ssize_t at
             fault.offset = base + at
             end = &data[0] + size
             if outside:
-                if kind != EV_EVENT_BATCH and kind != EV_EXPERIMENTAL_BATCH and not (end_marks and kind == EV_END_OF_GENERATION):
+                if kind != EV_EVENT_BATCH and kind != EV_EXPERIMENTAL_BATCH and not (
+                        end_marks and kind == EV_END_OF_GENERATION):
                     status = NOT_A_BATCH
                     break
             else:
@@ -542,12 +543,10 @@ def wire(RecordForms forms, const uint8_t[::1] data, int64_t base, Py_ssize_t at
                     fault.limit = MAX_BATCH_SIZE
                     out = line
                     break
-                if last and args[3] > <uint64_t> (end - q):
-                    status = CUT_BATCH      # the header's line stands, what there is of the batch follows
+                # A batch longer than the input is a fault only at the end of the input: its events are printed first.
                 state[GENERATION] = args[0]
                 state[M] = args[1]
                 state[BATCH_END] = <uint64_t> (base + (q - &data[0])) + args[3]
-                status = OK
             elif kind == EV_STACK:
                 if args[1] > MAX_FRAMES:
                     status = STACK_TOO_DEEP

@@ -1,4 +1,7 @@
-"""An event for people: a readable view of one row. Never here: use in bulk code."""
+"""Readable events: a row of ORDERED comes in, an Event with attributes as in Go's API goes out.
+
+Never here: bulk processing, which uses tables.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ from gotrace.wire.structure import Frame
 
 
 class Transition(NamedTuple):
-    """A goroutine or proc changes its state.
+    """A state transition of a goroutine or proc.
 
-    ``resource`` says which of the two ``id`` names; ``stack`` is the resource's own, ``reason`` may be empty.
+    ``id`` is a goroutine's or a proc's, as given by ``resource``; ``stack`` is the resource's; ``reason`` may be empty.
     """
 
     resource: Resource
@@ -32,7 +35,7 @@ class Transition(NamedTuple):
 
 
 class Range(NamedTuple):
-    """A range begins, goes on or ends; ``id`` names a goroutine or proc, or is -1. Ends may have ``attributes``."""
+    """A range that starts, is active or ends; ``id`` is a goroutine's, a proc's or -1. Ends may have ``attributes``."""
 
     name: str
     resource: Resource
@@ -71,7 +74,7 @@ class Metric(NamedTuple):
 
 
 class ExperimentalEvent(NamedTuple):
-    """An experiment's event; ``data`` are its generation's batches, None without any."""
+    """An experiment's event; ``data`` are the experiment's batches of the same generation, None if there are none."""
 
     name: str
     arg_names: tuple[str, ...]
@@ -80,19 +83,19 @@ class ExperimentalEvent(NamedTuple):
 
 
 class Event:
-    """One event, in the words of Go's API. ``str(event)`` is Go's line.
+    """One event, with the terms of Go's API. ``str(event)`` is the text that Go prints.
 
     Attributes
     ----------
     kind : EventKind
     time : int
-        ns on the trace's clock.
+        Time on the trace's clock in ns.
     goroutine, proc, thread : int
-        Where it happened, before its own effect; -1 for none.
+        Context of the event, before its own effect; -1 for none.
     offset : int
-        Its byte in the file; -1 for a Sync.
+        Absolute byte of the event; -1 for a Sync.
     generation : int
-        Low 32 bits of its generation's number.
+        Low 32 bits of the generation's number.
     """
 
     def __init__(
@@ -122,12 +125,12 @@ class Event:
 
     @property
     def stack(self) -> list[Frame]:
-        """Call stack of the goroutine it happened on, leaf first."""
+        """Call stack of the event's goroutine, leaf first."""
         return self._context.frames(int(self._row["stack"]))
 
     @property
     def transition(self) -> Transition | None:
-        """What changed its state, of a STATE_TRANSITION."""
+        """Transition of a STATE_TRANSITION event, otherwise None."""
         if self.kind != EventKind.STATE_TRANSITION:
             return None
         row = self._row
@@ -144,7 +147,7 @@ class Event:
 
     @property
     def range(self) -> Range | None:
-        """What begins, goes on or ends, of a RANGE event."""
+        """Range of a RANGE_BEGIN, RANGE_ACTIVE or RANGE_END event, otherwise None."""
         if self.kind not in (EventKind.RANGE_BEGIN, EventKind.RANGE_ACTIVE, EventKind.RANGE_END):
             return None
         row, spec = self._row, BY_ID[int(self._row["type"])]
@@ -157,21 +160,21 @@ class Event:
 
     @property
     def task(self) -> Task | None:
-        """The task, of a TASK event."""
+        """Task of a TASK_BEGIN or TASK_END event, otherwise None."""
         if self.kind not in (EventKind.TASK_BEGIN, EventKind.TASK_END):
             return None
         return Task(self._arg(0), int(self._row["args"][1]), self._context.text(int(self._row["name"])))
 
     @property
     def region(self) -> Region | None:
-        """The region, of a REGION event."""
+        """Region of a REGION_BEGIN or REGION_END event, otherwise None."""
         if self.kind not in (EventKind.REGION_BEGIN, EventKind.REGION_END):
             return None
         return Region(self._arg(0), self._context.text(int(self._row["name"])))
 
     @property
     def log(self) -> Log | None:
-        """The message, of a LOG event."""
+        """Message of a LOG event, otherwise None."""
         if self.kind != EventKind.LOG:
             return None
         text = self._context.text
@@ -179,19 +182,19 @@ class Event:
 
     @property
     def label(self) -> str | None:
-        """The label of the goroutine, of a LABEL event."""
+        """Goroutine label of a LABEL event, otherwise None."""
         return self._context.text(int(self._row["name"])) if self.kind == EventKind.LABEL else None
 
     @property
     def metric(self) -> Metric | None:
-        """The sample, of a METRIC event."""
+        """Sample of a METRIC event, otherwise None."""
         if self.kind != EventKind.METRIC:
             return None
         return Metric(METRICS[BY_ID[int(self._row["type"])].name], self._arg(0))
 
     @property
     def experimental(self) -> ExperimentalEvent | None:
-        """Name, argument names, arguments and its generation's data, of an EXPERIMENTAL event."""
+        """Name, arguments and experimental batches of an EXPERIMENTAL event, otherwise None."""
         if self.kind != EventKind.EXPERIMENTAL:
             return None
         kind = int(self._row["type"])
@@ -218,7 +221,7 @@ def events(reader: TraceReader) -> Iterator[Event]:
             context = builder.context
             writer = texts.for_segment(context)
             if context.segment is not None:
-                context.experiments()  # now, while the segment's bytes are there
+                context.experiments()  # parsed now, while the segment's bytes are in the window
         copy = rows.copy()
         for i in range(len(copy)):
             yield Event(copy[i : i + 1], context, writer)

@@ -1,6 +1,6 @@
-"""The text of ordered events, as Go's tool prints them: one way for ``gotrace dump --mode parsed`` and ``str(event)``.
+"""Text of ordered events: rows of ORDERED come in, the text that Go's tool prints goes out.
 
-Never here: the form of a line; the kernel writes it.
+Used by ``gotrace dump --mode parsed`` and ``str(event)``. Never here: the format of a line, which is the kernel's.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from gotrace.wire.rows import RAW_PC, RAW_STACK, RAW_STRING
 from gotrace.wire.structure import Tables
 
 _RANGES = np.array(PRINTABLE, np.uint32)
-_CHUNK = 1 << 20  # bytes of text that a line with two stacks of the longest strings stays below
+_CHUNK = 1 << 20  # bytes of text; more than a line with two stacks of the longest strings
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def parsed_text(reader: TraceReader, selection: Selection | None = None) -> Iterator[bytes]:
-    """Yield the text of the events of a trace in order, in pieces.
+    """Yield the text of the events of a trace in order, in chunks of whole events.
 
     Raises
     ------
     TraceError
-        After the text of everything before the fault.
+        After the text of all events before the fault.
     """
     read_pass = reader.new_pass()
     builder = ContextBuilder(read_pass)
@@ -52,7 +52,7 @@ def parsed_text(reader: TraceReader, selection: Selection | None = None) -> Iter
 
 
 class TextWriter:
-    """Writes the lines of a trace's events."""
+    """Writer of the lines of a trace's events."""
 
     def __init__(self, registry: Registry) -> None:
         forms = parsed_pieces(registry.events)
@@ -65,7 +65,7 @@ class TextWriter:
 
 
 class SegmentWriter:
-    """Writes the lines of events of one segment; without one, of the Sync that ends a trace."""
+    """Writer of the lines of one segment's events; without a segment, of the Sync that ends a trace."""
 
     def __init__(self, texts: TextWriter, context: EventContext) -> None:
         self._texts = texts
@@ -92,7 +92,7 @@ class SegmentWriter:
         )
 
     def write(self, rows: Rows) -> Iterator[bytes]:
-        """Yield the text of rows of ORDERED, in pieces of whole events."""
+        """Yield the text of rows of ORDERED, in chunks of whole events."""
         text = self._texts.buffer
         at = 0
         while at < len(rows):
@@ -105,7 +105,7 @@ def _some(rows: Any, dtype: Any) -> Any:
 
 
 def _clocks(tables: Tables) -> list[bytes]:
-    """What the Sync of each generation says of its clock snapshot."""
+    """Return the text about the clock snapshot in the Sync of each generation."""
     rows = tables.clocks
     times = clock.to_ns(rows["time"], clock.factor(rows["frequency"]))
     return [
@@ -117,7 +117,7 @@ def _clocks(tables: Tables) -> list[bytes]:
 
 
 def _wall(sec: int, nsec: int) -> str:
-    """Local time as Go's time.RFC3339Nano has it."""
+    """Return the local time in the format of Go's time.RFC3339Nano."""
     sec, nsec = sec + nsec // 1_000_000_000, nsec % 1_000_000_000
     try:
         moment = (_EPOCH + timedelta(seconds=sec)).astimezone()

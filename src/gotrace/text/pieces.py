@@ -1,4 +1,7 @@
-"""The text of each event type, cut at its numbers, for kernels. Never here: facts of its own."""
+"""Event specs come in; the text of each event type, split at its numbers, goes out for the kernels.
+
+Never here: facts about event types.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ from gotrace.spec.events import ATTRIBUTES, BY_ID, METRICS, RANGES, EventSpec
 
 
 def line_pieces(events: Iterable[EventSpec]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-    """Cut the text line of each event type at its arguments.
+    """Split the text line of each event type at its arguments.
 
     Returns
     -------
     pieces : ndarray of uint8
         All pieces of all lines.
     bounds : ndarray of int32, shape (256, 7)
-        Piece i of a type is ``pieces[bounds[type, i] : bounds[type, i + 1]]``; it stands before argument i.
+        Piece i of a type is ``pieces[bounds[type, i] : bounds[type, i + 1]]``; it precedes argument i.
     """
     text = bytearray()
     bounds = np.zeros((256, 7), np.int32)
@@ -37,17 +40,17 @@ def line_pieces(events: Iterable[EventSpec]) -> tuple[npt.NDArray[np.uint8], npt
 def parsed_pieces(
     events: Iterable[EventSpec],
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Cut the parsed text of each event type at its numbers.
+    """Split the parsed text of each event type at its numbers.
 
     Returns
     -------
     pieces : ndarray of uint8
         All pieces of all lines.
     bounds : ndarray of int32, shape (256, 7)
-        Pieces of a type, as of :func:`line_pieces`, without what kinds and states are called.
+        Pieces of a type, as of :func:`line_pieces`, without the names of kinds and states.
     words : ndarray of int32, shape (64, 2)
-        Where those stand: kinds from 0, each with blanks and the word for the time around it; goroutines' states
-        from 32; procs' states from 48.
+        Start and end of those names in ``pieces``: kinds from row 0, each with a leading space and a trailing
+        ``Time=``; goroutine states from row 32; proc states from row 48.
     """
     text = bytearray()
     bounds = np.zeros((256, 7), np.int32)

@@ -1,13 +1,15 @@
-"""The text of ``gotrace dump --mode wire``: every record of the file, as Go's tool prints it.
+"""Text of records: the bytes of a trace come in, the text that Go's tool prints goes out.
 
-Never here: the form of a line; the kernel writes it.
+Used by ``gotrace dump --mode wire``. Never here: the format of a line, which is the kernel's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gotrace.errors import Status, TraceError, from_fault, new_fault
 from gotrace.experiments import Registry
@@ -22,22 +24,22 @@ from gotrace.wire.source import Source
 
 _CHUNK = 1 << 20  # bytes of text
 _RANGES = np.array(PRINTABLE, np.uint32)
-_LARGEST = 4 * 65536 + 4096  # bytes of text of the largest record
+_LARGEST = 4 * 65536 + 4096  # maximum bytes of text of a record
 
 
 def quote(data: bytes) -> bytes:
-    """Quote bytes as Go's strconv.Quote does."""
+    """Quote bytes like Go's strconv.Quote."""
     out = np.empty(4 * len(data) + 2, np.uint8)
     return out[: _text.quote(np.frombuffer(data, np.uint8), _RANGES, out)].tobytes()
 
 
 def wire_text(reader: TraceReader) -> Iterator[bytes]:
-    """Yield the text of all records of a trace, in pieces of whole lines.
+    """Yield the text of all records of a trace, in chunks of whole lines.
 
     Raises
     ------
     TraceError
-        After the text of everything before the fault.
+        After the text of all records before the fault.
     """
     try:
         yield from _records(reader.source, reader.version, reader.experiments)
@@ -68,7 +70,9 @@ def _records(source: Source, version: Version, registry: Registry) -> Iterator[b
             window.more()
 
 
-def _error(source: Source, registry: Registry, fault: np.void, state: np.ndarray, near: dict) -> TraceError:  # type: ignore[type-arg]
+def _error(
+    source: Source, registry: Registry, fault: np.void, state: npt.NDArray[np.uint64], near: dict[str, Any]
+) -> TraceError:
     known = int(state[2]) > 0
     return from_fault(
         fault,

@@ -1,4 +1,4 @@
-# Atomic loads and stores, and ways to wait, for what two threads share. Never here: what they share.
+# Atomic loads, stores and waits for data shared by two threads. Never here: the shared data.
 from libc.stdint cimport int32_t, int64_t
 
 cdef extern from *:
@@ -37,7 +37,7 @@ cdef extern from *:
     #endif
     """
     const bint TWO_THREADS "GT_TWO_THREADS"
-    int32_t load "gt_load"(const int32_t *place) noexcept nogil     # sees all that was written before the store
+    int32_t load "gt_load"(const int32_t *place) noexcept nogil     # acquire: all writes before the store are visible
     void store "gt_store"(int32_t *place, int32_t value) noexcept nogil
     int64_t load_time "gt_load"(const int64_t *place) noexcept nogil
     void store_time "gt_store"(int64_t *place, int64_t value) noexcept nogil

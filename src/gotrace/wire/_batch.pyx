@@ -1,7 +1,7 @@
-"""Batch headers: a buffer becomes rows of BATCH by hopping from header to header.
+"""Batch headers: a buffer becomes rows of BATCH, one per header.
 
-ObjectReplay here: the layout of a batch and the kinds of batch. Never here: event types beyond batch kinds, rules
-about generations.
+Holds the layout of a batch and the kinds of batches. Never here: event types other than batch kinds, rules about
+generations.
 """
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
@@ -14,7 +14,7 @@ from gotrace._varint cimport CUT, read_uvarint
 
 
 cdef int header(const uint8_t *p, const uint8_t *end, bint sync_batches, BATCH *row, FAULT *fault) noexcept nogil:
-    """Read the header at p, which is below end, into row; fault.offset counts from p."""
+    """Read the header at p, where p < end, into row. Returns OK or a status; fault.offset is relative to p."""
     cdef const uint8_t *q = p + 1
     cdef uint64_t fields[4]
     cdef int i, n
@@ -73,7 +73,7 @@ cdef int header(const uint8_t *p, const uint8_t *end, bint sync_batches, BATCH *
 
 
 cdef bint batches_at(const uint8_t *p, const uint8_t *end, bint last, int enough) noexcept nogil:
-    """Whether ``enough`` batches follow each other from p on, or fewer up to the ``last`` byte of the input."""
+    """True if ``enough`` batches follow each other at p, or fewer that end at the ``last`` byte of the input."""
     cdef uint64_t number = 0
     cdef int n = 0
     cdef BATCH row
@@ -91,16 +91,18 @@ cdef bint batches_at(const uint8_t *p, const uint8_t *end, bint last, int enough
 
 
 def resume(const uint8_t[::1] data, Py_ssize_t at, Py_ssize_t stop, bint last, int enough) -> int:
-    """First place from data[at] on, before data[stop], where ``enough`` batches follow each other; -1 if none does.
+    """Return the first index in ``[at, stop)`` where ``enough`` batches follow each other, or -1.
 
-    Fewer do if the ``last`` byte of the input ends them. Their generations rise by one at most.
+    Fewer are enough if they end at the ``last`` byte of the input. Generation numbers may increase by one at most.
     """
     cdef Py_ssize_t place, found = -1
     cdef const uint8_t *p
     with nogil:
         p = &data[0]
         for place in range(at, stop):
-            if (p[place] == EV_EVENT_BATCH or p[place] == EV_EXPERIMENTAL_BATCH) and batches_at(p + place, p + data.shape[0], last, enough):
+            if (p[place] == EV_EVENT_BATCH or p[place] == EV_EXPERIMENTAL_BATCH) and batches_at(
+                p + place, p + data.shape[0], last, enough
+            ):
                 found = place
                 break
     return found
@@ -108,12 +110,11 @@ def resume(const uint8_t[::1] data, Py_ssize_t at, Py_ssize_t stop, bint last, i
 
 def scan(const uint8_t[::1] data, int64_t base, Py_ssize_t at, Py_ssize_t stop, bint last, bint sync_batches,
          bint end_marks, BATCH[::1] rows, Py_ssize_t n, FAULT[::1] faults) -> tuple[int, int]:
-    """Add a row for each batch from data[at] on; ``(n, at)``, and why it stopped in faults[0].
+    """Add a row for each batch from data[at] on; return ``(n, at)`` with the status in faults[0].
 
-    It stops with OK at the end of the input or, once at or beyond ``stop``, where a generation has just ended
-    (faults[0].batch is then n, and rows[n] the first batch of the next one); with FULL when rows are used up; with
-    MORE when a batch goes on beyond data and data is not the ``last`` of
-    the input. Offsets are counted from ``base``, the offset of data[0].
+    The status is OK at the end of the input or, at or after ``stop``, at the end of a generation (faults[0].batch is
+    then n, and rows[n] the first batch of the next generation); FULL if there is no room for another row; MORE if a
+    batch continues after data and data is not the ``last`` of the input. ``base`` is the absolute offset of data[0].
     """
     cdef Py_ssize_t size = data.shape[0], room = rows.shape[0]
     cdef const uint8_t *p
@@ -135,15 +136,14 @@ def scan(const uint8_t[::1] data, int64_t base, Py_ssize_t at, Py_ssize_t stop, 
                 if not last and status in (CUT_MARK, CUT_HEADER, CUT_BATCH):
                     status = MORE
                 break
+            row.offset = base + at
+            row.gen = -1
+            rows[n] = row
             if at >= stop and n and (
                 rows[n - 1].kind == KIND_END if end_marks else row.generation != rows[n - 1].generation
             ):
                 fault.batch = <int> n
-                rows[n] = row
                 break
-            row.offset = base + at
-            row.gen = -1
-            rows[n] = row
             n += 1
             at += row.head + row.size
         if status == OK and at == size and not last:

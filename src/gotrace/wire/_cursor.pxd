@@ -1,5 +1,5 @@
-# ThreadBatches: one thread's events of one generation, decoded some at a time.
-# Rules of time are FORMAT 4.2. Never here: what an event means, apart from the context it leaves behind.
+# Cursors: one thread's events of one generation, decoded a lot at a time, with times by FORMAT 4.2.
+# Never here: what an event means, apart from the change of its thread's context.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
@@ -12,24 +12,24 @@ from gotrace.wire._resolve cimport Resolver
 from gotrace.wire._stream cimport Stream
 
 cdef enum:
-    END_OF_CURSOR = 99           # refill(): the run has no more events; no status has this number
+    END_OF_CURSOR = 99      # from refill(): the cursor has no more events; not a value of Status
 
 
 @cython.final
 cdef class EventBatches:
-    # The event batches of a segment, thread by thread.
+    # The event batches of a segment, grouped by thread.
     cdef Stream stream
     cdef object kept
     cdef BATCH[::1] batches
 
 
 cdef inline int follow_far(const Stream *s, THREAD *thread, const COMPACT *event) noexcept nogil:
-    """Let an event of CHANGES_CONTEXT change its thread's goroutine and proc, as far as the thread's own events tell."""
+    """Apply an event of CHANGES_CONTEXT to its thread's goroutine and proc, from the thread's own events alone."""
     cdef uint8_t kind = <uint8_t> event.place
     cdef uint8_t status = 1
     cdef uint64_t[4] args
     if (kind == EV_PROC_STEAL or kind == EV_PROC_STATUS or kind == EV_GO_STATUS
-            or kind == EV_GO_STATUS_STACK):     # those of which more than the first number matters
+            or kind == EV_GO_STATUS_STACK):     # they need more than the first argument
         args_at(s, event.place >> 8, args)
     if kind == EV_PROC_START or kind == EV_PROC_STEAL or kind == EV_PROC_STATUS:
         if <int64_t> event.arg != <int32_t> event.arg:
@@ -40,12 +40,12 @@ cdef inline int follow_far(const Stream *s, THREAD *thread, const COMPACT *event
         if status == 1 or status == 3:
             thread.p = <int32_t> event.arg
             thread.in_syscall = status == 3
-    elif kind == EV_PROC_STOP or (kind == EV_PROC_STEAL and <int64_t> args[2] == thread.m):     # its own P is stolen
+    elif kind == EV_PROC_STOP or (kind == EV_PROC_STEAL and <int64_t> args[2] == thread.m):     # its own P was stolen
         thread.p = -1
         thread.in_syscall = False
     elif kind == EV_GO_SYSCALL_BEGIN or kind == EV_GO_SYSCALL_END:
         thread.in_syscall = kind == EV_GO_SYSCALL_BEGIN
-    elif kind == EV_GO_SYSCALL_END_BLOCKED:                                    # a P still held was taken away
+    elif kind == EV_GO_SYSCALL_END_BLOCKED:     # a P not given up before was retaken
         thread.g = -1
         if thread.in_syscall:
             thread.p = -1

@@ -1,6 +1,6 @@
-"""ThreadBatches: one thread's events of one generation, decoded some at a time.
+"""Cursors: one thread's event batches of one generation become decoded events, a lot at a time.
 
-ObjectReplay here: decoding of timed events (FORMAT 4.2), for other kernels to cimport. Never here: what an event means.
+Holds the decoding of timed events (FORMAT 4.2) that other kernels cimport. Never here: what an event means.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
@@ -16,7 +16,7 @@ from gotrace.wire._stream cimport Stream, enter_batch, to_ns, wrap_add
 
 cdef extern from *:
     """
-    /* Whether the processor has the instruction pext, and not as a slow program of its own. */
+    /* True if the processor has the pext instruction and does not run it in slow microcode. */
     static inline int gt_has_pext(void) {
     #if defined(__x86_64__) && defined(__GNUC__)
         __builtin_cpu_init();
@@ -30,7 +30,7 @@ cdef extern from *:
     bint has_pext "gt_has_pext"() noexcept nogil
 
 cdef enum:
-    LAST_ONES = 16      # events that are decoded whole where decode_compact leaves off
+    TAIL_EVENTS = 16    # full events decoded at a time at a batch's end, where decode_compact stops
 
 cdef int (*fast_events)(const Stream *, CURSOR *, DECODED *, int) noexcept nogil
 cdef int (*fast_types)(const Stream *, CURSOR *, DECODED *, int) noexcept nogil
@@ -43,10 +43,10 @@ fill_cuts()
 
 @cython.final
 cdef class EventBatches:
-    """The event batches of a segment, thread by thread: what every kernel that decodes events starts from.
+    """The event batches of a segment, grouped by thread: the input of every kernel that decodes events.
 
-    ``data`` starts at absolute offset ``base``; ``order`` lists rows of ``batches``, thread by thread; ``n_args`` are
-    the varints of each timed event type, its time included. ``data`` and ``batches`` must not be empty.
+    ``data`` starts at absolute offset ``base``; ``order`` lists rows of ``batches``, grouped by thread; ``n_args`` is
+    the number of varints of each timed event type, its time included. ``data`` and ``batches`` must not be empty.
     """
 
     def __init__(self, const uint8_t[::1] data, int64_t base, BATCH[::1] batches, const int32_t[::1] order,
@@ -72,12 +72,14 @@ cdef int fast_types_anywhere(const Stream *s, CURSOR *cursor, DECODED *events, i
     return decode_fast(s, cursor, events, room, True)
 
 
-cdef int fast_compact_anywhere(const Stream *s, CURSOR *cursor, COMPACT *events, int room, Resolver *resolver) noexcept nogil:
+cdef int fast_compact_anywhere(
+    const Stream *s, CURSOR *cursor, COMPACT *events, int room, Resolver *resolver
+) noexcept nogil:
     return decode_compact(s, cursor, events, room, resolver)
 
 
 cdef int slow_event(const Stream *s, CURSOR *cursor, DECODED *event, FAULT *fault) noexcept nogil:
-    """Decode the event at run.next with every byte checked, and go behind it; OK or a status."""
+    """Decode the event at cursor.next with every byte checked, and advance past it. Returns OK or a status."""
     cdef const uint8_t *p = s.data + cursor.next
     cdef const uint8_t *end = s.data + cursor.end
     cdef uint64_t value = 0, dt = 0
@@ -110,7 +112,7 @@ cdef int slow_event(const Stream *s, CURSOR *cursor, DECODED *event, FAULT *faul
 
 
 cdef inline bint within_batch(const Stream *s, CURSOR *cursor) noexcept nogil:
-    """Enter the next batch that has events, if the current one has no more; whether there is one."""
+    """Enter the next batch with events if the current one has no more; False if there is none."""
     while cursor.next == cursor.end:
         cursor.batch += 1
         if cursor.batch >= cursor.last_batch:
@@ -121,7 +123,7 @@ cdef inline bint within_batch(const Stream *s, CURSOR *cursor) noexcept nogil:
 
 
 cdef int refill(const Stream *s, CURSOR *cursor, DECODED *events, int room, FAULT *fault) noexcept nogil:
-    """Decode up to room events, all of one batch: how many, or 0 with DONE or the fault in fault.status."""
+    """Decode up to room events of one batch; return their number, or 0 and END_OF_CURSOR or a fault in fault.status."""
     cdef int n = 0, status
     if not within_batch(s, cursor):
         fault.status = END_OF_CURSOR
@@ -140,22 +142,22 @@ cdef int refill(const Stream *s, CURSOR *cursor, DECODED *events, int room, FAUL
             return n
 
 
-cdef inline void tell(const DECODED *event, COMPACT *compact, Resolver *resolver) noexcept nogil:
-    """Tell an event in brief."""
+cdef inline void to_compact(const DECODED *event, COMPACT *compact, Resolver *resolver) noexcept nogil:
+    """Reduce a decoded event to a compact one."""
     compact.time = event.time
     compact.place = event.start << 8 | event.type
     compact.arg = event.args[0]
     compact.page_slot = compact.type_row = 0
     if <uint8_t> (event.type - FIRST_OBJECT) < resolver.n_kinds:
         resolve_object(resolver, compact, event.type, event.args[0],
-                    UNTYPED if event.type == LAST_OBJECT else type_row(resolver, event.args[1]))
+                       UNTYPED if event.type == LAST_OBJECT else type_row(resolver, event.args[1]))
 
 
 cdef int refill_compact(
     const Stream *s, CURSOR *cursor, COMPACT *events, int room, Resolver *resolver, FAULT *fault
 ) noexcept nogil:
-    """As :func:`refill`, in brief, with what there is to be found of objects."""
-    cdef DECODED[LAST_ONES] whole
+    """As :func:`refill`, but compact events, with the page and type of objects resolved."""
+    cdef DECODED[TAIL_EVENTS] decoded
     cdef int n = 0, i, got, status
     if not within_batch(s, cursor):
         fault.status = END_OF_CURSOR
@@ -166,23 +168,23 @@ cdef int refill_compact(
             return n
         got = 0
         if cursor.next >= min(cursor.end, s.size) - LEFT:
-            got = fast_events(s, cursor, whole, min(room - n, <int> LAST_ONES))
+            got = fast_events(s, cursor, decoded, min(room - n, <int> TAIL_EVENTS))
         if got == 0:
-            status = slow_event(s, cursor, whole, fault)
+            status = slow_event(s, cursor, decoded, fault)
             if status != OK:
                 if n == 0:
                     fault.status = status
                 return n
             got = 1
         for i in range(got):
-            tell(&whole[i], &events[n], resolver)
+            to_compact(&decoded[i], &events[n], resolver)
             n += 1
         if n == room or cursor.next == cursor.end:
             return n
 
 
 cdef void args_at(const Stream *s, int64_t start, uint64_t *args) noexcept nogil:
-    """Read the numbers of an event, without its time, again; what it has not is 0."""
+    """Read the arguments of a decoded event again, without its time; arguments that it lacks are 0."""
     cdef const uint8_t *p = s.data + start + 1
     cdef uint64_t value = 0
     cdef int i, n = s.n_args[s.data[start]]

@@ -1,5 +1,5 @@
-# Decoding of plain events, the innermost loop of all. It is compiled twice: see _runs.pyx.
-# Never here: a fault, an event that is odd in any way.
+# The fast path of decoding, the innermost loop: short, valid events. Compiled twice, see _cursor.pyx.
+# Never here: faults, or events that need a check of every byte.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from gotrace._generated cimport COMPACT, CURSOR, DECODED
@@ -9,12 +9,12 @@ from gotrace.wire._stream cimport Stream, short_to_ns, wrap_add
 
 cdef extern from *:
     """
-    /* How the eight bytes behind a type are cut into numbers, given which bytes end one. */
+    /* How the eight bytes after a type are cut into varints, given which bytes end one. */
     struct gt_cut {
-        uint64_t masks[5];      /* of each number: of the bytes, or of their sevens put together; 0 if it goes on */
-        uint8_t shifts[5];      /* of each number in the sevens */
-        uint8_t lengths[6];     /* bytes of so many numbers, 0 if they go on */
-        uint8_t unused[13];     /* one line of the cache */
+        uint64_t masks[5];      /* of each varint, in the bytes or in their joined 7-bit groups; 0 if it is longer */
+        uint8_t shifts[5];      /* of each varint in the joined 7-bit groups */
+        uint8_t lengths[6];     /* bytes of the first n varints; 0 if they are longer */
+        uint8_t unused[13];     /* fills a cache line */
     };
     static struct gt_cut gt_cuts[256];
     #if defined(GOTRACE_PEXT)
@@ -43,7 +43,7 @@ cdef extern from *:
         }
     }
 
-    /* Its address is made once. */
+    /* The barrier makes the compiler compute the entry's address once. */
     static inline const struct gt_cut *gt_cut_at(uint8_t ends) {
         const struct gt_cut *cut = &gt_cuts[ends];
     #if defined(__GNUC__)
@@ -52,13 +52,14 @@ cdef extern from *:
         return cut;
     }
 
-    /* Which of eight bytes end a number. */
+    /* Bit i is set if byte i ends a varint. */
     static inline uint8_t gt_ends8(uint64_t word) {
         return (uint8_t)(((~word & 0x8080808080808080u) >> 7) * 0x0102040810204080u >> 56);
     }
 
-    /* Bits without the lowest; where it follows a condition, that stays a branch: what comes next need not wait. */
-    static inline uint64_t gt_behind(uint64_t bits) {
+    /* Clears the lowest set bit. The barrier keeps a preceding condition a branch: a conditional move would make the
+       next event wait for it. */
+    static inline uint64_t gt_after(uint64_t bits) {
     #if defined(__GNUC__)
         __asm__("" : "+r"(bits));
     #endif
@@ -72,21 +73,21 @@ cdef extern from *:
     uint64_t numbers_of "gt_numbers"(uint64_t word) noexcept nogil
     uint64_t number "gt_number"(uint64_t numbers, const Cut *cut, int i) noexcept nogil
     uint8_t ends8 "gt_ends8"(uint64_t word) noexcept nogil
-    uint64_t behind "gt_behind"(uint64_t bits) noexcept nogil
+    uint64_t after "gt_after"(uint64_t bits) noexcept nogil
 
 cdef enum:
     WINDOW = 64         # bytes whose varint ends are found at once
-    LONGEST = 10        # bytes of a fast event, and one more
-    TOUCHED = 64        # bytes that reading a fast event may touch
-    LEFT = 74           # bytes of a batch's end that decode_compact leaves: a window, and an event that begins in it
+    LONGEST = 10        # bytes of the longest event of the fast path, plus one
+    TOUCHED = 64        # bytes that decoding an event here may read
+    LEFT = 74           # bytes at a batch's end that decode_compact leaves: a window, and an event that starts in it
 
 
 cdef inline int decode_fast(const Stream *s, CURSOR *cursor, DECODED *events, int room, bint skip_args) noexcept nogil:
-    """Decode up to room events of the current batch, until one has over 8 bytes of numbers or is odd; how many.
+    """Decode up to room events of the current batch, up to the first that needs slow_event; return their number.
 
-    Nearly all events are that short. Where numbers end is found for a window of bytes at once, so that one event need
-    not wait for the one before it; how its bytes are cut into numbers stands in a table. With ``bare``, numbers of
-    experiments' events are left out.
+    An event is decoded here if its varints take at most 8 bytes, as nearly all do. The ends of varints are found for a
+    window of bytes at once, so that no event waits for the one before it; a table gives the cuts. With ``skip_args``,
+    the arguments of experimental events are not decoded.
     """
     cdef const uint8_t *window
     cdef const uint8_t *n_args = s.n_args
@@ -108,7 +109,7 @@ cdef inline int decode_fast(const Stream *s, CURSOR *cursor, DECODED *events, in
             kind = window[place]
             n = n_args[kind]
             if kind < 128:
-                rest = behind(rest)         # that was the type itself
+                rest = after(rest)         # the bit of the type byte itself
             cut = cut_at(<uint8_t> (ends >> (place + 1)))
             numbers = numbers_of(load64(window + place + 1))
             event.type = kind
@@ -116,29 +117,29 @@ cdef inline int decode_fast(const Stream *s, CURSOR *cursor, DECODED *events, in
             length = cut.lengths[n]
             if skip_args and kind >= 128:
                 while n > 1:
-                    rest = behind(rest)
+                    rest = after(rest)
                     n -= 1
             elif n == 3:
                 event.args[0] = number(numbers, cut, 1)
                 event.args[1] = number(numbers, cut, 2)
                 event.args[2] = event.args[3] = 0
-                rest = behind(behind(rest))
+                rest = after(after(rest))
             elif n == 2:
                 event.args[0] = number(numbers, cut, 1)
                 event.args[1] = event.args[2] = event.args[3] = 0
-                rest = behind(rest)
+                rest = after(rest)
             else:
                 event.args[0] = number(numbers, cut, 1) if n > 1 else 0
                 event.args[1] = number(numbers, cut, 2) if n > 2 else 0
                 event.args[2] = number(numbers, cut, 3) if n > 3 else 0
                 event.args[3] = number(numbers, cut, 4) if n > 4 else 0
                 while n > 1:
-                    rest = behind(rest)
+                    rest = after(rest)
                     n -= 1
             if length == 0 or at + place + length >= end:
                 break
             place = lowest(rest) + 1
-            rest = behind(rest)
+            rest = after(rest)
             time = wrap_add(time, short_to_ns(number(numbers, cut, 0), factor))
             event.time = time
             if unlikely(time == 0):
@@ -150,8 +151,10 @@ cdef inline int decode_fast(const Stream *s, CURSOR *cursor, DECODED *events, in
     return k
 
 
-cdef inline int decode_compact(const Stream *s, CURSOR *cursor, COMPACT *briefs, int room, Resolver *resolver) noexcept nogil:
-    """As :func:`decode_fast`, in brief, with what there is to be found of objects; a batch's last events are left."""
+cdef inline int decode_compact(
+    const Stream *s, CURSOR *cursor, COMPACT *events, int room, Resolver *resolver
+) noexcept nogil:
+    """As :func:`decode_fast`, but compact events with objects resolved; the last ``LEFT`` bytes of a batch are left."""
     cdef const uint8_t *window
     cdef const uint8_t *n_args = s.n_args
     cdef double factor = s.factor
@@ -162,13 +165,13 @@ cdef inline int decode_compact(const Stream *s, CURSOR *cursor, COMPACT *briefs,
     cdef uint8_t kind, n_kinds = resolver.n_kinds
     cdef int32_t row
     cdef const Cut *cut
-    cdef COMPACT *compact = briefs
-    cdef COMPACT *behind_all = briefs + room
-    while compact < behind_all and at < last and place >= LONGEST:
+    cdef COMPACT *compact = events
+    cdef COMPACT *stop = events + room
+    while compact < stop and at < last and place >= LONGEST:
         window = s.data + at
         ends = rest = ends64(window)
         place = 0
-        while place <= WINDOW - LONGEST and compact < behind_all:
+        while place <= WINDOW - LONGEST and compact < stop:
             kind = window[place]
             cut = cut_at(<uint8_t> (ends >> (place + 1)))
             numbers = numbers_of(load64(window + place + 1))
@@ -177,12 +180,12 @@ cdef inline int decode_compact(const Stream *s, CURSOR *cursor, COMPACT *briefs,
                 if kind != LAST_OBJECT:
                     if cut.lengths[3] == 0:
                         break
-                    rest = behind(behind(rest))
+                    rest = after(after(rest))
                     row = type_row(resolver, number(numbers, cut, 2))
                 else:
                     if cut.lengths[2] == 0:
                         break
-                    rest = behind(rest)
+                    rest = after(rest)
                     row = UNTYPED
                 resolve_object(resolver, compact, kind, number(numbers, cut, 1), row)
             else:
@@ -190,19 +193,19 @@ cdef inline int decode_compact(const Stream *s, CURSOR *cursor, COMPACT *briefs,
                 if cut.lengths[n] == 0:
                     break
                 if kind < 128:
-                    rest = behind(rest)         # that was the type itself
+                    rest = after(rest)         # the bit of the type byte itself
                 compact.arg = number(numbers, cut, 1) if n > 1 else 0
                 if n == 3:
-                    rest = behind(behind(rest))
+                    rest = after(after(rest))
                 elif n == 2:
-                    rest = behind(rest)
+                    rest = after(rest)
                 else:
                     while n > 1:
-                        rest = behind(rest)
+                        rest = after(rest)
                         n -= 1
                 compact.page_slot = compact.type_row = 0
             place = lowest(rest) + 1
-            rest = behind(rest)
+            rest = after(rest)
             time = wrap_add(time, short_to_ns(number(numbers, cut, 0), factor))
             compact.time = time
             if unlikely(time == 0):
@@ -211,11 +214,11 @@ cdef inline int decode_compact(const Stream *s, CURSOR *cursor, COMPACT *briefs,
         at += place
     cursor.next = at
     cursor.time = time
-    return <int> (compact - briefs)
+    return <int> (compact - events)
 
 
 cdef inline bint args_fast(const Stream *s, int64_t start, uint64_t *args) noexcept nogil:
-    """Read the numbers of an event that was decoded before, without its time; whether it is short enough."""
+    """Read the arguments of a decoded event again, without its time; False if it is too long for the fast path."""
     cdef uint64_t word, numbers
     cdef const Cut *cut
     cdef int i, n

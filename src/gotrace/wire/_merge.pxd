@@ -1,4 +1,4 @@
-# Walks: all events of a slab by time, one thread's turn after the other, and the place where a call stopped.
+# Merges: all events of a slab by time, one thread's turn after the other, and the position where a call stopped.
 # Never here: what an event means.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
@@ -13,43 +13,44 @@ from gotrace.wire._stream cimport Stream
 
 
 cdef struct Decoder:
-    # What decodes parts, whichever thread does.
+    # The state of decoding, used by either thread.
     Stream s
-    COMPACT *pool             # parts of ``ahead`` events: one for each run, or RING of them if two threads work
+    COMPACT *pool           # lots of ``ahead`` events: one for each cursor, or RING with a background thread
     int ahead
-    CURSOR *cursors            # where the runs of the generation stand, if two threads work
-    Resolver *resolvers         # the walker's, and the helper's
+    CURSOR *cursors         # with a background thread, its positions in this generation
+    Resolver *resolvers     # the reader's and the background thread's
 
 
 cdef struct Turn:
-    # Where a run stands.
-    const COMPACT *event      # its next event, where it was decoded
-    const COMPACT *end        # behind those that are decoded
+    # The position of a cursor during its turn.
+    const COMPACT *event    # its next event, in the pool
+    const COMPACT *end      # end of its decoded events
     THREAD *thread
-    int64_t first           # 1 if it comes before the other one of the pair at equal times
+    int64_t first           # 1 if it precedes the other cursor of the pair at equal times
 
 
 cdef struct MergeState:
-    # All events of a slab by time. A run has its turn while it is the earliest; the one that comes next is known, too.
+    # A k-way merge of all events of a slab by time. A cursor has its turn while it is the earliest. The two earliest
+    # ones are the pair: most turns alternate between them and need no heap operation.
     Decoder decoder
-    Rings *second           # NULL: one thread does everything
-    bint held               # nobody makes parts
+    Rings *second           # NULL without a background thread
+    bint held               # filling of lots is stopped
     Stream s
     const GENERATION_ROW *gens
     int64_t n_gens, room    # rows of gens and of the pool
-    int64_t next_g          # generation that is read
-    const GENERATION_ROW *gen          # the same, once it has begun
+    int64_t next_g          # row of the current generation
+    const GENERATION_ROW *gen   # the same, once it is open
     CURSOR *cursors
-    int32_t *heap           # runs of the generation that have events left; where a pair stands, ``turns`` know better
-    int32_t size            # of the heap; -1 before the generation's begin
+    int32_t *heap           # cursors of the generation with events left; entries of the pair are stale, see ``turns``
+    int32_t size            # of the heap; -1 before the generation is open
     THREAD *threads
-    const int32_t *thread_row   # rows of ctxs by run
-    Turn[2] turns           # of the pair: the two earliest runs
-    int32_t[2] pair         # these runs
-    int32_t rival           # the heap's entry of the one that is not the root
-    int mine                # which of them has its turn
+    const int32_t *thread_row   # rows of threads by cursor
+    Turn[2] turns           # of the pair
+    int32_t[2] pair         # the two earliest cursors
+    int32_t rival           # index in the heap of the one that is not the root
+    int mine                # index in the pair of the one that has its turn
     int64_t limit           # latest time of this turn
-    int64_t others          # earliest time of all other runs
+    int64_t others          # earliest time of all other cursors
 
 
 @cython.final
@@ -70,22 +71,22 @@ cdef inline uint8_t type_of(const COMPACT *event) noexcept nogil:
 
 
 cdef inline int64_t start_of(const COMPACT *event) noexcept nogil:
-    """Buffer index of an event."""
+    """Return the buffer index of an event."""
     return event.place >> 8
 
 
 cdef inline Turn *turn_of(MergeState *w) noexcept nogil:
-    """The turn that stands; only its ``event`` may be changed."""
+    """Return the current turn; only its ``event`` may be changed."""
     return &w.turns[w.mine]
 
 
 cdef inline bint in_turn(MergeState *w) noexcept nogil:
-    """Whether the turn goes on; if not, ``next_turn`` is to be called."""
+    """True if the turn has another event; if not, call ``next_turn``."""
     return w.turns[w.mine].event < w.turns[w.mine].end and w.turns[w.mine].event.time <= w.limit
 
 
 cdef inline bint switch_turn(MergeState *w) noexcept nogil:
-    """Begin the turn of the pair's other run, if that one is next."""
+    """Start the turn of the pair's other cursor if it is next; False if it is not."""
     cdef const Turn *turn = &w.turns[w.mine]
     if turn.event == turn.end or turn.event.time >= w.others:
         return False
@@ -95,12 +96,12 @@ cdef inline bint switch_turn(MergeState *w) noexcept nogil:
 
 
 cdef inline int next_turn(MergeState *w, FAULT *fault) noexcept nogil:
-    """Begin the next turn: OK, DONE at the end of the slab, or a fault."""
+    """Start the next turn. Returns OK, END_OF_CURSOR at the end of the slab, or a fault."""
     return OK if switch_turn(w) else advance(w, fault)
 
 
 cdef inline int follow(const Stream *s, THREAD *thread, const COMPACT *event) noexcept nogil:
-    """Let an event change its thread's goroutine and proc, as far as the thread's own events tell."""
+    """Apply an event to its thread's goroutine and proc, from the thread's own events alone."""
     cdef uint8_t kind = type_of(event)
     cdef uint64_t bit = <uint64_t> 1 << (kind & 63)
     if kind > 63 or thread.m == -1:

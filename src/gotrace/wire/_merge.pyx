@@ -1,10 +1,9 @@
-"""Walks: all events of a slab by time, one thread's turn after the other.
+"""Merges: event batches by thread become all events of a slab by time, one thread's turn after the other.
 
-ObjectReplay here: the order in which events of several threads come (FORMAT 4.2), for other kernels to cimport. Never here:
-what an event means.
+Holds the merge of threads by time (FORMAT 4.2) that other kernels cimport. Never here: what an event means.
 """
 cimport cython
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -14,15 +13,15 @@ from gotrace.wire._prefetch cimport go_on, hold, open_rings, take
 from gotrace.wire._resolve cimport Resolver, enter_generation
 from gotrace.wire._stream cimport Stream, enter_batch
 
-cdef Resolver[2] nothing      # find nothing
+cdef Resolver[2] no_resolvers     # ``n_kinds`` is 0: they resolve nothing
 
 
 @cython.final
 cdef class Merge(Prefetcher):
-    """All events of a slab by time; one at least, and no array may be empty.
+    """A merge of all events of a slab by time. There must be at least one event, and no array may be empty.
 
-    ``pool`` has room for a few events of each run of a generation, RING times if ``two`` threads work; ``heap`` for
-    all runs of a generation.
+    ``pool`` must have room for a few events of each cursor of a generation, times RING with ``two`` threads; ``heap``
+    for all cursors of a generation.
     """
 
     def __init__(self, EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] cursors, THREAD[::1] threads,
@@ -35,7 +34,7 @@ cdef class Merge(Prefetcher):
         w.cursors, w.heap, w.size = &cursors[0], &heap[0], -1
         w.threads, w.thread_row = &threads[0], &thread_row[0]
         w.decoder.pool, w.room = &pool[0], pool.shape[0]
-        w.decoder.resolvers = &nothing[0]
+        w.decoder.resolvers = &no_resolvers[0]
         if two:
             self.reserve(<int> heap.shape[0])
             w.decoder.cursors = <CURSOR *> calloc(heap.shape[0], sizeof(CURSOR))
@@ -50,21 +49,21 @@ cdef class Merge(Prefetcher):
 
 
 cdef void resume(MergeState *w) noexcept nogil:
-    """Let parts be made."""
+    """Allow the filling of lots."""
     if w.held:
         go_on(w.second)
     w.held = False
 
 
 cdef void pause(MergeState *w, int status) noexcept nogil:
-    """Let nothing be made until ``resume``, unless there is just no room for more rows."""
+    """Stop the filling of lots until ``resume``, unless the call only ended because the output is full."""
     if w.second != NULL and status != FULL:
         hold(w.second)
         w.held = True
 
 
 cdef int advance(MergeState *w, FAULT *fault) noexcept nogil:
-    """As ``next_turn`` where the pair cannot just switch_turn."""
+    """As ``next_turn``, if ``switch_turn`` returns False."""
     cdef int status
     if w.size > 0:
         unpair(w)
@@ -75,7 +74,7 @@ cdef int advance(MergeState *w, FAULT *fault) noexcept nogil:
             status = open_generation(w, fault)
             if status != OK:
                 return status
-        status = settle(w, fault)
+        status = settle_root(w, fault)
         if status == OK:
             break
         if status < 0:
@@ -87,19 +86,19 @@ cdef int advance(MergeState *w, FAULT *fault) noexcept nogil:
 
 
 cdef int fill_lot(void *own, int slot, int32_t place, bint helping, FAULT *fault) noexcept nogil:
-    """Decode a part of a run."""
+    """Decode a lot of a cursor's events."""
     cdef Decoder *decoder = <Decoder *> own
-    return refill_compact(&decoder.s, &decoder.cursors[slot], decoder.pool + lot_at(decoder, slot, place), decoder.ahead,
-                         &decoder.resolvers[helping], fault)
+    return refill_compact(&decoder.s, &decoder.cursors[slot], decoder.pool + lot_at(decoder, slot, place),
+                          decoder.ahead, &decoder.resolvers[helping], fault)
 
 
 cdef inline int32_t lot_at(const Decoder *decoder, int slot, int32_t place) noexcept nogil:
-    """The pool's row that is the first of a part."""
+    """Return the first row of a lot in the pool."""
     return (slot * RING + place) * decoder.ahead
 
 
 cdef const BATCH *batch_at(const Stream *s, int64_t start) noexcept nogil:
-    """The batch of the event there."""
+    """Return the batch of the event at buffer index ``start``."""
     cdef int64_t low = 0, high = s.n_batches, middle
     while high - low > 1:
         middle = (low + high) // 2
@@ -111,7 +110,7 @@ cdef const BATCH *batch_at(const Stream *s, int64_t start) noexcept nogil:
 
 
 cdef CURSOR cursor_from(const Stream *s, const CURSOR *cursors, int32_t r, int64_t start) noexcept nogil:
-    """Run r, about to decode its event there."""
+    """Return cursor r, positioned before its event at buffer index ``start``."""
     cdef CURSOR cursor
     cdef int32_t batch = <int32_t> (batch_at(s, start) - s.batches)
     memset(&cursor, 0, sizeof(CURSOR))
@@ -126,7 +125,7 @@ cdef CURSOR cursor_from(const Stream *s, const CURSOR *cursors, int32_t r, int64
 
 
 cdef int blame(const Stream *s, const COMPACT *event, FAULT *fault, int status, uint64_t number) noexcept nogil:
-    """Blame an event for status."""
+    """Fill a fault row for an event; return its status."""
     fault.status = status
     fault.offset = s.base + start_of(event)
     fault.batch = <int32_t> (batch_at(s, start_of(event)) - s.batches)
@@ -136,12 +135,12 @@ cdef int blame(const Stream *s, const COMPACT *event, FAULT *fault, int status, 
 
 
 cdef inline bint earlier(const CURSOR *cursors, int32_t a, int32_t b) noexcept nogil:
-    """ThreadBatches are numbered by first appearance: that breaks ties."""
+    """True if cursor a is due before b; at equal times the thread that appears first in the trace is earlier."""
     return (cursors[a].due < cursors[b].due) | ((cursors[a].due == cursors[b].due) & (a < b))
 
 
 cdef inline void sift_down(const CURSOR *cursors, int32_t *heap, int32_t n, int32_t i) noexcept nogil:
-    """Restore the heap after its entry i grew later."""
+    """Restore the heap after the time of its entry i increased."""
     cdef int32_t child, x = heap[i]
     while True:
         child = 2 * i + 1
@@ -157,7 +156,7 @@ cdef inline void sift_down(const CURSOR *cursors, int32_t *heap, int32_t n, int3
 
 
 cdef inline void push(const CURSOR *cursors, int32_t *heap, int32_t n, int32_t cursor) noexcept nogil:
-    """Add run to a heap of n."""
+    """Add a cursor to a heap of n."""
     cdef int32_t i = n, parent
     while i:
         parent = (i - 1) // 2
@@ -168,8 +167,8 @@ cdef inline void push(const CURSOR *cursors, int32_t *heap, int32_t n, int32_t c
     heap[i] = cursor
 
 
-cdef inline int look_further(MergeState *w, int32_t r, FAULT *fault) noexcept nogil:
-    """Get a run's next events and note when it is due; OK, DONE or a fault."""
+cdef inline int load_next(MergeState *w, int32_t r, FAULT *fault) noexcept nogil:
+    """Get a cursor's next events and set its due time. Returns OK, END_OF_CURSOR or a fault."""
     cdef CURSOR *cursor = &w.cursors[r]
     cdef int32_t place = 0
     fault.status = OK
@@ -178,7 +177,8 @@ cdef inline int look_further(MergeState *w, int32_t r, FAULT *fault) noexcept no
         cursor.n = take(w.second, r - w.gen.first_cursor, &place, fault)
         cursor.first = lot_at(&w.decoder, r - w.gen.first_cursor, place)
     else:
-        cursor.n = refill_compact(&w.s, cursor, w.decoder.pool + cursor.first, w.decoder.ahead, &w.decoder.resolvers[0], fault)
+        cursor.n = refill_compact(&w.s, cursor, w.decoder.pool + cursor.first, w.decoder.ahead,
+                                  &w.decoder.resolvers[0], fault)
     if cursor.n:
         cursor.due = w.decoder.pool[cursor.first].time
         return OK
@@ -186,7 +186,7 @@ cdef inline int look_further(MergeState *w, int32_t r, FAULT *fault) noexcept no
 
 
 cdef inline int open_generation(MergeState *w, FAULT *fault) noexcept nogil:
-    """Begin a generation; OK or a fault."""
+    """Open the next generation. Returns OK or a fault."""
     cdef const GENERATION_ROW *gen = &w.gens[w.next_g]
     cdef int32_t i
     cdef int status
@@ -196,7 +196,8 @@ cdef inline int open_generation(MergeState *w, FAULT *fault) noexcept nogil:
     if w.second != NULL:
         open_rings(w.second, gen.n_cursors)
     w.decoder.s = w.s
-    w.decoder.ahead = <int32_t> min(w.room // (max(gen.n_cursors, 1) * (1 if w.second == NULL else RING)), <int64_t> AHEAD)
+    w.decoder.ahead = <int32_t> min(w.room // (max(gen.n_cursors, 1) * (1 if w.second == NULL else RING)),
+                                    <int64_t> AHEAD)
     for i in range(1 if w.second == NULL else 2):
         if w.decoder.resolvers[i].n_kinds:
             enter_generation(&w.decoder.resolvers[i], gen)
@@ -207,7 +208,7 @@ cdef inline int open_generation(MergeState *w, FAULT *fault) noexcept nogil:
     if w.second != NULL:
         go_on(w.second)
     for i in range(gen.first_cursor, gen.first_cursor + gen.n_cursors):
-        status = look_further(w, i, fault)
+        status = load_next(w, i, fault)
         if status < 0:
             return status
         if status == OK:
@@ -216,15 +217,15 @@ cdef inline int open_generation(MergeState *w, FAULT *fault) noexcept nogil:
     return OK
 
 
-cdef inline int settle(MergeState *w, FAULT *fault) noexcept nogil:
-    """Let the earliest run stand at the root, with events: OK, DONE when the generation has no more, or a fault."""
+cdef inline int settle_root(MergeState *w, FAULT *fault) noexcept nogil:
+    """Make the earliest cursor the root, with events. Returns OK, END_OF_CURSOR at the generation's end, or a fault."""
     cdef int status
     cdef CURSOR *cursor
     while w.size:
         cursor = &w.cursors[w.heap[0]]
         if cursor.at < cursor.n:
             return OK
-        status = look_further(w, w.heap[0], fault)
+        status = load_next(w, w.heap[0], fault)
         if status < 0:
             return status
         if status == END_OF_CURSOR:
@@ -235,7 +236,7 @@ cdef inline int settle(MergeState *w, FAULT *fault) noexcept nogil:
 
 
 cdef inline void pair(MergeState *w) noexcept nogil:
-    """Let the two earliest runs take turns, and find out until when."""
+    """Make the two earliest cursors the pair, and compute when its first turn and the pair end."""
     cdef int32_t i, r, n = min(w.size, 2), rival = 1 + (w.size > 2 and earlier(w.cursors, w.heap[2], w.heap[1]))
     cdef const CURSOR *cursor
     w.rival = rival
@@ -259,7 +260,7 @@ cdef inline void pair(MergeState *w) noexcept nogil:
 
 
 cdef inline void unpair(MergeState *w) noexcept nogil:
-    """Let the heap know where the pair stands; the one that had its turn stays the root if it has no events."""
+    """Write the positions of the pair back to the heap; the cursor in turn stays the root if it has no events."""
     cdef int i
     cdef CURSOR *cursor
     cdef const Turn *turn

@@ -1,27 +1,27 @@
-# Working ahead: parts that will be asked for next, made by a second thread or by whoever needs them first.
-# Never here: what a part is made of.
+# Prefetching: lots of decoded events in rings, filled by a background thread or by the reader when it needs one first.
+# Never here: what a lot holds.
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from gotrace._generated cimport FAULT, RING
 
 cdef struct Ring:
-    # Rings that follow each other: number k stands in place k % RING. One line of the cache is written by the thread
-    # that uses them, the others by whoever makes them, with ``lock`` in his hands.
-    int32_t used            # parts that were handed over; the last one is in use
-    uint8_t[60] apart
+    # Consecutive lots of one cursor: lot k is at place k % RING. The first cache line is written by the thread that
+    # reads lots, the others by whichever thread fills them, holding ``lock``.
+    int32_t used            # lots handed to the reader; the last one is in use
+    uint8_t[60] padding
     int32_t lock
-    int32_t made            # parts
-    int32_t ended           # the last one is empty, and there are no more
-    int32_t[RING] n        # events in each; 0: what ``fault`` says
+    int32_t made            # lots filled
+    int32_t ended           # the last lot is empty, and no more follow
+    int32_t[RING] n         # events in each lot; 0: see ``fault``
     FAULT fault
-    uint8_t[64] behind
+    uint8_t[64] end_padding
 
 
 cdef struct Rings:
-    # The next parts of each slot.
+    # One ring per cursor, its slot.
     Ring *slots
     int32_t n, serving, stopped
-    void *own               # what is given to ``make``, which makes a part: how many events, or 0 and a fault
+    void *own               # passed to ``make``, which fills a lot and returns its number of events, or 0 and a fault
     int (*make)(void *own, int slot, int32_t place, bint helping, FAULT *fault) noexcept nogil
 
 

@@ -1,8 +1,7 @@
-"""ThreadBatches of a slab decoded: events counted by type, a few kinds picked out, and experimental events as raw rows in time
-order.
+"""Scans over all timed events of a slab: counts by type, selected events, and experimental events in time order.
 
-ObjectReplay here: bulk walks over all timed events. Never here: what an experiment's events mean, the order of the
-scheduler.
+In: event batches by thread, or a merge. Out: arrays of counts and raw rows. Never here: what an experiment's events
+mean, the order of the scheduler.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
@@ -18,18 +17,18 @@ from gotrace.wire._merge cimport (
 from gotrace.wire._stream cimport Stream
 
 
-def count(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] cursors, int64_t[:, ::1] counts, int64_t[::1] ends,
-          FAULT[::1] faults):
-    """Count the events of each generation by type, and note its latest time.
+def count(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] cursors, int64_t[:, ::1] counts,
+          int64_t[::1] ends, FAULT[::1] faults):
+    """Count the events of each generation by type, and find its latest time.
 
-    ``counts`` is (generations, 256), ``ends`` starts at the lowest time. It stops at the first
-    fault, each run for itself.
+    ``counts`` has shape (generations, 256); ``ends`` must be initialized to the lowest time. The count stops at the
+    first fault.
     """
     cdef Py_ssize_t g
     cdef int32_t r
     cdef int n, i
     cdef int64_t latest
-    cdef int64_t[4][256] tally      # four, since adding to one place in memory again and again is slow
+    cdef int64_t[4][256] tally      # four tables: repeated additions to one address are slow
     cdef Stream s = source.stream
     cdef DECODED[AHEAD] events
     cdef FAULT *fault = &faults[0]
@@ -59,9 +58,9 @@ def count(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] curso
 
 
 def trim(EventBatches source, CURSOR[::1] cursors, FAULT[::1] faults) -> tuple[int, int]:
-    """End each batch before its first event that cannot be decoded; ``(how many batches, bytes cut off)``.
+    """End each batch before its first event that cannot be decoded; return ``(number of batches, bytes cut off)``.
 
-    faults[i] says why the i-th one ends, as far as there is room; its ``limit`` is how many bytes it lost.
+    faults[i] is the fault of the i-th such batch, as far as there is room; its ``limit`` is the number of bytes lost.
     """
     cdef Py_ssize_t r
     cdef int64_t n = 0, nbytes = 0, lost
@@ -88,10 +87,9 @@ def trim(EventBatches source, CURSOR[::1] cursors, FAULT[::1] faults) -> tuple[i
 
 
 def experimental(Merge source_merge, const uint8_t[::1] experiments, EXPERIMENTAL[::1] rows, FAULT[::1] faults) -> int:
-    """Fill rows with the experimental events that come next; the number of rows.
+    """Fill rows with the next experimental events; return the number of rows.
 
-    ``experiments`` gives the experiment of each event type, 0 for none. faults[0].status is FULL when there is more to
-    come.
+    ``experiments`` is the experiment of each event type, 0 for none. faults[0].status is FULL if there are more events.
     """
     cdef int64_t n = 0, room = rows.shape[0]
     cdef int status = OK
@@ -143,17 +141,18 @@ cdef inline bint of_snapshot(uint8_t kind) noexcept nogil:
     return kind == EV_SPAN or kind == EV_HEAP_OBJECT or kind == EV_GOROUTINE_STACK
 
 
-def marks(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] cursors, const uint8_t[::1] kinds, PICKED[::1] rows) -> int:
-    """Pick out events, thread by thread, of the types that have 1 in ``kinds``: the number of rows.
+def marks(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] cursors, const uint8_t[::1] kinds,
+          PICKED[::1] rows) -> int:
+    """Select events, thread by thread, of the types that have 1 in ``kinds``; return their number.
 
-    Snapshot events of one thread that follow each other are one row, of the type of the first. What cannot be decoded
-    ends its thread's events. When the number is more than there is room for, the rest was not written.
+    Consecutive snapshot events of one thread are one row, of the type of the first. An event that cannot be decoded
+    ends its thread's events. If the number exceeds the length of ``rows``, the rows after that are not written.
     """
     cdef int64_t n = 0, room = rows.shape[0]
     cdef Py_ssize_t g
     cdef int32_t r
     cdef int got, i, k
-    cdef bint inside, goes_on
+    cdef bint inside, continued
     cdef Stream s = source.stream
     cdef DECODED[AHEAD] events
     cdef FAULT ignored
@@ -168,11 +167,11 @@ def marks(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] curso
                     if got == 0:
                         break
                     for i in range(got):
-                        goes_on = inside
+                        continued = inside
                         inside = of_snapshot(events[i].type)
                         if kinds[events[i].type] == 0:
                             continue
-                        if inside and goes_on:
+                        if inside and continued:
                             if n <= room:
                                 rows[n - 1].last = s.base + events[i].start
                             continue

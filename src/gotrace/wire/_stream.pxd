@@ -1,4 +1,4 @@
-# What all threads of a segment share: the bytes, the batches, the clock. Rules of time are FORMAT 4.2.
+# What all threads of a segment share: bytes, batches and clock, with the arithmetic of time (FORMAT 4.2).
 # Never here: decoding of events.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
@@ -9,7 +9,7 @@ cdef extern from *:
     #if defined(__x86_64__)
     #include <emmintrin.h>
     #endif
-    /* Go's int64(float64): what does not fit becomes the lowest number, as on amd64. */
+    /* Go's int64(float64) on amd64: a value out of range becomes the lowest number. */
     static inline int64_t gt_to_ns(uint64_t units, double factor) {
         double ns = (double)units * factor;
         return ns < 9223372036854775808.0 ? (int64_t)ns : INT64_MIN;
@@ -31,20 +31,20 @@ cdef extern from *:
 
 
 cdef struct Stream:
-    # What all runs of a slab share.
+    # What all cursors of a slab share.
     const uint8_t *data
     int64_t size            # bytes of data
     int64_t base            # absolute offset of data[0]
     const BATCH *batches
     int64_t n_batches
-    const int32_t *order    # rows of BATCH, run by run
-    const uint8_t *n_args   # by event type: varints of a timed event, its time included; 0 none
+    const int32_t *order    # rows of BATCH, grouped by cursor
+    const uint8_t *n_args   # by event type: varints of a timed event, its time included; 0 if not timed
     double factor           # ns per clock unit
-    bint skip_args               # the numbers of experiments' events are not wanted
+    bint skip_args          # leave out the arguments of experimental events
 
 
 cdef inline void enter_batch(const Stream *s, CURSOR *cursor) noexcept nogil:
-    """Go to the first event of the batch at run.batch."""
+    """Go to the first event of the batch at cursor.batch."""
     cdef const BATCH *batch = &s.batches[s.order[cursor.batch]]
     cursor.next = batch.offset - s.base + batch.head
     cursor.end = cursor.next + batch.size

@@ -1,6 +1,6 @@
-"""Structural batches: strings, stacks, CPU samples and clocks become rows; ids become row numbers.
+"""Structural batches decoded: strings, stacks, CPU samples and clocks become rows, and ids become row numbers.
 
-ObjectReplay here: the layout of structural records and the bounds on their counts. Never here: str objects, events.
+Holds the layout of structural records and the bounds on their counts. Never here: str objects, events.
 """
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -16,11 +16,11 @@ from gotrace._varint cimport ends64, load64, lowest, read_uvarint, sevens
 
 cdef enum:
     WINDOW = 64         # bytes whose varint ends are found at once
-    SHORT = 9           # bytes of a number that has at most 64 bits for sure
+    SHORT = 9           # bytes of a varint that cannot have more than 64 bits
 
 
 cdef inline int numbers(const uint8_t **p, const uint8_t *end, uint64_t *out, int n) noexcept nogil:
-    """Read n varints and step over them; OK or a status, p then at the one that failed."""
+    """Read n varints and advance p past them. Returns OK or a status; p is then at the varint that failed."""
     cdef int i, got
     for i in range(n):
         got = read_uvarint(p[0], end, &out[i])
@@ -31,8 +31,8 @@ cdef inline int numbers(const uint8_t **p, const uint8_t *end, uint64_t *out, in
 
 
 cdef struct Reader:
-    # Where records come from, and where their rows go.
-    const uint8_t *start            # at absolute offset ``base``
+    # The input of records and the arrays for their rows.
+    const uint8_t *start            # the byte at absolute offset ``base``
     int64_t base
     FAULT *fault
     RAW_STRING *strings
@@ -83,7 +83,7 @@ cdef int strings_of(Reader *r, const uint8_t *p, const uint8_t *end, const BATCH
 
 
 cdef inline uint64_t without_three(uint64_t bits) noexcept nogil:
-    """Bits without the three lowest ones."""
+    """Clear the three lowest set bits."""
     bits &= bits - 1
     bits &= bits - 1
     return bits & (bits - 1)
@@ -93,7 +93,7 @@ cdef int stacks_of(Reader *r, const uint8_t *p, const uint8_t *end, const BATCH 
     cdef FAULT *fault = r.fault
     cdef int32_t *frame = r.frames + r.n_frames
     cdef uint64_t field[4]
-    cdef uint64_t ends, fourth      # where numbers end in the window, from p on
+    cdef uint64_t ends, fourth      # ends of the varints in the window, from p on
     cdef uint32_t at, first, last
     cdef int _frame
     cdef int status
@@ -132,7 +132,7 @@ cdef int stacks_of(Reader *r, const uint8_t *p, const uint8_t *end, const BATCH 
                 at = <uint32_t> (p - window)
                 first = lowest(ends) - at
                 last = lowest(fourth) - at
-                if first < 8 and last - first <= SHORT + 2:     # the other two have a byte each, at least
+                if first < 8 and last - first <= SHORT + 2:     # the other two varints take at least a byte each
                     field[0] = sevens(load64(p) & (~<uint64_t> 0 >> (56 - 8 * first)))
                     met = &r.near[(field[0] * r.multiplier) >> r.near_shift]
                     if met.pc == field[0] and met.gen == batch.gen + 1:
@@ -230,11 +230,11 @@ cdef int clock_of(Reader *r, const uint8_t *p, const uint8_t *end, const BATCH *
 
 @cython.final
 cdef class Records:
-    """Room for the rows of a segment's structural records.
+    """Arrays for the rows of a segment's structural records.
 
-    It must do for all that their batches can hold: a string for each 3 bytes of strings batches, a stack for each
-    3 bytes, a frame and a pc for each 4, a sample for each 6. ``frames`` are rows of pcs. A pc may have several rows:
-    ``near``, of ``2**n`` zeros, remembers only so many.
+    They must hold the most records that the batches can contain: a string per 3 bytes of string batches, a stack per
+    3 bytes of stack batches, a frame and a pc per 4, a sample per 6. ``frames`` are rows of pcs. ``near``, of ``2**n``
+    zeros, is a cache of recent pcs; a pc that it has lost gets another row.
     """
     cdef Reader reader
     cdef object kept
@@ -250,9 +250,9 @@ cdef class Records:
 
     def parse(self, const uint8_t[::1] data, int64_t base, const BATCH[::1] batches, bint sync_batches,
               FAULT[::1] faults) -> tuple[int, int, int, int, int]:
-        """Read all structural batches in file order; ``(n_strings, n_stacks, n_frames, n_pcs, n_samples)``.
+        """Read all structural batches in file order; return ``(n_strings, n_stacks, n_frames, n_pcs, n_samples)``.
 
-        faults[0] says where it stopped; the row after the last one then has the offset of the record at fault.
+        On a fault, faults[0] gives its place, and the row after the last one has the offset of the record at fault.
         """
         cdef Py_ssize_t i
         cdef Reader *r = &self.reader
@@ -295,14 +295,14 @@ cdef inline int64_t row_of(const IdMap *strings, uint64_t text) noexcept nogil:
 
 def resolve(const RAW_PC[::1] pcs, IdIndex pc_index, IdIndex strings, int64_t[::1] first, int64_t[::1] functions,
             int64_t[::1] files, int32_t[::1] frames) -> int:
-    """Find out what frames mean: the first one of a pc in its generation defines it (FORMAT 3.3).
+    """Resolve frames: the first frame of a pc in its generation defines the pc (FORMAT 3.3).
 
-    ``first[i]`` becomes the first row of the pc in row i, and ``frames`` such rows; their ``functions`` and ``files``
-    become rows of strings, -1 where there is none, those of others are left alone. Returns the first row that names a
-    string that its generation lacks, or -1. ``pc_index`` has room for all pcs, and none in it.
+    ``first[i]`` is set to the first row of the pc in row i, and each of ``frames`` to such a row. ``functions`` and
+    ``files`` of these rows are set to rows of strings, -1 if there is none; other rows are left unchanged. Returns the
+    first row that names a string missing from its generation, or -1. ``pc_index`` must be empty, with room for all pcs.
     """
     cdef Py_ssize_t i
-    cdef int64_t slot, loose = -1
+    cdef int64_t slot, dangling = -1
     cdef int32_t gen = -1, row
     cdef IdMap known, names
     open_map(&known, NULL, NULL, 1, 0)
@@ -321,9 +321,9 @@ def resolve(const RAW_PC[::1] pcs, IdIndex pc_index, IdIndex strings, int64_t[::
                 known.vals[slot] = row + 1
                 functions[i] = row_of(&names, pcs[i].function)
                 files[i] = row_of(&names, pcs[i].file)
-                if loose < 0 and ((pcs[i].function and functions[i] < 0) or (pcs[i].file and files[i] < 0)):
-                    loose = i
+                if dangling < 0 and ((pcs[i].function and functions[i] < 0) or (pcs[i].file and files[i] < 0)):
+                    dangling = i
             first[i] = row
         for i in range(frames.shape[0]):
             frames[i] = <int32_t> first[frames[i]]
-    return loose
+    return dangling

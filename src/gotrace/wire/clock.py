@@ -1,6 +1,7 @@
-"""Clock units, nanoseconds and wall time.
+"""Conversion of clock units to nanoseconds and wall time.
 
-The arithmetic is the reference's, bit for bit (FORMAT 4). Never here: reading of batches.
+In: clock units and a generation's frequency. Out: int64 nanoseconds, bit for bit those of Go's reader (FORMAT 4).
+Never here: reading of batches.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ _LOWEST = np.iinfo(np.int64).min
 class Clock(NamedTuple):
     """Clock of one generation.
 
-    ``frequency`` is in clock units a second. ``time`` (trace ns), ``mono`` (ns of the monotonic clock) and
-    ``wall`` belong to one instant; they are None for traces of Go 1.24 and earlier.
+    ``frequency`` is in clock units per second. ``time`` (ns of the trace), ``mono`` (ns of the monotonic clock) and
+    ``wall`` were read at the same instant; they are None for traces of Go 1.24 and earlier.
     """
 
     frequency: int
@@ -27,18 +28,18 @@ class Clock(NamedTuple):
 
 
 def factor(frequency: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
-    """Nanoseconds per clock unit: two divisions, in this order."""
+    """Return nanoseconds per clock unit; two divisions in this order, as in Go, for the same rounding."""
     return 1.0 / (frequency.astype(np.float64) / 1e9)
 
 
 def to_ns(units: npt.NDArray[np.uint64], ns_per_unit: npt.NDArray[np.float64] | float) -> npt.NDArray[np.int64]:
-    """Truncate ``units * ns_per_unit``; what does not fit becomes the lowest number, as on amd64."""
+    """Truncate ``units * ns_per_unit`` to int64; a value out of range becomes the lowest number, as on amd64."""
     product = np.asarray(units.astype(np.float64) * ns_per_unit)
     fits = product < 2.0**63
     return np.where(fits, np.where(fits, product, 0.0).astype(np.int64), _LOWEST)
 
 
 def wall_ns(sec: int, nsec: int) -> np.datetime64:
-    """Wall-clock instant of a snapshot; one that datetime64[ns] cannot hold is NaT."""
+    """Return the wall-clock time of a snapshot; NaT if datetime64[ns] cannot represent it."""
     total = sec * 1_000_000_000 + nsec
     return np.datetime64(total if _LOWEST < total < 2**63 else "NaT", "ns")

@@ -1,6 +1,6 @@
-"""The first 16 bytes: is it a trace, and of which version.
+"""The header: the first 16 bytes of the input become a version, or an error.
 
-Never here: anything behind them.
+Never here: anything after the header.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _PATTERN = re.compile(rb"go 1\.([0-9]{1,3}) trace\x00+")
 
 
 def read_header(data: Bytes, path: str) -> Version:
-    """Return the version that the first 16 bytes of ``data`` name.
+    """Return the trace version in the first 16 bytes of ``data``.
 
     Raises
     ------
     HeaderError
-        They are no header of a Go execution trace.
+        The bytes are not the header of a Go execution trace.
     UnsupportedVersionError
-        They are one, of a version that gotrace does not read.
+        The header has a version that gotrace does not read.
     """
     head = data[:SIZE].tobytes()
     match = _PATTERN.fullmatch(head) if len(head) == SIZE else None
@@ -44,19 +44,19 @@ def read_header(data: Bytes, path: str) -> Version:
             "go tool trace of Go 1.23 to 1.27 reads it"
         )
     elif version is not None:
-        raise HeaderError("not a Go execution trace: the header is misspelt", path=path, offset=0, around=head)
+        raise HeaderError("not a Go execution trace: the header is malformed", path=path, offset=0, around=head)
     else:
         known = ", ".join(v.name for v in VERSIONS.values())
-        detail = f"unknown trace version go 1.{number}; gotrace reads {known} (a newer gotrace may know it)"
+        detail = f"unknown trace version go 1.{number}; gotrace reads {known} (a newer gotrace may read it)"
     raise UnsupportedVersionError(detail, path=path, offset=5, around=head)
 
 
 def _other_format(head: bytes) -> str:
     for magic, hint in (
-        (b"\x1f\x8b", "it is gzip: unpack it first, or pipe it: zcat FILE | gotrace ... -"),
-        (b"\x28\xb5\x2f\xfd", "it is zstd: unpack it first"),
-        (b"\xfd7zXZ", "it is xz: unpack it first"),
-        (b"go 1.", "the header is misspelt"),
+        (b"\x1f\x8b", "the input is gzip: decompress it first, or pipe it: zcat FILE | gotrace ... -"),
+        (b"\x28\xb5\x2f\xfd", "the input is zstd: decompress it first"),
+        (b"\xfd7zXZ", "the input is xz: decompress it first"),
+        (b"go 1.", "the header is malformed"),
     ):
         if head.startswith(magic):
             return hint

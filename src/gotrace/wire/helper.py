@@ -1,4 +1,4 @@
-"""The second thread of a pass: when it is worth having, and what it is asked to do. Never here: what it decodes."""
+"""The background thread of a pass: when it is used, and the work it runs. Never here: decoding."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
 _Item = TypeVar("_Item")
-_LARGE = 1 << 18  # bytes of a generation from which on a second thread pays off
+_LARGE = 1 << 18  # bytes of a generation from which a background thread is faster
 
 
 def use_two_threads(jobs: int) -> bool:
-    """Whether there may be a second thread, and a core for it."""
+    """True if a background thread is allowed, and there is a core for it."""
     return min(jobs, available_cores()) > 1
 
 
 def available_cores() -> int:
-    """Number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def large_enough(slab: Slab) -> bool:
-    """Whether the slab's generations are large enough for a second thread to help."""
+    """True if the slab's generations are large enough for a background thread to help."""
     return slab.end - int(slab.batches["offset"][0]) >= _LARGE * slab.n_gens
 
 
 def start_thread(jobs: int) -> AbstractContextManager[Executor | None]:
-    """Return a second thread, if there may be one, that does one thing after the other."""
+    """Return a context with a background thread that runs one task at a time, or with None if none is to be used."""
     if not use_two_threads(jobs):
         return nullcontext()
     from concurrent.futures import ThreadPoolExecutor  # slow to import
@@ -44,7 +44,7 @@ def start_thread(jobs: int) -> AbstractContextManager[Executor | None]:
 
 
 class OneAhead(Iterator[_Item], Generic[_Item]):
-    """Items, the next of which a thread makes from when ``begin`` is called on, or when it is asked for."""
+    """An iterator whose next item a thread computes in advance, once ``begin`` is called."""
 
     def __init__(self, items: Iterator[_Item], thread: Executor) -> None:
         self._items = items
@@ -52,7 +52,7 @@ class OneAhead(Iterator[_Item], Generic[_Item]):
         self._coming: Future[_Item | None] | None = None
 
     def begin(self) -> None:
-        """Start to make the next item; best while the caller is in a kernel, since only one thread can be in Python."""
+        """Start the next item; best before the caller enters a kernel, since only one thread can run Python code."""
         if self._coming is None:
             self._coming = self._thread.submit(next, self._items, None)
 
@@ -64,20 +64,20 @@ class OneAhead(Iterator[_Item], Generic[_Item]):
         try:
             item = coming.result()
         finally:
-            del coming  # which holds what it raises
+            del coming  # a frame must not hold the exception it raises: that is a cycle
         if item is None:
             raise StopIteration
         return item
 
 
 class Background:
-    """The second thread of a pass, while it reads a segment; without one, all of this does nothing.
+    """The background thread of a pass, while it reads a segment; without one, all methods do nothing.
 
     Attributes
     ----------
     thread : Executor or None
     upcoming : OneAhead or None
-        The segments that it reads ahead.
+        The segments that it reads in advance.
     """
 
     def __init__(self) -> None:
@@ -85,12 +85,12 @@ class Background:
         self.upcoming: OneAhead[Segment] | None = None
 
     def run(self, prefetcher: Prefetcher | None) -> Prefetch:
-        """Return a context in which the thread decodes ahead what the prefetcher says."""
+        """Return a context in which the thread decodes the events of the prefetcher in advance."""
         return Prefetch(self, prefetcher)
 
 
 class Prefetch:
-    """A segment whose events the second thread decodes ahead. It stops by itself when there is nothing to do."""
+    """A segment whose events the background thread decodes in advance, until there is nothing to do."""
 
     def __init__(self, background: Background, prefetcher: Prefetcher | None) -> None:
         self._background = background
@@ -101,7 +101,7 @@ class Prefetch:
         return self
 
     def wake(self) -> None:
-        """Let the thread read what comes next, and decode, before a kernel needs what it decodes."""
+        """Start the thread on the next segment and on this one's events, before a kernel needs them."""
         background = self._background
         if background.upcoming is not None:
             background.upcoming.begin()

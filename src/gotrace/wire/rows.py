@@ -8,7 +8,7 @@ from gotrace.dtypes import aligned
 
 
 class BatchKind(IntEnum):
-    """What a batch holds, told by its type byte and, for an ordinary one, by its first data byte."""
+    """Content of a batch, by its type byte and, for an ordinary batch, its first data byte."""
 
     EVENTS = 0
     STRINGS = 1
@@ -40,11 +40,11 @@ RAW_STRING = aligned(
 RAW_STACK = aligned(
     ("id", "u8"),
     ("offset", "i8"),  # absolute byte of the record
-    ("first", "i8"),  # its leaf's place among all frames
+    ("first", "i8"),  # index of its leaf in all frames
     ("n_frames", "i4"),
     ("gen", "i4"),  # row of GENERATION_ROW
 )
-RAW_PC = aligned(  # as a frame defines it
+RAW_PC = aligned(  # a pc, as its first frame defines it
     ("pc", "u8"),
     ("function", "u8"),  # string id
     ("file", "u8"),  # string id
@@ -52,7 +52,7 @@ RAW_PC = aligned(  # as a frame defines it
     ("stack", "i4"),  # row of RAW_STACK
     ("gen", "i4"),  # row of GENERATION_ROW
 )
-PC_CACHE = aligned(  # where a pc was met last
+PC_CACHE = aligned(  # the last row of a pc
     ("pc", "u8"),
     ("row", "i4"),  # row of RAW_PC
     ("gen", "i4"),  # row of GENERATION_ROW + 1
@@ -63,8 +63,8 @@ RAW_SAMPLE = aligned(
     ("gen", "i4"),  # row of GENERATION_ROW
 )
 CLOCK = aligned(
-    ("frequency", "u8"),  # clock units a second
-    ("time", "u8"),  # clock units: when the snapshot was taken
+    ("frequency", "u8"),  # clock units per second
+    ("time", "u8"),  # clock units, of the snapshot
     ("mono", "u8"),  # ns of the monotonic clock
     ("sec", "i8"),  # s since the Unix epoch
     ("nsec", "i8"),  # ns of that second
@@ -77,46 +77,46 @@ GENERATION_ROW = aligned(
     ("heap_base", "u8"),  # AllocFree info: lowest heap address
     ("object_align", "u8"),
     ("stack_align", "u8"),
-    ("type_at", "i8"),  # where its part of the type index begins
+    ("type_at", "i8"),  # start of its part of the type index
     ("first_cursor", "i4"),
     ("n_cursors", "i4"),
     ("page_shift", "u1"),
-    ("type_bits", "u1"),  # log2 of the size of that part; 0 none
-    ("relative", "u1"),  # 1: no info batch so far
+    ("type_bits", "u1"),  # log2 of the size of that part; 0 if none
+    ("relative", "u1"),  # 1 if there was no info batch so far
 )
 CURSOR = aligned(
     ("due", "i8"),  # ns, of its next event
-    ("time", "i8"),  # ns, of the last event decoded; 0 none in this batch
-    ("next", "i8"),  # buffer index of the first event not decoded yet
-    ("end", "i8"),  # and behind the current batch's data
+    ("time", "i8"),  # ns, of the last decoded event; 0 if none in this batch
+    ("next", "i8"),  # buffer index of the first event not yet decoded
+    ("end", "i8"),  # buffer index of the end of the current batch
     ("base", "i8"),  # ns, the current batch's base time
-    ("snapshot", "i8"),  # EXISTS events below this buffer index are applied already
+    ("snapshot", "i8"),  # EXISTS events before this buffer index are already applied
     ("m", "i8"),
-    ("batch", "i4"),  # place in the list of batches
-    ("last_batch", "i4"),  # end of its part of that list
-    ("at", "i4"),  # its next event, in its part of the pool
-    ("n", "i4"),  # events in its part of the pool, all of one batch
-    ("first", "i4"),  # and the pool's row that is the first of them
+    ("batch", "i4"),  # index in the list of batches
+    ("last_batch", "i4"),  # end of its batches in that list
+    ("at", "i4"),  # its next event, in its lot of the pool
+    ("n", "i4"),  # events in its lot, all of one batch
+    ("first", "i4"),  # first row of its lot in the pool
 )
 DECODED = aligned(
-    ("args", "u8", (4,)),  # what the event has not is 0
+    ("args", "u8", (4,)),  # 0 for those that the event lacks
     ("time", "i8"),  # ns
     ("start", "i8"),  # buffer index
-    # For the order, found out ahead: rows of stacks and strings that the event names, 0 none, -1 unknown.
+    # For the order, resolved in advance: rows of the stack and string that the event names; 0 none, -1 unknown.
     ("stack", "i4"),
     ("name", "i4"),
     ("type", "u1"),
-    ("unused", "u1", (7,)),  # one line of the cache
+    ("unused", "u1", (7,)),  # fills a cache line
 )
-COMPACT = aligned(  # what merging and nearly all rows need of an event: half a line of the cache
+COMPACT = aligned(  # the fields that the merge and most rows need of an event, in half a cache line
     ("time", "i8"),  # ns
-    ("arg", "u8"),  # its first number; of an object, the address
+    ("arg", "u8"),  # its first argument; of an object, the address
     ("place", "i8"),  # buffer index << 8 | type
-    # Of an object: where its page is noted, 0 if that must be asked later, and the row of its type.
+    # Of an object: the index of its page in leaves, 0 if it must be looked up later, and the row of its type.
     ("page_slot", "i4"),
     ("type_row", "i4"),
 )
-LEAST_DECODED = 8  # events of a run for which the pool always has room
+LEAST_DECODED = 8  # events of each cursor for which the pool always has room
 THREAD = aligned(
     ("g", "i8"),
     ("m", "i8"),
@@ -128,17 +128,17 @@ THREAD = aligned(
 class Layout(IntEnum):
     """Sizes of the kernels' working arrays."""
 
-    AHEAD = 128  # events of a run that are decoded ahead at most
-    RING = 16  # times that, with a second thread: one part is in use, the others are made
-    LEAF = 32  # pages a leaf of the page map holds
+    AHEAD = 128  # most events of a cursor that are decoded ahead
+    RING = 16  # lots of that size with a background thread: one is in use, the others are filled
+    LEAF = 32  # pages in a leaf of the page map
 
 
-PICKED = aligned(  # an event picked out, or a run of them
+PICKED = aligned(  # a selected event, or consecutive snapshot events
     ("time", "i8"),  # ns
     ("offset", "i8"),  # absolute byte
-    ("last", "i8"),  # and that of the run's last event
+    ("last", "i8"),  # absolute byte of the last of them
     ("m", "i8"),
-    ("args", "u8", (4,)),  # what the event has not is anything
+    ("args", "u8", (4,)),  # undefined for those that the event lacks
     ("gen", "i4"),  # row of GENERATION_ROW
     ("type", "u1"),
 )

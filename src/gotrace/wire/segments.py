@@ -1,6 +1,6 @@
-"""Segments: slabs with their tables, and the events of a segment by thread.
+"""Segments: slabs become slabs with their tables, and event batches grouped by thread.
 
-Never here: rows of a user's table, the order of events, experiments, or threads of this process.
+Never here: rows of public tables, the order of events, experiments, or threads of this process.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ _MAX_REPORTED = 64  # damaged batches of a segment that are reported one by one
 
 
 class Segment:
-    """A slab with its tables: what builders are fed.
+    """A slab with its tables: the unit in which a trace is read.
 
     Attributes
     ----------
     slab : Slab
     tables : Tables
     losses : Losses or None
-        Where to note what is lost; None unless the trace is salvaged.
+        Where losses are reported; None unless the trace is salvaged.
     torn : bool
-        Something before it was lost.
+        Events before this segment were lost.
     notes : list of str
-        Warnings, to report when its turn comes.
+        Warnings to report when the segment is read.
     derived : dict
-        What layers above keep for as long as the segment lives.
+        Data that higher layers keep for the lifetime of the segment.
     """
 
     def __init__(
@@ -53,22 +53,22 @@ class Segment:
         self.notes: list[str] = []
         self.derived: dict[str, Any] = {}
         self._events = events
-        self._runs: ThreadBatches | None = None
+        self._by_thread: ThreadBatches | None = None
         self._batches: EventBatches | None = None
 
     @property
     def start(self) -> int:
-        """Earliest time of its first generation, in ns; of a trace's first segment, its start."""
+        """Earliest time of the first generation, in ns; the trace's start for its first segment."""
         return int(clock.to_ns(min_times(self.slab)[:1], clock.factor(self.tables.clocks["frequency"][:1]))[0])
 
     def by_thread(self) -> ThreadBatches:
-        """Event batches by thread; the CURSOR rows are a fresh copy at each call, since kernels write in them."""
-        if self._runs is None:
-            self._runs = group_by_thread(self.slab)
-        return ThreadBatches(self._runs.order, self._runs.cursors.copy(), self._runs.first)
+        """Return the event batches by thread; each call copies the CURSOR rows, since kernels modify them."""
+        if self._by_thread is None:
+            self._by_thread = group_by_thread(self.slab)
+        return ThreadBatches(self._by_thread.order, self._by_thread.cursors.copy(), self._by_thread.first)
 
     def event_batches(self) -> EventBatches:
-        """Event batches as kernels take them; the segment must have one."""
+        """Return the event batches for kernels; there must be at least one."""
         if self._batches is None:
             slab = self.slab
             self._batches = EventBatches(
@@ -77,7 +77,7 @@ class Segment:
         return self._batches
 
     def gens(self, by_thread: ThreadBatches) -> Rows:
-        """Rows of GENERATION_ROW with clock and runs."""
+        """Return rows of GENERATION_ROW with number, clock and cursors."""
         gens = np.zeros(self.slab.n_gens, GENERATION_ROW)
         gens["number"] = self.slab.numbers
         gens["factor"] = clock.factor(self.tables.clocks["frequency"])
@@ -92,9 +92,9 @@ class Segment:
         -------
         counts : ndarray of int64, shape (n_gens, 256)
         ends : ndarray of int64
-            Latest time of each generation in ns, the lowest number without events.
+            Latest time of each generation in ns; the lowest number for one without events.
         fault : void of FAULT
-            Why it stopped.
+            The fault that ended the count, if any.
         """
         counts = np.zeros((self.slab.n_gens, 256), np.int64)
         ends = np.full(self.slab.n_gens, np.iinfo(np.int64).min)
@@ -104,11 +104,11 @@ class Segment:
         return counts, ends, fault[0]
 
     def n_events(self) -> int:
-        """Number of events that can be decoded."""
+        """Return the number of events that can be decoded."""
         return int(self.count(self.by_thread())[0].sum())
 
     def trim(self) -> int:
-        """Leave out events that cannot be decoded, and what comes after them; from how many batches."""
+        """End batches before events that cannot be decoded; return the number of batches that were cut."""
         by_thread = self.by_thread()
         if not len(by_thread.cursors) or self.losses is None:
             return 0
@@ -122,40 +122,40 @@ class Segment:
         return n
 
     def marks(self, kinds: tuple[int, ...]) -> Rows:
-        """Pick out the events of some types, thread by thread; the snapshot events of a thread are one row."""
+        """Return the events of some types, by thread; consecutive snapshot events of a thread are one row of PICKED."""
         by_thread = self.by_thread()
         if not len(by_thread.cursors):
             return np.empty(0, PICKED)
-        wanted = np.zeros(256, np.uint8)
-        wanted[list(kinds)] = 1
+        mask = np.zeros(256, np.uint8)
+        mask[list(kinds)] = 1
         gens = self.gens(by_thread)
         marks = np.empty(64, PICKED)
         while True:
-            n = _scan.marks(self.event_batches(), gens, by_thread.cursors.copy(), wanted, marks)
+            n = _scan.marks(self.event_batches(), gens, by_thread.cursors.copy(), mask, marks)
             if n <= len(marks):
                 return marks[:n]
             marks = np.empty(n, PICKED)
 
-    def leave_out(self, fault: np.void, briefs: Rows) -> bool:
-        """To salvage, turn an event that makes no sense into one without effect; True if that was done."""
+    def leave_out(self, fault: np.void, compact: Rows) -> bool:
+        """When salvaging, turn an invalid event into one without effect; True if this was done."""
         if self.losses is None:
             return False
         self.losses.add(self.error(fault), "an event is left out")
-        briefs["place"][briefs["place"] >> 8 == int(fault["offset"]) - self.slab.base] &= ~0xFF
+        compact["place"][compact["place"] >> 8 == int(fault["offset"]) - self.slab.base] &= ~0xFF
         return True
 
     def place(self, gen: int) -> str:
-        """Say where a generation is, for warnings."""
+        """Describe where a generation is, for warnings."""
         offset = int(self.slab.batches["offset"][self.slab.starts[gen]])
         return f"generation {int(self.slab.numbers[gen])} (byte {offset})"
 
     def drop(self) -> None:
-        """Release the input's bytes, so that a stream's block is free before the next one fills."""
+        """Release the input's bytes, so that a stream's block is freed before the next one is filled."""
         self.slab.data = self.tables.data = np.empty(0, np.uint8)
         self._batches = None
 
     def error(self, fault: np.void) -> TraceError:
-        """Make the exception of an event's fault."""
+        """Return the exception for a fault of an event."""
         return self.slab.error(fault, self._events.names.get(int(fault["type"])))
 
 
@@ -168,9 +168,9 @@ def read_segments(
     *,
     ahead: bool = False,
 ) -> Iterator[Segment]:
-    """Yield the segments of a trace; raises what ends it after the last one, or notes ``losses`` and goes on.
+    """Yield the segments of a trace; after the last one, raise the fault that ends it, or add it to ``losses``.
 
-    With ``ahead``, a segment is still in use when the next one is asked for.
+    With ``ahead``, a segment is still in use when the next one is requested.
     """
     last: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
     frequency = 0
@@ -179,13 +179,13 @@ def read_segments(
         tables = read_tables(slab, losses, frequency)
         if slab.n_gens:
             numbers = np.concatenate((last, slab.numbers))
-            leaps = np.flatnonzero(numbers[1:] != numbers[:-1] + np.uint64(1))
-            torn |= bool(len(leaps)) and not version.end_marks
+            jumps = np.flatnonzero(numbers[1:] != numbers[:-1] + np.uint64(1))
+            torn |= bool(len(jumps)) and not version.end_marks
             segment = Segment(slab, tables, events, losses, torn=torn)
-            for leap in leaps.tolist():
-                gen = leap + 1 - len(last)
+            for jump in jumps.tolist():
+                gen = jump + 1 - len(last)
                 note = losses.note if losses is not None and torn else segment.notes.append
-                note(f"{segment.place(gen)}: follows generation {int(numbers[leap])}")
+                note(f"{segment.place(gen)}: follows generation {int(numbers[jump])}")
             last = slab.numbers[-1:]
             frequency = int(tables.clocks["frequency"][-1])
             torn = segment.trim() + slab.gaps > 0
@@ -193,5 +193,5 @@ def read_segments(
         if slab.fault is not None:
             if losses is None:
                 raise slab.hand_over()
-            losses.add(slab.fault, "what comes next is lost")
+            losses.add(slab.fault, "the rest of the trace is lost")
             torn = True

@@ -1,7 +1,7 @@
-"""Cut the input into slabs of whole generations; group batches into runs.
+"""Slabs: the input becomes groups of whole generations, and their event batches are grouped by thread.
 
-A slab is a contiguous part of the input: one large generation, or many small ones. The rules about where a
-generation ends and which numbers may follow are here (FORMAT 2.7, 2.8). Never here: loops over events.
+A slab is a contiguous part of the input: one large generation, or many small ones. Holds the rules for the end of a
+generation and for generation numbers (FORMAT 2.7, 2.8). Never here: loops over events.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from gotrace.wire.losses import Losses
 from gotrace.wire.rows import BATCH, CURSOR, DECODED, BatchKind
 from gotrace.wire.source import Bytes, Source, Window
 
-_LEAST = 1 << 21  # bytes a slab should have at least,
-_MORE = 1 << 23  # and behind one of few generations,
-_FEW = 64  # so many at most
-_ENOUGH = 3  # batches that follow each other by no accident
-_REACH = 1 << 26  # bytes that are passed over at most
+_MIN_BYTES = 1 << 21  # least size of a slab
+_MIN_BYTES_LARGE = 1 << 23  # the same after a slab of few generations
+_FEW_GENS = 64  # most generations of such a slab
+_ENOUGH_BATCHES = 3  # consecutive batches that are not taken for a coincidence
+_MAX_SKIP = 1 << 26  # most bytes skipped to find the next batch
 
 
 @dataclass(eq=False, repr=False)
 class Slab:
-    """Whole generations that lie together.
+    """Consecutive whole generations.
 
     Attributes
     ----------
     data : ndarray of uint8
-        The window; it starts at absolute offset ``base``. Valid until the next slab is asked for.
+        The window; it starts at absolute offset ``base``. Valid until the next slab is requested.
     batches : ndarray of BATCH
-        Column ``gen`` counts the slab's generations.
+        Column ``gen`` is the index of the generation in the slab.
     starts : ndarray of int64
         Row of the first batch of each generation, and the number of batches: length ``n_gens + 1``.
     numbers : ndarray of uint64
         Number of each generation.
     cut : bool
-        The last generation goes on beyond what could be read.
+        The last generation continues after the end of what could be read.
     n_whole : int or None
-        Generations from this one on must not be delivered; only their tables are read, for an earlier fault.
+        Generations from this one on must not be delivered; their tables are read only to find an earlier fault.
     fault : TraceError or None
-        What to raise after everything in the slab was delivered.
+        The error to raise after the whole slab was delivered.
     gaps : int
-        Places where something was passed over to salvage the rest.
+        Number of places where bytes were skipped to salvage the rest.
     end : int
-        Absolute offset behind the last batch.
+        Absolute offset of the end of the last batch.
     """
 
     path: str
@@ -70,11 +70,11 @@ class Slab:
 
     @property
     def n_gens(self) -> int:
-        """How many generations it has."""
+        """Number of generations."""
         return len(self.numbers)
 
     def error(self, fault: np.void, event: str | None = None) -> TraceError:
-        """Make the exception of a FAULT row; its ``batch`` is a row of this slab, or -1."""
+        """Return the exception for a FAULT row; its ``batch`` is a row of this slab, or -1."""
         row = int(fault["batch"])
         known = 0 <= row < len(self.batches)
         return from_fault(
@@ -87,27 +87,27 @@ class Slab:
         )
 
     def blame(self, status: Status, row: int, detail: int = 0, limit: int = 0) -> TraceError:
-        """Make the exception of a fault that concerns a whole batch."""
+        """Return the exception for a fault that concerns a whole batch."""
         fault = new_fault()
         fault["status"], fault["batch"], fault["detail"], fault["limit"] = status, row, detail, limit
         fault["offset"] = self.batches[row]["offset"]
         return self.error(fault[0])
 
     def hand_over(self) -> TraceError:
-        """Return the fault and forget it: what an exception unwinds shall not hold the exception, else both stay."""
+        """Return the fault and clear it: a frame must not hold the exception it raises, since that is a cycle."""
         assert self.fault is not None
         fault, self.fault = self.fault, None
         return fault
 
     def drop_from(self, n_gens: int, n_batches: int, fault: TraceError) -> None:
-        """Note that only the first generations are whole, and what is wrong behind the first batches."""
+        """Keep the first batches, mark only the first generations as whole, and set the fault that follows."""
         self.fault = fault
         self.n_whole = n_gens
         self.batches = self.batches[:n_batches]
         self.starts = np.minimum(self.starts, n_batches)
 
     def keep(self, n_gens: int, fault: TraceError) -> None:
-        """Keep only the first generations; ``fault`` is what comes after them."""
+        """Keep only the first generations; ``fault`` is raised after them."""
         self.fault = fault
         self.cut = False
         self.numbers = self.numbers[:n_gens]
@@ -124,28 +124,27 @@ def around(data: Bytes, base: int, offset: int) -> dict[str, Any]:
 def read_slabs(
     source: Source, version: Version, start: int, losses: Losses | None = None, *, ahead: bool = False
 ) -> Iterator[Slab]:
-    """Yield all slabs from absolute offset ``start`` on; the last one may carry the fault that ends the trace.
+    """Yield all slabs from absolute offset ``start`` on; the last one may have the fault that ends the trace.
 
-    With ``losses``, each generation is a slab of its own, what there is of an unfinished one is kept, and reading goes
-    on behind a fault where batches follow each other again. With ``ahead``, a slab is still in use when the next one
-    is asked for.
+    With ``losses``, each generation is a slab, incomplete generations are kept, and reading resumes after a fault where
+    batches follow each other again. With ``ahead``, a slab is still in use when the next one is requested.
     """
     window = source.window()
     rows = np.empty(1024, BATCH)
     at = used = start
-    size = _LEAST
+    size = _MIN_BYTES
     first = True
     while True:
         gaps: list[tuple[int, int, np.void]] = []
         n, at, fault, rows, following = _scan(window, version, at, size, rows, None if losses is None else gaps)
         slab = Slab(source.name, version, window.data, window.base, rows[:n], np.zeros(1, np.int64), _none(), end=at)
         if losses is not None:
-            _tell_gaps(slab, gaps, losses)
+            _report_gaps(slab, gaps, losses)
             _drop_strays(slab, losses)
         _cut_generations(slab, salvage=losses is not None)
-        _judge(slab, fault[0], first, following, losses is not None)
+        _check_generations(slab, fault[0], first, following, losses is not None)
         first = False
-        size = _MORE if slab.n_gens <= _FEW else _LEAST
+        size = _MIN_BYTES_LARGE if slab.n_gens <= _FEW_GENS else _MIN_BYTES
         yield slab
         if slab.fault is not None or following is None:
             return
@@ -155,8 +154,8 @@ def read_slabs(
             rows = np.empty(len(rows), BATCH)
 
 
-def _tell_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losses) -> None:
-    """Note the bytes that were passed over."""
+def _report_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losses) -> None:
+    """Report the bytes that were skipped."""
     for row, size, fault in gaps:
         number = int(slab.batches[max(row - 1, 0)]["generation"]) if len(slab.batches) else None
         near = around(slab.data, slab.base, int(fault["offset"]))
@@ -165,7 +164,7 @@ def _tell_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losses)
 
 
 def _drop_strays(slab: Slab, losses: Losses) -> None:
-    """Take out batches that stand in a generation of another number, where more batches around them agree on it."""
+    """Drop batches inside a generation of another number, if more batches around them agree on that number."""
     batches = slab.batches
     marks = _marks(batches)
     inside = (batches["kind"] == BatchKind.END) & ~marks
@@ -174,25 +173,25 @@ def _drop_strays(slab: Slab, losses: Losses) -> None:
     strays += [(row, Status.GENERATION_ZERO, [row], 0) for row in np.flatnonzero(zero & ~inside).tolist()]
     rows = np.flatnonzero(~marks & ~inside & ~zero)
     numbers = batches["generation"][rows]
-    parts = np.split(rows, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)
-    number_of = [int(batches["generation"][part[0]]) if len(part) else 0 for part in parts]
+    groups = np.split(rows, np.flatnonzero(numbers[1:] != numbers[:-1]) + 1)
+    number_of = [int(batches["generation"][group[0]]) if len(group) else 0 for group in groups]
     here, size = 0, 0
-    for i, (part, number) in enumerate(zip(parts, number_of, strict=True)):
-        final = i + 1 == len(parts)
-        following, more = (0, 0) if final else (number_of[i + 1], len(parts[i + 1]))
+    for i, (group, number) in enumerate(zip(groups, number_of, strict=True)):
+        final = i + 1 == len(groups)
+        following, more = (0, 0) if final else (number_of[i + 1], len(groups[i + 1]))
         if number == here:
-            size += len(part)
+            size += len(group)
             continue
         if i == 0:
-            stray = not final and following != number + 1 and len(part) < more
+            stray = not final and following != number + 1 and len(group) < more
         elif final:
-            stray = number != here + 1 and len(part) < size
+            stray = number != here + 1 and len(group) < size
         else:
-            stray = following == here and len(part) <= size + more
+            stray = following == here and len(group) <= size + more
         if stray:
-            strays.append((int(part[0]), Status.GENERATION_MIXED, part.tolist(), here or following))
+            strays.append((int(group[0]), Status.GENERATION_MIXED, group.tolist(), here or following))
         else:
-            here, size = number, len(part)
+            here, size = number, len(group)
     kept = np.ones(len(batches), bool)
     for row, status, lost, other in sorted(strays):
         kept[lost] = False
@@ -203,14 +202,14 @@ def _drop_strays(slab: Slab, losses: Losses) -> None:
 
 
 def _resume(window: Window, at: int) -> int:
-    """Find the first place from index ``at`` on where batches follow each other, -1 if there is none near enough."""
-    end = at + _REACH
+    """Return the first index from ``at`` on where batches follow each other, -1 if there is none within reach."""
+    end = at + _MAX_SKIP
     while at < end:
-        stop = at + _LEAST
-        while len(window.data) < stop + 2 * _ENOUGH * MAX_BATCH_SIZE and not window.last:
+        stop = at + _MIN_BYTES
+        while len(window.data) < stop + 2 * _ENOUGH_BATCHES * MAX_BATCH_SIZE and not window.last:
             window.more()
         stop = min(stop, len(window.data))
-        place = _batch.resume(window.data, at, stop, window.last, _ENOUGH)
+        place = _batch.resume(window.data, at, stop, window.last, _ENOUGH_BATCHES)
         if place >= 0 or stop == len(window.data):
             return place
         at = stop
@@ -224,9 +223,10 @@ def _none() -> npt.NDArray[np.uint64]:
 def _scan(
     window: Window, version: Version, start: int, size: int, rows: Rows, gaps: list[tuple[int, int, np.void]] | None
 ) -> tuple[int, int, Rows, Rows, np.void | None]:
-    """Scan one slab: number of batches, absolute end, fault, their rows, the batch that follows if any.
+    """Scan one slab; return its number of batches, absolute end, fault, their rows, and the next batch if any.
 
-    With ``gaps``, what is no batch is passed over and noted there: before which row, how many bytes, and the fault.
+    With ``gaps``, bytes that are not a batch are skipped and added there: the row after them, their number, and the
+    fault.
     """
     fault = new_fault()
     n = 0
@@ -249,7 +249,7 @@ def _scan(
             gaps is not None
             and status == Status.OK
             and fault[0]["batch"] == n
-            and _goes_on(window, version, at, rows, n)
+            and _same_generation(window, version, at, rows, n)
         ):
             stop = at + 1
         else:
@@ -257,8 +257,8 @@ def _scan(
             return n, window.base + at, fault, rows, rows[n].copy() if more else None
 
 
-def _goes_on(window: Window, version: Version, at: int, rows: Rows, n: int) -> bool:
-    """Whether the batch at index ``at``, of another number than the last one, is none of a new generation."""
+def _same_generation(window: Window, version: Version, at: int, rows: Rows, n: int) -> bool:
+    """True if the batch at index ``at``, with another number than the last one, does not start a new generation."""
     if version.end_marks:
         return False
     while len(window.data) < at + 3 * MAX_BATCH_SIZE and not window.last:
@@ -276,7 +276,7 @@ def _goes_on(window: Window, version: Version, at: int, rows: Rows, n: int) -> b
 
 
 def _cut_generations(slab: Slab, *, salvage: bool) -> None:
-    """Number the generations of a slab by its batches alone; to salvage, a mark may be missing."""
+    """Find the generations of a slab from its batches alone; with ``salvage``, an end mark may be missing."""
     batches = slab.batches
     if not len(batches):
         return
@@ -299,12 +299,12 @@ def _marks(batches: Rows) -> npt.NDArray[np.bool_]:
     return marks
 
 
-def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None, salvage: bool) -> None:
-    """Apply the rules about generations; what is not whole is dropped unless to salvage, and its fault noted."""
+def _check_generations(slab: Slab, fault: np.void, first: bool, following: np.void | None, salvage: bool) -> None:
+    """Apply the rules about generations: set the slab's fault and, unless with ``salvage``, drop what is not whole."""
     status = int(fault["status"])
-    gen, row, why = (0, 0, None) if salvage else _first_wrong(slab, following)
-    if why is not None:
-        slab.drop_from(gen, row, why)
+    gen, row, broken = (0, 0, None) if salvage else _first_violation(slab, following)
+    if broken is not None:
+        slab.drop_from(gen, row, broken)
         return
     if status:
         error = from_fault(
@@ -314,36 +314,36 @@ def _judge(slab: Slab, fault: np.void, first: bool, following: np.void | None, s
             **around(slab.data, slab.base, int(fault["offset"])),
         )
         if slab.version.end_marks and not salvage:
-            slab.drop_from(_whole(slab), len(slab.batches), error)
+            slab.drop_from(_n_closed(slab), len(slab.batches), error)
         else:
             slab.fault = error
             slab.cut = slab.n_gens > 0
-    elif following is None and slab.version.end_marks and _whole(slab) < slab.n_gens:
+    elif following is None and slab.version.end_marks and _n_closed(slab) < slab.n_gens:
         number = int(slab.numbers[-1])
-        error = from_fault(_at(slab.end, Status.NO_END_MARK, number), path=slab.path, generation=number)
+        error = from_fault(_fault_at(slab.end, Status.NO_END_MARK, number), path=slab.path, generation=number)
         if salvage:
             slab.fault, slab.cut = error, True
         else:
             slab.drop_from(slab.n_gens - 1, len(slab.batches), error)
     elif first and not slab.n_gens and not slab.version.end_marks:
-        slab.fault = from_fault(_at(slab.end, Status.NO_BATCHES), path=slab.path)
+        slab.fault = from_fault(_fault_at(slab.end, Status.NO_BATCHES), path=slab.path)
 
 
-def _at(offset: int, status: Status, detail: int = 0) -> np.void:
+def _fault_at(offset: int, status: Status, detail: int = 0) -> np.void:
     fault = new_fault()
     fault["offset"], fault["status"], fault["detail"] = offset, status, detail
     return fault[0]  # type: ignore[no-any-return]
 
 
-def _whole(slab: Slab) -> int:
-    """How many generations are closed by their mark."""
+def _n_closed(slab: Slab) -> int:
+    """Return the number of generations that an end mark closes."""
     return slab.n_gens - int(slab.n_gens > 0 and not _marks(slab.batches[-1:])[0])
 
 
-def _first_wrong(slab: Slab, following: np.void | None) -> tuple[int, int, TraceError | None]:
-    """Find the first batch that breaks a rule: how many generations are whole then, its row, and the error.
+def _first_violation(slab: Slab, following: np.void | None) -> tuple[int, int, TraceError | None]:
+    """Find the first batch that breaks a rule; return the number of whole generations, its row and the error.
 
-    Before 1.26 the reader meets a wrong number while it still collects the generation before: that one is lost.
+    Before 1.26, Go's reader finds a wrong number while it still collects the generation before, which is lost as well.
     """
     batches = slab.batches
     number = batches["generation"]
@@ -372,7 +372,8 @@ def _first_wrong(slab: Slab, following: np.void | None) -> tuple[int, int, Trace
     if following is not None and not slab.version.end_marks:
         last, coming = int(slab.numbers[-1]), int(following["generation"])
         if coming != (last + 1) % 2**64 or coming == 0:
-            fault = _at(int(following["offset"]), Status.GENERATION_ORDER if coming else Status.GENERATION_ZERO, coming)
+            broken = Status.GENERATION_ORDER if coming else Status.GENERATION_ZERO
+            fault = _fault_at(int(following["offset"]), broken, coming)
             fault["limit"] = last
             return slab.n_gens - 1, len(batches), from_fault(fault, path=slab.path, generation=last)
     return 0, 0, None
@@ -382,8 +383,8 @@ def _first_wrong(slab: Slab, following: np.void | None) -> tuple[int, int, Trace
 class ThreadBatches:
     """Event batches by thread.
 
-    ``order`` lists rows of BATCH run by run; ``runs`` holds a CURSOR for each thread of each generation, numbered
-    by first appearance; ``first`` (length n_gens + 1) says which belong to which generation.
+    ``order`` lists rows of BATCH, grouped by cursor; ``cursors`` has a CURSOR for each thread of each generation, by
+    first appearance; those of generation i are ``cursors[first[i]:first[i + 1]]``.
     """
 
     order: I4
@@ -397,26 +398,26 @@ def group_by_thread(slab: Slab) -> ThreadBatches:
     picked = slab.batches[rows]
     ms, m_of = np.unique(picked["m"], return_inverse=True)
     key = picked["gen"].astype(np.int64) * max(len(ms), 1) + m_of
-    _, first, run_of = np.unique(key, return_index=True, return_inverse=True)
+    _, first, cursor_of = np.unique(key, return_index=True, return_inverse=True)
     by_appearance = np.argsort(first, kind="stable")
     rank = np.empty(len(first), np.int64)
     rank[by_appearance] = np.arange(len(first))
-    run_of = rank[run_of]
+    cursor_of = rank[cursor_of]
     cursors = np.zeros(max(len(first), 1), CURSOR)[: len(first)]
     heads = picked[first[by_appearance]]
     cursors["m"] = heads["m"]
-    ends = np.cumsum(np.bincount(run_of, minlength=len(first)))
+    ends = np.cumsum(np.bincount(cursor_of, minlength=len(first)))
     cursors["last_batch"] = ends
     cursors["batch"] = np.concatenate(([0], ends[:-1])) - 1 if len(first) else 0
     return ThreadBatches(
-        order=rows[np.argsort(run_of, kind="stable")].astype(np.int32),
+        order=rows[np.argsort(cursor_of, kind="stable")].astype(np.int32),
         cursors=cursors,
         first=np.searchsorted(heads["gen"], np.arange(slab.n_gens + 1)).astype(np.int32),
     )
 
 
 def decoded_rows(n: int, dtype: np.dtype[np.void] = DECODED) -> Rows:
-    """Return n rows of DECODED, or COMPACT, for the events that are decoded ahead, none in two lines of the cache."""
+    """Return n rows of DECODED, or COMPACT, for events decoded ahead; no row crosses a cache line."""
     room = np.zeros((n + 2) * dtype.itemsize, np.uint8)
     first = -room.ctypes.data % DECODED.itemsize
     return room[first : first + n * dtype.itemsize].view(dtype)

@@ -1,4 +1,4 @@
-"""Where bytes come from: a path (mapped), a buffer, a binary stream. All offsets are absolute.
+"""Inputs: a path (mapped), a buffer or a binary stream becomes a window of bytes with absolute offsets.
 
 Never here: parsing.
 """
@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 
-BLOCK = 1 << 20  # bytes asked of a stream at a time
-ROOM = 1 << 26  # bytes of a stream's window: memory only as far as it is filled, and more than malloc keeps when freed
+BLOCK = 1 << 20  # bytes read from a stream at a time
+ROOM = 1 << 26  # bytes of a stream's window: pages take memory only once filled, and free() returns them
 
 
 class Window(Protocol):
-    """The part of the input that is at hand.
+    """The bytes of the input that are in memory.
 
-    ``data`` starts at absolute offset ``base``; ``last`` says that it reaches the end of the input.
+    ``data`` starts at absolute offset ``base``; ``last`` is True if it reaches the end of the input.
     """
 
     data: Bytes
@@ -30,16 +30,16 @@ class Window(Protocol):
     last: bool
 
     def more(self) -> None:
-        """Extend ``data`` at its end, or find that it is the last of the input."""
+        """Extend ``data`` at its end; at the end of the input, set ``last``."""
 
     def release(self, offset: int) -> None:
-        """Let go of all bytes before the absolute ``offset``; ``base`` may change."""
+        """Release all bytes before the absolute ``offset``; ``base`` may change."""
 
 
 class Source:
-    """One input.
+    """One input, to be closed by the caller.
 
-    ``name`` is for messages. ``once`` says that it can be read only once. Close it when done.
+    ``name`` is used in messages. ``once`` is True if the input can be read only once.
     """
 
     def __init__(self, name: str, window: Window, *, once: bool, file: BinaryIO | None = None) -> None:
@@ -55,29 +55,29 @@ class Source:
         Raises
         ------
         ValueError
-            When the input is closed, or a stream is asked for a second pass.
+            If the input is a stream that has already been read.
         """
         if self._used and self.once:
             raise ValueError(
-                f"{self.name} is a stream and was read already: "
-                "save it to a file, or name all tables in one call of iterate()"
+                f"{self.name} is a stream and has already been read: "
+                "save it to a file, or request all tables in one call of iterate()"
             )
         self._used = True
         return self._window
 
     def rewind(self) -> None:
-        """Let the next pass begin anew; nothing was released so far."""
+        """Let the next pass start from the beginning; valid while nothing has been released."""
         self._used = False
 
     def close(self) -> None:
-        """Close what was opened here. Arrays that still view a mapping keep it alive."""
+        """Close the file if it was opened here. Arrays that view a mapping keep it alive."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 class _Whole:
-    """A buffer that is all there; a mapping gives its pages back as they are used."""
+    """A window on a whole buffer; released pages of a mapping are given back to the system."""
 
     def __init__(self, data: Bytes, mapping: mmap.mmap | None = None) -> None:
         self.data = data
@@ -86,7 +86,7 @@ class _Whole:
         self._mapping = mapping
 
     def more(self) -> None:
-        raise AssertionError("the whole input is at hand")
+        raise AssertionError("the window already holds the whole input")
 
     def release(self, offset: int) -> None:
         if self._mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
@@ -96,7 +96,7 @@ class _Whole:
 
 
 class _Stream:
-    """A growing block; what was released makes room for what comes."""
+    """A window on a stream: a block that grows, and drops released bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -132,9 +132,9 @@ def open_source(source: Any) -> Source:
     Raises
     ------
     TypeError
-        When source is none of these.
+        If ``source`` is none of these.
     OSError
-        When the path cannot be opened.
+        If the path cannot be opened.
     """
     if isinstance(source, str) and source == "-":
         return Source("<stdin>", _Stream(sys.stdin.buffer), once=True)
@@ -147,7 +147,7 @@ def open_source(source: Any) -> Source:
         data = np.frombuffer(source, np.uint8)
     except TypeError:
         raise TypeError(
-            f"cannot read a trace from {type(source).__name__}: give a path, a buffer or a binary file object"
+            f"cannot read a trace from {type(source).__name__}: pass a path, a buffer or a binary file object"
         ) from None
     return Source("<buffer>", _Whole(data), once=False)
 

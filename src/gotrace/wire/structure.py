@@ -1,6 +1,6 @@
-"""Strings, stacks, frames, CPU samples and clocks of a slab; text is decoded when somebody looks.
+"""Structural tables: the structural batches of a slab become strings, stacks, frames, CPU samples and clocks.
 
-Never here: events.
+Text is decoded on access. Never here: events.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from gotrace.wire.slabs import Slab
 from gotrace.wire.source import Bytes
 
 _STRUCTURAL = (BatchKind.STRINGS, BatchKind.STACKS, BatchKind.SAMPLES, BatchKind.SYNC)
-_NEAR = 1 << 12  # of places for pcs met lately: two hundred to some thousand make up all stacks of a generation
-_MOST_TRIES = 64  # to read damaged tables of a slab
+_PC_CACHE_SIZE = 1 << 12  # a generation's stacks have a few hundred to a few thousand different pcs
+_MAX_TRIES = 64  # attempts to read the damaged tables of a slab
 
 
 class Frame(NamedTuple):
@@ -37,30 +37,30 @@ class Frame(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class Tables:
-    """What the structural batches of a slab hold. Rows are in file order; ``gen`` counts the slab's generations."""
+    """Tables of a slab. Rows are in file order; column ``gen`` is the index of the generation in the slab."""
 
     data: Bytes
     strings: Rows
     stacks: Rows
-    frames: I4  # rows of pcs, which define what they are: the first ones in their generations
+    frames: I4  # rows of pcs: the first row of the pc in its generation, which defines it
     pcs: Rows
     samples: Rows
     clocks: Rows
     string_index: Index
     stack_index: Index
-    functions: I8  # rows of strings by row of pcs that a frame has, -1 none
+    functions: I8  # rows of strings by row of pcs, set for rows in frames; -1 none
     files: I8
-    dangling_pc: int  # the first one that names an unknown string, or -1
+    dangling_pc: int  # first row of pcs that names an unknown string, or -1
 
     def text(self, row: int) -> str:
-        """Decode one string; bytes that are no UTF-8 come as surrogate escapes."""
+        """Decode one string; bytes that are not valid UTF-8 become surrogate escapes."""
         if row < 0:
             return ""
         at, size = int(self.strings[row]["at"]), int(self.strings[row]["length"])
         return self.data[at : at + size].tobytes().decode("utf-8", "surrogateescape")
 
     def stack(self, row: int) -> list[Frame]:
-        """Frames of one stack, leaf first."""
+        """Return the frames of one stack, leaf first."""
         first, n = int(self.stacks[row]["first"]), int(self.stacks[row]["n_frames"])
         return [
             Frame(self.text(int(self.functions[i])), self.text(int(self.files[i])),
@@ -69,7 +69,7 @@ class Tables:
         ]  # fmt: skip
 
     def keep(self, n_gens: int) -> None:
-        """Keep only what belongs to the first generations."""
+        """Keep only the rows of the first generations."""
         self.strings = self.strings[: np.searchsorted(self.strings["gen"], n_gens)]
         self.stacks = self.stacks[: np.searchsorted(self.stacks["gen"], n_gens)]
         self.frames = self.frames[: self.stacks["n_frames"].sum(dtype=np.int64)]
@@ -81,7 +81,8 @@ class Tables:
 def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) -> Tables:
     """Read the tables of a slab. Generations from the first faulty one on are dropped from the slab.
 
-    With ``losses``, only records are lost; a generation without a clock gets the ``frequency`` of the one before.
+    With ``losses``, only faulty records are dropped; a generation without a clock gets the ``frequency`` of the one
+    before.
     """
     fault = new_fault()
     sizes = {
@@ -96,7 +97,7 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
     clocks = np.zeros(max(slab.n_gens, 1), CLOCK)
     tries = 0
     while True:
-        near = np.zeros(_NEAR, PC_CACHE)
+        near = np.zeros(_PC_CACHE_SIZE, PC_CACHE)
         records = _structure.Records(strings, stacks, frames, pcs, samples, clocks, near, MULTIPLIER)
         n_strings, n_stacks, n_frames, n_pcs, n_samples = records.parse(
             slab.data, slab.base, slab.batches, slab.version.sync_batches, fault
@@ -109,7 +110,7 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
             BatchKind.STACKS: stacks[n_stacks : n_stacks + 1],
             BatchKind.SAMPLES: samples[n_samples : n_samples + 1],
         }.get(slab.batches["kind"][fault[0]["batch"]], fault)
-        _truncate_batch(slab, fault[0], int(record[0]["offset"]), losses, rest=tries == _MOST_TRIES)
+        _truncate_batch(slab, fault[0], int(record[0]["offset"]), losses, rest=tries == _MAX_TRIES)
         clocks[:] = 0
     clocks = clocks[: slab.n_gens]
     strings, stacks, samples = strings[:n_strings], stacks[:n_stacks], samples[:n_samples]
@@ -118,10 +119,10 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
     stack_index = make_index(stacks["id"], stacks["gen"], slab.n_gens)
     pc_index = Index(pcs["gen"], slab.n_gens)
     functions, files = np.empty(len(pcs), np.int64), np.empty(len(pcs), np.int64)
-    loose = _structure.resolve(pcs, pc_index.kernel, string_index.kernel, pc_index.first, functions, files, frames)
+    dangling = _structure.resolve(pcs, pc_index.kernel, string_index.kernel, pc_index.first, functions, files, frames)
     tables = Tables(
         *(slab.data, strings, stacks, frames, pcs, samples, clocks, string_index, stack_index),
-        *(functions, files, loose),
+        *(functions, files, dangling),
     )
     found = _structure_faults(slab, tables, fault[0])
     if losses is not None:
@@ -141,7 +142,7 @@ def read_tables(slab: Slab, losses: Losses | None = None, frequency: int = 0) ->
 
 
 def _truncate_batch(slab: Slab, fault: np.void, record: int, losses: Losses, *, rest: bool) -> None:
-    """End a structural batch before the record at fault; after too many tries, all batches from it on."""
+    """End a structural batch before the record at fault; with ``rest``, drop all later structural batches, too."""
     row = int(fault["batch"])
     batch = slab.batches[row]
     error = slab.error(fault)
@@ -153,16 +154,18 @@ def _truncate_batch(slab: Slab, fault: np.void, record: int, losses: Losses, *, 
     if rest:
         others = slab.batches[row:]
         others["size"][np.isin(others["kind"], _STRUCTURAL)] = 0
-        losses.add(error, "all tables behind it are lost")
+        losses.add(error, "all tables after it are lost")
 
 
-def _repair(slab: Slab, tables: Tables, twice: tuple[int, TraceError] | None, losses: Losses, frequency: int) -> None:
-    """Note what is odd or missing in the tables, and fill in what can be known."""
-    if twice is not None:
-        losses.add(twice[1], "the first one counts")
-    loose = _dangling_reference(slab, tables)
-    if loose is not None:
-        losses.add(loose[1], "such names and stacks are left out")
+def _repair(
+    slab: Slab, tables: Tables, duplicate: tuple[int, TraceError] | None, losses: Losses, frequency: int
+) -> None:
+    """Report inconsistent and missing records, and fill in missing clocks."""
+    if duplicate is not None:
+        losses.add(duplicate[1], "the first definition is used")
+    dangling = _dangling_reference(slab, tables)
+    if dangling is not None:
+        losses.add(dangling[1], "names and stacks with unknown ids are left out")
     without = _clock_fault(slab, tables, snapshots=True)
     known = tables.clocks["frequency"][tables.clocks["frequency"] != 0]
     frequency = frequency or int(known[0] if len(known) else 0)
@@ -188,7 +191,7 @@ def _fault_at(slab: Slab, gen: int, offset: int, status: Status, detail: int) ->
 
 
 def _structure_faults(slab: Slab, tables: Tables, fault: np.void) -> tuple[int, TraceError] | None:
-    """Find the first fault of a record, in file order: its generation and the error."""
+    """Find the first fault of a record in file order; return its generation and the error."""
     found: list[tuple[int, int, TraceError]] = []
     if fault["status"]:
         found.append((int(fault["offset"]), int(slab.batches[fault["batch"]]["gen"]), slab.error(fault)))
@@ -196,9 +199,9 @@ def _structure_faults(slab: Slab, tables: Tables, fault: np.void) -> tuple[int, 
         (tables.strings, tables.string_index, Status.DUPLICATE_STRING),
         (tables.stacks, tables.stack_index, Status.DUPLICATE_STACK),
     ):
-        twice = np.flatnonzero(index.first != np.arange(len(rows)))
-        if len(twice):
-            row = rows[twice[0]]
+        duplicates = np.flatnonzero(index.first != np.arange(len(rows)))
+        if len(duplicates):
+            row = rows[duplicates[0]]
             offset, gen = int(row["offset"]), int(row["gen"])
             found.append((offset, gen, _fault_at(slab, gen, offset, status, int(row["id"]))))
     if not found:
@@ -208,7 +211,7 @@ def _structure_faults(slab: Slab, tables: Tables, fault: np.void) -> tuple[int, 
 
 
 def _clock_fault(slab: Slab, tables: Tables, *, snapshots: bool) -> tuple[int, TraceError] | None:
-    """Find the first generation without a clock (FORMAT 3.7), and say so; ``snapshots`` are asked for, too."""
+    """Find the first generation without a clock frequency or, with ``snapshots``, a clock snapshot (FORMAT 3.7)."""
     clocks = tables.clocks
     bad = clocks["n_frequencies"] == 0
     if slab.version.sync_batches and snapshots:
@@ -221,10 +224,10 @@ def _clock_fault(slab: Slab, tables: Tables, *, snapshots: bool) -> tuple[int, T
 
 
 def _dangling_reference(slab: Slab, tables: Tables) -> tuple[int, TraceError] | None:
-    """Find the first generation whose frames or samples name a string or a stack that it has not (FORMAT 3.7)."""
+    """Find the first generation with a frame or sample that names a missing string or stack (FORMAT 3.7)."""
     stack_of_sample = tables.stack_index.find(tables.samples["args"][:, 4], tables.samples["gen"])
-    loose = np.flatnonzero((tables.samples["args"][:, 4] != 0) & (stack_of_sample < 0))
-    sample_gens = tables.samples["gen"][loose]
+    dangling = np.flatnonzero((tables.samples["args"][:, 4] != 0) & (stack_of_sample < 0))
+    sample_gens = tables.samples["gen"][dangling]
     if 0 <= tables.dangling_pc < len(tables.pcs):
         frame = tables.pcs[tables.dangling_pc]
         gen = int(frame["gen"])
@@ -233,14 +236,14 @@ def _dangling_reference(slab: Slab, tables: Tables) -> tuple[int, TraceError] | 
             offset = int(tables.stacks[frame["stack"]]["offset"])
             return gen, _fault_at(slab, gen, offset, Status.UNKNOWN_STRING, int(frame[name]))
     if len(sample_gens):
-        row = tables.samples[loose[0]]
+        row = tables.samples[dangling[0]]
         gen = int(sample_gens[0])
         return gen, _fault_at(slab, gen, int(row["offset"]), Status.UNKNOWN_STACK, int(row["args"][4]))
     return None
 
 
 def min_times(slab: Slab) -> npt.NDArray[np.uint64]:
-    """Smallest base time of each generation in clock units; a minimum of 0 counts as unset (FORMAT 4.5)."""
+    """Return the smallest base time of each generation in clock units; 0 counts as unset (FORMAT 4.5)."""
     times = slab.batches["time"].copy()
     marks = slab.batches["kind"] == BatchKind.END
     times[marks] = np.iinfo(np.uint64).max
@@ -256,13 +259,13 @@ def min_times(slab: Slab) -> npt.NDArray[np.uint64]:
 
 
 def sample_times(tables: Tables) -> I8:
-    """Times of the CPU samples in ns."""
+    """Return the times of the CPU samples in ns."""
     factors = clock.factor(tables.clocks["frequency"])
     return clock.to_ns(tables.samples["args"][:, 0], factors[tables.samples["gen"]])
 
 
 class StringTable(Mapping[int, str]):
-    """Strings of one generation by id; 0 is the empty string. Text is decoded at each look."""
+    """Strings of one generation by id; 0 is the empty string. Text is decoded on each access."""
 
     def __init__(self, tables: Tables, first: int, last: int) -> None:
         self._tables = tables

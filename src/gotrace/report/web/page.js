@@ -86,14 +86,14 @@
       return D.series.map((values, i) => (shown[i] ? values.map((v, at) => (sum[at] += v)) : values.map(() => null)));
     };
     const bands = () => {
-      const found = [];
+      const list = [];
       let below = -1;
       D.series.forEach((_, i) => {
         if (!shown[i]) return;
-        if (below >= 0) found.push({ series: [i + 1, below + 1] });
+        if (below >= 0) list.push({ series: [i + 1, below + 1] });
         below = i;
       });
-      return found;
+      return list;
     };
     const n = D.names.length;
     const series = D.names.map((name, i) => {
@@ -141,7 +141,7 @@
     ], share, { scales: { x: { time: false, range: [0, Math.max(x.length - 1, 1)] }, y: { range: [0, 1.02] } } });
   };
 
-  // --- package, type, size class; who allocated ----------------------------------------------------------
+  // --- flame graphs: package, type, size class; allocation sites -----------------------------------------
 
   const flames = { flame: { root: D.flame, focus: D.flame, by: 0 }, who: { root: D.who, focus: D.who, by: 0 } };
   const hue = (name) => {
@@ -171,9 +171,9 @@
       deepest = Math.max(deepest, depth);
       const button = make("button", node.n);
       button.type = "button";
-      const said = bytes(node.v[by]) + ", " + share(total ? node.v[by] / total : 0);
-      button.append(make("small", said));
-      button.title = node.n + "\n" + said;
+      const text = bytes(node.v[by]) + ", " + share(total ? node.v[by] / total : 0);
+      button.append(make("small", text));
+      button.title = node.n + "\n" + text;
       button.style.left = left + "%";
       button.style.width = width + "%";
       button.style.top = depth * 42 + "px";
@@ -183,7 +183,7 @@
         button.textContent = "";
         button.classList.add(pixels < 4 ? "hair" : "thin");
       }
-      button.setAttribute("aria-label", node.n + ", " + said);
+      button.setAttribute("aria-label", node.n + ", " + text);
       button.addEventListener("click", () => {
         flame.focus = node.c || path.includes(node) ? node : focus;
         drawFlame(id);
@@ -298,8 +298,8 @@
     const row = rows - 1 - Math.floor((event.offsetY / (canvas.clientHeight - BOTTOM)) * rows);
     if (bin < 0 || bin >= bins || row < 0 || row >= rows) return;
     const at = bin * rows + row;
-    const said = held[at] ? `${share(held[at] / 255)} held by spans, which are ${share(occupied[at] / 255)} full` : "no spans";
-    $("map-said").textContent = `${seconds(D.time[bin])}, ${hex(row)} (${bytes(D.map.step)}): ${said}`;
+    const text = held[at] ? `${share(held[at] / 255)} covered by spans, which are ${share(occupied[at] / 255)} full` : "no spans";
+    $("map-readout").textContent = `${seconds(D.time[bin])}, ${hex(row)} (${bytes(D.map.step)}): ${text}`;
   });
 
   // --- tables --------------------------------------------------------------------------------------------
@@ -324,17 +324,17 @@
       });
     });
     const search = $("filter-" + table.id);
-    const told = $("told-" + table.id);
+    const counter = $("count-" + table.id);
     const filter = () => {
-      const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
       let n = 0;
       for (const row of body.rows) {
         const name = row.cells[0].textContent.toLowerCase();
-        const on = words.every((word) => name.includes(word));
+        const on = terms.every((term) => name.includes(term));
         row.classList.toggle("off", !on);
         n += on;
       }
-      told.textContent = `${n} of ${body.rows.length} rows`;
+      counter.textContent = `${n} of ${body.rows.length} rows`;
     };
     search.addEventListener("input", filter);
     filter();
@@ -368,15 +368,15 @@
   const paint = (dark) => {
     root.classList.toggle("dark", dark);
     root.classList.toggle("light", !dark);
-    told();
+    updateSwitch();
     drawAll();
   };
-  const told = () => {
+  const updateSwitch = () => {
     $("theme").textContent = isDark() ? "Light" : "Dark";
     $("theme").setAttribute("aria-pressed", String(isDark()));
   };
   $("theme").addEventListener("click", () => paint(!isDark()));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { told(); drawAll(); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { updateSwitch(); drawAll(); });
   let before = null;
   addEventListener("beforeprint", () => { before = isDark(); if (before) paint(false); });
   addEventListener("afterprint", () => { if (before) paint(true); });
@@ -389,5 +389,5 @@
     pending = setTimeout(drawAll, 120);
   });
   if (location.hash === "#dark" || location.hash === "#light") paint(location.hash === "#dark");
-  else { told(); drawAll(); }
+  else { updateSwitch(); drawAll(); }
 })();

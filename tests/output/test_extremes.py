@@ -1,0 +1,74 @@
+"""Every command and every analysis takes every small valid extreme: no bug, no warning of numpy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support import extremes
+
+import gotrace
+from gotrace.cli import main
+from gotrace.tables.catalog import TABLES
+from gotrace.tables.instants import GROUPS
+
+COMMANDS = [
+    *(["info"], ["stats"], ["spans"], ["validate"], ["dump"], ["dump", "--mode", "wire"]),
+    *(["heap", "--by", by] for by in GROUPS),
+    *(["heap", "--at", at] for at in ("start", "peak", "0s", "1us", "gc:1")),
+    *(["heap", *ages] for ages in (["--leaks"], ["--temporary"], ["--at", "peak", "--max-age", "1"])),
+    *(["lifetimes", "--by", by] for by in ("type", "class", "package")),
+    *(["spans", "--at", at] for at in ("start", "peak")),
+]
+WITH_JSON = ("info", "stats", "spans", "validate", "heap", "lifetimes")
+FAMILY = list(extremes.traces())
+
+
+@pytest.mark.parametrize(("name", "data"), FAMILY, ids=[name for name, _ in FAMILY])
+def test_every_command(name: str, data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.trace"
+    path.write_bytes(data)
+    for command in COMMANDS:
+        for flags in ([], ["--json"] if command[0] in WITH_JSON else []):
+            code = run([*command, *flags, str(path)])
+            out = capsys.readouterr()
+            assert code in ((0, 2) if "gc:1" in command else (0,)), (command, flags, out.err)
+            if flags and code == 0:
+                json.loads(out.out, parse_constant=refuse)
+    assert run(["report", str(path), "-o", str(tmp_path / "x.html")]) == 0
+    assert run(["diff", str(path), str(path)]) in (0, 2)  # 2: no alloc/free events
+    for table in TABLES:
+        assert (
+            run(["export", "--table", table, "--format", "csv", "-o", str(tmp_path / f"{table}.csv"), str(path)]) == 0
+        )
+    for form in ("pprof", "speedscope", "collapsed"):
+        assert run(["export", "--format", form, "-o", str(tmp_path / f"x.{form}"), str(path)]) in (0, 3)
+
+
+def run(args: list[str]) -> int:
+    try:
+        return main(args)
+    except SystemExit as end:  # a wrong use of flags
+        return int(end.code or 0)
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is not JSON")
+
+
+@pytest.mark.parametrize(("name", "data"), FAMILY, ids=[name for name, _ in FAMILY])
+def test_every_table_and_analysis(name: str, data: bytes) -> None:
+    with gotrace.open(data) as trace:
+        for table in TABLES:
+            rows = getattr(trace, table).to_numpy()
+            assert len(rows) == len(getattr(trace, table))
+        assert len(list(trace)) == len(trace.events)
+        assert trace.end >= trace.start
+        for generation in trace.generations:
+            assert generation.samples == []
+            assert len(generation.strings) == len(dict(generation.strings))
+        for found in (gotrace.stats(trace), gotrace.spans(trace), gotrace.sites(trace)):
+            str(found)
+        assert str(trace.heap())
+    assert gotrace.history(data).error is None
