@@ -83,6 +83,8 @@ cdef enum:
     STUCK = -71
     UNKNOWN_STRING_ARG = -72
     UNKNOWN_STACK_ARG = -73
+    NEXT_TRACE = -74
+    INPUT_CHANGED = -75
     KIND_EVENTS = 0
     KIND_STRINGS = 1
     KIND_STACKS = 2

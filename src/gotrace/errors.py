@@ -132,6 +132,10 @@ class ExperimentError(TraceError):
     """The data of an experiment are invalid."""
 
 
+class ChangedError(TraceError):
+    """The input changed while it was read."""
+
+
 class InternalError(AssertionError):
     """An invariant of gotrace is broken: a bug in gotrace."""
 
@@ -223,6 +227,8 @@ class Status(IntEnum):
     STUCK = -71
     UNKNOWN_STRING_ARG = -72
     UNKNOWN_STACK_ARG = -73
+    NEXT_TRACE = -74
+    INPUT_CHANGED = -75
 
 
 _MESSAGES: dict[Status, tuple[type[TraceError], str]] = {
@@ -230,6 +236,11 @@ _MESSAGES: dict[Status, tuple[type[TraceError], str]] = {
     Status.VARINT_OVERFLOW: (MalformedError, "a number has more than 64 bits"),
     Status.CUT_BATCH: (TruncatedError, "the input ends {detail} bytes into a batch of {limit}"),
     Status.CUT_HEADER: (TruncatedError, "the input ends inside the header of a batch"),
+    Status.NEXT_TRACE: (
+        MalformedError,
+        "another trace starts here: split the file, gotrace reads one trace at a time",
+    ),
+    Status.INPUT_CHANGED: (ChangedError, "the input changed while it was read"),
     Status.NOT_A_BATCH: (MalformedError, "expected a batch, found byte {detail}"),
     Status.BATCH_TOO_BIG: (MalformedError, "batch of {detail} bytes exceeds the limit of {limit}"),
     Status.GENERATION_ZERO: (GenerationError, "generation number 0"),

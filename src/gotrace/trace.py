@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # imported at first use: most programs need neither
     from gotrace.text.event import Event
 
 
-def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: int = 1) -> Trace:
+def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: int = 1, mmap: bool = True) -> Trace:
     """Open a Go execution trace.
 
     Parameters
@@ -38,6 +38,10 @@ def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: in
         The total number of threads; rows and their order do not depend on it. With ``errors="raise"``, a second thread
         scans ahead in a file or buffer and, where generations are large, decodes ahead for alloc/free rows, their
         replay and ordered events; it is left idle if no second core is free. Threads beyond the second have no effect.
+
+    mmap : bool
+        Map a path into memory. If another process truncates a mapped file while it is read, the system may end this
+        process (SIGBUS); False reads the file instead, a little slower.
 
     Returns
     -------
@@ -55,7 +59,7 @@ def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: in
         raise ValueError(f"errors={errors!r}: must be 'raise' or 'salvage'")
     if jobs < 1:
         raise ValueError(f"jobs={jobs}: must be at least 1")
-    return Trace(source, salvage=errors == "salvage", jobs=jobs)
+    return Trace(source, salvage=errors == "salvage", jobs=jobs, mmap=mmap)
 
 
 class Trace:
@@ -78,8 +82,8 @@ class Trace:
         Passes over this trace, for code that defines its own builders. Not stable.
     """
 
-    def __init__(self, source: Any, *, salvage: bool = False, jobs: int = 1) -> None:
-        self.reader = TraceReader(source, salvage=salvage, jobs=jobs)
+    def __init__(self, source: Any, *, salvage: bool = False, jobs: int = 1, mmap: bool = True) -> None:
+        self.reader = TraceReader(source, salvage=salvage, jobs=jobs, mapped=mmap)
         self.path = self.reader.source.name
         self.experiments: Registry = self.reader.experiments
         self.version = self.reader.version.name

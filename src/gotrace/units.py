@@ -61,3 +61,14 @@ def human_time(ns: int) -> str:
         if abs(ns) >= size:
             return f"{ns / size:.3g} {unit}" if abs(ns) < 1000 * size else f"{ns / size:,.0f} {unit}"
     return f"{ns} ns"
+
+
+def printable(text: str) -> str:
+    """Return text that a terminal shows on one line: control, bidirectional and surrogate characters as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
+
+
+def _escaped(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

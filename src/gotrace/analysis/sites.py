@@ -17,6 +17,7 @@ from gotrace.tables.allocs import AllocBuilder
 from gotrace.tables.passes import ReadPass
 from gotrace.tables.sites import Site, SiteLabels, site_name, spread
 from gotrace.trace import Trace
+from gotrace.units import printable
 from gotrace.wire.segments import Segment
 
 _LENGTH = 1 << 14  # rows at a time, few enough to stay in the cache
@@ -60,7 +61,7 @@ class Sites(SampleCounts):
         head = f"{'samples':>7} {'objects':>12} {'error':>10} {'bytes':>14}  type, site"
         lines = [
             f"{row['samples']:>7} {row['objects']:>12} {row['objects_error']:>10.0f} {row['bytes']:>14}"
-            f"  {self.names[row['type']]}, {self.label(int(row['stack']))}"
+            f"  {printable(self.names[row['type']])}, {printable(self.label(int(row['stack'])))}"
             for row in self.table
         ]
         return "\n".join([head, *lines])

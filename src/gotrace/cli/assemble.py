@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     check_output(args, args.output)
     version = args.header and int(args.header.partition(".")[2])
     try:
-        with output(args.output) as file:
+        with output(args.output, force=args.force) as file:
             for piece in assemble_stream(args.text, version=version):
                 file.write(piece)
     except TextError as error:

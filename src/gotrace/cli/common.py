@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import BinaryIO, TextIO
 from gotrace.errors import OrderingError, TraceError
 from gotrace.order.selection import Bounds
 from gotrace.trace import Trace
-from gotrace.units import nanoseconds
+from gotrace.units import nanoseconds, printable
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""
@@ -24,7 +25,7 @@ _MAX_THREADS = 8  # waiting threads listed for an OrderingError
 
 def log(text: str) -> None:
     """Write a message to stderr, prefixed with the name of the program."""
-    _write(f"gotrace: {text}")
+    _write(f"gotrace: {printable(text)}")
 
 
 def _write(text: str) -> None:
@@ -177,8 +178,8 @@ def explain(error: TraceError) -> None:
     if error.excerpt():
         _write(error.excerpt())
     if isinstance(error, OrderingError):
-        _write("\n  ".join(["", "Next event of each thread:", *error.frontier[:_MAX_THREADS]]))
-        _write("\n  ".join(["", "Known state:", *error.state[: 3 * _MAX_THREADS]]))
+        _write("\n  ".join(["", "Next event of each thread:", *map(printable, error.frontier[:_MAX_THREADS])]))
+        _write("\n  ".join(["", "Known state:", *map(printable, error.state[: 3 * _MAX_THREADS])]))
 
 
 @contextmanager
@@ -204,11 +205,26 @@ def report_losses(trace: Trace, codes: list[int]) -> None:
         codes.append(UNREADABLE)
 
 
+class _Stopped(BaseException):
+    """A signal ends the program."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _stop(number: int, frame: object) -> None:
+    raise _Stopped(number)
+
+
 def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command and return its exit code; an unexpected exception is reported as a bug."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names may have characters that the terminal lacks
     code = OK
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _stop)  # so that temporary files are removed
     try:
         code = command(args)
         sys.stdout.flush()
@@ -216,6 +232,8 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
         _discard(sys.stdout)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except _Stopped as stopped:
+        return 128 + stopped.number
     except Exception as error:
         import traceback
 

@@ -8,6 +8,7 @@ import gotrace
 from gotrace.cli import common
 from gotrace.order.selection import Selection
 from gotrace.spec.enums import EventKind
+from gotrace.units import printable
 
 KINDS = {kind.name.title().replace("_", ""): kind for kind in EventKind if kind}
 """Event kinds by their names in Go."""
@@ -75,13 +76,20 @@ def run(args: argparse.Namespace) -> int:
         )
     codes: list[int] = []
     out = common.binary_stdout()
+    shown = _printable if out.isatty() else bytes
     with common.exit_code(codes), gotrace.open(args.trace, errors=args.errors, jobs=args.jobs) as trace:
         try:
             for text in trace.text(args.mode, selection):
-                out.write(text)
+                out.write(shown(text))
         finally:
             out.flush()
         for warning in trace.warnings:
             common.log(warning)
         common.report_losses(trace, codes)
     return common.worst(codes)
+
+
+def _printable(text: bytes) -> bytes:
+    """Escape what would change the state of a terminal: names in a trace may have any character."""
+    lines = text.decode("utf-8", "surrogateescape").split("\n")
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in lines).encode()

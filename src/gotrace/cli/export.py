@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 import gotrace
 from gotrace.analysis.sites import Sites, sites
@@ -113,6 +113,11 @@ def _plan_files(args: argparse.Namespace, tables: list[str]) -> tuple[str, list[
     return format, files
 
 
+def _open(target: Path | None, args: argparse.Namespace) -> AbstractContextManager[BinaryIO]:
+    """Return the file to write, standard output if there is none."""
+    return nullcontext(common.binary_stdout()) if target is None else replacing(target, overwrite=args.force)
+
+
 def _check_text(args: argparse.Namespace, keep: dict[str, list[str]]) -> None:
     """Exit with a usage error if a table has text: npy would pickle it, and pickled rows cannot be mapped."""
     for table, names in keep.items():
@@ -141,7 +146,11 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
             profile = profile_of(result)
             for target in targets.values():
                 target.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(*targets.values()) if targets else nullcontext(common.binary_stdout()) as out:
+            with (
+                replacing(*targets.values(), overwrite=args.force)
+                if targets
+                else nullcontext(common.binary_stdout()) as out
+            ):
                 PROFILES[format](profile, out)
             if not args.quiet:
                 for line in (*trace.warnings, profile.title, *profile.comments):
@@ -172,7 +181,9 @@ def run(args: argparse.Namespace) -> int:
             for table, columns in keep.items():
                 if targets:
                     targets[table].parent.mkdir(parents=True, exist_ok=True)
-                out = stack.enter_context(replacing(targets[table]) if targets else nullcontext(common.binary_stdout()))
+                out = stack.enter_context(
+                    replacing(targets[table], overwrite=args.force) if targets else nullcontext(common.binary_stdout())
+                )
                 writers[table] = FORMATS[format](out, narrow(TABLES[table].dtype, columns))
             error: TraceError | None = None
             try:

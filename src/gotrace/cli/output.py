@@ -20,8 +20,8 @@ def check_output(args: argparse.Namespace, *names: str) -> None:
 
 
 @contextmanager
-def output(name: str) -> Iterator[BinaryIO]:
+def output(name: str, *, force: bool) -> Iterator[BinaryIO]:
     """Open a file that is put in place when the block succeeds, or standard output for ``-``."""
-    with nullcontext(common.binary_stdout()) if name == "-" else replacing(Path(name)) as file:
+    with nullcontext(common.binary_stdout()) if name == "-" else replacing(Path(name), overwrite=force) as file:
         yield file
         file.flush()

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
             history = collect(args.trace, errors=args.errors, progress=progress)
         page = io.StringIO()
         write_page(page, history, _sites(history, args), gotrace=gotrace.__version__)
-        with output(args.output) as file:
+        with output(args.output, force=args.force) as file:
             file.write(page.getvalue().encode())
         if not args.quiet:
             for warning in history.warnings:

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         args.usage(f"{args.truth}: --truth requires an .npz or .json file")
     check_output(args, args.output, *filter(None, [args.truth]))
     try:
-        with output(args.output) as file:
+        with output(args.output, force=args.force) as file:
             truth = simulate(
                 file,
                 args.shape,
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
                 anomalies=args.anomaly,
             )
         if args.truth:
-            _write_truth(truth, Path(args.truth))
+            _write_truth(truth, Path(args.truth), force=args.force)
     except ValueError as error:
         args.usage(str(error))
     except BrokenPipeError:
@@ -108,8 +108,8 @@ def run(args: argparse.Namespace) -> int:
     return common.OK
 
 
-def _write_truth(truth: Truth, path: Path) -> None:
-    with replacing(path) as file:
+def _write_truth(truth: Truth, path: Path, *, force: bool) -> None:
+    with replacing(path, overwrite=force) as file:
         if path.suffix == ".npz":
             arrays: dict[str, Any] = truth.arrays()
             np.savez_compressed(file, **arrays)

@@ -9,9 +9,10 @@ from gotrace._varint cimport CUT, read_uvarint
 
 
 def parse_types(const uint8_t[::1] data, Py_ssize_t at, RAW_TYPE[::1] rows, FAULT[::1] faults) -> int:
-    """Read type records from data[at] to its end; return the number of rows. faults[0].offset is relative to data[0].
+    """Read type records from data[at] to its end; return the number of rows.
 
-    A batch is short: releasing the GIL would cost more than it saves.
+    It stops at the first record at fault, whose start, relative to data[0], is faults[0].offset. A record whose name is cut
+    off by the end of data has a row with what there is of the name, and is at fault. A batch is short: releasing the GIL would cost more than it saves.
     """
     cdef const uint8_t *p
     cdef const uint8_t *start
@@ -31,14 +32,10 @@ def parse_types(const uint8_t[::1] data, Py_ssize_t at, RAW_TYPE[::1] rows, FAUL
         for i in range(5):
             got = read_uvarint(p, end, &field[i])
             if got < 0:
-                fault.offset = p - start
                 fault.status = TYPE_CUT if got == CUT else got
                 break
             p += got
         if fault.status != OK:
-            break
-        if field[4] > <uint64_t> (end - p):
-            fault.status = TYPE_CUT
             break
         if field[0] == 0:
             fault.status = TYPE_ID_ZERO
@@ -47,6 +44,9 @@ def parse_types(const uint8_t[::1] data, Py_ssize_t at, RAW_TYPE[::1] rows, FAUL
         if fault.detail >> 62:
             fault.status = TYPE_NUMBER
             break
+        if field[4] > <uint64_t> (end - p):
+            fault.status = TYPE_CUT
+            field[4] = <uint64_t> (end - p)
         rows[n].id = field[0]
         rows[n].address = field[1]
         rows[n].size = field[2]
@@ -55,4 +55,6 @@ def parse_types(const uint8_t[::1] data, Py_ssize_t at, RAW_TYPE[::1] rows, FAUL
         rows[n].length = <int64_t> field[4]
         n += 1
         p += field[4]
+        if fault.status != OK:
+            break
     return n

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from gotrace import _varint
 from gotrace.dtypes import I4, TYPE, Rows
-from gotrace.errors import ExperimentError, Status, from_fault, new_fault
+from gotrace.errors import Status, message, new_fault
 from gotrace.experiments import _types
 from gotrace.experiments.rows import RAW_TYPE, Anomaly
 from gotrace.spec.limits import HEAP_ADDRESS_BITS
@@ -57,6 +57,17 @@ DEFAULT_INFO = Info(0, PAGE_BYTES, 8, 2048)
 """Values without an info batch: addresses are relative to an unknown base."""
 
 
+class Damage(NamedTuple):
+    """A record of a batch that cannot be read, or not completely.
+
+    ``batch`` is the batch's place among those of its generation, ``at`` the record's first byte in its data.
+    """
+
+    batch: int
+    at: int
+    detail: str
+
+
 @dataclass
 class AllocFreeData:
     """The tables of one generation.
@@ -71,12 +82,15 @@ class AllocFreeData:
         Batches of an unknown kind.
     notes : list of str
         Warnings about the batches.
+    damage : list of Damage
+        Records that could not be read.
     """
 
     info: Info | None = None
     types: Rows = field(default_factory=lambda: np.empty(0, RAW_TYPE))
     unknown: list[bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)
     _tables: list[bytes] = field(default_factory=list, repr=False)
     _ends: list[int] = field(default_factory=list, repr=False)  # cumulative number of types after each table
 
@@ -101,28 +115,19 @@ class AllocFreeData:
 def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
     """Read the batches of one generation, in the layout of Go releases or of the original change to Go.
 
-    Raises
-    ------
-    ExperimentError
-        If a table is truncated or an info batch has impossible values; ``offset`` is -1.
+    What cannot be read is left out: the rest of a table from a damaged record on, an info batch with impossible values.
     """
     data = AllocFreeData()
     tables: list[Rows] = []
-    for _, batch in batches:
+    for i, (_, batch) in enumerate(batches):
         if not batch:
             continue
-        if batch[0] == 1 and (info := _info(batch)) is not None:
+        if batch[0] == 1 and (info := _info(data, i, batch)) is not None:
             if data.info is not None and data.info != info:
                 data.notes.append("a second info batch with different values is ignored")
             data.info = data.info or info
-        elif batch[0] == 0:
-            tables.append(_read_types(data, batch, 1))
-        else:
-            try:
-                tables.append(_read_types(data, batch, 0))
-            except ExperimentError:
-                data.unknown.append(batch)
-                data.notes.append(f"an alloc/free batch of unknown kind {batch[0]} is ignored")
+        elif batch[0] != 1 or not data.damage or data.damage[-1].batch != i:
+            tables.append(_read_types(data, i, batch, int(batch[0] == 0)))
     if tables:
         data.types = np.concatenate(tables) if len(tables) > 1 else tables[0]
         if len(set(data.types["id"].tolist())) < len(data.types):
@@ -130,38 +135,46 @@ def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
     return data
 
 
-def _info(batch: bytes) -> Info | None:
-    """Read an info batch; None if it is a table in the original layout whose first id is 1."""
+def _info(data: AllocFreeData, number: int, batch: bytes) -> Info | None:
+    """Read an info batch; None if it is invalid, or a table in the original layout whose first id is 1."""
     values = np.empty(5, np.uint64)
     n, at, _ = _varint.decode(np.frombuffer(batch, np.uint8)[1:], values)
     if n < 4 or at < len(batch) - 1:
         return None
     info = Info(*(int(v) for v in values[:4]))
-    for size in info[1:]:
-        if size & (size - 1) or not 1 <= size <= 1 << 20:
-            raise _error(Status.BAD_INFO, size)
-    if info.page_size < 512 or info.heap_base % info.page_size or info.heap_base >> HEAP_ADDRESS_BITS > 1 << 15:
-        raise _error(Status.BAD_INFO, info.page_size if info.page_size < 512 else info.heap_base)
+    wrong = [size for size in info[1:] if size & (size - 1) or not 1 <= size <= 1 << 20]
+    if info.page_size < 512:
+        wrong.append(info.page_size)
+    elif info.heap_base % info.page_size or info.heap_base >> HEAP_ADDRESS_BITS > 1 << 15:
+        wrong.append(info.heap_base)
+    if wrong:
+        data.damage.append(Damage(number, 0, f"{_message(Status.BAD_INFO, wrong[0])}; the batch is ignored"))
+        return None
     return info
 
 
-def _read_types(data: AllocFreeData, batch: bytes, at: int) -> Rows:
+def _read_types(data: AllocFreeData, number: int, batch: bytes, at: int) -> Rows:
     rows = np.empty(len(batch) // 5 + 1, RAW_TYPE)
     fault = new_fault()
     n = _types.parse_types(np.frombuffer(batch, np.uint8), at, rows, fault)
     if fault[0]["status"]:
-        raise from_fault(fault[0])
+        detail, start = message(fault[0])[1], int(fault[0]["offset"])
+        shortened = bool(n) and int(rows["at"][n - 1]) > start
+        if at == 0 and n == shortened:  # a kind that later releases may define
+            data.unknown.append(batch)
+            data.notes.append(f"an alloc/free batch of unknown kind {batch[0]} is ignored")
+            return rows[:0]
+        lost = "its name is shortened" if shortened else "it is lost, and so is the rest of its batch"
+        data.damage.append(Damage(number, start, f"{detail}; {lost}"))
     data._tables.append(batch)
     data._ends.append(n + (data._ends[-1] if data._ends else 0))
     return rows[:n]
 
 
-def _error(status: Status, detail: int) -> ExperimentError:
+def _message(status: Status, detail: int) -> str:
     fault = new_fault()
     fault["status"], fault["detail"] = status, detail
-    error = from_fault(fault[0])
-    assert isinstance(error, ExperimentError)
-    return error
+    return message(fault[0])[1]
 
 
 class TypeTable:

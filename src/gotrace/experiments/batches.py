@@ -5,9 +5,9 @@ Never here: what one experiment means.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from gotrace.errors import ExperimentError, InternalError
+from gotrace.errors import InternalError
 from gotrace.experiments import ExperimentData, Registry
 from gotrace.experiments.allocfree import AllocFreeData
 from gotrace.spec.events import ALLOC_FREE
@@ -34,27 +34,23 @@ def experiment_data(segment: Segment, registry: Registry) -> dict[tuple[int, int
     return found
 
 
-def alloc_free(segment: Segment, registry: Registry) -> Iterator[tuple[int, AllocFreeData]]:
-    """Yield the index of each generation with AllocFree batches, and their tables; an error names the generation."""
+def alloc_free(
+    segment: Segment, registry: Registry, warn: Callable[[str], None] = lambda note: None
+) -> Iterator[tuple[int, AllocFreeData]]:
+    """Yield the AllocFree tables of each generation; ``warn`` is called with what is odd or damaged about them."""
     for (gen, number), data in sorted(experiment_data(segment, registry).items(), key=lambda item: item[0]):
         if number != ALLOC_FREE:
             continue
-        try:
-            parsed = data.parsed
-        except ExperimentError as error:
-            batches = segment.slab.batches
-            row = batches[(batches["gen"] == gen) & (batches["experiment"] == number)][0]
-            placed = ExperimentError(
-                error.detail,
-                path=segment.slab.path,
-                offset=int(row["offset"]),
-                generation=data.generation,
-                m=int(row["m"]),
-            )
-            if segment.losses is None:
-                raise placed from None
-            segment.losses.add(placed, "the experiment's tables are lost")
-            continue
-        if not isinstance(parsed, AllocFreeData):
+        tables = data.parsed
+        if not isinstance(tables, AllocFreeData):
             raise InternalError("AllocFree was registered with another parser")
-        yield gen, parsed
+        for note in tables.notes:
+            warn(f"{segment.place(gen)}: {note}")
+        if tables.damage:
+            batches = segment.slab.batches
+            rows = batches[(batches["gen"] == gen) & (batches["experiment"] == number)]
+            for damage in tables.damage:
+                row = rows[damage.batch]
+                offset = int(row["offset"]) + int(row["head"]) + damage.at
+                warn(f"generation {data.generation} (byte {offset}): {damage.detail}")
+        yield gen, tables

@@ -5,7 +5,9 @@ Table writers buffer no rows; a profile is small and written at once. Never here
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,19 +73,54 @@ def occupied(path: Path) -> bool:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file that is moved to ``path`` if the block succeeds, and removed otherwise.
 
-    A device or a pipe is written to directly.
+    The file keeps the mode of the one that it replaces. A device or a pipe is written to directly.
+
+    Raises
+    ------
+    FileExistsError
+        ``path`` exists after the block and must not be overwritten.
+    OSError
+        The file cannot be written; the error names ``path``.
     """
     if path.exists() and not occupied(path):
         with path.open("wb") as out:
             yield out
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
     try:
-        with temporary.open("wb") as out:
+        with os.fdopen(number, "wb") as out:
             yield out
-        temporary.replace(path)
+            out.flush()
+            os.fchmod(out.fileno(), path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        if overwrite:
+            temporary.replace(path)
+        else:
+            _move_to_new(temporary, path)
+    except OSError as error:
+        if error.filename in (None, name):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _move_to_new(temporary: Path, path: Path) -> None:
+    """Move a file to a path that does not exist, not even by now."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        temporary.replace(path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

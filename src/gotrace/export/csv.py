@@ -11,7 +11,15 @@ import numpy as np
 
 from gotrace.dtypes import Rows
 
+_CRLF = "\r\n"
 _BLOCK = 1 << 14  # rows converted to Python objects at a time
+
+
+class _Lines(io.StringIO):
+    """Text whose lines, each written at once with CR LF, end with LF."""
+
+    def write(self, line: str) -> int:
+        return super().write(f"{line.removesuffix(_CRLF)}\n")
 
 
 class CsvWriter:
@@ -31,8 +39,8 @@ class CsvWriter:
         self._lines(iter([names]))
 
     def _lines(self, rows: Iterator[Any]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
+        text = _Lines()
+        csv.writer(text, lineterminator=_CRLF).writerows(rows)  # so that both characters are quoted
         self._out.write(text.getvalue().encode("utf-8", "surrogateescape"))
 
     def write(self, rows: Rows) -> None:

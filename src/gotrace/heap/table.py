@@ -16,6 +16,7 @@ from gotrace import plots
 from gotrace.dtypes import HEAP, Rows
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
+from gotrace.units import printable
 
 KINDS = ("type", "class", "package")
 """Groups of :func:`group_keys`."""
@@ -72,7 +73,7 @@ class Heap:
         names += ["inuse_bytes_error"] if self.errors is not None else []
         columns = [[name, *(str(number) for number in self._column(name))] for name in names]
         padded = [[cell.rjust(max(len(column[0]), 12)) for cell in column] for column in columns]
-        titles = [self.by, *self.table["name"]]
+        titles = [self.by, *map(printable, self.table["name"])]
         return "\n".join(f"{' '.join(line)}  {title}" for *line, title in zip(*padded, titles, strict=True))
 
     def _repr_html_(self) -> str:
@@ -81,7 +82,7 @@ class Heap:
         names = [f"{what}_{unit}" for what in ("inuse", "alloc", "free") for unit in ("objects", "bytes")]
         names += ["inuse_bytes_error", "inuse_samples"] if self.errors is not None else []
         columns = [[f"<td>{number:,}</td>" for number in self._column(name)] for name in names]
-        titles = [f"<td>{escape(name)}</td>" for name in self.table["name"]]
+        titles = [f"<td>{escape(printable(name))}</td>" for name in self.table["name"]]
         head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in names)
         body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in zip(titles, *columns, strict=True))
         return f"<table><thead><tr><th>{escape(self.by)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -10,12 +10,14 @@ import numpy as np
 
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
+from gotrace.units import printable
 
 _ADDRESSES = ("address", "pc")
 
 
 def print_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
     """Write a table, with rich to a terminal and as plain text otherwise; the last ``left`` columns align left."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     if out.isatty():
         try:
             from rich.console import Console

@@ -47,7 +47,7 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
             file=out,
         )
     print(file=out)
-    shown = np.arange(len(table)) if not top else np.flatnonzero(table[f"{what}_objects"])[:top]
+    shown = np.arange(min(top or len(table), len(table)))
     print_table(out, *_lines(heap, shown, what))
     hidden = len(table) - len(shown)
     if hidden:

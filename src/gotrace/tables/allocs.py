@@ -156,14 +156,12 @@ class AllocBuilder(Builder):
         tables: list[AllocFreeData] = []
         of: list[int] = []
         self._scale(gens)
-        for gen, data in alloc_free(segment, self.registry):
+        for gen, data in alloc_free(segment, self.registry, self._pass.warn):
             if data.info is not None and data.info != self._info:
                 if self._info is not None:
                     self._pass.warn(f"{segment.place(gen)}: an info batch changes the values of the previous one")
                 self._info = data.info
                 self._scale(gens[gen:])
-            for note in data.notes:
-                self._pass.warn(f"{segment.place(gen)}: {note}")
             tables.append(data)
             of.append(gen)
         rows = self._pass.types.enter(tables)

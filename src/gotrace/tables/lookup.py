@@ -69,7 +69,7 @@ class GenerationBuilder(Builder):
         )
         for name, rows in (("strings", tables.strings), ("stacks", tables.stacks), ("samples", tables.samples)):
             table[name] = np.bincount(rows["gen"], minlength=slab.n_gens)
-        for gen, data in alloc_free(segment, self.registry):
+        for gen, data in alloc_free(segment, self.registry, self._warn):
             table["types"][gen] = len(data.types)
         table["wall"] = wall_at(tables.clocks, factors, table["start"])
         if slab.cut:
@@ -220,7 +220,7 @@ class TypeBuilder(Builder):
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Yield the types that a segment adds."""
-        self._pass.types.enter([data for _, data in alloc_free(segment, self._pass.registry)])
+        self._pass.types.enter([data for _, data in alloc_free(segment, self._pass.registry, self._pass.warn)])
         yield from self.flush()
 
     def flush(self) -> Iterator[Rows]:

@@ -6,13 +6,15 @@ salvage, warnings, progress and the background thread are handled here. Never he
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from gotrace.dtypes import Rows
-from gotrace.errors import TraceError
+from gotrace.errors import ChangedError, TraceError
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.experiments.allocfree import TypeTable
 from gotrace.order.driver import Order
@@ -50,11 +52,11 @@ class TraceReader:
         Experimental batches that are still referenced, by offset of the generation and number of the experiment.
     """
 
-    def __init__(self, source: Any, *, salvage: bool, jobs: int) -> None:
+    def __init__(self, source: Any, *, salvage: bool, jobs: int, mapped: bool = True) -> None:
         self.losses = Losses() if salvage else None
         self.jobs = jobs
         self.experiments: Registry = registry()
-        self.source = open_source(source)
+        self.source = open_source(source, mapped=mapped)
         try:
             window = self.source.window()
             while len(window.data) < header.SIZE and not window.last:
@@ -69,20 +71,37 @@ class TraceReader:
         self.types: Rows | None = None
         self.experiment_data: WeakValueDictionary[tuple[int, int], ExperimentData] = WeakValueDictionary()
         self._closed: str | None = None
+        self._keep_open = False
+        self._process = os.getpid()
 
     def close(self, why: str = "it was closed") -> None:
         """Close the input; later passes raise ValueError with the first reason given."""
         self._closed = self._closed or why
         self.source.close()
 
+    @contextmanager
+    def peek(self) -> Iterator[None]:
+        """Read in the block without closing the input of a damaged trace."""
+        self._keep_open = True
+        try:
+            yield
+        finally:
+            self._keep_open = False
+
     def fail(self, error: TraceError) -> None:
         """Close the input because the trace is damaged."""
-        self._closed = f"it is damaged ({error})"
-        self.source.close()
+        if not self._keep_open:
+            self._closed = f"it is damaged ({error})"
+            self.source.close()
 
     def warn(self, note: str) -> None:
         """Keep a warning; duplicates are dropped."""
         self.warnings.setdefault(note)
+
+    def _check_process(self, threaded: bool) -> None:
+        """Refuse to read on in a forked process what it shares with its parent: a stream, or a second thread."""
+        if (threaded or self.source.once) and os.getpid() != self._process:
+            raise ValueError("the trace was opened by another process: open it again after the fork")
 
     def new_pass(self) -> ReadPass:
         """Return a new pass."""
@@ -92,6 +111,7 @@ class TraceReader:
         """Yield the segments of one pass; after a fault the input is closed, unless the trace is salvaged."""
         if self._closed:
             raise ValueError(f"the trace cannot be read: {self._closed}")
+        self._check_process(self.jobs > 1)
         background = background or Background()
         try:
             with start_thread(self.jobs) as thread:
@@ -108,6 +128,9 @@ class TraceReader:
                         yield segment
                     finally:
                         background.upcoming = None  # it may hold an exception that refers to the segment
+                    self._check_process(thread is not None)
+                    if self.source.shrank():
+                        raise segment.changed()
                     if progress is not None:
                         progress(segment.slab.end)
         except TraceError as error:
@@ -203,7 +226,7 @@ class ReadPass:
         try:
             yield from builder.feed(segment)
         except TraceError as error:
-            if segment.losses is None:
+            if segment.losses is None or isinstance(error, ChangedError):
                 raise
             segment.losses.add(error, builder.lose(segment))
 

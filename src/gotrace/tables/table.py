@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace.dtypes import Rows
+from gotrace.errors import TraceError
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.passes import Progress, TraceReader
+from gotrace.units import printable
 
 STEP = 32_000_000
 """Default size of a chunk in bytes."""
@@ -38,13 +40,20 @@ class Table:
         if self._reader.source.once:
             return None
         names = self.dtype.names or ()
-        rows = next(self._chunks(list(names), _SHOWN * self.dtype.itemsize), ())[:_SHOWN]
+        rows: Rows = np.empty(0, self.dtype)
+        fault = ""
+        try:
+            with self._reader.peek():
+                rows = next(self._chunks(list(names), _SHOWN * self.dtype.itemsize), rows)[:_SHOWN]
+        except TraceError as error:
+            fault = f"<p>{escape(f'{type(error).__name__}: {error}')}</p>"
         head = "".join(f"<th>{name}</th>" for name in names)
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(str(row[name]))}</td>" for name in names) + "</tr>" for row in rows
+            "<tr>" + "".join(f"<td>{escape(printable(str(row[name])))}</td>" for name in names) + "</tr>"
+            for row in rows
         )
         caption = f"<caption>{escape(self.name)}: first rows</caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{fault}"
 
     @property
     def dtype(self) -> np.dtype[np.void]:

@@ -4,11 +4,12 @@ Holds the layout of a batch and the kinds of batches. Never here: event types ot
 generations.
 """
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcmp
 
 from gotrace._generated cimport (
     BATCH, BATCH_TOO_BIG, CUT_BATCH, CUT_HEADER, CUT_MARK, EV_CPU_SAMPLES, EV_END_OF_GENERATION, EV_EVENT_BATCH,
     EV_EXPERIMENTAL_BATCH, EV_FREQUENCY, EV_STACKS, EV_STRINGS, EV_SYNC_BATCH, FAULT, FULL, KIND_END, KIND_EVENTS,
-    KIND_EXPERIMENT, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS, KIND_SYNC, MAX_BATCH_SIZE, MORE, NOT_A_BATCH, OK,
+    KIND_EXPERIMENT, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS, KIND_SYNC, MAX_BATCH_SIZE, MORE, NEXT_TRACE, NOT_A_BATCH, OK,
 )
 from gotrace._varint cimport CUT, read_uvarint
 
@@ -30,7 +31,7 @@ cdef int header(const uint8_t *p, const uint8_t *end, bint sync_batches, BATCH *
         row.time = 0
         return OK
     if p[0] != EV_EVENT_BATCH and p[0] != EV_EXPERIMENTAL_BATCH:
-        return NOT_A_BATCH
+        return NEXT_TRACE if end - p >= 5 and memcmp(p, b"go 1.", 5) == 0 else NOT_A_BATCH
     if p[0] == EV_EXPERIMENTAL_BATCH:
         if q == end:
             return CUT_MARK

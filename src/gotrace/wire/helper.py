@@ -43,6 +43,12 @@ def start_thread(jobs: int) -> AbstractContextManager[Executor | None]:
     return ThreadPoolExecutor(1, "gotrace")
 
 
+def _check_process(process: int) -> None:
+    """Raise in a forked process, which has no second thread."""
+    if os.getpid() != process:
+        raise ValueError("the trace is being read by another process: open it again after the fork")
+
+
 class OneAhead(Iterator[_Item], Generic[_Item]):
     """An iterator whose next item a thread computes in advance, once ``begin`` is called."""
 
@@ -50,9 +56,11 @@ class OneAhead(Iterator[_Item], Generic[_Item]):
         self._items = items
         self._thread = thread
         self._coming: Future[_Item | None] | None = None
+        self._process = os.getpid()
 
     def begin(self) -> None:
         """Start the next item; best before the caller enters a kernel, since only one thread can run Python code."""
+        _check_process(self._process)
         if self._coming is None:
             self._coming = self._thread.submit(next, self._items, None)
 
@@ -96,6 +104,7 @@ class Prefetch:
         self._background = background
         self._prefetcher = prefetcher
         self._running: Future[None] | None = None
+        self._process = os.getpid()
 
     def __enter__(self) -> Prefetch:
         return self
@@ -103,6 +112,8 @@ class Prefetch:
     def wake(self) -> None:
         """Start the thread on the next segment and on this one's events, before a kernel needs them."""
         background = self._background
+        if background.thread is not None:
+            _check_process(self._process)
         if background.upcoming is not None:
             background.upcoming.begin()
         if self._prefetcher is not None and background.thread is not None and self._prefetcher.try_start():
@@ -111,5 +122,5 @@ class Prefetch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._prefetcher is not None:
             self._prefetcher.stop()
-        if self._running is not None:
+        if self._running is not None and os.getpid() == self._process:
             self._running.result()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace.dtypes import Rows
-from gotrace.errors import TraceError, new_fault
+from gotrace.errors import Status, TraceError, new_fault
 from gotrace.spec.lookup import TimedEvents
 from gotrace.spec.versions import Version
 from gotrace.wire import _scan, clock
@@ -55,6 +55,7 @@ class Segment:
         self._events = events
         self._by_thread: ThreadBatches | None = None
         self._batches: EventBatches | None = None
+        self._left_out: set[int] = set()  # offsets of events
 
     @property
     def start(self) -> int:
@@ -68,12 +69,12 @@ class Segment:
         return ThreadBatches(self._by_thread.order, self._by_thread.cursors.copy(), self._by_thread.first)
 
     def event_batches(self) -> EventBatches:
-        """Return the event batches for kernels; there must be at least one."""
+        """Return the event batches for kernels; the segment must have a batch."""
         if self._batches is None:
-            slab = self.slab
-            self._batches = EventBatches(
-                slab.data, slab.base, slab.batches, self.by_thread().order, self._events.n_args
-            )
+            slab, order = self.slab, self.by_thread().order
+            if not len(order):  # kernels take the address of the first element
+                order = np.zeros(1, np.int32)
+            self._batches = EventBatches(slab.data, slab.base, slab.batches, order, self._events.n_args)
         return self._batches
 
     def gens(self, by_thread: ThreadBatches) -> Rows:
@@ -140,6 +141,9 @@ class Segment:
         """When salvaging, turn an invalid event into one without effect; True if this was done."""
         if self.losses is None:
             return False
+        if int(fault["offset"]) in self._left_out:
+            raise self.changed()
+        self._left_out.add(int(fault["offset"]))
         self.losses.add(self.error(fault), "an event is left out")
         compact["place"][compact["place"] >> 8 == int(fault["offset"]) - self.slab.base] &= ~0xFF
         return True
@@ -153,6 +157,12 @@ class Segment:
         """Release the input's bytes, so that a stream's block is freed before the next one is filled."""
         self.slab.data = self.tables.data = np.empty(0, np.uint8)
         self._batches = None
+
+    def changed(self) -> TraceError:
+        """Make the exception of an input that changes while it is read."""
+        fault = new_fault()
+        fault["status"], fault["offset"] = Status.INPUT_CHANGED, -1
+        return self.slab.error(fault[0])
 
     def error(self, fault: np.void) -> TraceError:
         """Return the exception for a fault of an event."""
@@ -182,6 +192,7 @@ def read_segments(
             jumps = np.flatnonzero(numbers[1:] != numbers[:-1] + np.uint64(1))
             torn |= bool(len(jumps)) and not version.end_marks
             segment = Segment(slab, tables, events, losses, torn=torn)
+            segment.notes += slab.notes
             for jump in jumps.tolist():
                 gen = jump + 1 - len(last)
                 note = losses.note if losses is not None and torn else segment.notes.append

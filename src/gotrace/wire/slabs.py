@@ -7,7 +7,7 @@ generation and for generation numbers (FORMAT 2.7, 2.8). Never here: loops over 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from gotrace.dtypes import I4, I8, Rows
 from gotrace.errors import Status, TraceError, from_fault, new_fault
+from gotrace.spec.events import ALLOC_FREE
 from gotrace.spec.limits import MAX_BATCH_SIZE
 from gotrace.spec.versions import Version
 from gotrace.wire import _batch
@@ -49,6 +50,8 @@ class Slab:
         Generations from this one on must not be delivered; their tables are read only to find an earlier fault.
     fault : TraceError or None
         The error to raise after the whole slab was delivered.
+    notes : list of str
+        Warnings about its batches.
     gaps : int
         Number of places where bytes were skipped to salvage the rest.
     end : int
@@ -67,6 +70,7 @@ class Slab:
     fault: TraceError | None = None
     end: int = 0
     gaps: int = 0
+    notes: list[str] = field(default_factory=list)
 
     @property
     def n_gens(self) -> int:
@@ -138,6 +142,7 @@ def read_slabs(
         gaps: list[tuple[int, int, np.void]] = []
         n, at, fault, rows, following = _scan(window, version, at, size, rows, None if losses is None else gaps)
         slab = Slab(source.name, version, window.data, window.base, rows[:n], np.zeros(1, np.int64), _none(), end=at)
+        _restore_experiments(slab)
         if losses is not None:
             _report_gaps(slab, gaps, losses)
             _drop_strays(slab, losses)
@@ -159,8 +164,27 @@ def _report_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losse
     for row, size, fault in gaps:
         number = int(slab.batches[max(row - 1, 0)]["generation"]) if len(slab.batches) else None
         near = around(slab.data, slab.base, int(fault["offset"]))
-        losses.add(from_fault(fault, path=slab.path, generation=number, **near), f"{size:,} bytes are lost")
+        lost = f"{size:,} bytes are lost" if size > 0 else f"a batch is {-size:,} bytes shorter than its header claims"
+        losses.add(from_fault(fault, path=slab.path, generation=number, **near), lost)
     slab.gaps = len(gaps)
+
+
+def _restore_experiments(slab: Slab) -> None:
+    """Mark event batches that hold data of the AllocFree experiment as what they are.
+
+    Some recorders write experimental batches as event batches of no thread. Their data starts with byte 0 or 1, which
+    is not the type of any event.
+    """
+    batches = slab.batches
+    rows = np.flatnonzero((batches["kind"] == BatchKind.EVENTS) & (batches["m"] == -1) & (batches["size"] > 0))
+    first = batches["offset"][rows] - slab.base + batches["head"][rows]
+    rows = rows[slab.data[first] <= 1]
+    batches["kind"][rows], batches["experiment"][rows] = BatchKind.EXPERIMENT, ALLOC_FREE
+    slab.notes += [
+        f"generation {int(batches['generation'][row])} (byte {int(batches['offset'][row])}): "
+        "an event batch holds data of the alloc/free experiment and is read as such"
+        for row in rows.tolist()
+    ]
 
 
 def _drop_strays(slab: Slab, losses: Losses) -> None:
@@ -216,6 +240,34 @@ def _resume(window: Window, at: int) -> int:
     return -1
 
 
+def _next_batch(window: Window, rows: Rows, at: int, status: int) -> int:
+    """Return the index from which batches follow each other again after a fault at ``at``, or -1.
+
+    It lies inside the last batch if the header of that one claims bytes of the next batches.
+    """
+    if status == Status.NEXT_TRACE:
+        return -1
+    inside = _batch_inside(window, rows, at)
+    return inside if inside >= 0 else _resume(window, at + 1)
+
+
+def _batch_inside(window: Window, rows: Rows, at: int) -> int:
+    """Return the first index inside the last batch from which batches follow each other beyond its end, or -1."""
+    if not len(rows) or rows["kind"][-1] == BatchKind.END:
+        return -1
+    start = int(rows["offset"][-1]) - window.base + int(rows["head"][-1])
+    place = _batch.resume(window.data, start, at, window.last, _ENOUGH_BATCHES)
+    while place >= 0:
+        chain = np.empty(_ENOUGH_BATCHES, BATCH)
+        n, end = _batch.scan(
+            *(window.data, window.base, place, len(window.data), window.last, True, False, chain, 0, new_fault())
+        )
+        if end > at and n == _ENOUGH_BATCHES:
+            return place
+        place = _batch.resume(window.data, place + 1, at, window.last, _ENOUGH_BATCHES)
+    return -1
+
+
 def _none() -> npt.NDArray[np.uint64]:
     return np.empty(0, np.uint64)
 
@@ -226,7 +278,7 @@ def _scan(
     """Scan one slab; return its number of batches, absolute end, fault, their rows, and the next batch if any.
 
     With ``gaps``, bytes that are not a batch are skipped and added there: the row after them, their number, and the
-    fault.
+    fault. Below 0 is the number of bytes that a batch before that row claims of the next ones.
     """
     fault = new_fault()
     n = 0
@@ -242,8 +294,11 @@ def _scan(
             rows = np.concatenate((rows, np.empty(len(rows), BATCH)))
         elif status == Status.MORE:
             window.more()
-        elif gaps is not None and status < 0 and (place := _resume(window, at + 1)) >= 0:
+        elif gaps is not None and status < 0 and (place := _next_batch(window, rows[:n], at, status)) >= 0:
             gaps.append((n, place - at, fault[0].copy()))
+            if place < at:
+                last = rows[n - 1]
+                last["size"] = place - (int(last["offset"]) - window.base + int(last["head"]))
             at = place
         elif (
             gaps is not None

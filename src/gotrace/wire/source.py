@@ -5,6 +5,7 @@ Never here: parsing.
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 import sys
@@ -31,6 +32,9 @@ class Window(Protocol):
 
     def more(self) -> None:
         """Extend ``data`` at its end; at the end of the input, set ``last``."""
+
+    def shrank(self) -> bool:
+        """True if bytes of the input are no longer there."""
 
     def release(self, offset: int) -> None:
         """Release all bytes before the absolute ``offset``; ``base`` may change."""
@@ -65,6 +69,10 @@ class Source:
         self._used = True
         return self._window
 
+    def shrank(self) -> bool:
+        """True if the input is a mapped file that is shorter now than it was when it was opened."""
+        return self._window.shrank()
+
     def rewind(self) -> None:
         """Let the next pass start from the beginning; valid while nothing has been released."""
         self._used = False
@@ -87,6 +95,9 @@ class _Whole:
 
     def more(self) -> None:
         raise AssertionError("the window already holds the whole input")
+
+    def shrank(self) -> bool:
+        return self._mapping is not None and self._mapping.size() < len(self.data)
 
     def release(self, offset: int) -> None:
         if self._mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
@@ -118,6 +129,9 @@ class _Stream:
         self.data = self._block[: held + len(chunk)]
         self.last = not chunk
 
+    def shrank(self) -> bool:
+        return False
+
     def release(self, offset: int) -> None:
         rest = self.data[offset - self.base :].copy()
         self._block = np.empty(max(ROOM, 2 * len(rest)), np.uint8)
@@ -126,8 +140,24 @@ class _Stream:
         self.base = offset
 
 
-def open_source(source: Any) -> Source:
+class _File(Source):
+    """A file that each pass opens and reads like a stream."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, _Stream(io.BytesIO()), once=False)
+
+    def window(self) -> Window:
+        self.close()
+        self._file = open(self.name, "rb")  # noqa: PTH123, SIM115 - closed with the source
+        self._window = _Stream(self._file)
+        self._window.more()
+        return self._window
+
+
+def open_source(source: Any, *, mapped: bool = True) -> Source:
     """Open a path, a buffer, a binary file object, or ``"-"`` for standard input.
+
+    A path is mapped into memory, or read like a stream, in each pass again, if ``mapped`` is False.
 
     Raises
     ------
@@ -139,7 +169,7 @@ def open_source(source: Any) -> Source:
     if isinstance(source, str) and source == "-":
         return Source("<stdin>", _Stream(sys.stdin.buffer), once=True)
     if isinstance(source, str | os.PathLike):
-        return _open_path(os.fspath(source))
+        return _open_path(os.fspath(source), mapped)
     if hasattr(source, "read"):
         name = getattr(source, "name", None)
         return Source(name if isinstance(name, str) else "<stream>", _Stream(source), once=True)
@@ -152,12 +182,14 @@ def open_source(source: Any) -> Source:
     return Source("<buffer>", _Whole(data), once=False)
 
 
-def _open_path(path: str) -> Source:
+def _open_path(path: str, mapped: bool) -> Source:
     with open(path, "rb") as file:  # noqa: PTH123 - a descriptor to map, closed at once
         if not os.path.isfile(path):  # noqa: PTH113 - a pipe has no size to map
             fifo: BinaryIO = os.fdopen(os.dup(file.fileno()), "rb")
             return Source(path, _Stream(fifo), once=True, file=fifo)
         if os.fstat(file.fileno()).st_size == 0:
             return Source(path, _Whole(np.empty(0, np.uint8)), once=False)
+        if not mapped:
+            return _File(path)
         mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return Source(path, _Whole(np.frombuffer(mapping, np.uint8), mapping), once=False)
