@@ -36,6 +36,9 @@ _ANOMALIES = {
     OrderAnomaly.PROC_MENDED: "P {} is reported running but is idle; corrected",
     OrderAnomaly.UNKNOWN_STACK: "unknown stack id {}; ignored",
     OrderAnomaly.UNKNOWN_STRING: "unknown string id {}; ignored",
+    OrderAnomaly.REGION_NOT_INNERMOST: "G {} ends a region that is not its innermost one; corrected",
+    OrderAnomaly.REGION_NOT_OPEN: "G {} ends a region that is not open; ignored",
+    OrderAnomaly.TASK_STARTS_TWICE: "task {} starts twice; the second start is ignored",
 }
 _ROOM = 8192  # rows per call: few enough for the cache, enough to amortize the call
 _DECODED = 8192  # events decoded ahead, over all threads
@@ -173,7 +176,7 @@ class Order:
             what = OrderAnomaly(int(row.what))
             if (number, what) not in self._reported:
                 self._reported.add((number, what))
-                lost = what in (OrderAnomaly.UNKNOWN_STACK, OrderAnomaly.UNKNOWN_STRING)
+                lost = what >= OrderAnomaly.UNKNOWN_STACK
                 report = segment.losses.note if lost and segment.losses is not None else self._warn
                 report(f"generation {number} (byte {int(row.offset)}): {_ANOMALIES[what].format(int(row.id))}")
         self._machine.n_odd = 0

@@ -1549,7 +1549,7 @@ class Machine:
         """A task starts. It may outlast its generation, so its name is interned by its bytes. Parent 0 means none."""
         key = self.arg(0)
         row = self.find(KEY_TASK, key)
-        if row != 0:
+        if row != 0 and not self.mends:
             return self.stop(TASK_ACTIVE, key, 0)
         string = self.name_in(2)
         if string == -2:
@@ -1557,6 +1557,9 @@ class Machine:
         status = self.require(1, 1, 1)
         if status != OK:
             return status
+        if row != 0:
+            self.note(ORDER_ANOMALY_TASK_STARTS_TWICE, key)
+            return OK
         row = self.sched[0].free_task
         self.sched[0].free_task = self.tasks[row].next
         self.enter(KEY_TASK, key, row)
@@ -1626,9 +1629,21 @@ class Machine:
             return self.stop(UNKNOWN_GOROUTINE, self.g, 0)
         region = self.gs[row].regions
         if region != 0:
-            if self.regions[region].task != self.arg(0) or self.regions[region].name != self.intern(string):
-                return self.stop(OTHER_REGION, 0, 0)
-            self.gs[row].regions = self.free_region(region)
+            name = self.intern(string)
+            before = 0
+            while region != 0 and (self.regions[region].task != self.arg(0) or self.regions[region].name != name):
+                if not self.mends:
+                    return self.stop(OTHER_REGION, 0, 0)
+                before = region
+                region = self.regions[region].next
+            if region == 0:
+                self.note(ORDER_ANOMALY_REGION_NOT_OPEN, self.g)
+                return OK
+            if before != 0:
+                self.note(ORDER_ANOMALY_REGION_NOT_INNERMOST, self.g)
+                self.regions[before].next = self.free_region(region)
+            else:
+                self.gs[row].regions = self.free_region(region)
         self.put()
         self.of_task(self.arg(0), 0)
         return OK

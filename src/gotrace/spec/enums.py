@@ -83,6 +83,9 @@ class OrderAnomaly(IntEnum):
     PROC_MENDED = 4
     UNKNOWN_STACK = 5
     UNKNOWN_STRING = 6
+    REGION_NOT_INNERMOST = 7
+    REGION_NOT_OPEN = 8
+    TASK_STARTS_TWICE = 9
 
 
 class GCPhase(IntEnum):

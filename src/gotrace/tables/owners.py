@@ -23,8 +23,8 @@ I4 = npt.NDArray[np.int32]
 
 _UNKNOWN, _NONE = 0, 1  # labels; those below 0 are goroutines whose start function may appear later
 _SHORTEST = 4  # minimum bytes of an allocation's event: type, time, id and id of its type
-_BEGINS = (EventKind.TASK_BEGIN, EventKind.REGION_BEGIN)
-_WORK = (*_BEGINS, EventKind.TASK_END, EventKind.REGION_END)
+_NAMED = (EventKind.TASK_BEGIN, EventKind.REGION_BEGIN, EventKind.REGION_END)
+_WORK = (*_NAMED, EventKind.TASK_END)
 _BACKGROUND = 0
 _DEEPEST = 1024  # maximum open tasks and regions of a goroutine; beyond that, its allocations are unknown
 
@@ -51,7 +51,9 @@ class AllocationLabels:
         """
         self._first = int(segment.slab.batches["offset"].min())
         self._by_place = np.zeros((segment.slab.end - self._first) // _SHORTEST + 1, np.int32)
-        self._lost |= segment.torn
+        if segment.torn:
+            self._lost |= segment.losses is None
+            self.forget()
         if self._lost:
             return
         order = self._pass.order
@@ -62,8 +64,16 @@ class AllocationLabels:
                 new = np.flatnonzero(rows["type"] == EventType.HEAP_OBJECT_ALLOC)
                 self._by_place[(rows["offset"][new] - self._first) // _SHORTEST] = self.take(rows, new, context)
         except TraceError as error:
+            if segment.losses is not None:
+                segment.losses.add(error, order.lose(segment))
+                self.forget()
+                return
             self._lost = True
             self._pass.warn(f"allocations after this point cannot be attributed: {error}")
+
+    def forget(self) -> None:
+        """Forget what goroutines run and have open, after a gap in the order."""
+        raise NotImplementedError
 
     def labels(self, rows: Rows) -> I8:
         """Return the labels of rows of ALLOC of the segment."""
@@ -102,6 +112,11 @@ class Goroutines(AllocationLabels):
         self._started: dict[int, int] = {}  # known label by living goroutine
         self._pending: dict[int, int] = {}  # number by goroutine that allocated and has no label yet
         self._resolved: list[int] = []  # label by this number, unknown until the goroutine has one
+
+    def forget(self) -> None:
+        """Forget start functions: ids may belong to other goroutines now."""
+        self._started.clear()
+        self._pending.clear()
 
     def begin(self) -> None:
         """Reset the cache of stacks, whose rows differ in each segment."""
@@ -165,6 +180,11 @@ class _Work(AllocationLabels):
         self._open: dict[int, list[tuple[int, int]]] = {}  # by goroutine: (task of a region or ~task, label)
         self._deep: set[int] = set()
 
+    def forget(self) -> None:
+        """Forget open tasks and regions."""
+        self._open.clear()
+        self._deep.clear()
+
     def take(self, rows: Rows, new: I8, context: EventContext) -> I8:
         """Apply starts and ends of tasks and regions; return each allocation's label at its time."""
         gs, of = np.unique(rows["g"][new], return_inverse=True)
@@ -179,7 +199,7 @@ class _Work(AllocationLabels):
                 self._open.pop(g, None)
                 self._deep.discard(g)
             else:
-                name = context.text(int(row["name"])) if row["kind"] in _BEGINS else ""
+                name = context.text(int(row["name"])) if row["kind"] in _NAMED else ""
                 g = self.change(EventKind(row["kind"]), g, int(row["args"][0]), name)
             changes.append((g, i, self._top(g)))
         if not len(new):
@@ -210,10 +230,11 @@ class _Work(AllocationLabels):
         if not self._open[g]:
             del self._open[g]
 
-    def _end_region(self, g: int) -> None:
-        """Close the innermost region, if there is one; regions from before the trace are not open here."""
+    def _end_region(self, g: int, task: int, label: int | None = None) -> None:
+        """Close the innermost region of a task, of any label or of one; one from before the trace is not open here."""
         stack = self._open.get(g, ())
-        at = next((i for i in reversed(range(len(stack))) if stack[i][0] >= 0), -1)
+        same = (i for i, (of, name) in enumerate(stack) if of == task and label in (None, name))
+        at = max(same, default=-1)
         if at >= 0:
             self._drop(g, at)
 
@@ -231,7 +252,7 @@ class Regions(_Work):
         if kind == EventKind.REGION_BEGIN:
             self._push(g, task, self.label(name))
         elif kind == EventKind.REGION_END:
-            self._end_region(g)
+            self._end_region(g, task, self.label(name))
         return g
 
 
@@ -241,6 +262,11 @@ class Tasks(_Work):
     def __init__(self, read_pass: ReadPass) -> None:
         super().__init__(read_pass)
         self._active: dict[int, tuple[int, int]] = {}  # by task: (goroutine that started it, label)
+
+    def forget(self) -> None:
+        """Forget open and active tasks."""
+        super().forget()
+        self._active.clear()
 
     def change(self, kind: EventKind, g: int, task: int, name: str) -> int:
         """Open or close a region or a task."""
@@ -258,7 +284,7 @@ class Tasks(_Work):
             unknown = _NONE if task == _BACKGROUND else _UNKNOWN  # unknown tasks started before the trace
             self._push(g, task, self._active[task][1] if task in self._active else unknown)
         else:
-            self._end_region(g)
+            self._end_region(g, task)
         return g
 
 
