@@ -33,6 +33,7 @@ from gotrace.dtypes import (
     What,
 )
 from gotrace.errors import (
+    ChangedError,
     ExperimentError,
     GenerationError,
     HeaderError,
@@ -90,6 +91,7 @@ __all__ = [
     "TRANSITION",
     "TYPE",
     "Change",
+    "ChangedError",
     "Clock",
     "Diff",
     "End",

@@ -79,6 +79,25 @@ def test_top(capsys: pytest.CaptureFixture[str]) -> None:
     assert "more rows" in short
     assert main(["heap", "--top", "0", str(EXAMPLE)]) == 0
     assert len(capsys.readouterr().out) > len(short)
+    assert main(["heap", "--top", "500", str(EXAMPLE)]) == 0
+    assert "more rows" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        *(["heap", "--by", by] for by in ("type", "task", "region", "package")),
+        *(["info"], ["stats"], ["spans"], ["lifetimes"], ["validate"], ["diff", str(EXAMPLE)]),
+    ],
+    ids="-".join,
+)
+def test_names_are_printable(args: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "names.trace"
+    path.write_bytes(reference.load(reference.DATA / "cases" / "names-go1.27-allocfree.trace.gz"))
+    assert main([*args, str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert out
+    assert not [c for c in out + err if c != "\n" and not c.isprintable()]
 
 
 def test_damage_is_said_after_what_could_be_read(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,6 +93,7 @@ def test_csv_by_eye() -> None:
         [
             ('a,"b"\n', (0, 2**64 - 1), "2026-01-02T03:04:05.000000006", -1),
             (b"\xff\xc3\xa9".decode("utf-8", "surrogateescape"), (1, 2), "NaT", 0),
+            ("a\rb", (3, 4), "NaT", 1),
         ],
         dtype,
     )
@@ -102,6 +103,7 @@ def test_csv_by_eye() -> None:
         b"name,args0,args1,wall,g\n"
         b'"a,""b""\n",0,18446744073709551615,2026-01-02T03:04:05.000000006,-1\n'
         b"\xff\xc3\xa9,1,2,NaT,0\n"
+        b'"a\rb",3,4,NaT,1\n'
     )
 
 
@@ -165,6 +167,34 @@ def test_nothing_is_overwritten_unless_forced(tmp_path: Path, capsys: pytest.Cap
     assert len(np.load(out))
 
 
+def test_a_file_that_appears_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out.csv"
+
+    def appear(*_: object) -> None:
+        out.write_text("precious")
+
+    monkeypatch.setattr(FORMATS["csv"], "write", appear)
+    assert main(["export", str(EXAMPLE), "-o", str(out)]) in (2, 3)
+    assert out.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_force_keeps_the_mode(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("old")
+    out.chmod(0o640)
+    assert main(["export", str(EXAMPLE), "-f", "--table", "types", "-o", str(out)]) == 0
+    assert out.stat().st_mode & 0o777 == 0o640
+
+
+def test_temporary_files_follow_no_link(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / f".o.csv.{os.getpid()}").symlink_to(victim)
+    assert main(["export", str(EXAMPLE), "--table", "strings", "-o", str(tmp_path / "o.csv")]) == 0
+    assert victim.read_text() == "precious"
+
+
 def test_damage_keeps_the_rows_before_it(damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.npy"
     assert main(["export", str(damaged), str(tmp_path / "absent"), "-o", str(tmp_path), "--format", "csv"]) == 3
@@ -220,14 +250,15 @@ def test_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
     assert got[0].startswith(b"time,")
 
 
-def test_interrupt_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing(number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     monkeypatch.setattr(FORMATS["csv"], "write", interrupt)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # processes in the background ignore it
     try:
-        assert main(["export", str(EXAMPLE), "-o", str(tmp_path / "out.csv")]) == 130
+        assert main(["export", str(EXAMPLE), "-o", str(tmp_path / "out.csv")]) == 128 + number
     finally:
         signal.signal(signal.SIGINT, before)
     assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -40,11 +41,12 @@ class Table:
         if self._reader.source.once:
             return None
         names = self.dtype.names or ()
-        rows: Rows = np.empty(0, self.dtype)
+        rows: list[np.void] = []
         fault = ""
         try:
             with self._reader.peek():
-                rows = next(self._chunks(list(names), _SHOWN * self.dtype.itemsize), rows)[:_SHOWN]
+                pieces = self._chunks(list(names), _SHOWN * self.dtype.itemsize)
+                rows.extend(islice(chain.from_iterable(pieces), _SHOWN))
         except TraceError as error:
             fault = f"<p>{escape(f'{type(error).__name__}: {error}')}</p>"
         head = "".join(f"<th>{name}</th>" for name in names)

@@ -430,7 +430,9 @@ def _first_violation(slab: Slab, following: np.void | None) -> tuple[int, int, T
             broken = Status.GENERATION_ORDER if coming else Status.GENERATION_ZERO
             fault = _fault_at(int(following["offset"]), broken, coming)
             fault["limit"] = last
-            return slab.n_gens - 1, len(batches), from_fault(fault, path=slab.path, generation=last)
+            where = around(slab.data, slab.base, int(following["offset"]))
+            error = from_fault(fault, path=slab.path, generation=coming, m=int(following["m"]), **where)
+            return slab.n_gens - 1, len(batches), error
     return 0, 0, None
 
 
