@@ -208,20 +208,20 @@ class TestWhatGoesOn:
         data = alloc_trace([event("SpanFree", 1, 3), new(3 * WORD), free(3 * WORD), free(3 * WORD)])
         assert rows_of(data, "size", "spanclass") == [(0, 255)] * 4
         assert heap_of(data) == (
-            {"(untyped) size unknown": (0, 1, 1, 0)},
+            {"(untyped) unknown span": (0, 1, 1, 0)},
             {"frees of an unknown span": 1, "objects outside any span": 1, "frees of an unknown object": 1},
         )
 
     def test_an_object_older_than_its_span_event(self) -> None:
         data = alloc_trace([new(81), span(0, sizeclass=28), free(80)])
-        assert heap_of(data) == ({"(untyped) size unknown": (0, 1, 1, 0)}, {"objects outside any span": 1})
+        assert heap_of(data) == ({"(untyped) unknown span": (0, 1, 1, 0)}, {"objects outside any span": 1})
 
     def test_no_tables(self) -> None:
         """A flight recorder's file: no info batch, no snapshot, no types."""
         data = alloc_trace([new(81, 5), free(80), new(3, 9)], info=False)
         assert rows_of(data, "address", "type") == [(648, 1), (640, 0), (24, 1)]
         assert heap_of(data) == (
-            {"(unresolved) size unknown": (1, 2, 1, 0)},
+            {"(unresolved) unknown span": (1, 2, 1, 0)},
             {"relative addresses": 3, "unresolved types": 2, "objects outside any span": 2},
         )
 

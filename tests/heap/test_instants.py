@@ -249,7 +249,7 @@ class TestMade:
     def test_an_instant_before_the_snapshot_is_the_start(self) -> None:
         data = alloc_trace([span(0, new=False, dt=50), old(0)], [new(2), free(2, dt=200)], times=(100, 100))
         assert self.heap(data, at="0s") == {"(untyped) 16 B": (1, 16)}
-        assert self.heap(data, at="64ns") == self.heap(data, at="start") | {"(untyped) size unknown": (1, 0)}
+        assert self.heap(data, at="64ns") == self.heap(data, at="start") | {"(untyped) unknown span": (1, 0)}
 
     def test_regions_nest(self) -> None:
         begin = [event("UserRegionBegin", 1, 0, name, 0) for name in (1, 2)]

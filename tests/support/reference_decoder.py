@@ -327,6 +327,16 @@ class Span:
         return CLASSES[self.spanclass >> 1] or self.bytes
 
 
+def slot_of_type(size: int, ptrbytes: int) -> int:
+    """Bytes of the slot of one object of a type."""
+    if size > 512 and ptrbytes and size <= 32760:
+        size += 8
+    for elem in CLASSES:
+        if size <= elem:
+            return elem
+    return (size + 8191) // 8192 * 8192
+
+
 class Replay:
     """Replay of the alloc/free events of a trace, one by one.
 
@@ -346,6 +356,7 @@ class Replay:
         self.counts: dict[tuple[Any, int], Counter[str]] = defaultdict(Counter)
         self.spans: dict[int, Span] = {}  # by page
         self.loose: dict[int, Any] = {}
+        self.slots = [0, 0]  # by row of the type table
         self.stacks: dict[int, tuple[int, bool]] = {}
         self.late_stack = (-(2**63), 0)
         self.rows: list[dict[str, Any]] = []
@@ -427,9 +438,10 @@ class Replay:
         if info is not None:
             self.info, self.known_info = (info[0], info[1], info[2], info[3]), True
         self.types = {}
-        for number, address, _, _, name in types:
+        for number, address, size, ptrbytes, name in types:
             if address not in self.descriptors:
                 self.descriptors[address] = len(self.names)
+                self.slots.append(slot_of_type(size, ptrbytes))
                 self.names.append(name.decode())
             self.types.setdefault(number, self.descriptors[address])
 
@@ -486,7 +498,7 @@ class Replay:
         _named, span, slot = self.slot(number)
         key = (kind, span.spanclass if span else 255)
         live = span.live if span else self.loose
-        size = span.elem if span else 0
+        size = span.elem if span else self.slots[kind]
         if slot in live:
             if not new:
                 return
@@ -494,7 +506,7 @@ class Replay:
                 self.odd["tiny objects in a shared slot"] += 1
                 return
             self.odd["allocations in a live slot"] += 1
-            self.free(live[slot], size)
+            self.free(live[slot], size if span else self.slots[live[slot][0]])
             self.ended(slot, span is not None, 2)
             if span:
                 span.late = now
@@ -521,7 +533,8 @@ class Replay:
             return
         for address in (named, named + 8):
             if address in self.loose:
-                self.free(self.loose.pop(address), 0)
+                key = self.loose.pop(address)
+                self.free(key, self.slots[key[0]])
                 self.ended(address, False, 1)
                 return
         self.odd["frees of an unknown object"] += 1
@@ -580,9 +593,10 @@ class Replay:
             if span:
                 row["size"], row["spanclass"], row["inset"] = span.elem, span.spanclass, min(named - slot, 255)
             else:
-                self.odd["objects outside any span"] += op == 1
+                self.odd["objects outside any span"] += op != 2
             if op != 2:
                 row["type"] = self.type_of(event.args[1])
+                row["size"] = row["size"] if span else self.slots[row["type"]]
                 self.odd["unresolved types"] += row["type"] == 1
             if op == 1:
                 self.born(event.args[0], row["type"], (event.time, event.m), new=True)

@@ -203,6 +203,8 @@ def report_losses(trace: Trace, codes: list[int]) -> None:
     for loss in trace.losses:
         log(f"lost: {loss}")
         codes.append(UNREADABLE)
+    if trace.losses:
+        log("totals are not reliable: parts of the trace are lost")
 
 
 class _Stopped(BaseException):

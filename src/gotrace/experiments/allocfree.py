@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import _varint
-from gotrace.dtypes import I4, TYPE, Rows
+from gotrace.dtypes import I4, I8, TYPE, Rows
 from gotrace.errors import Status, message, new_fault
 from gotrace.experiments import _types
 from gotrace.experiments.rows import RAW_TYPE, Anomaly
 from gotrace.spec.limits import HEAP_ADDRESS_BITS
-from gotrace.spec.sizeclasses import PAGE_BYTES
+from gotrace.spec.sizeclasses import CLASS_BYTES, HEADER_BYTES, HEADER_FROM, LARGEST_SMALL, PAGE_BYTES
 
+_MAX_TYPE_BYTES = 1 << 40  # larger sizes are not believed
 _MAX_UNDECODED = 1 << 20  # bytes of tables whose names are decoded only on access
 
 ANOMALIES: dict[Anomaly, str] = {
@@ -177,6 +178,17 @@ def _message(status: Status, detail: int) -> str:
     return message(fault[0])[1]
 
 
+def slot_bytes(types: Rows) -> I8:
+    """Return the bytes that Go's allocator reserves for one object of each of these RAW_TYPE rows, 0 for none."""
+    size = np.where(types["size"] <= _MAX_TYPE_BYTES, types["size"], 0).astype(np.int64)
+    with_header = size + HEADER_BYTES * ((types["ptr_bytes"] > 0) & (size > HEADER_FROM) & (size < LARGEST_SMALL))
+    large = -(-size // PAGE_BYTES) * PAGE_BYTES
+    classes = np.array(CLASS_BYTES)
+    return np.where(
+        with_header > LARGEST_SMALL, large, classes[np.searchsorted(classes, np.minimum(with_header, LARGEST_SMALL))]
+    )
+
+
 class TypeTable:
     """Types of the whole trace: one row for each type descriptor, in order of first appearance."""
 
@@ -188,6 +200,7 @@ class TypeTable:
         self._parts = [np.zeros(2, RAW_TYPE)]
         self._known: npt.NDArray[np.uint64] = np.empty(0, np.uint64)  # sorted addresses; ``_rows`` are their rows
         self._rows: I4 = np.empty(0, np.int32)
+        self._slots: I8 = np.zeros(2, np.int64)
 
     def __len__(self) -> int:
         return 2 + len(self._rows)
@@ -221,6 +234,7 @@ class TypeTable:
             self._undecoded.append((tables[i], rows))
             self._nbytes += tables[i].nbytes
             self._parts.append(tables[i].types[rows])
+            self._slots = np.concatenate((self._slots, slot_bytes(self._parts[-1])))
         if self._nbytes > _MAX_UNDECODED:
             _ = self.names  # decodes them and releases the tables
         addresses = np.concatenate((self._known, address[fresh]))
@@ -228,6 +242,11 @@ class TypeTable:
         order = np.argsort(addresses)
         self._known, self._rows = addresses[order], rows_of[order].astype(np.int32)
         return self._rows[np.searchsorted(self._known, address)]
+
+    @property
+    def slots(self) -> I8:
+        """Bytes of the slot of a single object of each type; 0 if the type gives no size."""
+        return self._slots
 
     def rows(self, start: int = 0) -> Rows:
         """Return rows of TYPE from row ``start`` on."""

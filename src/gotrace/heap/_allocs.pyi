@@ -29,6 +29,7 @@ class Extractor:
         type_vals: I4,
         multiplier: int,
         class_bytes: I8,
+        type_slots: I8,
         flags: int,
         faults: Rows,
     ) -> None: ...

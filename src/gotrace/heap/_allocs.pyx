@@ -56,6 +56,7 @@ cdef struct Live:
     int32_t *cells          # by slot: key + 1, 0 free
     IdMap keys              # type and spanclass -> key + 1
     COUNTS *counts          # by key
+    const int64_t *type_slots   # bytes of the slot of an object, by row of the type table
     int64_t *sizes
     int64_t *anomalies
     int64_t room_spans, room_pages, room_leaves, room_loose, room_groups, room_keys, room_counts
@@ -256,16 +257,20 @@ cdef bint late(const Live *live, int64_t time, int64_t m) noexcept nogil:
     return m != live.cursor.m and may_precede(live.event.time, time, written, live.s.factor)
 
 
+cdef inline int64_t loose_size(const Live *live, int32_t key) noexcept nogil:
+    """Bytes of an object of this key outside all spans."""
+    return live.type_slots[live.counts[key].type]
+
+
 cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, int32_t kind, uint8_t op) noexcept nogil:
-    """Start an object's life; span is NULL for an object outside all spans."""
-    cdef int64_t at = 0, size = 0
+    """Start an object's life; span is NULL for an object outside all spans, whose size is what its type needs."""
+    cdef int64_t at = 0, size = span.elem if span != NULL else live.type_slots[kind]
     cdef int32_t group
     cdef int32_t key = key_of(live, kind, span.spanclass if span != NULL else UNKNOWN_CLASS)
     cdef int32_t *cell
     if key < 0:
         return GROW_KEYS
     if span != NULL:
-        size = span.elem
         group = span.groups[slot // GROUP]
         if group == 0:
             group = new_group(live, span, slot)
@@ -288,7 +293,7 @@ cdef inline int be_born(Live *live, SPAN *span, uint32_t slot, uint64_t named, i
             live.anomalies[ANOMALY_TINY_SHARED] += 1
             return OK
         live.anomalies[ANOMALY_LIVE_SLOT_ALLOCATED] += 1
-        count_free(live, (cell[0] & ~FREE_PENDING) - 1, size)
+        count_free(live, (cell[0] & ~FREE_PENDING) - 1, size if span != NULL else loose_size(live, cell[0] - 1))
         if span != NULL:
             span.late = live.event.time
             span.late_m = live.cursor.m
@@ -330,7 +335,7 @@ cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noex
         for i in range(2):              # the slot, or the pointer after its header
             at = place(&live.loose, named + <uint64_t> (8 * i))
             if live.loose.vals[at] > 0:
-                count_free(live, live.loose.vals[at] - 1, 0)
+                count_free(live, live.loose.vals[at] - 1, loose_size(live, live.loose.vals[at] - 1))
                 live.loose.vals[at] = -1
                 return
     live.anomalies[ANOMALY_UNKNOWN_OBJECT_FREED] += 1
@@ -500,7 +505,7 @@ cdef class Extractor:
     cdef FAULT *fault
 
     def __init__(self, Merge merge, uint64_t[::1] type_keys, int32_t[::1] type_vals, uint64_t multiplier,
-                 const int64_t[::1] class_bytes, int flags, FAULT[::1] faults):
+                 const int64_t[::1] class_bytes, const int64_t[::1] type_slots, int flags, FAULT[::1] faults):
         cdef Live *live = &self.live
         cdef Py_ssize_t i
         self.merge = merge
@@ -508,6 +513,7 @@ cdef class Extractor:
         for i in range(2, 2 * class_bytes.shape[0]):
             live.classes[i].elem = class_bytes[i >> 1]
             live.classes[i].reciprocal = reciprocal_of(class_bytes[i >> 1])
+        live.type_slots = &type_slots[0]
         live.flags = flags
         live.multiplier = multiplier
         for i in range(2):
@@ -516,7 +522,7 @@ cdef class Extractor:
             self.resolvers[i].n_kinds = LAST_OBJECT - FIRST_OBJECT + 1
         merge.state.decoder.resolvers = live.resolver = &self.resolvers[0]
         self.fault = &faults[0]
-        self.kept = (type_keys, type_vals, class_bytes, faults)
+        self.kept = (type_keys, type_vals, class_bytes, type_slots, faults)
 
     def bind(self, HeapTables tables):
         """Use these tables."""
@@ -834,9 +840,9 @@ cdef int take_one(Live *live, MergeState *merge, ALLOC *row, FAULT *fault) noexc
             row.inset = <uint8_t> (inset if inset < 255 else 255)
         else:
             row.address = named
-            row.size = 0
+            row.size = live.type_slots[row.type] if op != OP_FREE else 0
             row.spanclass = UNKNOWN_CLASS
-            live.anomalies[ANOMALY_OBJECT_OUTSIDE] += op == OP_ALLOC
+            live.anomalies[ANOMALY_OBJECT_OUTSIDE] += op != OP_FREE
     else:
         args_at(live.s, start_of(event), live.args)
         status = span_event(live, gen, op, row) if what == WHAT_SPAN else stack_event(live, gen, op, row)

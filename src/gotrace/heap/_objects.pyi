@@ -22,6 +22,7 @@ class Replay:
         cells: Rows,
         loose: HashMap,
         loose_cells: Rows,
+        loose_bytes: I8,
         stacks: HashMap,
         keys: HashMap,
         tallies: Rows,

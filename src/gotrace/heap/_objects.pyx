@@ -39,6 +39,7 @@ cdef struct ReplayState:
     CELL *cells
     IdMap loose             # address of an object outside all spans -> row of loose_cells + 1
     CELL *loose_cells
+    int64_t *loose_bytes    # sizes of these objects
     Space space             # stacks and counts of memory
     IdMap keys              # type and spanclass, or label -> row of TALLY + 1
     TALLY *tallies
@@ -338,15 +339,15 @@ cdef inline int be_born(ReplayState *r) noexcept nogil:
     cdef int32_t me = span_at(r, named), key
     cdef HELD_SPAN *span = &r.spans[me]
     cdef uint32_t slot = slot_of(span, named)
-    cdef int64_t at, size = 0
+    cdef int64_t at = 0, size
     cdef CELL *cell
     if me and slot >= span.n_slots:
         me = 0
+    size = span.elem if me else row.size
     key = key_of(r, span.spanclass if me else UNKNOWN_CLASS)
     if key < 0:
         return GROW_KEYS
     if me:
-        size = span.elem
         cell = cell_of(r, span, slot)
         if cell == NULL:
             if not make_group(r, span, slot):
@@ -361,7 +362,8 @@ cdef inline int be_born(ReplayState *r) noexcept nogil:
             r.life[SPACE_N_LOOSE] += 1
             r.loose.vals[at] = <int32_t> r.life[SPACE_N_LOOSE]
             r.loose_cells[r.loose.vals[at] - 1].key = 0
-        cell = &r.loose_cells[r.loose.vals[at] - 1]
+        at = r.loose.vals[at] - 1
+        cell = &r.loose_cells[at]
     key += 1
     if cell.key:
         if row.op == OP_EXISTS:
@@ -370,14 +372,17 @@ cdef inline int be_born(ReplayState *r) noexcept nogil:
             r.anomalies[ANOMALY_TINY_SHARED] += 1
             return OK
         r.anomalies[ANOMALY_LIVE_SLOT_ALLOCATED] += 1
-        end_object(r, cell, span.base + slot * <uint64_t> size if me else named, size,
-                   span.spanclass if me else UNKNOWN_CLASS, END_REUSED)
         if me:
+            end_object(r, cell, span.base + slot * <uint64_t> size, size, span.spanclass, END_REUSED)
             span.late = row.time
             span.late_m = row.m
             key |= FREE_PENDING
+        else:
+            end_object(r, cell, named, r.loose_bytes[at], UNKNOWN_CLASS, END_REUSED)
     elif me:
         span.live += 1
+    if not me:
+        r.loose_bytes[at] = size
     cell.key = key
     cell.offset = row.offset
     cell.g = row.g
@@ -421,7 +426,8 @@ cdef inline void die(ReplayState *r) noexcept nogil:
         for i in range(2):                  # the slot, or the pointer after its header
             at = place(&r.loose, named + <uint64_t> (8 * i))
             if r.loose.vals[at] and r.loose_cells[r.loose.vals[at] - 1].key:
-                end_object(r, &r.loose_cells[r.loose.vals[at] - 1], r.loose.keys[at], 0, UNKNOWN_CLASS, END_FREED)
+                end_object(r, &r.loose_cells[r.loose.vals[at] - 1], r.loose.keys[at],
+                           r.loose_bytes[r.loose.vals[at] - 1], UNKNOWN_CLASS, END_FREED)
                 return
     r.anomalies[ANOMALY_UNKNOWN_OBJECT_FREED] += 1
 
@@ -531,15 +537,16 @@ cdef class Replay:
         r.youngest, r.oldest = youngest, oldest
 
     def bind(self, HELD_SPAN[::1] spans, HashMap pages, int32_t[::1] leaves, CELL[::1] cells, HashMap loose,
-             CELL[::1] loose_cells, HashMap stacks, HashMap keys, TALLY[::1] tallies):
+             CELL[::1] loose_cells, int64_t[::1] loose_bytes, HashMap stacks, HashMap keys, TALLY[::1] tallies):
         """Use these tables."""
         cdef ReplayState *r = &self.state
-        self.kept_tables = spans, pages, leaves, cells, loose, loose_cells, stacks, keys, tallies
+        self.kept_tables = spans, pages, leaves, cells, loose, loose_cells, loose_bytes, stacks, keys, tallies
         r.spans, r.room_spans = &spans[0], spans.shape[0]
         r.pages, r.room_pages = pages.map, pages.room
         r.leaves, r.room_leaves = &leaves[0], leaves.shape[0] // LEAF
         r.cells, r.room_cells = &cells[0], cells.shape[0]
-        r.loose, r.room_loose, r.loose_cells = loose.map, loose.room, &loose_cells[0]
+        r.loose, r.room_loose = loose.map, loose.room
+        r.loose_cells, r.loose_bytes = &loose_cells[0], &loose_bytes[0]
         r.space.stacks, r.space.room_stacks = stacks.map, stacks.room
         r.keys, r.room_keys, r.tallies = keys.map, keys.room, &tallies[0]
 
@@ -627,7 +634,8 @@ cdef class Replay:
             for s in range(r.room_loose):
                 if r.loose.vals[s] and r.loose_cells[r.loose.vals[s] - 1].key:
                     cell = &r.loose_cells[r.loose.vals[s] - 1]
-                    fill(cell, &out[n], r.loose.keys[s], 0, UNKNOWN_CLASS, r.tallies[cell.key - 1].type, now)
+                    fill(cell, &out[n], r.loose.keys[s], r.loose_bytes[r.loose.vals[s] - 1], UNKNOWN_CLASS,
+                         r.tallies[cell.key - 1].type, now)
                     n += 1
         return n
 
@@ -649,8 +657,8 @@ cdef class Replay:
                         tally_age(&r.cells[<int64_t> (r.spans[s].groups[i] - 1) * GROUP + j], r.spans[s].elem,
                                   r.life[REPLAY_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0], &unknown[0])
             for s in range(r.life[SPACE_N_LOOSE]):
-                tally_age(&r.loose_cells[s], 0, r.life[REPLAY_CYCLE], youngest, oldest, &out[0, 0], &ages[0, 0],
-                          &unknown[0])
+                tally_age(&r.loose_cells[s], r.loose_bytes[s], r.life[REPLAY_CYCLE], youngest, oldest, &out[0, 0],
+                          &ages[0, 0], &unknown[0])
 
     def draw(self, uint64_t low, int shift, int64_t[:, ::1] grid):
         """Add up bytes by address, ``1 << shift`` addresses a column: of live objects in row 0, of live spans in row 1.

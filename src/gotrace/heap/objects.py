@@ -102,6 +102,7 @@ class ObjectReplay:
         self._cells = np.empty(256 * HeapLayout.GROUP, CELL)
         self._loose = new_map(64)
         self._loose_cells = np.empty(32, CELL)
+        self._loose_bytes = np.empty(32, np.int64)
         self._stacks = new_map(512)
         self._keys = new_map(512)
         self._tallies = np.empty(256, TALLY)
@@ -212,6 +213,7 @@ class ObjectReplay:
             cells=self._cells,
             loose=self._loose,
             loose_cells=self._loose_cells,
+            loose_bytes=self._loose_bytes,
             stacks=self._stacks,
             keys=self._keys,
             tallies=self._tallies,
@@ -234,7 +236,8 @@ class ObjectReplay:
         elif status == Status.GROW_STACKS:
             self._stacks = rehashed(self._stacks)
         elif status == Status.GROW_LOOSE:
-            self._loose, self._loose_cells = rehashed(self._loose), larger(self._loose_cells)
+            self._loose = rehashed(self._loose)
+            self._loose_cells, self._loose_bytes = larger(self._loose_cells), larger(self._loose_bytes)
         elif status == Status.GROW_CELLS:
             self._cells = larger(self._cells, GROWTH)
         else:

@@ -18,6 +18,9 @@ from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
 from gotrace.units import printable
 
+UNKNOWN_SPAN = "unknown span"
+"""Name of the size class of objects whose span is not in the trace."""
+
 KINDS = ("type", "class", "package")
 """Groups of :func:`group_keys`."""
 
@@ -118,7 +121,7 @@ class Heap:
 def class_name(spanclass: int) -> str:
     """Return a human-readable name of a size class: ``"48 B"``, ``"1024 B noscan"``, ``"large"``."""
     if spanclass == UNKNOWN_CLASS:
-        return "size unknown"
+        return UNKNOWN_SPAN
     size = "large" if spanclass < 2 else f"{CLASS_BYTES[spanclass >> 1]} B"
     return f"{size} noscan" if spanclass & 1 else size
 

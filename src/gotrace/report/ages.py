@@ -7,7 +7,7 @@ from typing import TextIO
 from gotrace.analysis.ages import FIRST_AGES, Lifespans
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
-from gotrace.report.common import error_json, json_rows, print_json, print_table
+from gotrace.report.common import error_json, json_rows, print_anomalies, print_json, print_table
 from gotrace.report.heap import NOTHING
 from gotrace.units import human_bytes, human_time
 
@@ -40,8 +40,7 @@ def print_lifespans(out: TextIO, result: Lifespans, *, top: int) -> None:
     unaged = int(table["unaged_objects"].sum())
     if unaged:
         print(f"unknown {unaged:,} ages: these objects existed at the start", file=out)
-    for name, n in result.anomalies.items():
-        print(f"anomaly {n:,} {name}", file=out)
+    print_anomalies(out, result.anomalies)
 
 
 def _cells(row: Rows) -> tuple[str, ...]:

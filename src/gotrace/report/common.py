@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 import numpy as np
 
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
+from gotrace.experiments.allocfree import ANOMALIES
+from gotrace.experiments.rows import Anomaly
 from gotrace.units import printable
 
 _ADDRESSES = ("address", "pc")
@@ -76,6 +78,27 @@ def error_json(error: TraceError | None) -> dict[str, Any] | None:
     }
 
 
+def caveats(anomalies: Mapping[str, int], losses: Sequence[str] = ()) -> list[str]:
+    """Say which totals are not exact, and why."""
+    found = []
+    if n := anomalies.get(ANOMALIES[Anomaly.OBJECT_OUTSIDE]):
+        found.append(
+            f"bytes are lower bounds: {n:,} objects are in spans that the trace does not contain; "
+            "each counts as one object of its type, or as 0 bytes without a type"
+        )
+    if losses:
+        found.append("parts of the trace are lost: totals are not reliable")
+    return found
+
+
+def print_anomalies(out: TextIO, anomalies: Mapping[str, int], width: int = 8) -> None:
+    """Write counts of anomalies, and which totals they make inexact; the first column has this width."""
+    for name, n in anomalies.items():
+        print(f"{'anomaly':{width}}{n:,} {name}", file=out)
+    for caveat in caveats(anomalies):
+        print(f"{'note':{width}}{caveat}", file=out)
+
+
 def print_json(out: TextIO, schema: str, trace: str, **members: Any) -> None:
     """Write a JSON object on one line, with the members that all reports share."""
     import json  # slow to import
@@ -90,4 +113,5 @@ def print_json(out: TextIO, schema: str, trace: str, **members: Any) -> None:
         "error": None,
         **members,
     }
+    document["caveats"] = caveats(document["anomalies"], document["losses"])
     print(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace").decode(), file=out)

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from gotrace.analysis.diff import Change, Diff
-from gotrace.report.common import error_json, json_rows, plain, print_json, print_table
+from gotrace.report.common import error_json, json_rows, plain, print_anomalies, print_json, print_table
 from gotrace.units import human_bytes
 
 
@@ -30,8 +30,7 @@ def print_diff(out: TextIO, diff: Diff, *, top: int) -> None:
     print(file=out)
     totals = [(*_change(metric, change), metric) for metric, change in diff.totals.items()]
     print_table(out, ("old", "new", "difference", "±", "percent", "total"), totals)
-    for name, n in diff.anomalies.items():
-        print(f"anomaly {n:,} {name}", file=out)
+    print_anomalies(out, diff.anomalies)
 
 
 _PARTS = ("old", "new", "diff", "high")

@@ -10,8 +10,10 @@ import numpy as np
 from gotrace.analysis.account import account_of_samples
 from gotrace.dtypes import I8
 from gotrace.errors import TraceError
+from gotrace.experiments.allocfree import ANOMALIES
+from gotrace.experiments.rows import Anomaly
 from gotrace.heap.table import Heap
-from gotrace.report.common import error_json, json_rows, print_json, print_table
+from gotrace.report.common import error_json, json_rows, print_anomalies, print_json, print_table
 from gotrace.units import human_bytes, human_time
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
         return
     table = heap.table
     what = "free" if died else "inuse"
-    total = human_bytes(int(table[f"{what}_bytes"].sum()))
+    least = "at least " if heap.anomalies.get(ANOMALIES[Anomaly.OBJECT_OUTSIDE]) else ""
+    total = least + human_bytes(int(table[f"{what}_bytes"].sum()))
     ages = _ages(*heap.ages)
     print(f"heap {instant(heap)}: {total} {'freed' if died else 'in use'}{ages}", file=out)
     unknown = heap.unaged.get(f"{what}_objects", 0)
@@ -62,8 +65,7 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
         file=out,
     )
     print(f"stacks  {memory['stacks']:,} of goroutines ({human_bytes(memory['stack_bytes'])})", file=out)
-    for name, n in heap.anomalies.items():
-        print(f"anomaly {n:,} {name}", file=out)
+    print_anomalies(out, heap.anomalies)
 
 
 def _lines(heap: Heap, shown: I8, what: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -20,7 +20,8 @@ import numpy as np
 from gotrace.analysis.account import account
 from gotrace.analysis.history import OTHER, History
 from gotrace.analysis.sites import Sites
-from gotrace.heap.table import package_of
+from gotrace.heap.table import UNKNOWN_SPAN, package_of
+from gotrace.report.common import caveats
 from gotrace.report.heap import NOTHING
 from gotrace.tables.sites import NO_SAMPLE
 from gotrace.units import human_bytes, human_time
@@ -249,6 +250,7 @@ def _notes(history: History) -> list[str]:
             f"The {len(history.marks):,} mark phases are drawn as at most {MARKS:,}, each for several close together."
         )
     notes += [f"Anomaly: {n:,} {name}. See docs/allocfree.md for its meaning." for name, n in history.anomalies.items()]
+    notes += [f"Note: {caveat}." for caveat in caveats(history.anomalies, history.losses)]
     notes += [f"Warning: {text}" for text in history.warnings[:20]]
     if len(history.warnings) > 20:
         notes.append(f"and {len(history.warnings) - 20:,} more warnings")
@@ -388,7 +390,7 @@ def _add(total: list[int], values: Iterable[int]) -> None:
 def _sizes(history: History) -> list[dict[str, Any]]:
     entries: dict[int, dict[str, Any]] = {}
     for row in history.classes:
-        size = row["size"] if row["name"] != "size unknown" else -1
+        size = row["size"] if row["name"] != UNKNOWN_SPAN else -1
         entry = entries.setdefault(
             size, {"name": row["name"].removesuffix(" noscan"), "label": "", "scan": [0, 0, 0], "noscan": [0, 0, 0]}
         )

@@ -7,7 +7,7 @@ from typing import TextIO
 from gotrace.analysis.spans import Spans
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
-from gotrace.report.common import error_json, json_rows, print_json, print_table
+from gotrace.report.common import error_json, json_rows, print_anomalies, print_json, print_table
 from gotrace.report.heap import NOTHING, instant
 from gotrace.units import human_bytes
 
@@ -39,8 +39,7 @@ def print_spans(out: TextIO, result: Spans, *, top: int) -> None:
         f"and the runtime; stacks {memory['stacks']:,} ({human_bytes(memory['stack_bytes'])})",
         file=out,
     )
-    for name, n in result.anomalies.items():
-        print(f"anomaly {n:,} {name}", file=out)
+    print_anomalies(out, result.anomalies)
 
 
 def _print_top(out: TextIO, columns: tuple[str, ...], rows: list[tuple[str, ...]], top: int) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from gotrace.analysis.stats import Stats
 from gotrace.dtypes import I8
 from gotrace.errors import TraceError
-from gotrace.report.common import error_json, json_rows, print_json, print_table
+from gotrace.heap.table import UNKNOWN_SPAN
+from gotrace.report.common import error_json, json_rows, print_anomalies, print_json, print_table
 from gotrace.report.heap import NOTHING
 from gotrace.spec.sizeclasses import CLASS_BYTES
 from gotrace.units import human_bytes, human_time
@@ -47,8 +48,7 @@ def print_stats(out: TextIO, result: Stats, *, top: int) -> None:
         ]
         print_table(out, ("allocated", "objects", f"of {unit}", "in use", "type"), rows)
     print(file=out)
-    for name, n in result.anomalies.items():
-        print(f"anomaly     {n:,} {name}", file=out)
+    print_anomalies(out, result.anomalies, 12)
 
 
 def _share(part: int, whole: int) -> str:
@@ -133,7 +133,7 @@ def _print_sizes(out: TextIO, result: Stats) -> None:
     for row in result.classes:
         size = sizes.get(str(row["name"]).removesuffix(" noscan"))
         name = "larger" if size is None else f"up to {human_bytes(1 << max((size - 1).bit_length(), 3))}"
-        if row["name"] == "size unknown":
+        if row["name"] == UNKNOWN_SPAN:
             continue
         bins[name][0] += int(row["alloc_objects"])
         bins[name][1] += int(row["alloc_bytes"])

@@ -8,8 +8,14 @@ CLASS_BYTES: tuple[int, ...] = (
 )
 """Bytes of a slot by size class, the same from Go 1.22 to 1.27; class 0 is for large objects."""
 
+LARGEST_SMALL = CLASS_BYTES[-1]
+"""Bytes of the largest slot that has a size class; a larger object has a span of its own."""
+
 PAGE_BYTES = 8192
 """Bytes of a heap page."""
+
+HEADER_BYTES = 8
+"""Bytes of a malloc header."""
 
 HEADER_FROM = 512
 """Size in bytes of the largest object with pointers that has no malloc header."""

@@ -121,7 +121,9 @@ class AllocBuilder(Builder):
             return
         prefetch, merge = self._merges.begin(segment, by_thread, gens)
         fault = new_fault()
-        extractor = _allocs.Extractor(merge, keys, vals, MULTIPLIER, _CLASS_BYTES, self._flags, fault)
+        extractor = _allocs.Extractor(
+            merge, keys, vals, MULTIPLIER, _CLASS_BYTES, self._pass.types.slots, self._flags, fault
+        )
         extractor.bind(self.heap.tables())
         with prefetch:
             while True:
