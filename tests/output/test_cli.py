@@ -312,6 +312,28 @@ def test_help(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["heap", "info", "stats", "spans", "lifetimes", "validate", "diff"])
+@pytest.mark.parametrize("name", ["text", "absent"])
+def test_json_of_an_input_that_cannot_be_opened(
+    command: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text").write_text("this is text, not a trace\n")
+    path = str(tmp_path / name)
+    assert main([command, "--json", *[path] * (2 if command == "diff" else 1)]) == 3
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == f"{command}/1"
+    assert document["error"]["class"] == ("HeaderError" if name == "text" else "FileNotFoundError")
+
+
+@pytest.mark.parametrize("command", ["heap", "info", "dump", "export --table types --format csv -o -"])
+@pytest.mark.parametrize(("stream", "code"), [("0", 3), ("1", 3), ("2", 0)])
+def test_a_closed_standard_stream(command: str, stream: str, code: int) -> None:
+    source = "-" if stream == "0" else str(EXAMPLE)
+    ends = [f"{stream}<&-" if stream == "0" else f"{stream}>&-", *([">/dev/null"] if stream != "1" else [])]
+    shell = f"exec {sys.executable} -m gotrace {command} {source} {' '.join(ends)}"
+    assert subprocess.run(["/bin/sh", "-c", shell], stderr=subprocess.DEVNULL, check=False).returncode == code
+
+
 def test_a_closed_pipe_ends_quietly() -> None:
     command = [sys.executable, "-m", "gotrace", "dump", str(EXAMPLE)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "not be read to its end, 70 internal error, 130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"gotrace {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     argv = sys.argv[1:] if argv is None else argv
     for name in argv[:1] if argv and argv[0] in COMMANDS else COMMANDS:
         import_module(f"gotrace.cli.{name}").add_parser(commands)

@@ -9,10 +9,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO
 
+import gotrace
 from gotrace.errors import OrderingError, TraceError
 from gotrace.order.selection import Bounds
+from gotrace.report.common import error_json, print_json
 from gotrace.trace import Trace
 from gotrace.units import nanoseconds, printable
 
@@ -191,11 +193,21 @@ def exit_code(codes: list[int]) -> Iterator[None]:
     except TraceError as error:
         explain(error)
         codes.append(UNREADABLE)
-    except BrokenPipeError:
+    except (BrokenPipeError, io.UnsupportedOperation):
         raise
     except OSError as error:
         log(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
         codes.append(UNREADABLE)
+
+
+def open_trace(args: argparse.Namespace, path: str, **options: Any) -> Trace:
+    """Open a trace; with ``--json``, an input that cannot be opened gives an object too."""
+    try:
+        return gotrace.open(path, **options)
+    except (TraceError, OSError) as error:
+        if args.json:
+            print_json(sys.stdout, f"{args.command}/1", path, error=error_json(error))
+        raise
 
 
 def report_losses(trace: Trace, codes: list[int]) -> None:
@@ -219,8 +231,16 @@ def _stop(number: int, frame: object) -> None:
     raise _Stopped(number)
 
 
+def _replace_closed_streams() -> None:
+    """Give a standard stream that is closed a substitute: an empty input, an output that cannot be written."""
+    for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
 def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command and return its exit code; an unexpected exception is reported as a bug."""
+    _replace_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names may have characters that the terminal lacks
     code = OK
@@ -232,6 +252,9 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
         sys.stdout.flush()
     except BrokenPipeError:
         _discard(sys.stdout)
+    except io.UnsupportedOperation:
+        log("standard output is closed")
+        return UNREADABLE
     except KeyboardInterrupt:
         return INTERRUPTED
     except _Stopped as stopped:

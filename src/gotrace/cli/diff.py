@@ -11,6 +11,7 @@ from gotrace.analysis.diff import METRICS, Diff, diff, traces_of
 from gotrace.cli import common
 from gotrace.errors import TraceError
 from gotrace.heap.table import KINDS
+from gotrace.report.common import error_json, print_json
 from gotrace.report.diff import print_diff, print_diff_json
 
 
@@ -65,10 +66,13 @@ def run(args: argparse.Namespace) -> int:
                 errors=args.errors,
                 progress=partial(common.progress, quiet=args.quiet),
             )
-        except TraceError as error:
-            if not isinstance(error.partial, Diff):
+        except (TraceError, OSError) as error:
+            found = getattr(error, "partial", None)
+            if not isinstance(found, Diff):
+                if args.json:
+                    print_json(sys.stdout, "diff/1", args.new, error=error_json(error))
                 raise
-            result = error.partial
+            result = found
         except ValueError as error:
             args.usage(str(error))
         if args.json:

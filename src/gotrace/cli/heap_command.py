@@ -68,7 +68,7 @@ def run_query(
     codes: list[int] = []
     with (
         common.exit_code(codes),
-        gotrace.open(args.trace, errors=args.errors, jobs=args.jobs) as trace,
+        common.open_trace(args, args.trace, errors=args.errors, jobs=args.jobs) as trace,
         common.progress(args.trace, quiet=args.quiet) as progress,
     ):
         error: TraceError | None = None

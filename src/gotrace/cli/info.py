@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-import gotrace
 from gotrace.analysis.info import inspect
 from gotrace.cli import common
 from gotrace.report.info import print_info, print_info_json
@@ -34,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     for number, path in enumerate(args.traces):
         with (
             common.exit_code(codes),
-            gotrace.open(path, errors=args.errors) as trace,
+            common.open_trace(args, path, errors=args.errors) as trace,
             common.progress(path, quiet=args.quiet) as progress,
         ):
             info = inspect(trace, progress)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-import gotrace
 from gotrace.analysis.validate import validate
 from gotrace.cli import common
 from gotrace.report.validate import print_verdict, print_verdict_json
@@ -33,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     for path in args.traces:
         with (
             common.exit_code(codes),
-            gotrace.open(path, jobs=args.jobs) as trace,
+            common.open_trace(args, path, jobs=args.jobs) as trace,
             common.progress(path, quiet=args.quiet) as progress,
         ):
             verdict = validate(trace, progress)
