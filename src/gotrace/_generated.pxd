@@ -716,13 +716,14 @@ cdef struct ORDERED:
     uint8_t kind
     uint8_t type
     uint8_t part
-    uint8_t resource
+    uint8_t zero
     int64_t args[4]
     int32_t stack2
     int32_t name
     int32_t text
     uint8_t old
     uint8_t new
+    uint8_t resource
 
 cdef struct SPEC:
     uint8_t kind

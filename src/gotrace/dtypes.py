@@ -273,3 +273,8 @@ F8 = npt.NDArray[np.float64]
 I8 = npt.NDArray[np.int64]
 I4 = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.void]
+
+
+def opaque(rows: Rows) -> Rows:
+    """Return a view whose copies have the same bytes as the rows, padding included; numpy copies fields only."""
+    return rows.view(f"V{rows.dtype.itemsize}")

@@ -130,7 +130,7 @@ def test_an_unknown_stack_is_told_after_the_rows_before_it() -> None:
 def test_rows_of_events_begin_as_all_ordered_ones_do() -> None:
     ordered, fields = dict(ORDERED.fields or {}), dict(EVENT.fields or {})
     assert fields == {name: ordered[name] for name in fields}
-    assert {name for name, (_, at, *_) in ordered.items() if at < EVENT.itemsize} == {*fields, "resource"}
+    assert {name for name, (_, at, *_) in ordered.items() if at < EVENT.itemsize} == {*fields, "zero"}
 
 
 def test_every_rule_has_a_method_and_events() -> None:

@@ -11,8 +11,9 @@ from gotrace._varint cimport CUT, read_uvarint
 def parse_types(const uint8_t[::1] data, Py_ssize_t at, RAW_TYPE[::1] rows, FAULT[::1] faults) -> int:
     """Read type records from data[at] to its end; return the number of rows.
 
-    It stops at the first record at fault, whose start, relative to data[0], is faults[0].offset. A record whose name is cut
-    off by the end of data has a row with what there is of the name, and is at fault. A batch is short: releasing the GIL would cost more than it saves.
+    It stops at the first record at fault, whose start, relative to data[0], is faults[0].offset. A record whose name
+    is cut off by the end of data has a row with what there is of the name, and is at fault. A batch is short: releasing
+    the GIL would cost more than it saves.
     """
     cdef const uint8_t *p
     cdef const uint8_t *start

@@ -54,6 +54,7 @@ cdef struct ReplayState:
     const BATCH *batches    # of the segment, with the clocks of its generations
     int64_t n_batches
     const double *factors
+    const int64_t *type_slots
     const int64_t *labels   # by row, NULL: objects count by type and size class
     int64_t youngest, oldest    # ages that are counted by group
     uint64_t last_pair
@@ -343,7 +344,7 @@ cdef inline int be_born(ReplayState *r) noexcept nogil:
     cdef CELL *cell
     if me and slot >= span.n_slots:
         me = 0
-    size = span.elem if me else row.size
+    size = span.elem if me else r.type_slots[row.type]
     key = key_of(r, span.spanclass if me else UNKNOWN_CLASS)
     if key < 0:
         return GROW_KEYS
@@ -550,14 +551,17 @@ cdef class Replay:
         r.space.stacks, r.space.room_stacks = stacks.map, stacks.room
         r.keys, r.room_keys, r.tallies = keys.map, keys.room, &tallies[0]
 
-    def enter(self, const BATCH[::1] batches, const double[::1] factors, int page_shift, CYCLE[::1] cycles):
+    def enter(self, const BATCH[::1] batches, const double[::1] factors, int page_shift, CYCLE[::1] cycles,
+              const int64_t[::1] type_slots):
         """Start the segment with these batches.
 
         ``factors`` are ns per clock unit by generation. ``cycles`` has room for all GC cycles up to the segment's end,
-        or for none if they are not requested.
+        or for none if they are not requested. ``type_slots`` are the bytes of an object's slot, by row of the type
+        table.
         """
         cdef ReplayState *r = &self.state
-        self.kept_segment = batches, factors, cycles
+        self.kept_segment = batches, factors, cycles, type_slots
+        r.type_slots = &type_slots[0]
         r.batches, r.n_batches, r.factors, r.shift = &batches[0], batches.shape[0], &factors[0], page_shift
         r.cycles = &cycles[0] if cycles.shape[0] else NULL
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import I8, LIFETIME, Op, Rows
+from gotrace.dtypes import I8, LIFETIME, Op, Rows, opaque
 from gotrace.errors import Status
 from gotrace.experiments.allocfree import ANOMALIES
 from gotrace.hashing import new_map, rehashed
@@ -59,6 +59,7 @@ class SegmentRows:
     page_size: int  # bytes
     begins: I8  # ns: starts of mark phases, in order
     snapshots: Rows  # of PICKED: ranges of snapshot events
+    type_slots: I8  # bytes of the slot of an object, by row of the type table
 
 
 @dataclass(eq=False, repr=False)
@@ -126,7 +127,7 @@ class ObjectReplay:
 
     def write_rows(self) -> None:
         """Make :meth:`follow` yield rows of LIFETIME."""
-        self._out = np.empty(_ROOM, LIFETIME)
+        self._out = np.zeros(_ROOM, LIFETIME)
 
     # --- replay ---------------------------------------------------------------------------------------------
 
@@ -140,7 +141,9 @@ class ObjectReplay:
             self.stop = min(self.stop, int(self._begins[self.cycle - int(self.life[ReplayCounter.CYCLE]) - 1]))
         while self.detail and len(self._cycles) < need:
             self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), CYCLE)))
-        self._kernel.enter(segment.batches, segment.factors, segment.page_size.bit_length() - 1, self._cycles)
+        self._kernel.enter(
+            segment.batches, segment.factors, segment.page_size.bit_length() - 1, self._cycles, segment.type_slots
+        )
 
     def follow(self, rows: Rows, labels: I8) -> Iterator[Rows]:
         """Replay rows of the current segment; yield objects that ended, if rows are written.
@@ -192,7 +195,7 @@ class ObjectReplay:
             )
             rows, labels, self._begins = rows[n:], labels[n:], self._begins[begun:]
             if written:
-                yield self._out[:written].copy()
+                yield opaque(self._out[:written]).copy().view(LIFETIME)
             if self.stopped and next_end < self.stop:
                 self.life[ReplayCounter.STOPPED] = 0
                 time = int(rows["time"][0])
@@ -276,10 +279,10 @@ class ObjectReplay:
 
     def survivors(self) -> Rows:
         """Return rows of LIFETIME of the live objects, oldest first."""
-        out = np.empty(int(self.life[ReplayCounter.INUSE_OBJECTS]), LIFETIME)
+        out = np.zeros(int(self.life[ReplayCounter.INUSE_OBJECTS]), LIFETIME)
         if len(out):
             self._kernel.survivors(out)
-        return out[np.lexsort((out["offset"], out["born"]))]
+        return opaque(out)[np.lexsort((out["offset"], out["born"]))].view(LIFETIME)
 
     def of_age(self, ages: Ages | None = None) -> tuple[I8, I8]:
         """Return live objects and bytes by group in a range of ages, (groups, 2), and those of unknown age, (2,)."""

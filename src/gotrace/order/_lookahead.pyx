@@ -189,7 +189,7 @@ cdef class Lookahead:
             row.generation = generation
             row.kind = spec.kind
             row.type = event.type
-            row.part = row.resource = 0
+            row.part = row.zero = 0
             if whole:
                 put_args(row, event)
             event += 1

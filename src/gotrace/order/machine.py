@@ -664,7 +664,7 @@ class Machine:
         else:
             row.kind = spec.kind
             row.type = kind
-            row.resource = 0
+            row.zero = 0
             row.stack = 0
         self.n = self.n + 1
         row.time = self.monotonic(event.time)

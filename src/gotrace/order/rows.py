@@ -17,7 +17,7 @@ ORDERED = aligned(  # an ordered event with its context; starts with the fields 
     ("kind", "u1"),
     ("type", "u1"),
     ("part", "u1"),
-    ("resource", "u1"),  # Resource: what args[0] of a transition or range names
+    ("zero", "u1"),  # padding of EVENT
     # As on the wire, except: transitions and ranges start with the resource's id (a sweep's end continues with the
     # bytes swept and reclaimed), tasks have id and parent, regions and logs the task, a Sync its number and its row
     # of GENERATION_ROW plus 1.
@@ -27,6 +27,7 @@ ORDERED = aligned(  # an ordered event with its context; starts with the fields 
     ("text", "i4"),  # row of strings: message of a log
     ("old", "u1"),  # GoState or ProcState before
     ("new", "u1"),  # GoState or ProcState after
+    ("resource", "u1"),  # Resource: what args[0] of a transition or range names
 )
 SPEC = aligned(  # how an event type is ordered
     ("kind", "u1"),

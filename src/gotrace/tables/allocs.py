@@ -195,6 +195,7 @@ class LifetimeBuilder(Builder):
 
     def __init__(self, read_pass: ReadPass, length: int, lives: ObjectReplay | None = None) -> None:
         self.allocs = AllocBuilder(read_pass, _REPLAYED)
+        self._types = read_pass.types
         self.lives = lives or ObjectReplay()
         self._writes = lives is None
         if self._writes:
@@ -225,7 +226,14 @@ class LifetimeBuilder(Builder):
         factors = clock.factor(segment.tables.clocks["frequency"])
         page_size = self.allocs.info.page_size
         self.lives.enter(
-            SegmentRows(segment.slab.batches, factors, page_size, np.sort(marks["time"][begins]), marks[~begins])
+            SegmentRows(
+                batches=segment.slab.batches,
+                factors=factors,
+                page_size=page_size,
+                begins=np.sort(marks["time"][begins]),
+                snapshots=marks[~begins],
+                type_slots=self._types.slots,
+            )
         )
 
     def take(self, rows: Rows) -> Iterator[Rows]:

@@ -17,6 +17,7 @@ from gotrace.dtypes import (
     TASK,
     TRANSITION,
     Rows,
+    opaque,
 )
 from gotrace.order import _lookahead
 from gotrace.order.context import EventContext
@@ -121,7 +122,7 @@ class OrderedBuilder(Builder):
             chosen |= rows["kind"] == kind
         rows = rows[chosen]
         if len(rows):
-            table = np.empty(len(rows), self.dtype)
+            table = np.zeros(len(rows), self.dtype)
             for name in self.dtype.names or ():
                 self.column(table, name, rows)
             self._pending.append(table)
@@ -139,7 +140,7 @@ class OrderedBuilder(Builder):
     def ready(self) -> Iterator[Rows]:
         """Yield the rows taken so far."""
         if self._pending:
-            rows = np.concatenate(self._pending)
+            rows = np.concatenate(list(map(opaque, self._pending))).view(self.dtype)
             self._pending = []
             yield rows
 

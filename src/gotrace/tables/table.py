@@ -89,7 +89,7 @@ class Table:
         if self.name == "types" and self._reader.types is not None:
             return select(self._reader.types.copy(), narrow(self.dtype, keep))
         parts = list(self._chunks(keep))
-        total = np.empty(sum(map(len, parts)), narrow(self.dtype, keep))
+        total = np.zeros(sum(map(len, parts)), narrow(self.dtype, keep))
         at = 0
         for i, part in enumerate(parts):
             total[at : at + len(part)] = part
@@ -159,7 +159,7 @@ def select(rows: Rows, dtype: np.dtype[np.void]) -> Rows:
     """Return rows with only the fields of ``dtype``."""
     if rows.dtype == dtype:
         return rows
-    chosen = np.empty(len(rows), dtype)
+    chosen = np.zeros(len(rows), dtype)
     for name in dtype.names or ():
         chosen[name] = rows[name]
     return chosen

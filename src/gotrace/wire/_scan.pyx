@@ -127,6 +127,7 @@ def experimental(Merge source_merge, const uint8_t[::1] experiments, EXPERIMENTA
                 row.m = thread.m
                 row.p = thread.p
                 row.generation = <uint32_t> merge.gen.number
+                memset(&row.experiment, 0, 8)   # with padding
                 row.experiment = experiments[kind]
                 row.type = kind
                 row.n_args = s.n_args[kind] - 1
