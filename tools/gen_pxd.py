@@ -26,7 +26,7 @@ from gotrace.experiments import rows as experiment_rows  # noqa: E402
 from gotrace.heap import rows as heap_rows  # noqa: E402
 from gotrace.order import rows as order_rows  # noqa: E402
 from gotrace.simulation import rows as simulation_rows  # noqa: E402
-from gotrace.spec import enums, limits, sizeclasses  # noqa: E402
+from gotrace.spec import enums, events, limits, sizeclasses  # noqa: E402
 from gotrace.spec.rules import Rule  # noqa: E402
 from gotrace.wire import rows as wire_rows  # noqa: E402
 
@@ -74,6 +74,7 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("TALLY_", simulation_rows.Tally),
 ]
 NUMBERS: list[tuple[ModuleType, tuple[str, ...]]] = [
+    (events, ("ALLOC_FREE",)),
     (limits, ("MAX_BATCH_SIZE", "MAX_STRING", "MAX_FRAMES", "HEAP_ADDRESS_BITS")),
     (sizeclasses, ("PAGE_BYTES", "HEADER_FROM", "TINY_CLASS", "MANUAL", "UNKNOWN_CLASS")),
 ]

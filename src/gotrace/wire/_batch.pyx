@@ -7,10 +7,10 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcmp
 
 from gotrace._generated cimport (
-    BATCH, BATCH_TOO_BIG, CUT_BATCH, CUT_HEADER, CUT_MARK, EV_CPU_SAMPLES, EV_END_OF_GENERATION, EV_EVENT_BATCH,
-    EV_EXPERIMENTAL_BATCH, EV_FREQUENCY, EV_STACKS, EV_STRINGS, EV_SYNC_BATCH, FAULT, FULL, KIND_END, KIND_EVENTS,
-    KIND_EXPERIMENT, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS, KIND_SYNC, MAX_BATCH_SIZE, MORE, NEXT_TRACE, NOT_A_BATCH,
-    OK,
+    ALLOC_FREE, BATCH, BATCH_TOO_BIG, CUT_BATCH, CUT_HEADER, CUT_MARK, EV_CPU_SAMPLES, EV_END_OF_GENERATION,
+    EV_EVENT_BATCH, EV_EXPERIMENTAL_BATCH, EV_FREQUENCY, EV_STACKS, EV_STRINGS, EV_SYNC_BATCH, FAULT, FULL, KIND_END,
+    KIND_EVENTS, KIND_EXPERIMENT, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS, KIND_SYNC, MAX_BATCH_SIZE, MORE, NEXT_TRACE,
+    NOT_A_BATCH, OK,
 )
 from gotrace._varint cimport CUT, read_uvarint
 
@@ -71,6 +71,9 @@ cdef int header(const uint8_t *p, const uint8_t *end, bint sync_batches, BATCH *
             row.kind = KIND_SYNC
         elif q[0] == EV_END_OF_GENERATION:
             row.kind = KIND_END
+        elif row.m == -1 and q[0] <= 1:     # a recorder made an event batch of it
+            row.kind = KIND_EXPERIMENT
+            row.experiment = ALLOC_FREE
     return OK
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from gotrace.dtypes import I4, I8, Rows
 from gotrace.errors import Status, TraceError, from_fault, new_fault
-from gotrace.spec.events import ALLOC_FREE
+from gotrace.spec.enums import EventType
 from gotrace.spec.limits import MAX_BATCH_SIZE
 from gotrace.spec.versions import Version
 from gotrace.wire import _batch
@@ -142,7 +142,7 @@ def read_slabs(
         gaps: list[tuple[int, int, np.void]] = []
         n, at, fault, rows, following = _scan(window, version, at, size, rows, None if losses is None else gaps)
         slab = Slab(source.name, version, window.data, window.base, rows[:n], np.zeros(1, np.int64), _none(), end=at)
-        _restore_experiments(slab)
+        _note_rewritten(slab)
         if losses is not None:
             _report_gaps(slab, gaps, losses)
             _drop_strays(slab, losses)
@@ -169,17 +169,15 @@ def _report_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losse
     slab.gaps = len(gaps)
 
 
-def _restore_experiments(slab: Slab) -> None:
-    """Mark event batches that hold data of the AllocFree experiment as what they are.
+def _note_rewritten(slab: Slab) -> None:
+    """Note event batches that hold data of the AllocFree experiment.
 
     Some recorders write experimental batches as event batches of no thread. Their data starts with byte 0 or 1, which
     is not the type of any event.
     """
     batches = slab.batches
-    rows = np.flatnonzero((batches["kind"] == BatchKind.EVENTS) & (batches["m"] == -1) & (batches["size"] > 0))
-    first = batches["offset"][rows] - slab.base + batches["head"][rows]
-    rows = rows[slab.data[first] <= 1]
-    batches["kind"][rows], batches["experiment"][rows] = BatchKind.EXPERIMENT, ALLOC_FREE
+    rows = np.flatnonzero(batches["kind"] == BatchKind.EXPERIMENT)
+    rows = rows[slab.data[batches["offset"][rows] - slab.base] == EventType.EVENT_BATCH]
     slab.notes += [
         f"generation {int(batches['generation'][row])} (byte {int(batches['offset'][row])}): "
         "an event batch holds data of the alloc/free experiment and is read as such"
