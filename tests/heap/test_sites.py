@@ -23,7 +23,7 @@ TICK = 64  # ns
 UNEQUAL = 0.2  # of the truth: what one allocation costs is not the same at all sites
 FUNCTIONS = ["runtime.memclr", "runtime.mallocgc", "runtime.newobject", "main.a", "main.b", "main.main"]
 STACKS = {1: [1, 2, 3, 4, 6], 2: [2, 3, 5, 6], 3: [4, 6], 4: [2, 3]}
-"""Stacks by id, functions counted from 1: a allocates, b allocates, a does not, nobody is left to name."""
+"""Stacks by id, functions counted from 1: a allocates, b allocates, a does not, no caller is left."""
 
 
 def frames(*names: str) -> list[gotrace.Frame]:
@@ -150,7 +150,7 @@ def test_a_sample_gets_the_next_allocation_of_its_thread() -> None:
         ((153, 1, 0, 1, 1), 0),  # the allocation at 153 is not later, and there is no other
         ((400, 1, 0, 1, 1), 0),
         ((130, 1, 0, 1, 3), 0),  # not in the allocator
-        ((130, 1, 0, 1, 4), 0),  # nobody to name
+        ((130, 1, 0, 1, 4), 0),  # no caller
         ((130, 1, 0, 1, 0), 0),  # no stack
     ],
 )

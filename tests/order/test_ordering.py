@@ -118,7 +118,7 @@ def test_words(events: list[bytes], words: str) -> None:
     assert error.event
 
 
-def test_an_unknown_stack_is_told_after_the_rows_before_it() -> None:
+def test_an_unknown_stack_is_reported_after_the_rows_before_it() -> None:
     data = trace((1, [PROC, GO, event("GoStop", 1, 0, 9)]))
     found = []
     with gotrace.open(data) as opened, pytest.raises(gotrace.TableError, match="unknown stack id 9"):

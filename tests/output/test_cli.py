@@ -345,7 +345,7 @@ def test_a_closed_pipe_ends_quietly() -> None:
         assert process.stderr.read() == b""
 
 
-def test_nobody_listens_to_an_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_on_stderr(tmp_path: Path) -> None:
     cut = tmp_path / "cut.trace"
     cut.write_bytes(EXAMPLE.read_bytes()[:-100])
     command = [sys.executable, "-m", "gotrace", "heap", str(cut)]
@@ -356,7 +356,7 @@ def test_nobody_listens_to_an_error(tmp_path: Path) -> None:
 
 
 def test_interrupt() -> None:
-    program = (  # a shell's background jobs are born deaf to it
+    program = (  # a shell's background jobs ignore it
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys, gotrace.cli; print('ready', file=sys.stderr, flush=True)\n"
         "sys.exit(gotrace.cli.main(['heap', '-']))"

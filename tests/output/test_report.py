@@ -103,7 +103,7 @@ def test_the_size_is_bounded() -> None:
     assert f"(other): {2 * ROWS:,} types" in many
 
 
-def test_what_stands_first_is_what_heap_says() -> None:
+def test_the_first_rows_are_those_of_heap() -> None:
     text = page_of(EXAMPLE)
     with gotrace.open(EXAMPLE) as trace:
         table = trace.heap().table

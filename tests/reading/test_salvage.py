@@ -1,4 +1,4 @@
-"""Damaged traces that are opened to salvage: what can be read is read, and what was lost is said."""
+"""Damaged traces that are opened to salvage: what can be read is read, and losses are listed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_healthy_traces_are_the_same(path: Path) -> None:
     assert salvaged(data)[0].encode() == parsed(data)[0]
 
 
-def test_a_wrong_status_is_mended() -> None:
+def test_a_wrong_status_is_corrected() -> None:
     """The P stays idle, nothing is lost, and what comes out holds together (FORMAT 9.9.4)."""
     before, error = parsed(IDLE_PROC)
     assert isinstance(error, gotrace.OrderingError)
@@ -345,7 +345,7 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         main(["dump", "--mode", "wire", "--salvage", str(cut)])
 
 
-def test_what_go_tolerates_is_told(tmp_path: Path) -> None:
+def test_what_go_tolerates_gives_a_warning(tmp_path: Path) -> None:
     """FORMAT 11.2: a status told again, a P and a goroutine on two threads."""
     writer = Writer(26).frequency(1, 100)
     writer.batch(1, 1, 100, PROC + GO + event("GoStatus", 1, 1, 1, 2))

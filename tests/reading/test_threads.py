@@ -51,7 +51,7 @@ def test_neither_chunks_nor_threads_change_a_row(path: Path, table: str) -> None
 
 @pytest.mark.parametrize("table", TABLES)
 def test_what_a_user_holds_of_a_chunk_stays(table: str) -> None:
-    """Chunks take the place of those that nobody holds any more; a view of one column is enough to hold one."""
+    """Chunks reuse the memory of chunks without references; a view of one column is a reference."""
     opened = gotrace.open(reference.load(next(path for path in FIXTURES if "allocfree" in path.name)), jobs=2)
     whole = [rows["time"].copy() for rows in opened.iterate(table, step_size=10**9)]
     held = [rows["time"][::-1].data[::-1] for rows in opened.iterate(table, step_size=10_000)]
@@ -62,7 +62,7 @@ def test_what_a_user_holds_of_a_chunk_stays(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_memory_that_nobody_holds_serves_the_next_pass(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreferenced_memory_is_reused_by_the_next_pass(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gotrace.tables.builder._KEPT", range(10_000, 100_000))
     opened = gotrace.open(reference.load(next(path for path in FIXTURES if "allocfree" in path.name)))
 
