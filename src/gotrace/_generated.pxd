@@ -833,6 +833,7 @@ cdef struct SPAN:
     int32_t n_pages
     int32_t next_free
     uint8_t spanclass
+    int32_t owed
     uint8_t over
     uint8_t old_spanclass
 
@@ -865,6 +866,7 @@ cdef struct HELD_SPAN:
     uint32_t n_slots
     int32_t live
     int32_t n_pages
+    int32_t owed
     uint8_t spanclass
     uint8_t over
     int32_t groups[32]

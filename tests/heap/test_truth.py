@@ -76,9 +76,23 @@ DYING: dict[str, Any] = {
 """The session begins while marking, which ends at once; the object whose allocation was under way did not survive."""
 
 
+REUSED: dict[str, Any] = {
+    "shape": Shape(
+        procs=4, live_bytes=1000, least_heap=191_233, sizes={(129, False): 1}, untyped=0.0, types=1, goroutines=2,
+        acts={"block": 0, "unblock": 0, "stop": 0, "create": 0, "destroy": 0, "syscall": 0, "long_syscall": 5000,
+              "switch": 200, "grow_stack": 5000, "assist": 0},
+        busy=0.0, short_run=1, long_run=1, long_share=0.0, pace=1, survive=0.0, clustered=0.0, gogc=1, mark_events=0,
+    ),
+    "seed": 0, "version": "1.23", "procs": 1, "generation_events": None, "session": 1, "warmup": 0, "events": 3000,
+    "anomalies": ["frees outside a proc", "dropped events"],
+}  # fmt: skip
+"""The free of an empty span is dropped, the span is reused, and another thread frees its new objects at once."""
+
+
 @settings(deadline=None, max_examples=40)
 @given(programs(EXACT))
 @example(DYING)
+@example(REUSED)
 def test_truth_is_what_is_read(arguments: dict[str, Any]) -> None:
     file = io.BytesIO()
     truth = simulate(file, **arguments)

@@ -318,6 +318,7 @@ class Span:
     spanclass: int
     base: int = 0
     over: tuple[int, int, int, int] | None = None  # time, thread, bytes and class of the span that it replaced
+    pending: int = 0  # objects of the span that it replaced whose free is pending
     live: dict[int, Any] = field(default_factory=dict)  # slot address -> type key
     owed: dict[int, bool] = field(default_factory=dict)
     late: tuple[int, int] = (-(2**63), 0)  # time and thread
@@ -491,6 +492,7 @@ class Replay:
                 self.odd["overlapping spans"] += 1
                 if new:
                     span.over = (*now, old.bytes, old.spanclass)
+                span.pending += len(old.live)
                 self.drop(old)
             self.spans[number] = span
 
@@ -521,7 +523,8 @@ class Replay:
 
     def died(self, event: Event) -> None:
         named, span, slot = self.slot(event.args[0])
-        if span and span.over and self.recent(event, *span.over[:2]):
+        if span and span.over and span.pending and self.recent(event, *span.over[:2]):
+            span.pending -= 1
             self.odd["frees after the slot's next allocation"] += 1
             return
         if span and slot in span.live:

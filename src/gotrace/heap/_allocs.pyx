@@ -108,9 +108,10 @@ cdef inline void count_free(Live *live, int32_t key, int64_t size) noexcept nogi
     live.counts[key].free_bytes += size
 
 
-cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
-    """Remove a span and the objects in it."""
+cdef int drop_span(Live *live, SPAN *span) noexcept nogil:
+    """Remove a span and the objects in it; return the number of these."""
     cdef int32_t me = <int32_t> (span - live.spans)
+    cdef int n = 0
     cdef PAGE *page
     cdef int64_t first
     cdef int i, j
@@ -125,7 +126,7 @@ cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
         for j in range(GROUP):
             if live.cells[first + j]:
                 count_free(live, (live.cells[first + j] & ~FREE_PENDING) - 1, span.elem)
-                live.anomalies[ANOMALY_OBJECT_IN_FREED_SPAN] += 1
+                n += 1
                 live.cells[first + j] = 0
         live.cells[first] = <int32_t> live.sizes[SPACE_FREE_GROUP]
         live.sizes[SPACE_FREE_GROUP] = span.groups[i]
@@ -133,6 +134,8 @@ cdef void drop_span(Live *live, SPAN *span) noexcept nogil:
     count_span(&live.space, span.spanclass, span.bytes, -1)
     span.next_free = <int32_t> live.sizes[SPACE_FREE_SPAN]
     live.sizes[SPACE_FREE_SPAN] = me
+    live.anomalies[ANOMALY_OBJECT_IN_FREED_SPAN] += n
+    return n
 
 
 cdef inline uint8_t spanclass_of(uint64_t kindclass) noexcept nogil:
@@ -148,7 +151,7 @@ cdef int make_span(Live *live, const GENERATION_ROW *gen, const uint64_t *args, 
     """Enter the span of a Span or SpanAlloc event."""
     cdef uint64_t page = page_of(gen, args[0])
     cdef uint64_t n_pages = args[1]
-    cdef int i
+    cdef int i, ended
     cdef uint8_t spanclass = spanclass_of(args[2])
     cdef SPAN *span
     cdef SPAN *old
@@ -185,13 +188,14 @@ cdef int make_span(Live *live, const GENERATION_ROW *gen, const uint64_t *args, 
         if row:
             live.anomalies[ANOMALY_OVERLAPPING_SPAN] += 1
             old = &live.spans[row]
+            ended = drop_span(live, old)
             if op == OP_ALLOC:
                 span.over = True
+                span.owed += ended
                 span.born = live.event.time
                 span.born_m = live.cursor.m
                 span.old_bytes = old.bytes
                 span.old_spanclass = old.spanclass
-            drop_span(live, old)
     note_pages(live, span)
     return OK
 
@@ -315,7 +319,8 @@ cdef inline void die(Live *live, SPAN *span, uint32_t slot, uint64_t named) noex
     cdef int32_t group
     cdef int64_t at
     cdef int i
-    if span != NULL and span.over and late(live, span.born, span.born_m):
+    if span != NULL and span.owed and late(live, span.born, span.born_m):
+        span.owed -= 1
         live.anomalies[ANOMALY_LATE_FREE] += 1      # of an object in the span that was here before
         return
     if span != NULL:
@@ -456,6 +461,7 @@ cdef int span_event(Live *live, const GENERATION_ROW *gen, uint8_t op, ALLOC *ro
             return OK
         if span.over:
             span.over = False
+            span.owed = 0
             if late(live, span.born, span.born_m):
                 live.anomalies[ANOMALY_LATE_FREE] += 1
                 row.size = span.old_bytes

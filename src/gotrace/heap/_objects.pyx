@@ -194,12 +194,12 @@ cdef void end_object(
     cell.key = 0
 
 
-cdef void drop_span(ReplayState *r, int32_t me) noexcept nogil:
-    """Remove a span and the objects in it."""
+cdef int drop_span(ReplayState *r, int32_t me) noexcept nogil:
+    """Remove a span and the objects in it; return the number of these."""
     cdef HELD_SPAN *span = &r.spans[me]
     cdef CELL *cells
     cdef int32_t *noted
-    cdef int i, j
+    cdef int i, j, n = 0
     end_rise(r)
     for i in range(span.n_pages):
         noted = noted_at(r, (span.base >> r.shift) + <uint64_t> i)
@@ -212,7 +212,7 @@ cdef void drop_span(ReplayState *r, int32_t me) noexcept nogil:
         cells = &r.cells[<int64_t> (span.groups[i] - 1) * GROUP]
         for j in range(GROUP):
             if cells[j].key:
-                r.anomalies[ANOMALY_OBJECT_IN_FREED_SPAN] += 1
+                n += 1
                 end_object(r, &cells[j], span.base + <uint64_t> ((i * GROUP + j) * span.elem), span.elem,
                            span.spanclass, END_SPAN)
         cells[0].key = <int32_t> r.life[SPACE_FREE_GROUP]
@@ -221,6 +221,8 @@ cdef void drop_span(ReplayState *r, int32_t me) noexcept nogil:
     count_span(&r.space, span.spanclass, span.bytes, -1)
     span.next_free = <int32_t> r.life[SPACE_FREE_SPAN]
     r.life[SPACE_FREE_SPAN] = me
+    r.anomalies[ANOMALY_OBJECT_IN_FREED_SPAN] += n
+    return n
 
 
 cdef int make_span(ReplayState *r) noexcept nogil:
@@ -232,7 +234,7 @@ cdef int make_span(ReplayState *r) noexcept nogil:
     cdef HELD_SPAN *span = &r.spans[me]
     cdef SpanShape shape
     cdef int64_t elem
-    cdef int i
+    cdef int i, ended
     if row.op == OP_EXISTS and me and span.base == row.address and span.spanclass == row.spanclass:
         return OK
     if r.life[SPACE_FREE_SPAN] == 0 and r.life[SPACE_N_SPANS] + 1 == r.room_spans:
@@ -252,6 +254,7 @@ cdef int make_span(ReplayState *r) noexcept nogil:
     span.spanclass = row.spanclass
     span.live = 0
     span.over = False
+    span.owed = 0
     span.late = INT64_MIN
     for i in range(GROUPS):
         span.groups[i] = 0
@@ -263,11 +266,12 @@ cdef int make_span(ReplayState *r) noexcept nogil:
     for i in range(span.n_pages):
         noted = noted_at(r, page + <uint64_t> i)
         if noted[0]:
+            ended = drop_span(r, noted[0])
             if row.op == OP_ALLOC:
                 span.over = True
+                span.owed += ended
                 span.born = row.time
                 span.born_m = row.m
-            drop_span(r, noted[0])
         noted[0] = me
     return OK
 
@@ -410,7 +414,8 @@ cdef inline void die(ReplayState *r) noexcept nogil:
     cdef int64_t at
     cdef int i
     if me and slot < span.n_slots:
-        if unlikely(span.over) and late(r, span.born, span.born_m):
+        if unlikely(span.owed != 0) and late(r, span.born, span.born_m):
+            span.owed -= 1
             r.anomalies[ANOMALY_LATE_FREE] += 1       # of an object in the span that was here before
             return
         cell = cell_of(r, span, slot)
@@ -445,6 +450,7 @@ cdef int take_span(ReplayState *r) noexcept nogil:
         return OK
     if span.over:
         span.over = False
+        span.owed = 0
         if late(r, span.born, span.born_m):
             return OK
     drop_span(r, me)

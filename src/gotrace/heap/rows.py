@@ -37,6 +37,7 @@ SPAN = aligned(
     ("n_pages", "i4"),  # entries in the page map
     ("next_free", "i4"),
     ("spanclass", "u1"),
+    ("owed", "i4"),  # objects of the overlapped span whose frees are pending
     ("over", "u1"),  # 1: it overlaps a live span whose free is pending
     ("old_spanclass", "u1"),  # of that span
 )
@@ -99,6 +100,7 @@ HELD_SPAN = aligned(  # a live span and its slots
     ("n_slots", "u4"),
     ("live", "i4"),  # slots with a live object
     ("n_pages", "i4"),  # entries in the page map; 0: no live span
+    ("owed", "i4"),  # objects of the overlapped span whose frees are pending
     ("spanclass", "u1"),
     ("over", "u1"),  # 1: it overlaps a live span whose free is pending
     ("groups", "i4", (HeapLayout.GROUPS,)),  # groups of cells, allocated when first used; 0 none
