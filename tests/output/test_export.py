@@ -256,11 +256,12 @@ def test_a_signal_leaves_nothing(number: signal.Signals, tmp_path: Path, monkeyp
         signal.raise_signal(number)
 
     monkeypatch.setattr(FORMATS["csv"], "write", interrupt)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # processes in the background ignore it
+    default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, default)  # processes in the background ignore some
     try:
         assert main(["export", str(EXAMPLE), "-o", str(tmp_path / "out.csv")]) == 128 + number
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
     assert not list(tmp_path.iterdir())
 
 
