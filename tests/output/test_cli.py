@@ -391,3 +391,13 @@ def test_a_table_for_a_terminal(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(["heap", str(good)]) == 0
     assert re.search(r"32 B +2 +32 B +2 +0 B +0 +\(untyped\) 16 B", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
+def test_no_terminal_cuts_a_number(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["heap", "-n", "8", str(EXAMPLE)]) == 0
+    assert re.search(r"210\.9 KiB +375 +1\.6 MiB +3,000 +1\.4 MiB +2,625 ", capsys.readouterr().out)

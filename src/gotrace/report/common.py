@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
@@ -15,12 +16,20 @@ from gotrace.experiments.rows import Anomaly
 from gotrace.units import printable
 
 _ADDRESSES = ("address", "pc")
+_GAP = 2  # characters between columns
+_LEAST_NAME = 8  # characters of a column that is folded
 
 
 def print_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
-    """Write a table, with rich to a terminal and as plain text otherwise; the last ``left`` columns align left."""
+    """Write a table; the last ``left`` columns align left.
+
+    A terminal gets it from rich, which folds these columns. It is plain text otherwise, and where the numbers do not
+    fit: rich would cut them.
+    """
     rows = [[printable(cell) for cell in row] for row in rows]
-    if out.isatty():
+    widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
+    least = sum(widths[: len(widths) - left]) + _GAP * len(columns) + left * _LEAST_NAME
+    if out.isatty() and shutil.get_terminal_size().columns >= least:
         try:
             from rich.console import Console
             from rich.table import Table
@@ -28,7 +37,7 @@ def print_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str
         except ImportError:
             pass
         else:
-            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+            table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
             for i, name in enumerate(columns):
                 names = i >= len(columns) - left
                 table.add_column(name, justify="left" if names else "right", overflow="fold", no_wrap=not names)
@@ -36,13 +45,12 @@ def print_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str
                 table.add_row(*map(Text, row))
             Console(file=out).print(table)
             return
-    widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
     for row in (columns, *rows):
         cells = [
             cell if i >= len(columns) - left else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        print("  ".join(cells).rstrip(), file=out)
+        print((" " * _GAP).join(cells).rstrip(), file=out)
 
 
 def plain(value: Any, name: str = "") -> Any:
