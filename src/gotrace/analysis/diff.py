@@ -38,7 +38,7 @@ DIFF = np.dtype(
 that have it. For each metric: both means, their difference, and the 95 % interval of the difference (NaN: unknown)."""
 
 _Key = tuple[str, int, int]  # name, size, pointer bytes; -1 for groups without a size
-_Counts = dict[_Key | None, npt.NDArray[np.int64]]  # never has key None, which stands for a type that a side lacks
+_Counts = dict[_Key | None, npt.NDArray[np.int64]]  # never has key None, which means a type that a side lacks
 _Progress = Callable[[str], AbstractContextManager[Callable[[int], None] | None]]
 F8 = npt.NDArray[np.float64]
 

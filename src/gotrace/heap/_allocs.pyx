@@ -384,7 +384,7 @@ cdef int look_ahead(Live *live, const GENERATION_ROW *gen) noexcept nogil:
     """Apply all consecutive snapshot events from the current one on, before any other thread's events.
 
     The world stood still while they were written, but their times run ahead of the clock (FORMAT 9.9).
-    Applying one twice changes nothing, so this may stop for room and begin anew.
+    Applying one twice changes nothing, so this may stop for room and start again.
     """
     cdef CURSOR ahead = cursor_from(live.s, live.cursors, <int32_t> (live.cursor - live.cursors), start_of(live.event))
     cdef DECODED[STRIDE] events
