@@ -200,13 +200,18 @@ def exit_code(codes: list[int]) -> Iterator[None]:
         codes.append(UNREADABLE)
 
 
+def print_unopened(args: argparse.Namespace, path: str, error: TraceError | OSError) -> None:
+    """With ``--json``, print the object of an input that cannot be opened."""
+    if args.json:
+        print_json(sys.stdout, f"{args.command}/1", path, error=error_json(error))
+
+
 def open_trace(args: argparse.Namespace, path: str, **options: Any) -> Trace:
     """Open a trace; with ``--json``, an input that cannot be opened gives an object too."""
     try:
         return gotrace.open(path, **options)
     except (TraceError, OSError) as error:
-        if args.json:
-            print_json(sys.stdout, f"{args.command}/1", path, error=error_json(error))
+        print_unopened(args, path, error)
         raise
 
 

@@ -11,7 +11,6 @@ from gotrace.analysis.diff import METRICS, Diff, diff, traces_of
 from gotrace.cli import common
 from gotrace.errors import TraceError
 from gotrace.heap.table import KINDS
-from gotrace.report.common import error_json, print_json
 from gotrace.report.diff import print_diff, print_diff_json
 
 
@@ -69,8 +68,7 @@ def run(args: argparse.Namespace) -> int:
         except (TraceError, OSError) as error:
             found = getattr(error, "partial", None)
             if not isinstance(found, Diff):
-                if args.json:
-                    print_json(sys.stdout, "diff/1", args.new, error=error_json(error))
+                common.print_unopened(args, args.new, error)
                 raise
             result = found
         except ValueError as error:

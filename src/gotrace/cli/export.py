@@ -146,11 +146,7 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
             profile = profile_of(result)
             for target in targets.values():
                 target.parent.mkdir(parents=True, exist_ok=True)
-            with (
-                replacing(*targets.values(), overwrite=args.force)
-                if targets
-                else nullcontext(common.binary_stdout()) as out
-            ):
+            with _open(next(iter(targets.values()), None), args) as out:
                 PROFILES[format](profile, out)
             if not args.quiet:
                 for line in (*trace.warnings, profile.title, *profile.comments):
@@ -181,9 +177,7 @@ def run(args: argparse.Namespace) -> int:
             for table, columns in keep.items():
                 if targets:
                     targets[table].parent.mkdir(parents=True, exist_ok=True)
-                out = stack.enter_context(
-                    replacing(targets[table], overwrite=args.force) if targets else nullcontext(common.binary_stdout())
-                )
+                out = stack.enter_context(_open(targets.get(table), args))
                 writers[table] = FORMATS[format](out, narrow(TABLES[table].dtype, columns))
             error: TraceError | None = None
             try:

@@ -200,7 +200,7 @@ class TypeTable:
         self._parts = [np.zeros(2, RAW_TYPE)]
         self._known: npt.NDArray[np.uint64] = np.empty(0, np.uint64)  # sorted addresses; ``_rows`` are their rows
         self._rows: I4 = np.empty(0, np.int32)
-        self._slots: I8 = np.zeros(2, np.int64)
+        self.slots: I8 = np.zeros(2, np.int64)  # bytes of the slot of one object of each row; 0 if unknown
 
     def __len__(self) -> int:
         return 2 + len(self._rows)
@@ -227,6 +227,7 @@ class TypeTable:
                 return self._rows[place]
         _, first = np.unique(address, return_index=True)
         fresh = np.sort(first[~known[first]])
+        n_parts = len(self._parts)
         firsts = np.cumsum([0, *(len(table.types) for table in tables)])
         table_of = np.searchsorted(firsts, fresh, side="right") - 1
         for i in np.flatnonzero(np.bincount(table_of)).tolist():  # np.unique would import numpy.ma
@@ -234,7 +235,8 @@ class TypeTable:
             self._undecoded.append((tables[i], rows))
             self._nbytes += tables[i].nbytes
             self._parts.append(tables[i].types[rows])
-            self._slots = np.concatenate((self._slots, slot_bytes(self._parts[-1])))
+        if len(fresh):
+            self.slots = np.concatenate((self.slots, slot_bytes(np.concatenate(self._parts[n_parts:]))))
         if self._nbytes > _MAX_UNDECODED:
             _ = self.names  # decodes them and releases the tables
         addresses = np.concatenate((self._known, address[fresh]))
@@ -242,11 +244,6 @@ class TypeTable:
         order = np.argsort(addresses)
         self._known, self._rows = addresses[order], rows_of[order].astype(np.int32)
         return self._rows[np.searchsorted(self._known, address)]
-
-    @property
-    def slots(self) -> I8:
-        """Bytes of the slot of a single object of each type; 0 if the type gives no size."""
-        return self._slots
 
     def rows(self, start: int = 0) -> Rows:
         """Return rows of TYPE from row ``start`` on."""

@@ -88,10 +88,15 @@ def error_json(error: TraceError | OSError | None) -> dict[str, Any] | None:
     }
 
 
+def outside_spans(anomalies: Mapping[str, int]) -> int:
+    """Return the number of objects in spans that the trace does not contain: their bytes are a lower bound."""
+    return anomalies.get(ANOMALIES[Anomaly.OBJECT_OUTSIDE], 0)
+
+
 def caveats(anomalies: Mapping[str, int], losses: Sequence[str] = ()) -> list[str]:
     """Say which totals are not exact, and why."""
     found = []
-    if n := anomalies.get(ANOMALIES[Anomaly.OBJECT_OUTSIDE]):
+    if n := outside_spans(anomalies):
         found.append(
             f"bytes are lower bounds: {n:,} objects are in spans that the trace does not contain; "
             "each counts as one object of its type, or as 0 bytes without a type"

@@ -10,10 +10,8 @@ import numpy as np
 from gotrace.analysis.account import account_of_samples
 from gotrace.dtypes import I8
 from gotrace.errors import TraceError
-from gotrace.experiments.allocfree import ANOMALIES
-from gotrace.experiments.rows import Anomaly
 from gotrace.heap.table import Heap
-from gotrace.report.common import error_json, json_rows, print_anomalies, print_json, print_table
+from gotrace.report.common import error_json, json_rows, outside_spans, print_anomalies, print_json, print_table
 from gotrace.units import human_bytes, human_time
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None
         return
     table = heap.table
     what = "free" if died else "inuse"
-    least = "at least " if heap.anomalies.get(ANOMALIES[Anomaly.OBJECT_OUTSIDE]) else ""
+    least = "at least " if outside_spans(heap.anomalies) else ""
     total = least + human_bytes(int(table[f"{what}_bytes"].sum()))
     ages = _ages(*heap.ages)
     print(f"heap {instant(heap)}: {total} {'freed' if died else 'in use'}{ages}", file=out)

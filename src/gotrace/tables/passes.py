@@ -20,7 +20,7 @@ from gotrace.experiments.allocfree import TypeTable
 from gotrace.order.driver import Order
 from gotrace.tables.builder import Builder
 from gotrace.wire import header
-from gotrace.wire.helper import Background, OneAhead, start_thread, use_two_threads
+from gotrace.wire.helper import Background, OneAhead, check_process, start_thread, use_two_threads
 from gotrace.wire.losses import Losses
 from gotrace.wire.segments import Segment, read_segments
 from gotrace.wire.source import open_source
@@ -100,8 +100,8 @@ class TraceReader:
 
     def _check_process(self, threaded: bool) -> None:
         """Refuse to read on in a forked process what it shares with its parent: a stream, or a second thread."""
-        if (threaded or self.source.once) and os.getpid() != self._process:
-            raise ValueError("the trace was opened by another process: open it again after the fork")
+        if threaded or self.source.once:
+            check_process(self._process)
 
     def new_pass(self) -> ReadPass:
         """Return a new pass."""

@@ -43,10 +43,10 @@ def start_thread(jobs: int) -> AbstractContextManager[Executor | None]:
     return ThreadPoolExecutor(1, "gotrace")
 
 
-def _check_process(process: int) -> None:
-    """Raise in a forked process, which has no second thread."""
+def check_process(process: int) -> None:
+    """Raise unless this process has this id: a forked one has no second thread, and shares the position of a stream."""
     if os.getpid() != process:
-        raise ValueError("the trace is being read by another process: open it again after the fork")
+        raise ValueError("the trace was opened by another process: open it again after the fork")
 
 
 class OneAhead(Iterator[_Item], Generic[_Item]):
@@ -60,7 +60,7 @@ class OneAhead(Iterator[_Item], Generic[_Item]):
 
     def begin(self) -> None:
         """Start the next item; best before the caller enters a kernel, since only one thread can run Python code."""
-        _check_process(self._process)
+        check_process(self._process)
         if self._coming is None:
             self._coming = self._thread.submit(next, self._items, None)
 
@@ -113,7 +113,7 @@ class Prefetch:
         """Start the thread on the next segment and on this one's events, before a kernel needs them."""
         background = self._background
         if background.thread is not None:
-            _check_process(self._process)
+            check_process(self._process)
         if background.upcoming is not None:
             background.upcoming.begin()
         if self._prefetcher is not None and background.thread is not None and self._prefetcher.try_start():
