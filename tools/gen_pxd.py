@@ -17,7 +17,7 @@ from types import ModuleType
 import numpy as np
 
 PACKAGE = Path(__file__).parent.parent / "src" / "gotrace"
-for name in ("gotrace", "gotrace.experiments", "gotrace.simulation"):  # their kernels may not be built yet
+for name in ("gotrace", "gotrace.experiments", "gotrace.simulation", "gotrace.tables"):  # their kernels may not be built yet
     sys.modules[name] = ModuleType(name)
     sys.modules[name].__path__ = [str(PACKAGE.joinpath(*name.split(".")[1:]))]
 
@@ -28,6 +28,7 @@ from gotrace.order import rows as order_rows  # noqa: E402
 from gotrace.simulation import rows as simulation_rows  # noqa: E402
 from gotrace.spec import enums, events, limits, sizeclasses  # noqa: E402
 from gotrace.spec.rules import Rule  # noqa: E402
+from gotrace.tables import rows as table_rows  # noqa: E402
 from gotrace.wire import rows as wire_rows  # noqa: E402
 
 C_TYPES = {
@@ -40,7 +41,7 @@ C_TYPES = {
     "int8": "int8_t",
     "float64": "double",
 }
-SOURCES: list[ModuleType] = [dtypes, errors, wire_rows, experiment_rows, order_rows, heap_rows, simulation_rows]
+SOURCES: list[ModuleType] = [dtypes, errors, wire_rows, experiment_rows, order_rows, heap_rows, table_rows, simulation_rows]
 """Modules all of whose row types without Python objects become structs."""
 
 ENUMS: list[tuple[str, type[IntEnum]]] = [

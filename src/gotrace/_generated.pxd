@@ -901,6 +901,13 @@ cdef struct CYCLE:
     int64_t inuse_objects
     int64_t inuse_bytes
 
+cdef struct OPEN_WORK:
+    int64_t id
+    int32_t label
+    int32_t shown
+    int32_t next
+    int32_t depth
+
 cdef struct SIM_M:
     int64_t id
     uint64_t base

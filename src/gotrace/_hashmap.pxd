@@ -34,6 +34,23 @@ cdef inline int32_t value_of(const IdMap *table, uint64_t key) noexcept nogil:
     return table.vals[place(table, key)]
 
 
+cdef inline void remove(IdMap *table, uint64_t key) noexcept nogil:
+    """Remove key, if it is there, and move later keys up so that no search ends early."""
+    cdef uint64_t hole = place(table, key), i = hole, home
+    if table.vals[hole] == 0:
+        return
+    while True:
+        i = (i + 1) & table.mask
+        if table.vals[i] == 0:
+            break
+        home = (table.keys[i] * table.multiplier) >> table.shift
+        if ((i - home) & table.mask) >= ((i - hole) & table.mask):
+            table.keys[hole] = table.keys[i]
+            table.vals[hole] = table.vals[i]
+            hole = i
+    table.vals[hole] = 0
+
+
 cdef inline int log2(Py_ssize_t places) noexcept nogil:
     cdef int bits = 0
     while (<Py_ssize_t> 1 << bits) < places:

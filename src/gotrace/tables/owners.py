@@ -5,15 +5,20 @@ Never here: replay, or guesses: an allocation that the order of events does not 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import numpy.typing as npt
 
 from gotrace.dtypes import I8, Op, Rows, What
 from gotrace.errors import TraceError
+from gotrace.hashing import new_map, rehashed
 from gotrace.order.context import EventContext
 from gotrace.spec.enums import EventKind, EventType, GoState, Resource
 from gotrace.spec.limits import MAX_FRAMES
+from gotrace.tables._owners import OpenWork
 from gotrace.tables.passes import ReadPass
+from gotrace.tables.rows import OPEN_WORK
 from gotrace.wire.segments import Segment
 
 UNKNOWN, NONE = "(unknown)", "(none)"
@@ -23,10 +28,7 @@ I4 = npt.NDArray[np.int32]
 
 _UNKNOWN, _NONE = 0, 1  # labels; those below 0 are goroutines whose start function may appear later
 _SHORTEST = 4  # minimum bytes of an allocation's event: type, time, id and id of its type
-_NAMED = (EventKind.TASK_BEGIN, EventKind.REGION_BEGIN, EventKind.REGION_END)
-_WORK = (*_NAMED, EventKind.TASK_END)
-_BACKGROUND = 0
-_DEEPEST = 1024  # maximum open tasks and regions of a goroutine; beyond that, its allocations are unknown
+_PLACES = 1024  # of an empty hash table or list
 
 
 class AllocationLabels:
@@ -173,119 +175,58 @@ class Goroutines(AllocationLabels):
 
 
 class _Work(AllocationLabels):
-    """Open tasks and regions: a stack for each goroutine that has any."""
+    """Tasks and regions that goroutines have open."""
+
+    by_task: ClassVar[bool]
+    named: ClassVar[tuple[EventKind, ...]]
+    """Kinds of events whose name is a label."""
 
     def __init__(self, read_pass: ReadPass) -> None:
         super().__init__(read_pass)
-        self._open: dict[int, list[tuple[int, int]]] = {}  # by goroutine: (task of a region or ~task, label)
-        self._deep: set[int] = set()
+        self.forget()
 
     def forget(self) -> None:
         """Forget open tasks and regions."""
-        self._open.clear()
-        self._deep.clear()
+        self._open = OpenWork(self.by_task)
+        self._goroutines, self._tasks = new_map(_PLACES), new_map(_PLACES)
+        self._rows: Rows = np.zeros(_PLACES, OPEN_WORK)
+        self._open.bind(self._goroutines, self._tasks, self._rows)
 
     def take(self, rows: Rows, new: I8, context: EventContext) -> I8:
         """Apply starts and ends of tasks and regions; return each allocation's label at its time."""
-        gs, of = np.unique(rows["g"][new], return_inverse=True)
-        changes = [(g, -1, self._top(g)) for g in gs.tolist()]
-        gone = (rows["resource"] == Resource.GOROUTINE) & (rows["new"] == GoState.NOT_EXIST)
-        gone &= rows["kind"] == EventKind.STATE_TRANSITION
-        for i in np.flatnonzero(np.isin(rows["kind"], _WORK) | gone).tolist():
-            row = rows[i]
-            g = int(row["g"])
-            if gone[i]:
-                g = int(row["args"][0])
-                self._open.pop(g, None)
-                self._deep.discard(g)
-            else:
-                name = context.text(int(row["name"])) if row["kind"] in _NAMED else ""
-                g = self.change(EventKind(row["kind"]), g, int(row["args"][0]), name)
-            changes.append((g, i, self._top(g)))
-        if not len(new):
-            return new
-        table = np.array(changes, np.int64)
-        table = table[np.isin(table[:, 0], gs)]
-        keys = np.searchsorted(gs, table[:, 0]) * (len(rows) + 1) + table[:, 1] + 1
-        order = np.argsort(keys, kind="stable")
-        at = np.searchsorted(keys[order], of * (len(rows) + 1) + new + 1, side="right") - 1
-        return np.asarray(table[order[at], 2], np.int64)
+        names = np.zeros(len(rows), np.int32)
+        named = np.flatnonzero(np.isin(rows["kind"], self.named))
+        texts, text_of = np.unique(rows["name"][named], return_inverse=True)
+        names[named] = np.array([self.label(context.text(text)) for text in texts.tolist()], np.int32)[text_of]
+        self._make_room(np.count_nonzero(np.isin(rows["kind"], (EventKind.TASK_BEGIN, EventKind.REGION_BEGIN))))
+        labels = np.empty(len(new), np.int32)
+        self._open.follow(rows, names, labels)
+        return labels.astype(np.int64)
 
-    def change(self, kind: EventKind, g: int, task: int, name: str) -> int:
-        """Open or close a task or region; return the goroutine that it belongs to."""
-        raise NotImplementedError
-
-    def _push(self, g: int, task: int, label: int) -> None:
-        if g in self._deep:
-            return
-        stack = self._open.setdefault(g, [])
-        if len(stack) == _DEEPEST:
-            del self._open[g]
-            self._deep.add(g)
-        else:
-            stack.append((task, label))
-
-    def _drop(self, g: int, at: int) -> None:
-        del self._open[g][at]
-        if not self._open[g]:
-            del self._open[g]
-
-    def _end_region(self, g: int, task: int, label: int | None = None) -> None:
-        """Close the innermost region of a task, of any label or of one; one from before the trace is not open here."""
-        stack = self._open.get(g, ())
-        same = (i for i, (of, name) in enumerate(stack) if of == task and label in (None, name))
-        at = max(same, default=-1)
-        if at >= 0:
-            self._drop(g, at)
-
-    def _top(self, g: int) -> int:
-        if g in self._deep:
-            return _UNKNOWN
-        return next((label for _, label in reversed(self._open.get(g, ())) if label != _NONE), _NONE)
+    def _make_room(self, starts: int) -> None:
+        """Enlarge the kernel's tables for the next starts of tasks and regions."""
+        work = self._open
+        while 2 * (work.n_goroutines + starts) > self._goroutines.places:
+            self._goroutines = rehashed(self._goroutines)
+        while 2 * (work.n_tasks + starts) > self._tasks.places:
+            self._tasks = rehashed(self._tasks)
+        while work.n_work + 2 * starts >= len(self._rows):
+            self._rows = np.concatenate((self._rows, np.zeros(len(self._rows), OPEN_WORK)))
+        work.bind(self._goroutines, self._tasks, self._rows)
 
 
 class Regions(_Work):
     """Innermost open region by region type."""
 
-    def change(self, kind: EventKind, g: int, task: int, name: str) -> int:
-        """Open or close a region."""
-        if kind == EventKind.REGION_BEGIN:
-            self._push(g, task, self.label(name))
-        elif kind == EventKind.REGION_END:
-            self._end_region(g, task, self.label(name))
-        return g
+    by_task = False
+    named = (EventKind.REGION_BEGIN, EventKind.REGION_END)
 
 
 class Tasks(_Work):
     """Tasks by task type: the task that the goroutine opened last, itself or by a region of the task."""
 
-    def __init__(self, read_pass: ReadPass) -> None:
-        super().__init__(read_pass)
-        self._active: dict[int, tuple[int, int]] = {}  # by task: (goroutine that started it, label)
-
-    def forget(self) -> None:
-        """Forget open and active tasks."""
-        super().forget()
-        self._active.clear()
-
-    def change(self, kind: EventKind, g: int, task: int, name: str) -> int:
-        """Open or close a region or a task."""
-        if kind == EventKind.TASK_BEGIN:
-            label = self.label(name)
-            self._active[task] = g, label
-            self._push(g, ~task, label)
-        elif kind == EventKind.TASK_END:
-            g, _ = self._active.pop(task, (g, _NONE))
-            stack = self._open.get(g, [])
-            at = next((i for i in reversed(range(len(stack))) if stack[i][0] == ~task), -1)
-            if at >= 0:
-                self._drop(g, at)
-        elif kind == EventKind.REGION_BEGIN:
-            unknown = _NONE if task == _BACKGROUND else _UNKNOWN  # unknown tasks started before the trace
-            self._push(g, task, self._active[task][1] if task in self._active else unknown)
-        else:
-            self._end_region(g, task)
-        return g
+    by_task = True
+    named = (EventKind.TASK_BEGIN,)
 
 
 OWNERS: dict[str, type[AllocationLabels]] = {"goroutine": Goroutines, "task": Tasks, "region": Regions}
