@@ -160,6 +160,9 @@ cdef enum:
     KEY_M = 2
     KEY_TASK = 3
     KEY_NAME = 4
+    WAITS_SLOT_BITS = 14
+    WAITS_SLOTS = 16384
+    WAITS_MANY = 64
     RULE_NONE = 0
     RULE_EXPERIMENT = 1
     RULE_PROC_STATUS = 2
@@ -795,6 +798,10 @@ cdef struct NOTE:
 cdef struct FRONTIER:
     int64_t time
     int32_t cursor
+
+cdef struct WAITER:
+    int64_t since
+    int32_t slot
 
 cdef struct SCHED:
     int64_t initial

@@ -28,6 +28,7 @@ from gotrace._generated cimport (
 )
 from gotrace.order._gosort cimport sort_rows
 from gotrace.order._lookahead cimport Lookahead
+from gotrace.order._waits cimport Waits
 
 ctypedef const DECODED *Event
 ctypedef ORDERED *Row
@@ -82,6 +83,7 @@ cdef class Machine:
     cdef NOTE[::1] odd
     # The slab, see SlabInput in state.py.
     cdef Lookahead pool
+    cdef Waits waits
     cdef CURSOR[::1] cursors
     cdef DECODED[::1] events
     cdef int64_t base
@@ -297,7 +299,7 @@ cdef class Machine:
     @cython.locals(row=int, status=int)
     cdef int proc_stop(self) noexcept nogil
 
-    @cython.locals(before=int, pid=int64_t, row=int, status=int, victim=int)
+    @cython.locals(before=int, in_syscall=bint, pid=int64_t, row=int, status=int, victim=int)
     cdef int proc_steal(self) noexcept nogil
 
     @cython.locals(bound=int64_t, g=int64_t, gid=int64_t, initial=int, m=int64_t, mid=int64_t, old=int, other=int,

@@ -126,6 +126,7 @@ class Machine:
     def open(self, slab):
         """Take the input of a slab, a ``SlabInput``."""
         self.pool = slab.pool
+        self.waits = slab.waits
         self.cursors = slab.cursors
         self.events = slab.events
         self.base = slab.base
@@ -287,6 +288,7 @@ class Machine:
                 status = self.attempt(cursor, row, event)
                 if status != OK:
                     return status
+                self.waits.change(cursor, self.g, self.p, self.arg(0))
                 status = self.next_event(cursor)
                 if status < 0:
                     self.n = n
@@ -336,12 +338,15 @@ class Machine:
         while self.any_at < self.n_front:
             n = self.n
             cursor = self.front[self.any_at].cursor
-            status = self.attempt(cursor, self.rows_of[cursor], self.at_hand(cursor))
+            status = WAIT
+            if not self.waits.still_waits(cursor):
+                status = self.attempt(cursor, self.rows_of[cursor], self.at_hand(cursor))
             if status == WAIT:
                 self.any_at = self.any_at + 1
                 continue
             if status != OK:
                 return status
+            self.waits.change(cursor, self.g, self.p, self.arg(0))
             status = self.next_event(cursor)
             if status < 0:
                 self.n = n
@@ -1041,8 +1046,10 @@ class Machine:
         if not self.fits_int32(pid):
             return self.stop(WIDE_PROC, pid, 0)
         row = self.find(KEY_P, pid)
-        if row == 0 or self.ps[row].status != PROC_IDLE or not self.next_of_proc(row, self.arg(1)) or self.p != -1:
-            return WAIT
+        if self.p != -1:
+            return self.waits.wait_for(self.cursor, KEY_P, self.p)
+        if row == 0 or self.ps[row].status != PROC_IDLE or not self.next_of_proc(row, self.arg(1)):
+            return self.waits.wait_for(self.cursor, KEY_P, pid)
         status = self.require(1, 2, 0)
         if status != OK:
             return status
@@ -1081,13 +1088,10 @@ class Machine:
         if not self.fits_int32(pid):
             return self.stop(WIDE_PROC, pid, 0)
         row = self.find(KEY_P, pid)
-        if row == 0:
-            return WAIT
         before = self.ps[row].status
-        if before != PROC_SYSCALL and before != PROC_SYSCALL_ABANDONED:
-            return WAIT
-        if not self.next_of_proc(row, self.arg(1)):
-            return WAIT
+        in_syscall = before == PROC_SYSCALL or before == PROC_SYSCALL_ABANDONED
+        if row == 0 or not in_syscall or not self.next_of_proc(row, self.arg(1)):
+            return self.waits.wait_for(self.cursor, KEY_P, pid)
         status = self.require(1, 0, 0)
         if status != OK:
             return status
@@ -1262,13 +1266,11 @@ class Machine:
         return OK
 
     def go_start(self):
-        """A runnable goroutine runs. The event that made it runnable may be another thread's: sequence numbers order
-        them.
-        """
+        """A runnable goroutine runs. Sequence numbers order this after the event, of any thread, that made it runnable."""
         gid = self.arg(0)
         row = self.goroutine(gid)
         if row == 0 or self.gs[row].status != GO_RUNNABLE or not self.next_of_goroutine(row, self.arg(1)):
-            return WAIT
+            return self.waits.wait_for(self.cursor, KEY_G, gid)
         status = self.require(1, 1, 2)
         if status != OK:
             return status
@@ -1284,7 +1286,7 @@ class Machine:
         gid = self.arg(0)
         row = self.goroutine(gid)
         if row == 0 or self.gs[row].status != GO_WAITING or not self.next_of_goroutine(row, self.arg(1)):
-            return WAIT
+            return self.waits.wait_for(self.cursor, KEY_G, gid)
         self.gs[row].status = GO_RUNNABLE
         self.gs[row].seq = self.arg(1)
         self.put()
@@ -1357,15 +1359,13 @@ class Machine:
         return OK
 
     def go_syscall_end_blocked(self):
-        """The syscall ends without its P. The event waits until the P is stolen; a P that the thread acquired since
-        is running, and stays.
-        """
+        """The syscall ends without its P, once that P is stolen; a P that the thread acquired since is running."""
         if self.p != -1:
             proc = self.find(KEY_P, self.p)
             if proc == 0:
                 return self.stop(UNKNOWN_PROC, self.p, 0)
             if self.ps[proc].status == PROC_SYSCALL:
-                return WAIT
+                return self.waits.wait_for(self.cursor, KEY_P, self.p)
         status = self.require(1, 0, 1)
         if status != OK:
             return status

@@ -99,6 +99,10 @@ FRONTIER = aligned(  # a thread in the frontier, or a pending CPU sample
     ("time", "i8"),  # ns: of its next event
     ("cursor", "i4"),  # number of the thread's cursor, or of the sample
 )
+WAITER = aligned(  # what a thread waits for
+    ("since", "i8"),  # number of the last change when it was found waiting; 0: it is not known to wait
+    ("slot", "i4"),  # of the goroutine or proc that it waits for
+)
 SCHED = aligned(  # the machine's state outside its tables: one row
     ("initial", "i8"),  # number of the generation of the first attempted event
     ("gc_seq", "i8"),
@@ -116,6 +120,14 @@ SCHED = aligned(  # the machine's state outside its tables: one row
     ("started", "u1"),  # 1: initial is known
     ("gc", "u1"),  # GCPhase
 )
+
+
+class Waits(IntEnum):
+    """Sizes of the table of waits."""
+
+    SLOT_BITS = 14
+    SLOTS = 1 << 14
+    MANY = 64  # threads from which on skipping attempts saves more than noting changes costs
 
 
 class Key(IntEnum):

@@ -151,6 +151,7 @@ class SlabInput:
     """The machine's input of one slab; arrays are in the order of the slab's generations."""
 
     pool: Any
+    waits: Any
     ahead: _lookahead.NamePrefetcher | None
     cursors: Any
     events: Any  # decoded events, see ``Machine.place``
