@@ -17,7 +17,12 @@ from types import ModuleType
 import numpy as np
 
 PACKAGE = Path(__file__).parent.parent / "src" / "gotrace"
-for name in ("gotrace", "gotrace.experiments", "gotrace.simulation", "gotrace.tables"):  # their kernels may not be built yet
+for name in (
+    "gotrace",
+    "gotrace.experiments",
+    "gotrace.simulation",
+    "gotrace.tables",
+):  # their kernels may not be built yet
     sys.modules[name] = ModuleType(name)
     sys.modules[name].__path__ = [str(PACKAGE.joinpath(*name.split(".")[1:]))]
 
@@ -41,7 +46,16 @@ C_TYPES = {
     "int8": "int8_t",
     "float64": "double",
 }
-SOURCES: list[ModuleType] = [dtypes, errors, wire_rows, experiment_rows, order_rows, heap_rows, table_rows, simulation_rows]
+SOURCES: list[ModuleType] = [
+    dtypes,
+    errors,
+    wire_rows,
+    experiment_rows,
+    order_rows,
+    heap_rows,
+    table_rows,
+    simulation_rows,
+]
 """Modules all of whose row types without Python objects become structs."""
 
 ENUMS: list[tuple[str, type[IntEnum]]] = [

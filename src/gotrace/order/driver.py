@@ -59,7 +59,8 @@ class Order:
         self._registry = registry
         self._warn = warn
         self._reported: set[tuple[int, OrderAnomaly]] = set()
-        self._delivered = 0
+        self.breaks = 0
+        """Number of generations so far whose rest was skipped."""
         self._spec = specs(registry.events, {e.id: e.needs for e in registry.values()}).view(np.recarray)
         self._blanks = rows(len(self._spec), ORDERED)
         self._blanks.kind, self._blanks.type = self._spec.kind, np.arange(len(self._spec))
@@ -76,6 +77,8 @@ class Order:
 
     def run(self, segment: Segment, into: Callable[[], Rows | None] | None = None) -> Iterator[Rows]:
         """Yield the events of a segment as rows of ORDERED, valid until the next iteration.
+
+        When salvaging, a break in the order costs the rest of its generation, and the scheduler's state starts empty.
 
         Parameters
         ----------
@@ -94,7 +97,6 @@ class Order:
         self._generation = int(segment.slab.numbers[-1])
         self._machine.open(slab)
         self._threads = slab.cursors
-        self._delivered = 0
         with self._background.run(slab.ahead) as prefetch:
             yield from self._ordered(segment, slab, prefetch, into)
         self.string_base += len(segment.tables.strings)
@@ -104,18 +106,20 @@ class Order:
         self, segment: Segment, slab: SlabInput, prefetch: Prefetch, into: Callable[[], Rows | None] | None
     ) -> Iterator[Rows]:
         fault = slab.faults.view(np.ndarray)
+        delivered, gen = 0, 0
         while True:
             place = into() if into else None
             written = self._rows if place is None else place
             self._machine.fill(written)
             prefetch.wake()
             n = self._machine.order()
+            if gen != self._machine.gen:
+                gen, delivered = self._machine.gen, 0
             status = int(fault["status"][0])
             if n:
                 rows = written[:n]
-                if segment.losses is not None:
-                    made = np.isin(rows["type"], (EventType.CPU_SAMPLE, EventType.SYNC)) | (rows["part"] > 0)
-                    self._delivered += n - int(np.count_nonzero(made))
+                if segment.losses is not None and gen < len(slab.numbers):
+                    delivered += _read_events(rows, slab.numbers[gen])
                 yield rows
             if self._machine.n_odd:
                 self._warn_anomalies(segment)
@@ -124,32 +128,37 @@ class Order:
             if status == Status.GROW_STATE:
                 self._grow(int(fault["detail"][0]))
             elif status < 0:
-                raise self._error(segment, slab)
+                fault["batch"] = np.searchsorted(segment.slab.batches["offset"], fault["offset"], side="right") - 1
+                if segment.losses is None:
+                    raise self._error(segment, slab)
+                segment.losses.add(segment.error(fault[0]), self._skip_generation(segment, delivered))
             elif status != Status.FULL:
                 raise InternalError(f"the state machine stopped with {Status(status)!r}")
 
-    def lose(self, segment: Segment) -> str:
-        """Skip the rest of a segment whose order is broken, reset the scheduler's state, and describe the loss."""
-        self.string_base += len(segment.tables.strings)
-        self.stack_base += len(segment.tables.stacks)
-        nbytes = self._rest(segment)
+    def _skip_generation(self, segment: Segment, delivered: int) -> str:
+        """Skip the rest of a generation whose order is broken, after ``delivered`` events; describe the loss."""
+        gen = self._machine.gen
+        total = segment.n_events(gen)
+        lost = f"{total - delivered:,} of {total:,} events ({self._rest(segment, gen):,} bytes) are lost"
         self._forget()
-        total = segment.n_events()
-        return f"{total - self._delivered:,} of {total:,} events ({nbytes:,} bytes) are lost"
+        self._machine.go_to(gen + 1)
+        self.breaks += 1
+        return lost
 
-    def _rest(self, segment: Segment) -> int:
-        """Return the number of bytes of events that were not ordered, each thread's current event included."""
-        batches = segment.slab.batches[segment.by_thread().order]
+    def _rest(self, segment: Segment, gen: int) -> int:
+        """Return the number of bytes of a generation's events that were not ordered, current ones included."""
+        by_thread = segment.by_thread()
+        batches = segment.slab.batches[by_thread.order]
         starts = batches["offset"] + batches["head"]
         ends = starts + batches["size"]
-        rest = np.zeros(len(batches), np.int64)
-        first = 0
-        for cursor, last in enumerate(segment.by_thread().cursors["last_batch"].tolist()):
+        rest = 0
+        for cursor in range(*by_thread.first[gen : gen + 2].tolist()):
             if self._threads[cursor].n:
+                last = int(by_thread.cursors["last_batch"][cursor])
+                first = int(by_thread.cursors["batch"][cursor]) + 1
                 at = segment.slab.base + int(self._ahead[self._machine.place(cursor)].start)
-                rest[first:last] = np.maximum(ends[first:last] - np.maximum(starts[first:last], at), 0)
-            first = last
-        return int(rest.sum())
+                rest += int(np.maximum(ends[first:last] - np.maximum(starts[first:last], at), 0).sum())
+        return rest
 
     def _forget(self) -> None:
         self.state.forget()
@@ -251,10 +260,7 @@ class Order:
 
     def _error(self, segment: Segment, slab: SlabInput) -> TraceError:
         """Return the exception of the machine's fault; an OrderingError gets the frontier and the state."""
-        fault = slab.faults.view(np.ndarray)[0]
-        batches = segment.slab.batches["offset"]
-        fault["batch"] = np.searchsorted(batches, fault["offset"], side="right") - 1
-        error = segment.error(fault)
+        error = segment.error(slab.faults.view(np.ndarray)[0])
         if isinstance(error, OrderingError):
             self._describe(error, slab)
         return error
@@ -296,6 +302,12 @@ def time_order(times: npt.NDArray[np.int64], firsts: npt.NDArray[np.int64]) -> n
     front["time"][:-1], front["cursor"][:-1] = times, np.arange(len(times))
     _gosort.sort_parts(front, firsts.astype(np.int32))
     return front["cursor"][:-1]
+
+
+def _read_events(rows: Rows, generation: np.int64) -> int:
+    """Count the rows of ORDERED that are an event of the file in a generation."""
+    made = np.isin(rows["type"], (EventType.CPU_SAMPLE, EventType.SYNC)) | (rows["part"] > 0)
+    return int(np.count_nonzero(~made & (rows["generation"] == int(generation) & 0xFFFFFFFF)))
 
 
 def _status(statuses: type[GoStatus] | type[ProcStatus], row: Any) -> str:

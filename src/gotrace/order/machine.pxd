@@ -116,11 +116,11 @@ cdef class Machine:
     cdef int string_shift, stack_shift, string_mask, stack_mask
     # The current position.
     cdef ORDERED[:] out
-    cdef readonly int n_front
+    cdef readonly int n_front, gen
     cdef public int n_odd
     cdef bint mends, known      # known: the rows of stacks and strings are already set in decoded events
     cdef bint whole             # rows do not overlap
-    cdef int n, room, n_gens, gen, begun, any_at, sample, last_sample
+    cdef int n, room, n_gens, begun, any_at, sample, last_sample
     cdef int64_t number
     # The current event and its thread's context before it.
     cdef Event event
@@ -132,6 +132,7 @@ cdef class Machine:
     @cython.locals(i=int)
     cpdef object enter_all(self, int kind, const int64_t[::1] keys, const int32_t[::1] rows)
     cpdef int order(self)
+    cpdef void go_to(self, int gen) noexcept nogil
 
     @cython.locals(status=int)
     cdef int run(self) noexcept nogil

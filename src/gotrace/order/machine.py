@@ -156,7 +156,11 @@ class Machine:
         self.stack_base = slab.stack_base
         self.known = slab.ahead is not None
         self.n_gens = len(slab.numbers)
-        self.gen = 0
+        self.go_to(0)
+
+    def go_to(self, gen):
+        """Continue at the start of a generation."""
+        self.gen = gen
         self.begun = 0
         self.n_front = 0
         self.any_at = 0
@@ -210,8 +214,7 @@ class Machine:
                     status = self.run_any()
                 if status != OK:
                     return status
-            self.gen = self.gen + 1
-            self.begun = 0
+            self.go_to(self.gen + 1)
 
     def begin(self):
         """Start a generation: put each thread's first event in the frontier, sort the CPU samples, emit a Sync."""
@@ -1208,9 +1211,7 @@ class Machine:
         return OK
 
     def go_destroy_syscall(self):
-        """A C thread leaves Go. A P that it still has is abandoned at once: the thread's id may be reused, and a later
-        steal of that P must not be attributed to the new thread.
-        """
+        """A C thread leaves Go. Its P is abandoned at once: a later steal must not name a new thread of the same id."""
         status = self.require(1, 0, 1)
         if status != OK:
             return status
@@ -1266,7 +1267,7 @@ class Machine:
         return OK
 
     def go_start(self):
-        """A runnable goroutine runs. Sequence numbers order this after the event, of any thread, that made it runnable."""
+        """A runnable goroutine runs. Sequence numbers order this after the event that made it runnable."""
         gid = self.arg(0)
         row = self.goroutine(gid)
         if row == 0 or self.gs[row].status != GO_RUNNABLE or not self.next_of_goroutine(row, self.arg(1)):

@@ -115,10 +115,10 @@ class SchedState:
         sched = self.sched[0]
         gs = np.flatnonzero(self.gs.status != GoStatus.FREE)[1:]
         free = np.zeros(len(self.tasks), bool)
-        at = int(sched.free_task)
+        at, following = int(sched.free_task), self.tasks.next.tolist()
         while at:
             free[at] = True
-            at = int(self.tasks[at].next)
+            at = following[at]
         tasks = np.flatnonzero(~free)[1:]
         ps, ms, names = (np.arange(1, int(n)) for n in (sched.n_ps, sched.n_ms, sched.n_names))
         return [

@@ -32,10 +32,6 @@ class Builder:
         """Yield the rows that a segment completes."""
         raise NotImplementedError
 
-    def lose(self, segment: Segment) -> str:
-        """Skip the rest of a broken segment; return what was lost."""
-        return ""
-
     def flush(self) -> Iterator[Rows]:
         """Yield the remaining rows; a second call yields none."""
         return iter(())

@@ -55,11 +55,6 @@ class ContextBuilder(Builder):
         yield from order.run(segment)
         self._pass.order_broken = False
 
-    def lose(self, segment: Segment) -> str:
-        """Reset the machine's state after a broken segment; return what was lost."""
-        self._pass.order_broken = False
-        return self._pass.order.lose(segment)
-
     def flush(self) -> Iterator[Rows]:
         """Yield the Sync that ends the trace, unless the order broke."""
         if not self._pass.order_broken:
@@ -99,11 +94,6 @@ class OrderedBuilder(Builder):
     def place(self) -> Rows | None:
         """Return the memory for the next ordered rows; None for the order's own."""
         return None
-
-    def lose(self, segment: Segment) -> str:
-        """Reset the machine's state after a broken segment; return what was lost."""
-        self.read_pass.order_broken = False
-        return self.read_pass.order.lose(segment)
 
     def flush(self) -> Iterator[Rows]:
         """Yield the remaining rows; the Sync that ends the trace is among them unless the order broke."""

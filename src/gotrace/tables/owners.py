@@ -43,6 +43,7 @@ class AllocationLabels:
         self._labels: dict[str, int] = {UNKNOWN: _UNKNOWN, NONE: _NONE}
         self._names = [UNKNOWN, NONE]
         self._lost = False
+        self._breaks = 0
         self._first = 0
         self._by_place: I4 = np.zeros(0, np.int32)  # labels by offset from _first, in units of the shortest event
 
@@ -63,13 +64,14 @@ class AllocationLabels:
         self.begin()
         try:
             for rows in order.run(segment):
+                if order.breaks != self._breaks:
+                    self._breaks = order.breaks
+                    self.forget()
                 new = np.flatnonzero(rows["type"] == EventType.HEAP_OBJECT_ALLOC)
                 self._by_place[(rows["offset"][new] - self._first) // _SHORTEST] = self.take(rows, new, context)
         except TraceError as error:
             if segment.losses is not None:
-                segment.losses.add(error, order.lose(segment))
-                self.forget()
-                return
+                raise
             self._lost = True
             self._pass.warn(f"allocations after this point cannot be attributed: {error}")
 
@@ -198,7 +200,8 @@ class _Work(AllocationLabels):
         named = np.flatnonzero(np.isin(rows["kind"], self.named))
         texts, text_of = np.unique(rows["name"][named], return_inverse=True)
         names[named] = np.array([self.label(context.text(text)) for text in texts.tolist()], np.int32)[text_of]
-        self._make_room(np.count_nonzero(np.isin(rows["kind"], (EventKind.TASK_BEGIN, EventKind.REGION_BEGIN))))
+        starts = np.isin(rows["kind"], (EventKind.TASK_BEGIN, EventKind.REGION_BEGIN))
+        self._make_room(int(np.count_nonzero(starts)))
         labels = np.empty(len(new), np.int32)
         self._open.follow(rows, names, labels)
         return labels.astype(np.int64)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from gotrace.dtypes import Rows
-from gotrace.errors import ChangedError, TraceError
+from gotrace.errors import TraceError
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.experiments.allocfree import TypeTable
 from gotrace.order.driver import Order
@@ -192,7 +192,7 @@ class ReadPass:
         Raises
         ------
         TraceError
-            After all rows before the fault. When salvaging, a segment's fault is recorded as a loss instead.
+            After all rows before the fault. When salvaging, only if the input changed.
         """
         try:
             yield from self._read(builders, progress)
@@ -207,7 +207,7 @@ class ReadPass:
     def _read(self, builders: Sequence[Builder], progress: Progress | None) -> Iterator[tuple[Builder, Rows]]:
         for segment in self._reader.segments(progress, self.background):
             for builder in builders:
-                for rows in self._feed(builder, segment):
+                for rows in builder.feed(segment):
                     yield builder, rows
             segment.drop()
             if any(builder.done for builder in builders):
@@ -221,14 +221,6 @@ class ReadPass:
         except TraceError as error:
             return error
         return None
-
-    def _feed(self, builder: Builder, segment: Segment) -> Iterator[Rows]:
-        try:
-            yield from builder.feed(segment)
-        except TraceError as error:
-            if segment.losses is None or isinstance(error, ChangedError):
-                raise
-            segment.losses.add(error, builder.lose(segment))
 
     def _close(self, builders: Sequence[Builder]) -> None:
         self.ordered.clear()  # builders refer back to the pass: leave no cycle to the garbage collector

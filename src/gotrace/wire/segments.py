@@ -6,6 +6,7 @@ Never here: rows of public tables, the order of events, experiments, or threads 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ class Segment:
         self._events = events
         self._by_thread: ThreadBatches | None = None
         self._batches: EventBatches | None = None
+        self._n_events: npt.NDArray[np.int64] | None = None
         self._left_out: set[int] = set()  # offsets of events
 
     @property
@@ -104,9 +106,11 @@ class Segment:
             _scan.count(self.event_batches(), self.gens(by_thread), by_thread.cursors, counts, ends, fault)
         return counts, ends, fault[0]
 
-    def n_events(self) -> int:
-        """Return the number of events that can be decoded."""
-        return int(self.count(self.by_thread())[0].sum())
+    def n_events(self, gen: int) -> int:
+        """Return the number of events of a generation that can be decoded."""
+        if self._n_events is None:
+            self._n_events = self.count(self.by_thread())[0].sum(axis=1)
+        return int(self._n_events[gen])
 
     def trim(self) -> int:
         """End batches before events that cannot be decoded; return the number of batches that were cut."""
@@ -185,12 +189,18 @@ def read_segments(
     last: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
     frequency = 0
     torn = False
-    for slab in read_slabs(source, version, start, losses, ahead=ahead):
-        tables = read_tables(slab, losses, frequency)
+    slabs = read_slabs(source, version, start, losses, ahead=ahead)
+    pieces = ((slab, None) for slab in slabs) if losses is None else _intact_pieces(slabs, events)
+    for slab, intact in pieces:
+        ends = slab.fault is not None
+        tables = read_tables(slab, losses, frequency) if intact is None else intact
+        if losses is not None and slab.fault is not None and not ends:
+            losses.add(slab.hand_over(), "the generation is lost")
+            torn = True
         if slab.n_gens:
             numbers = np.concatenate((last, slab.numbers))
             jumps = np.flatnonzero(numbers[1:] != numbers[:-1] + np.uint64(1))
-            torn |= bool(len(jumps)) and not version.end_marks
+            torn |= 0 in slab.gaps or (len(jumps) > 0 and not version.end_marks)
             segment = Segment(slab, tables, events, losses, torn=torn)
             segment.notes += slab.notes
             for jump in jumps.tolist():
@@ -199,10 +209,34 @@ def read_segments(
                 note(f"{segment.place(gen)}: follows generation {int(numbers[jump])}")
             last = slab.numbers[-1:]
             frequency = int(tables.clocks["frequency"][-1])
-            torn = segment.trim() + slab.gaps > 0
+            torn = intact is None and bool(segment.trim() or any(slab.gaps))
             yield segment
         if slab.fault is not None:
             if losses is None:
                 raise slab.hand_over()
             losses.add(slab.fault, "the rest of the trace is lost")
             torn = True
+
+
+def _intact_pieces(slabs: Iterator[Slab], events: TimedEvents) -> Iterator[tuple[Slab, Tables | None]]:
+    """Split slabs until each piece is one generation, or intact: these come with their tables."""
+    for slab in slabs:
+        rest = [slab]
+        while rest:
+            piece = rest.pop()
+            tables = _intact_tables(piece, events) if piece.n_gens > 1 else None
+            if tables is None and piece.n_gens > 1:
+                half = piece.n_gens // 2
+                rest += piece.part(half, piece.n_gens), piece.part(0, half)
+            else:
+                yield piece, tables
+
+
+def _intact_tables(slab: Slab, events: TimedEvents) -> Tables | None:
+    """Return the tables of a slab without any fault, otherwise None."""
+    copy = replace(slab)
+    tables = read_tables(copy)
+    if slab.fault is not None or copy.fault is not None:
+        return None
+    segment = Segment(slab, tables, events)
+    return None if segment.count(segment.by_thread())[2]["status"] else tables

@@ -7,7 +7,7 @@ generation and for generation numbers (FORMAT 2.7, 2.8). Never here: loops over 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from gotrace.wire.rows import BATCH, CURSOR, DECODED, BatchKind
 from gotrace.wire.source import Bytes, Source, Window
 
 _MIN_BYTES = 1 << 21  # least size of a slab
+_MIN_BYTES_MENDED = 1 << 15  # the same after a fault
 _MIN_BYTES_LARGE = 1 << 23  # the same after a slab of few generations
 _FEW_GENS = 64  # most generations of such a slab
 _ENOUGH_BATCHES = 3  # consecutive batches that are not taken for a coincidence
@@ -52,8 +53,8 @@ class Slab:
         The error to raise after the whole slab was delivered.
     notes : list of str
         Warnings about its batches.
-    gaps : int
-        Number of places where bytes were skipped to salvage the rest.
+    gaps : list of int
+        Rows of batches before which bytes or batches were skipped to salvage the rest.
     end : int
         Absolute offset of the end of the last batch.
     """
@@ -69,7 +70,7 @@ class Slab:
     n_whole: int | None = None
     fault: TraceError | None = None
     end: int = 0
-    gaps: int = 0
+    gaps: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -103,6 +104,24 @@ class Slab:
         fault, self.fault = self.fault, None
         return fault
 
+    def part(self, first: int, last: int) -> Slab:
+        """Return the generations from ``first`` up to, not including, ``last``, which have no fault of their own."""
+        start, stop = self.starts[first], self.starts[last]
+        batches = self.batches[start:stop].copy()
+        batches["gen"] -= first
+        final = batches[-1]
+        return replace(
+            self,
+            end=int(final["offset"]) + int(final["head"]) + int(final["size"]),
+            batches=batches,
+            starts=self.starts[first : last + 1] - start,
+            numbers=self.numbers[first:last],
+            cut=self.cut and last == self.n_gens,
+            fault=self.fault if last == self.n_gens else None,
+            gaps=[gap - int(start) for gap in self.gaps if start < gap <= stop or gap == first == 0],
+            notes=self.notes if first == 0 else [],
+        )
+
     def drop_from(self, n_gens: int, n_batches: int, fault: TraceError) -> None:
         """Keep the first batches, mark only the first generations as whole, and set the fault that follows."""
         self.fault = fault
@@ -130,33 +149,61 @@ def read_slabs(
 ) -> Iterator[Slab]:
     """Yield all slabs from absolute offset ``start`` on; the last one may have the fault that ends the trace.
 
-    With ``losses``, each generation is a slab, incomplete generations are kept, and reading resumes after a fault where
-    batches follow each other again. With ``ahead``, a slab is still in use when the next one is requested.
+    With ``losses``, a fault ends a slab before its generation. The generations up to the fault are then slabs of their
+    own; incomplete ones are kept, and reading resumes where batches follow each other again. With ``ahead``, a slab is
+    still in use when the next one is requested.
     """
     window = source.window()
     rows = np.empty(1024, BATCH)
     at = used = start
     size = _MIN_BYTES
+    mends = -1  # absolute offset of the last fault to salvage
     first = True
     while True:
-        gaps: list[tuple[int, int, np.void]] = []
-        n, at, fault, rows, following = _scan(window, version, at, size, rows, None if losses is None else gaps)
-        slab = Slab(source.name, version, window.data, window.base, rows[:n], np.zeros(1, np.int64), _none(), end=at)
-        _note_rewritten(slab)
-        if losses is not None:
-            _report_gaps(slab, gaps, losses)
-            _drop_strays(slab, losses)
-        _cut_generations(slab, salvage=losses is not None)
-        _check_generations(slab, fault[0], first, following, losses is not None)
+        sound = losses is None or at > mends
+        slab, rows, more = _read_slab(
+            *(source.name, version, window, at, size, rows), first=first, losses=None if sound else losses
+        )
+        if losses is not None and sound and slab.fault is not None:
+            mends = max(slab.fault.offset, at)
+            size = _MIN_BYTES_MENDED
+            n_whole = slab.n_gens - 1 if slab.n_whole is None else slab.n_whole
+            if n_whole <= 0:
+                continue
+            slab = replace(slab.part(0, n_whole), cut=False, fault=None, n_whole=None)
+            more = True
+        elif losses is None or 2 * size > _MIN_BYTES:
+            size = _MIN_BYTES_LARGE if slab.n_gens <= _FEW_GENS else _MIN_BYTES
+        elif sound:
+            size *= 2
         first = False
-        size = _MIN_BYTES_LARGE if slab.n_gens <= _FEW_GENS else _MIN_BYTES
+        at = slab.end
         yield slab
-        if slab.fault is not None or following is None:
+        if slab.fault is not None or not more:
             return
         window.release(used if ahead else at)
         used = at
         if ahead:
             rows = np.empty(len(rows), BATCH)
+
+
+def _read_slab(
+    path: str, version: Version, window: Window, at: int, size: int, rows: Rows, *, first: bool, losses: Losses | None
+) -> tuple[Slab, Rows, bool]:
+    """Read a slab of at least ``size`` bytes, or with ``losses`` a generation.
+
+    Also return the array of its batches, whose memory the next slab may use, and whether a batch follows.
+    """
+    gaps: list[tuple[int, int, np.void]] = []
+    n, at, fault, rows, following = _scan(window, version, at, size, rows, None if losses is None else gaps)
+    slab = Slab(path, version, window.data, window.base, rows[:n], np.zeros(1, np.int64), _none(), end=at)
+    _note_rewritten(slab)
+    if losses is not None:
+        _report_gaps(slab, gaps, losses)
+        _drop_strays(slab, losses)
+    _cut_generations(slab, salvage=losses is not None)
+    _check_generations(slab, fault[0], first, following, losses is not None)
+    return slab, rows, following is not None
 
 
 def _report_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losses) -> None:
@@ -166,7 +213,7 @@ def _report_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losse
         near = around(slab.data, slab.base, int(fault["offset"]))
         lost = f"{size:,} bytes are lost" if size > 0 else f"a batch is {-size:,} bytes shorter than its header claims"
         losses.add(from_fault(fault, path=slab.path, generation=number, **near), lost)
-    slab.gaps = len(gaps)
+    slab.gaps = [row for row, _, _ in gaps]
 
 
 def _note_rewritten(slab: Slab) -> None:
@@ -219,7 +266,8 @@ def _drop_strays(slab: Slab, losses: Losses) -> None:
         kept[lost] = False
         nbytes = int(batches["head"][lost].sum(dtype=np.int64) + batches["size"][lost].sum(dtype=np.int64))
         losses.add(slab.blame(status, row, int(batches["generation"][row]), other), f"{nbytes:,} bytes are lost")
-    slab.gaps += len(strays)
+    rows_before = np.concatenate(([0], np.cumsum(kept)))
+    slab.gaps = sorted(int(rows_before[row]) for row in [*slab.gaps, *(row for row, *_ in strays)])
     slab.batches = batches[kept]
 
 
