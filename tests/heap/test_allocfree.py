@@ -9,6 +9,7 @@ from support.trace_builder import BASE, GO, PAGE, PROC, alloc_trace, free, manua
 
 import gotrace
 from gotrace import Op, What
+from gotrace.analysis.info import inspect
 from gotrace.raw import Writer, allocfree_info, allocfree_types, event
 
 WORD = PAGE // 8
@@ -155,6 +156,16 @@ class TestIdentity:
     def test_only_the_first_page_of_large_spans_is_known(self) -> None:
         data = alloc_trace([span(5, 2**30, 0), new(5 * WORD), new(6 * WORD)])
         assert heap_of(data)[1] == {"objects outside any span": 1}
+
+    def test_chunks_of_arenas_have_a_name(self) -> None:
+        """The runtime describes each by a type of its own, without a name (seen with Go 1.27.3)."""
+        chunks = span(1024, 1024, 0, new=False) + old(1 << 20, 1) + span(2048, 1024, 0, new=False) + old(1 << 21, 2)
+        table = allocfree_types([(i, i << 24, 8_257_488, 1680, b"") for i in (1, 2)])
+        with gotrace.open(alloc_trace([chunks], tables=[table])) as trace:
+            for by in ("type", "package"):
+                (row,) = trace.heap(by=by).table
+                assert (row["name"], row["inuse_objects"], row["inuse_bytes"]) == ("(arena chunk)", 2, 16 << 20)
+            assert any("user arenas" in line for line in inspect(trace).missing)
 
     def test_the_tail_of_a_span_is_no_slot(self) -> None:
         data = alloc_trace([span(0, sizeclass=28), new(12 * 80)])

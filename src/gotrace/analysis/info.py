@@ -33,8 +33,8 @@ class Info:
         Number of batches, and their bytes, by name of the experiment.
     threads : int
         Number of threads with events.
-    has_info, has_snapshot : bool
-        True if the trace has an alloc/free info batch, or events of the heap snapshot.
+    has_info, has_snapshot, has_arenas : bool
+        True if the trace has an alloc/free info batch, events of the heap snapshot, or chunks of user arenas.
     error : TraceError or None
         The fault that ended the pass.
     """
@@ -48,6 +48,7 @@ class Info:
     threads: int = 0
     has_info: bool = False
     has_snapshot: bool = False
+    has_arenas: bool = False
     error: TraceError | None = None
 
     @property
@@ -71,6 +72,10 @@ class Info:
                 missing.append("no heap snapshot: objects allocated before the trace are unknown")
             if not int(self.generations["types"].sum()):
                 missing.append("no type table: all objects are untyped or unresolved")
+            if self.has_arenas:
+                missing.append(
+                    "objects in user arenas, and chunks made or released while tracing: the runtime does not report them"
+                )
         if not int(self.generations["samples"].sum()):
             missing.append("no CPU samples: run a CPU profile (pprof.StartCPUProfile) while tracing to record them")
         if np.isnat(self.generations["wall"]).all():
@@ -123,7 +128,9 @@ class _InfoBuilder(GenerationBuilder):
             batches, nbytes = info.experiments.get(name, (0, 0))
             size = sum(len(batch) for _, batch in data.batches)
             info.experiments[name] = (batches + len(data.batches), nbytes + size)
-        info.has_info |= any(data.info is not None for _, data in alloc_free(segment, self.registry))
+        for _, tables in alloc_free(segment, self.registry):
+            info.has_info |= tables.info is not None
+            info.has_arenas |= bool((tables.types["length"] == 0).any())
         self.threads.update(segment.by_thread().cursors["m"].tolist())
         yield from super().feed(segment)
         info.nbytes = segment.slab.end

@@ -44,6 +44,9 @@ ANOMALIES: dict[Anomaly, str] = {
 UNTYPED, UNRESOLVED = 0, 1
 """Rows of the type table for objects without a type."""
 
+ARENA_CHUNK = "(arena chunk)"
+"""Name of a type without a name: the runtime describes each chunk of a user arena by one of its own."""
+
 
 class Info(NamedTuple):
     """Base address of the heap and units of ids, all in bytes."""
@@ -209,7 +212,7 @@ class TypeTable:
     def names(self) -> list[str]:
         """Name of each row, decoded on access: this takes longer than all other work on types."""
         for table, rows in self._undecoded:
-            names = [name.decode("utf-8", "surrogateescape") for name in table.names_of(rows)]
+            names = [name.decode("utf-8", "surrogateescape") or ARENA_CHUNK for name in table.names_of(rows)]
             self._names += names
             self._name_counts.update(names)
         self._undecoded.clear()

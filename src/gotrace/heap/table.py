@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from gotrace import plots
 from gotrace.dtypes import HEAP, Rows
-from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
+from gotrace.experiments.allocfree import ARENA_CHUNK, UNRESOLVED, UNTYPED, TypeTable
 from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
 from gotrace.units import printable
 
@@ -129,8 +129,11 @@ def class_name(spanclass: int) -> str:
 def package_of(name: str) -> str:
     """Return the package of a type's name as Go prints it: that of ``*ssa.Value`` and ``[]*ssa.Value`` is ``ssa``.
 
-    It is ``(builtin)`` for types without a package, such as ``string``, and ``(untyped)`` for objects without a type.
+    It is ``(builtin)`` for types without a package, such as ``string``, ``(untyped)`` for objects without a type, and
+    ``(arena chunk)`` for chunks of user arenas.
     """
+    if name.startswith(ARENA_CHUNK):
+        return ARENA_CHUNK
     if name.startswith(("(untyped)", "(unresolved)")):
         return "(untyped)"
     plain = re.sub(r"^(?:\*|\[\d*\]|<-|chan(?:<-)? )+", "", name)
@@ -149,11 +152,13 @@ def group_keys(keys: Rows, types: TypeTable, by: str) -> tuple[list[str], npt.ND
     seen: dict[object, int] = {}
     for i, (kind, spanclass) in enumerate(zip(keys["type"].tolist(), keys["spanclass"].tolist(), strict=True)):
         whole = by == "class" or kind in (UNTYPED, UNRESOLVED)
-        package = package_of(types.names[kind]) if by == "package" else ""
-        key: object = package or (kind if by == "type" else -1, spanclass if whole else -1)
+        shared = package_of(types.names[kind]) if by == "package" else ""
+        if by == "type" and types.names[kind] == ARENA_CHUNK:
+            shared = ARENA_CHUNK
+        key: object = shared or (kind if by == "type" else -1, spanclass if whole else -1)
         if key not in seen:
             seen[key] = len(names)
-            name = types.label(kind) if by == "type" else package or class_name(spanclass)
+            name = shared or (types.label(kind) if by == "type" else class_name(spanclass))
             names.append(f"{name} {class_name(spanclass)}" if by == "type" and whole else name)
         group[i] = seen[key]
     return names, group
