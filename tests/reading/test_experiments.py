@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.trace_builder import GO, PROC
+from support.trace_builder import GO, PROC, types
 
 import gotrace
 from gotrace.experiments import Experiment
-from gotrace.raw import Writer, event, uvarint
+from gotrace.raw import Writer, allocfree_types, event, uvarint
 from gotrace.spec.events import EventSpec
 
 PLUGIN = Path(__file__).parent.parent / "plugin"
@@ -43,6 +43,17 @@ def test_experiment_0_is_none() -> None:
     with gotrace.open(trace.getvalue()) as read:
         (generation,) = read.generations
     assert not generation.experiments
+
+
+def test_experiment_0_is_no_table() -> None:
+    """Go's reader takes such a batch for events; only an event batch can be a table that a recorder rewrote."""
+    trace = Writer(26).frequency(1, 100).batch(1, -1, 1, allocfree_types(types("main.T")), experiment=0)
+    with (
+        gotrace.open(trace.end_of_generation().getvalue()) as read,
+        pytest.raises(gotrace.MalformedError, match="event type 0 has no timestamp") as caught,
+    ):
+        read.events.to_numpy()
+    assert caught.value.m == -1
 
 
 def test_without_the_package_batches_stay_readable() -> None:

@@ -71,7 +71,7 @@ cdef int header(const uint8_t *p, const uint8_t *end, bint sync_batches, BATCH *
             row.kind = KIND_SYNC
         elif q[0] == EV_END_OF_GENERATION:
             row.kind = KIND_END
-        elif row.m == -1 and q[0] <= 1:     # a recorder made an event batch of it
+        elif p[0] == EV_EVENT_BATCH and row.m == -1 and q[0] <= 1:      # a recorder made an event batch of it
             row.kind = KIND_EXPERIMENT
             row.experiment = ALLOC_FREE
     return OK
