@@ -108,6 +108,18 @@ def test_an_unknown_name_is_left_out() -> None:
         assert [loss.split(": ")[1] for loss in trace.losses] == ["unknown string id 99; ignored"]
 
 
+@pytest.mark.parametrize("version", [23, 26])
+def test_an_end_mark_without_a_generation_is_left_out(version: int) -> None:
+    writer = Writer(version)
+    for gen in (1, 2):
+        writer.frequency(gen, 100).batch(gen, 1, 100, PROC + GO if gen == 1 else event("HeapAlloc", 1, 5)).raw(b"\x34")
+    with gotrace.open(writer.raw(b"\x34").getvalue(), errors="salvage") as trace:
+        assert trace.generations["number"].tolist() == [1, 2]
+        assert trace.generations["start"].tolist() == [6400, 6400]
+        assert trace.metrics["value"].tolist() == [5]
+        assert len(trace.losses) == (3 if version == 23 else 1)
+
+
 def salvage_not(data: bytes) -> None:
     with gotrace.open(data) as trace:
         len(trace.events)

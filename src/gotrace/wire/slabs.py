@@ -233,12 +233,21 @@ def _note_rewritten(slab: Slab) -> None:
 
 
 def _drop_strays(slab: Slab, losses: Losses) -> None:
-    """Drop batches inside a generation of another number, if more batches around them agree on that number."""
+    """Drop batches inside a generation of another number, if more batches around them agree on that number.
+
+    An end mark that ends no batches is dropped, too.
+    """
     batches = slab.batches
     marks = _marks(batches)
     inside = (batches["kind"] == BatchKind.END) & ~marks
     zero = (batches["generation"] == 0) & ~marks
+    lone = marks.copy()
+    empty = Status.GENERATION_ZERO
+    if slab.version.end_marks:
+        lone[1:] &= marks[:-1]
+        empty = Status.NO_FREQUENCY
     strays = [(row, Status.END_MARK_IN_BATCH, [row], 0) for row in np.flatnonzero(inside).tolist()]
+    strays += [(row, empty, [row], 0) for row in np.flatnonzero(lone).tolist()]
     strays += [(row, Status.GENERATION_ZERO, [row], 0) for row in np.flatnonzero(zero & ~inside).tolist()]
     rows = np.flatnonzero(~marks & ~inside & ~zero)
     numbers = batches["generation"][rows]
