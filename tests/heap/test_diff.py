@@ -15,7 +15,7 @@ from support import reference, trace_builder
 import gotrace
 from gotrace.analysis.diff import METRICS, interval, t_quantile
 from gotrace.cli import main
-from gotrace.raw import allocfree_types
+from gotrace.raw import Writer, allocfree_types
 
 PROGRAM = """package main
 
@@ -199,6 +199,16 @@ def test_every_damaged_trace_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     with pytest.raises(gotrace.TraceError) as error:
         gotrace.diff(paths[0], paths[1:])
     assert len(error.value.partial.faults) == 2
+
+
+def test_traces_that_end_after_their_headers(tmp_path: Path) -> None:
+    paths = [tmp_path / "old.trace", tmp_path / "new.trace"]
+    for path in paths:
+        path.write_bytes(Writer(23).getvalue())
+    with pytest.raises(gotrace.TruncatedError) as error:
+        gotrace.diff(*paths)
+    assert len(error.value.partial.faults) == 2
+    assert len(error.value.partial.table) == 0
 
 
 @pytest.mark.parametrize("by", ["class", "package"])

@@ -236,10 +236,11 @@ def _value(count: np.void, metric: str) -> int:
 def _compared(old: list[_Counts], new: list[_Counts], sort: str) -> tuple[Rows, dict[str, Change]]:
     pairs = _paired(_keys(old), _keys(new))
     sides = [
-        np.array([[one.get(pair[i], _NOTHING) for pair in pairs] for one in side], np.float64)
+        np.array([[one.get(pair[i], _NOTHING) for pair in pairs] for one in side], np.float64).reshape(
+            len(side), len(pairs), len(METRICS)
+        )
         for i, side in enumerate((old, new))
     ]
-    sides = [side.reshape(-1, len(pairs), len(METRICS)) for side in sides]
     table = np.zeros(len(pairs), DIFF)
     table["name"] = [(new_key or old_key or _NO_KEY)[0] for old_key, new_key in pairs]
     for i, (name, side) in enumerate((("old", old), ("new", new))):
