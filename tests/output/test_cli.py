@@ -17,7 +17,7 @@ from support.trace_builder import alloc_trace, new, span, types
 
 import gotrace
 from gotrace.cli import main
-from gotrace.raw import allocfree_types
+from gotrace.raw import Writer, allocfree_types
 
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
 
@@ -238,6 +238,17 @@ def test_info(good: Path, plain: Path, damaged: Path, capsys: pytest.CaptureFixt
     assert out.count("header 1.23") == 2
 
 
+def test_info_of_times_beyond_int64(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They become the lowest number, as in Go: the trace is longer than int64 can express."""
+    path = tmp_path / "x.trace"
+    trace = Writer(26)
+    for gen, base in ((1, 2**64 - 1), (2, 100)):
+        trace.frequency(gen, base, 10**9).end_of_generation()
+    path.write_bytes(trace.getvalue())
+    assert main(["info", str(path)]) == 0
+    assert "0 events of 0 threads in 9,223,372,037 s" in capsys.readouterr().out
+
+
 def test_info_json(good: Path, plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json", str(good), str(plain)]) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
@@ -323,6 +334,17 @@ def test_json_of_an_input_that_cannot_be_opened(
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == f"{command}/1"
     assert document["error"]["class"] == ("HeaderError" if name == "text" else "FileNotFoundError")
+
+
+@pytest.mark.parametrize("query", [["--at", "gc:1000"], ["--at", "peak", "--min-age", "1"]])
+def test_json_of_a_damaged_trace_without_the_instant(
+    query: list[str], damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The mark phase may come after the fault; ages at the peak need a second pass."""
+    assert main(["heap", "--json", *query, str(damaged)]) == 3
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "heap/1"
+    assert document["error"]["class"] == "MalformedError"
 
 
 @pytest.mark.parametrize("command", ["heap", "info", "dump", "export --table types --format csv -o -"])

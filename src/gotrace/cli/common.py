@@ -200,8 +200,8 @@ def exit_code(codes: list[int]) -> Iterator[None]:
         codes.append(UNREADABLE)
 
 
-def print_unopened(args: argparse.Namespace, path: str, error: TraceError | OSError) -> None:
-    """With ``--json``, print the object of an input that cannot be opened."""
+def print_without_result(args: argparse.Namespace, path: str, error: TraceError | OSError) -> None:
+    """With ``--json``, print the object of an input that gives no result."""
     if args.json:
         print_json(sys.stdout, f"{args.command}/1", path, error=error_json(error))
 
@@ -211,7 +211,7 @@ def open_trace(args: argparse.Namespace, path: str, **options: Any) -> Trace:
     try:
         return gotrace.open(path, **options)
     except (TraceError, OSError) as error:
-        print_unopened(args, path, error)
+        print_without_result(args, path, error)
         raise
 
 

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         except (TraceError, OSError) as error:
             found = getattr(error, "partial", None)
             if not isinstance(found, Diff):
-                common.print_unopened(args, args.new, error)
+                common.print_without_result(args, args.new, error)
                 raise
             result = found
         except ValueError as error:

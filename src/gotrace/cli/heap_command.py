@@ -79,6 +79,7 @@ def run_query(
         except TraceError as fault:
             error = fault
             if not isinstance(fault.partial, kind):
+                common.print_without_result(args, trace.path, fault)
                 raise
             result = fault.partial
         sort(result)

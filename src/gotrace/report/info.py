@@ -18,7 +18,7 @@ def print_info(out: TextIO, path: str, info: Info) -> None:
     rows = info.generations
     print(f"{path}: Go execution trace, header 1.{info.version[2:]} (written by {info.writers})", file=out)
     if len(rows):
-        duration = int(rows["end"].max() - rows["start"].min())
+        duration = int(rows["end"].max()) - int(rows["start"].min())
         wall = rows["wall"][0]
         started = "" if np.isnat(wall) else f", started {np.datetime_as_string(wall, 'ms')}Z"
         print(
