@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from support.gotrace_text import parsed
 
 import gotrace
 from gotrace.heap.table import class_name
+from gotrace.raw import Writer, event
 from gotrace.spec.events import ALLOC_FREE_EVENTS
 
 NAMES = {spec.id: spec.name for spec in ALLOC_FREE_EVENTS}
@@ -237,3 +239,18 @@ def test_fresh_traces(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", reference.SIX)
 def test_fresh_traces_of_six_versions(version: str, tmp_path: Path) -> None:
     check_release(reference.older(version), int(version.split(".")[1]), tmp_path)
+
+
+@needs_go
+@pytest.mark.reference
+def test_wall_clocks_of_any_year(tmp_path: Path) -> None:
+    """Go prints every int64 of seconds: with more or fewer than four digits of a year, and negative ones."""
+    seconds = [0, -1, 253_402_300_800, -62_135_596_801, -62_167_219_201, 2**62, -(2**62), 2**63 - 1, -(2**63)]
+    for number, (sec, nsec) in enumerate(itertools.product(seconds, (5, -1, 10**9, 2**63 - 1, -(2**63)))):
+        clock = b"\x32" + event("Frequency", 10**9) + event("ClockSnapshot", 1, 1, sec, nsec)
+        data = Writer(26).batch(1, -1, 100, clock).end_of_generation().getvalue()
+        path = tmp_path / f"{number}.trace"
+        path.write_bytes(data)
+        text, _, code = reference.text("parsed", path)
+        assert code == 0
+        assert parsed(data) == (text, None), (sec, nsec)

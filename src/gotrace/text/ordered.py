@@ -27,6 +27,9 @@ from gotrace.wire.structure import Tables
 _RANGES = np.array(PRINTABLE, np.uint32)
 _CHUNK = 1 << 20  # bytes of text; more than a line with two stacks of the longest strings
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_CYCLE = 146_097 * 86_400  # s of 400 years, after which the calendar repeats
+_NEAR = range(-62_000_000_000, 253_000_000_000)  # s since 1970 of years that datetime has, in any time zone
+_FIRST = -9_223_372_028_741_760_000  # s since 1970 of the first time that Go can print; the last one is 2**64 s later
 
 
 def parsed_text(reader: TraceReader, selection: Selection | None = None) -> Iterator[bytes]:
@@ -119,11 +122,11 @@ def _clocks(tables: Tables) -> list[bytes]:
 def _wall(sec: int, nsec: int) -> str:
     """Return the local time in the format of Go's time.RFC3339Nano."""
     sec, nsec = sec + nsec // 1_000_000_000, nsec % 1_000_000_000
-    try:
-        moment = (_EPOCH + timedelta(seconds=sec)).astimezone()
-    except (OverflowError, ValueError, OSError):
-        return f"{sec}.{nsec:09}"
+    sec = (sec - _FIRST) % 2**64 + _FIRST
+    cycles = 0 if sec in _NEAR else sec // _CYCLE
+    moment = (_EPOCH + timedelta(seconds=sec - cycles * _CYCLE)).astimezone()
+    year = moment.year + 400 * cycles
     fraction = f".{nsec:09}".rstrip("0").rstrip(".")
     zone = moment.strftime("%z")
     zone = "Z" if zone == "+0000" else f"{zone[:3]}:{zone[3:5]}"
-    return f"{moment:%Y-%m-%dT%H:%M:%S}".zfill(19) + fraction + zone
+    return f"{'-' * (year < 0)}{abs(year):04}-{moment:%m-%dT%H:%M:%S}{fraction}{zone}"
