@@ -63,7 +63,7 @@ def test_made_up_schedules_have_go_s_text(tmp_path: Path) -> None:
         paths[-1].write_bytes(Schedule(f"again {seed}", version=(23, 25, 26)[seed % 3]).trace)
     for path, verdict in zip(paths, reference.verdicts(paths), strict=True):
         text, _ = parsed(path)
-        assert verdict == (len(text), sha256(text).hexdigest(), "ok"), path.name
+        assert verdict[:3] == (len(text), sha256(text).hexdigest(), "ok"), path.name
 
 
 def test_the_validator_sees_what_is_wrong() -> None:

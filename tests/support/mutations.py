@@ -63,6 +63,8 @@ def mutated(trace: bytes, dice: random.Random) -> bytes:
     all_batches = batches(trace)
     for _ in range(dice.choice((1, 1, 1, 2, 3))):
         events = [batch for batch in all_batches if batch.holds_events()]
+        if not events:
+            break
         one, other = dice.choice(events), dice.choice(events)
         at = dice.randrange(len(one.lines))
         change = dice.randrange(10)

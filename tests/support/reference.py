@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 DATA = Path(__file__).parent.parent / "data"
 PROGRAMS = Path(__file__).parent.parent / "programs"
@@ -113,13 +114,23 @@ def inside(source: Path) -> Path:
     return program
 
 
-def verdicts(paths: Sequence[Path]) -> list[tuple[int, str, str]]:
-    """Return the result of Go's reader for each trace: bytes of text, their SHA-256, and ok, refused or crashed."""
+class Verdict(NamedTuple):
+    """The result of Go's reader: bytes of text, their SHA-256, ok, refused or crashed, and its error."""
+
+    size: int
+    digest: str
+    word: str
+    reason: str
+
+
+def verdicts(paths: Sequence[Path]) -> list[Verdict]:
+    """Return the result of Go's reader for each trace."""
     program = inside(PROGRAMS / "inside" / "verdicts.go")
     output = subprocess.run(
         [program], input="\n".join(map(str, paths)), check=True, capture_output=True, text=True
     ).stdout
-    return [(int(size), digest, word) for size, digest, word in map(str.split, output.splitlines())]
+    fields = (line.split(" ", 3) for line in output.splitlines())
+    return [Verdict(int(size), digest, word, reason[1:-1]) for size, digest, word, reason in fields]
 
 
 def text(mode: str, path: Path | str) -> tuple[bytes, str, int]:

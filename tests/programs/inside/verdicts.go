@@ -1,6 +1,6 @@
 // Reads the traces named on standard input with Go's own reader; prints a line for each: how many bytes of text its
-// events make, their SHA-256, and "ok", "refused" or "crashed". Built inside the toolchain's tree, since the reader
-// is internal to it.
+// events make, their SHA-256, "ok", "refused" or "crashed", and why. Built inside the toolchain's tree, since the
+// reader is internal to it.
 package main
 
 import (
@@ -16,12 +16,12 @@ import (
 func verdict(path string) {
 	digest := sha256.New()
 	size := 0
-	said := "ok"
+	said, why := "ok", ""
 	defer func() {
-		if recover() != nil {
-			said = "crashed"
+		if panicked := recover(); panicked != nil {
+			said, why = "crashed", fmt.Sprint(panicked)
 		}
-		fmt.Printf("%d %x %s\n", size, digest.Sum(nil), said)
+		fmt.Printf("%d %x %s %q\n", size, digest.Sum(nil), said, why)
 	}()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -37,7 +37,7 @@ func verdict(path string) {
 		}
 	}
 	if err != io.EOF {
-		said = "refused"
+		said, why = "refused", err.Error()
 	}
 }
 

@@ -1,0 +1,1 @@
+"""Fuzzing: mutations of traces, and what is done with each mutated input. Never here: the command line."""
