@@ -74,7 +74,7 @@ class Info:
                 missing.append("no type table: all objects are untyped or unresolved")
             if self.has_arenas:
                 missing.append(
-                    "objects in user arenas, and chunks made or released while tracing: the runtime does not report them"
+                    "objects in user arenas, and chunks made or released while tracing: the runtime omits them"
                 )
         if not int(self.generations["samples"].sum()):
             missing.append("no CPU samples: run a CPU profile (pprof.StartCPUProfile) while tracing to record them")

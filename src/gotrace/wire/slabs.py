@@ -160,21 +160,21 @@ def read_slabs(
     mends = -1  # absolute offset of the last fault to salvage
     first = True
     while True:
-        sound = losses is None or at > mends
+        probes = losses is not None and at > mends
         slab, rows, more = _read_slab(
-            *(source.name, version, window, at, size, rows), first=first, losses=None if sound else losses
+            *(source.name, version, window, at, size, rows), first=first, losses=None if probes else losses
         )
-        if losses is not None and sound and slab.fault is not None:
-            mends = max(slab.fault.offset, at)
+        fault = _first_fault(slab) if probes else None
+        if fault is not None:
+            mends = max(fault.offset, at)
             size = _MIN_BYTES_MENDED
-            n_whole = slab.n_gens - 1 if slab.n_whole is None else slab.n_whole
-            if n_whole <= 0:
+            whole = _whole_part(slab)
+            if whole is None:
                 continue
-            slab = replace(slab.part(0, n_whole), cut=False, fault=None, n_whole=None)
-            more = True
+            slab, more = whole, True
         elif losses is None or 2 * size > _MIN_BYTES:
             size = _MIN_BYTES_LARGE if slab.n_gens <= _FEW_GENS else _MIN_BYTES
-        elif sound:
+        elif probes:
             size *= 2
         first = False
         at = slab.end
@@ -206,6 +206,21 @@ def _read_slab(
     return slab, rows, following is not None
 
 
+def _first_fault(slab: Slab) -> TraceError | None:
+    """Return the fault of a slab, or of its first end mark that ends no batches."""
+    lone = _lone_marks(slab)
+    if slab.fault is None and len(lone):
+        row = int(lone[0])
+        slab.drop_from(int(slab.batches["gen"][row]), row, slab.blame(Status.NO_FREQUENCY, row))
+    return slab.fault
+
+
+def _whole_part(slab: Slab) -> Slab | None:
+    """Return the generations before a slab's fault, if any, as a slab without a fault."""
+    n_whole = slab.n_gens - 1 if slab.n_whole is None else slab.n_whole
+    return replace(slab.part(0, n_whole), cut=False, fault=None, n_whole=None) if n_whole > 0 else None
+
+
 def _report_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losses) -> None:
     """Report the bytes that were skipped."""
     for row, size, fault in gaps:
@@ -232,6 +247,14 @@ def _note_rewritten(slab: Slab) -> None:
     ]
 
 
+def _lone_marks(slab: Slab) -> npt.NDArray[np.int64]:
+    """Return the rows of end marks that end no batches."""
+    marks = _marks(slab.batches)
+    if slab.version.end_marks:
+        marks[1:] &= marks[:-1].copy()
+    return np.flatnonzero(marks)
+
+
 def _drop_strays(slab: Slab, losses: Losses) -> None:
     """Drop batches inside a generation of another number, if more batches around them agree on that number.
 
@@ -241,13 +264,9 @@ def _drop_strays(slab: Slab, losses: Losses) -> None:
     marks = _marks(batches)
     inside = (batches["kind"] == BatchKind.END) & ~marks
     zero = (batches["generation"] == 0) & ~marks
-    lone = marks.copy()
-    empty = Status.GENERATION_ZERO
-    if slab.version.end_marks:
-        lone[1:] &= marks[:-1]
-        empty = Status.NO_FREQUENCY
+    empty = Status.NO_FREQUENCY if slab.version.end_marks else Status.GENERATION_ZERO
     strays = [(row, Status.END_MARK_IN_BATCH, [row], 0) for row in np.flatnonzero(inside).tolist()]
-    strays += [(row, empty, [row], 0) for row in np.flatnonzero(lone).tolist()]
+    strays += [(row, empty, [row], 0) for row in _lone_marks(slab).tolist()]
     strays += [(row, Status.GENERATION_ZERO, [row], 0) for row in np.flatnonzero(zero & ~inside).tolist()]
     rows = np.flatnonzero(~marks & ~inside & ~zero)
     numbers = batches["generation"][rows]
@@ -276,7 +295,8 @@ def _drop_strays(slab: Slab, losses: Losses) -> None:
         nbytes = int(batches["head"][lost].sum(dtype=np.int64) + batches["size"][lost].sum(dtype=np.int64))
         losses.add(slab.blame(status, row, int(batches["generation"][row]), other), f"{nbytes:,} bytes are lost")
     rows_before = np.concatenate(([0], np.cumsum(kept)))
-    slab.gaps = sorted(int(rows_before[row]) for row in [*slab.gaps, *(row for row, *_ in strays)])
+    lost_rows = [row for row, *_ in strays if batches["kind"][row] != BatchKind.END]
+    slab.gaps = sorted(int(rows_before[row]) for row in [*slab.gaps, *lost_rows])
     slab.batches = batches[kept]
 
 
