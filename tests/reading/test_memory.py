@@ -1,4 +1,4 @@
-"""Memory by the operating system's accounting: it does not grow with the length of a trace."""
+"""Memory by the operating system's accounting: it does not grow with the length of a trace, whatever its shape."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from support import trace_builder
+from support.shapes import SHAPES
 
 from gotrace.raw import Writer, allocfree_info
+from gotrace.tables.catalog import TABLES
 
 MB = 1 << 20
 N_GENERATIONS = 8
@@ -34,6 +36,31 @@ finally:
     sys.stdout.flush()
     os.dup2(out, 1)
 """
+
+
+EVERY = f"""
+import os, sys, gotrace
+from gotrace.analysis.info import inspect
+
+def use(rows):
+    for _ in rows:
+        pass
+
+jobs = {{table: lambda trace, table=table: use(trace.iterate(table)) for table in {list(TABLES)!r}}}
+jobs |= {{mode: lambda trace, mode=mode: use(trace.text(mode)) for mode in ("wire", "parsed")}}
+jobs |= {{by: lambda trace, by=by: trace.heap(by=by) for by in ("type", "goroutine", "task", "region")}}
+jobs["info"] = inspect
+for name, errors in [*((name, "raise") for name in jobs), ("events", "salvage"), ("region", "salvage")]:
+    if os.fork() == 0:
+        with gotrace.open(sys.argv[1], errors=errors) as trace:
+            jobs[name](trace)
+        print(name, errors, open({str(STATUS)!r}).read().split("VmHWM:")[1].split()[0], flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0, name
+"""
+SIZE = 1_000_000  # bytes of a trace of the worst shapes
+MOST = {"spans": 64, "scattered spans": 96, "one object spans": 140}
+"""Bytes of memory per byte of input where it is more than 16, see docs/reliability.md."""
 
 
 def peak(program: str, *args: str, stdin: Path | None = None) -> int:
@@ -82,3 +109,16 @@ def test_peak_does_not_grow_with_the_trace(long_trace: tuple[Path, int]) -> None
     }
     assert {name: size // MB for name, size in peaks.items() if size >= limit} == {}, limit // MB
     print({name: size // MB for name, size in peaks.items()}, limit // MB)
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="memory is read from /proc")
+@pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizer holds back what is freed")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_peak_of_the_worst_shapes(shape: str, tmp_path: Path) -> None:
+    path = tmp_path / "worst.trace"
+    size = path.write_bytes(SHAPES[shape](SIZE))
+    assert size > SIZE // 2
+    said = subprocess.run([sys.executable, "-c", EVERY, str(path)], check=True, capture_output=True, text=True).stdout
+    peaks = [(int(line.split()[-1]) * 1024, line) for line in said.splitlines()]
+    assert len(peaks) == len(TABLES) + 9
+    assert max(peaks)[0] < 64 * MB + MOST.get(shape, 16) * size, max(peaks)

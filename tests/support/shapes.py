@@ -143,7 +143,7 @@ def _threads(size: int) -> bytes:
     trace = _start()
     trace.batch(1, 0, 100, PROC + GO)
     for m in range(1, size // 22):
-        trace.batch(1, m, 100 + m, event("ProcsChange", 1, 1, 0), padded=False)
+        trace.batch(1, m, 100 + m, event("ProcStatus", 1, m, 2), padded=False)
     return trace.end_of_generation().getvalue()
 
 
@@ -184,12 +184,34 @@ def _generations(size: int) -> bytes:
 
 
 def _ranges(size: int) -> bytes:
-    events = event("GCSweepActive", 1, 0) + event("GCMarkAssistActive", 1, 1)
+    events = event("GCSweepBegin", 1, 0) + event("GCSweepEnd", 1, 0, 0)
     return _one_thread(events for _ in range(size // len(events)))
 
 
 SHAPES: dict[str, Callable[[int], bytes]] = {
-    name[1:]: make for name, make in list(globals().items()) if name[0] == "_" and callable(make)
+    "open tasks": _open_tasks,
+    "tasks": _tasks,
+    "regions": _regions,
+    "nested regions": _nested_regions,
+    "names": _names,
+    "empty strings": _empty_strings,
+    "short stacks": _short_stacks,
+    "deep stacks": _deep_stacks,
+    "samples": _samples,
+    "types": _types,
+    "type table": _type_table,
+    "spans": _spans,
+    "scattered spans": _scattered_spans,
+    "scattered objects": _scattered_objects,
+    "one object spans": _one_object_spans,
+    "stacks of goroutines": _stacks_of_goroutines,
+    "goroutines": _goroutines,
+    "goroutines of status": _goroutines_of_status,
+    "procs": _procs,
+    "threads": _threads,
+    "waiting threads": _waiting_threads,
+    "batches": _batches,
+    "experiment batches": _experiment_batches,
+    "generations": _generations,
+    "ranges": _ranges,
 }
-for helper in ("start", "thread", "one_thread"):
-    del SHAPES[helper]

@@ -122,7 +122,8 @@ def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
     What cannot be read is left out: the rest of a table from a damaged record on, an info batch with impossible values.
     """
     data = AllocFreeData()
-    tables: list[Rows] = []
+    rows = np.empty(sum(len(batch) // 5 + 1 for _, batch in batches), RAW_TYPE)
+    n = 0
     for i, (_, batch) in enumerate(batches):
         if not batch:
             continue
@@ -131,11 +132,10 @@ def parse(batches: list[tuple[int, bytes]]) -> AllocFreeData:
                 data.notes.append("a second info batch with different values is ignored")
             data.info = data.info or info
         elif batch[0] != 1 or not data.damage or data.damage[-1].batch != i:
-            tables.append(_read_types(data, i, batch, int(batch[0] == 0)))
-    if tables:
-        data.types = np.concatenate(tables) if len(tables) > 1 else tables[0]
-        if len(set(data.types["id"].tolist())) < len(data.types):
-            data.notes.append("a type id is defined twice; the first definition is used")
+            n += _read_types(data, i, batch, rows[n:])
+    data.types = rows[:n]
+    if len(set(data.types["id"].tolist())) < n:
+        data.notes.append("a type id is defined twice; the first definition is used")
     return data
 
 
@@ -157,8 +157,9 @@ def _info(data: AllocFreeData, number: int, batch: bytes) -> Info | None:
     return info
 
 
-def _read_types(data: AllocFreeData, number: int, batch: bytes, at: int) -> Rows:
-    rows = np.empty(len(batch) // 5 + 1, RAW_TYPE)
+def _read_types(data: AllocFreeData, number: int, batch: bytes, rows: Rows) -> int:
+    """Read a table into the first rows; return their number."""
+    at = int(batch[0] == 0)
     fault = new_fault()
     n = _types.parse_types(np.frombuffer(batch, np.uint8), at, rows, fault)
     if fault[0]["status"]:
@@ -167,12 +168,12 @@ def _read_types(data: AllocFreeData, number: int, batch: bytes, at: int) -> Rows
         if at == 0 and n == shortened:  # a kind that later releases may define
             data.unknown.append(batch)
             data.notes.append(f"an alloc/free batch of unknown kind {batch[0]} is ignored")
-            return rows[:0]
+            return 0
         lost = "its name is shortened" if shortened else "it is lost, and so is the rest of its batch"
         data.damage.append(Damage(number, start, f"{detail}; {lost}"))
     data._tables.append(batch)
     data._ends.append(n + (data._ends[-1] if data._ends else 0))
-    return rows[:n]
+    return n
 
 
 def _message(status: Status, detail: int) -> str:

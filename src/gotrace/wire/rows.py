@@ -116,7 +116,7 @@ COMPACT = aligned(  # the fields that the merge and most rows need of an event, 
     ("page_slot", "i4"),
     ("type_row", "i4"),
 )
-LEAST_DECODED = 8  # events of each cursor for which the pool always has room
+LEAST_DECODED = 2  # events of each cursor for which the pool always has room
 THREAD = aligned(
     ("g", "i8"),
     ("m", "i8"),
