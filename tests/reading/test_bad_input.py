@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 
 import pytest
@@ -45,7 +46,8 @@ HEADERS = {
     "empty": (b"", gotrace.HeaderError),
     "short": (b"go 1.22 tr", gotrace.HeaderError),
     "text": (b"hello world, this is no trace", gotrace.HeaderError),
-    "gzip": (b"\x1f\x8b\x08\0" + bytes(20), gotrace.HeaderError),
+    "bzip2": (b"BZh91AY&SY" + bytes(20), gotrace.HeaderError),
+    "gzip": (gzip.compress(b"hello world, this is no trace"), gotrace.HeaderError),
     "v1": (b"go 1.21 trace\0\0\0", gotrace.UnsupportedVersionError),
     "v1 short": (b"go 1.5 trace\0\0\0\0", gotrace.UnsupportedVersionError),
     "never written": (b"go 1.24 trace\0\0\0", gotrace.UnsupportedVersionError),

@@ -17,6 +17,7 @@ from gotrace.order.selection import Bounds
 from gotrace.report.common import error_json, print_json
 from gotrace.trace import Trace
 from gotrace.units import nanoseconds, printable
+from gotrace.wire.compression import is_compressed
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""
@@ -155,7 +156,7 @@ def progress(path: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None
     except ImportError:
         yield None
         return
-    size = os.path.getsize(path) if os.path.isfile(path) else None  # noqa: PTH113, PTH202
+    size = os.path.getsize(path) if os.path.isfile(path) and not is_compressed(path) else None  # noqa: PTH113, PTH202
     bar = Progress(
         *(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()),
         console=Console(stderr=True),
@@ -186,7 +187,7 @@ def explain(error: TraceError) -> None:
 
 @contextmanager
 def exit_code(codes: list[int]) -> Iterator[None]:
-    """Run the block for one trace and append its exit code to ``codes``; print a TraceError or OSError."""
+    """Run the block for one trace and append its exit code to ``codes``; print an error of its input."""
     try:
         yield
         codes.append(OK)
@@ -198,9 +199,12 @@ def exit_code(codes: list[int]) -> Iterator[None]:
     except OSError as error:
         log(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
         codes.append(UNREADABLE)
+    except ImportError as error:
+        log(str(error))
+        codes.append(UNREADABLE)
 
 
-def print_without_result(args: argparse.Namespace, path: str, error: TraceError | OSError) -> None:
+def print_without_result(args: argparse.Namespace, path: str, error: TraceError | OSError | ImportError) -> None:
     """With ``--json``, print the object of an input that gives no result."""
     if args.json:
         print_json(sys.stdout, f"{args.command}/1", path, error=error_json(error))
@@ -210,7 +214,7 @@ def open_trace(args: argparse.Namespace, path: str, **options: Any) -> Trace:
     """Open a trace; with ``--json``, an input that cannot be opened gives an object too."""
     try:
         return gotrace.open(path, **options)
-    except (TraceError, OSError) as error:
+    except (TraceError, OSError, ImportError) as error:
         print_without_result(args, path, error)
         raise
 

@@ -137,6 +137,9 @@ def assemble_stream(source: Any, *, version: int | None = None) -> Iterator[byte
     text = open_source(source)
     try:
         yield from _Assembler(text).run(version)
+        failure = text.failure()
+        if failure is not None:
+            raise failure
     finally:
         text.close()
 

@@ -72,12 +72,12 @@ def json_rows(rows: Rows) -> list[dict[str, Any]]:
     return [{name: plain(row[name], name) for name in names} for row in rows]
 
 
-def error_json(error: TraceError | OSError | None) -> dict[str, Any] | None:
+def error_json(error: TraceError | OSError | ImportError | None) -> dict[str, Any] | None:
     """Convert an error to a JSON object, None to null."""
     if error is None:
         return None
-    if isinstance(error, OSError):
-        return {"class": type(error).__name__, "detail": error.strerror or str(error)}
+    if not isinstance(error, TraceError):
+        return {"class": type(error).__name__, "detail": getattr(error, "strerror", None) or str(error)}
     return {
         "class": type(error).__name__,
         "detail": error.detail,

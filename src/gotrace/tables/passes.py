@@ -59,8 +59,9 @@ class TraceReader:
         self.source = open_source(source, mapped=mapped)
         try:
             window = self.source.window()
-            while len(window.data) < header.SIZE and not window.last:
-                window.more()
+            failure = self.source.failure()
+            if failure is not None and len(window.data) < header.SIZE:
+                raise failure
             self.version = header.read_header(window.data, self.source.name)
         except BaseException:
             self.source.close()

@@ -61,6 +61,9 @@ def _records(source: Source, version: Version, registry: Registry) -> Iterator[b
         at = window.base + index
         yield text[:n].tobytes()
         status = Status(int(fault[0]["status"]))
+        failure = source.failure() if status <= Status.OK else None
+        if failure is not None:
+            raise failure
         if status == Status.OK:
             return
         if status < 0:

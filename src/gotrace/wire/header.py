@@ -33,7 +33,7 @@ def read_header(data: Bytes, path: str) -> Version:
             what = "the input is empty" if not head else f"the input ends after {len(head)} bytes of header"
             raise HeaderError(f"not a Go execution trace: {what}", **where)  # type: ignore[arg-type]
         hint = _other_format(head)
-        raise HeaderError("not a Go execution trace" + (f": {hint}" if hint else ""), **where)  # type: ignore[arg-type]
+        raise HeaderError(hint or "not a Go execution trace", **where)  # type: ignore[arg-type]
     number = int(match[1])
     version = VERSIONS.get(number)
     if version is not None and version.magic == head:
@@ -53,10 +53,9 @@ def read_header(data: Bytes, path: str) -> Version:
 
 def _other_format(head: bytes) -> str:
     for magic, hint in (
-        (b"\x1f\x8b", "the input is gzip: decompress it first, or pipe it: zcat FILE | gotrace ... -"),
-        (b"\x28\xb5\x2f\xfd", "the input is zstd: decompress it first"),
-        (b"\xfd7zXZ", "the input is xz: decompress it first"),
-        (b"go 1.", "the header is malformed"),
+        (b"BZh", "bzip2 is not read; pipe it: bzcat FILE | gotrace ... -"),
+        (b"\x04\x22\x4d\x18", "lz4 is not read; pipe it: lz4cat FILE | gotrace ... -"),
+        (b"go 1.", "not a Go execution trace: the header is malformed"),
     ):
         if head.startswith(magic):
             return hint

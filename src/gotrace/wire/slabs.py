@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace.dtypes import I4, I8, Rows
-from gotrace.errors import Status, TraceError, from_fault, new_fault
+from gotrace.errors import Status, TraceError, TruncatedError, from_fault, new_fault
 from gotrace.spec.enums import EventType
 from gotrace.spec.limits import MAX_BATCH_SIZE
 from gotrace.spec.versions import Version
@@ -176,6 +176,8 @@ def read_slabs(
             size = _MIN_BYTES_LARGE if slab.n_gens <= _FEW_GENS else _MIN_BYTES
         elif probes:
             size *= 2
+        if not more and (slab.fault is None or isinstance(slab.fault, TruncatedError)):
+            slab.fault = source.failure() or slab.fault
         first = False
         at = slab.end
         yield slab

@@ -1,6 +1,6 @@
 """Inputs: a path (mapped), a buffer or a binary stream becomes a window of bytes with absolute offsets.
 
-Never here: parsing.
+Compressed inputs are read as streams, whose offsets are those of the decompressed bytes. Never here: parsing.
 """
 
 from __future__ import annotations
@@ -9,26 +9,36 @@ import io
 import mmap
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from gotrace.errors import TraceError
+from gotrace.wire.compression import HEAD, Decompressed, format_of
+
 Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 
 BLOCK = 1 << 20  # bytes read from a stream at a time
+_LEAST = 16  # bytes of a window at the start: a trace's header
 ROOM = 1 << 26  # bytes of a stream's window: pages take memory only once filled, and free() returns them
 
 
 class Window(Protocol):
     """The bytes of the input that are in memory.
 
-    ``data`` starts at absolute offset ``base``; ``last`` is True if it reaches the end of the input.
+    ``data`` starts at absolute offset ``base``; ``last`` is True if it reaches the end of the input. ``failure`` is the
+    exception to raise there, and its detail, if the input could not be decompressed to its end.
     """
 
     data: Bytes
     base: int
     last: bool
+
+    @property
+    def failure(self) -> tuple[type[TraceError], str] | None:
+        """The exception to raise at the end of the data, and its detail."""
 
     def more(self) -> None:
         """Extend ``data`` at its end; at the end of the input, set ``last``."""
@@ -54,7 +64,7 @@ class Source:
         self._used = False
 
     def window(self) -> Window:
-        """Return a window at the start of the input.
+        """Return a window at the start of the input, of at least 16 bytes if it has them.
 
         Raises
         ------
@@ -67,11 +77,24 @@ class Source:
                 "save it to a file, or request all tables in one call of iterate()"
             )
         self._used = True
+        return self._begin()
+
+    def _begin(self) -> Window:
+        while len(self._window.data) < _LEAST and not self._window.last:
+            self._window.more()
         return self._window
 
     def shrank(self) -> bool:
         """True if the input is a mapped file that is shorter now than it was when it was opened."""
         return self._window.shrank()
+
+    def failure(self) -> TraceError | None:
+        """Return the exception for an input that could not be decompressed to its end, once that was reached."""
+        window = self._window
+        if window.failure is None or not window.last:
+            return None
+        kind, detail = window.failure
+        return kind(detail, path=self.name, offset=window.base + len(window.data))
 
     def rewind(self) -> None:
         """Let the next pass start from the beginning; valid while nothing has been released."""
@@ -86,6 +109,8 @@ class Source:
 
 class _Whole:
     """A window on a whole buffer; released pages of a mapping are given back to the system."""
+
+    failure = None
 
     def __init__(self, data: Bytes, mapping: mmap.mmap | None = None) -> None:
         self.data = data
@@ -110,7 +135,8 @@ class _Stream:
     """A window on a stream: a block that grows, and drops released bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+        self._file: BinaryIO | Decompressed = file
+        self._detected = False
         self._block: Bytes = np.empty(ROOM, np.uint8)
         self.data: Bytes = self._block[:0]
         self.base = 0
@@ -128,6 +154,17 @@ class _Stream:
         self._block[held : held + len(chunk)] = np.frombuffer(chunk, np.uint8)
         self.data = self._block[: held + len(chunk)]
         self.last = not chunk
+        if not self._detected and (len(self.data) >= HEAD or self.last):
+            self._detected = True
+            form = format_of(self.data[:HEAD].tobytes())
+            if form is not None:
+                self._file = Decompressed(self._file, form, self.data.tobytes())
+                self.data, self.last = self._block[:0], False
+                self.more()
+
+    @property
+    def failure(self) -> tuple[type[TraceError], str] | None:
+        return self._file.failure if isinstance(self._file, Decompressed) else None
 
     def shrank(self) -> bool:
         return False
@@ -140,27 +177,30 @@ class _Stream:
         self.base = offset
 
 
-class _File(Source):
-    """A file that each pass opens and reads like a stream."""
+class _Reopened(Source):
+    """An input that each pass opens and reads like a stream."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path, _Stream(io.BytesIO()), once=False)
+    def __init__(self, name: str, open_file: Callable[[], BinaryIO]) -> None:
+        super().__init__(name, _Stream(io.BytesIO()), once=False)
+        self._open = open_file
 
     def window(self) -> Window:
         self.close()
-        self._file = open(self.name, "rb")  # noqa: PTH123, SIM115 - closed with the source
+        self._file = self._open()
         self._window = _Stream(self._file)
-        self._window.more()
-        return self._window
+        return self._begin()
 
 
 def open_source(source: Any, *, mapped: bool = True) -> Source:
-    """Open a path, a buffer, a binary file object, or ``"-"`` for standard input.
+    """Open a path, a buffer, a binary file object, or ``"-"`` for standard input; each may be gzip, zstd or xz.
 
-    A path is mapped into memory, or read like a stream, in each pass again, if ``mapped`` is False.
+    A path is mapped into memory. It is read like a stream, in each pass again, if it is compressed or ``mapped`` is
+    False.
 
     Raises
     ------
+    ImportError
+        If the library for the format is missing.
     TypeError
         If ``source`` is none of these.
     OSError
@@ -179,6 +219,8 @@ def open_source(source: Any, *, mapped: bool = True) -> Source:
         raise TypeError(
             f"cannot read a trace from {type(source).__name__}: pass a path, a buffer or a binary file object"
         ) from None
+    if format_of(data[:HEAD].tobytes()):
+        return _Reopened("<buffer>", lambda: io.BytesIO(data.data))
     return Source("<buffer>", _Whole(data), once=False)
 
 
@@ -189,7 +231,7 @@ def _open_path(path: str, mapped: bool) -> Source:
             return Source(path, _Stream(fifo), once=True, file=fifo)
         if os.fstat(file.fileno()).st_size == 0:
             return Source(path, _Whole(np.empty(0, np.uint8)), once=False)
-        if not mapped:
-            return _File(path)
+        if not mapped or format_of(file.read(HEAD)):
+            return _Reopened(path, lambda: open(path, "rb"))  # noqa: PTH123 - closed with the source
         mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return Source(path, _Whole(np.frombuffer(mapping, np.uint8), mapping), once=False)

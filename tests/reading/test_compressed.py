@@ -1,0 +1,149 @@
+"""Compressed inputs give the rows of what they hold; damaged ones give the rows before the damage."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import reference
+
+import gotrace
+from gotrace.cli import main
+from gotrace.wire import compression
+
+
+def _zstd(data: bytes) -> bytes:
+    module = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+    packed: bytes = module.compress(data)
+    return packed
+
+
+Pack = Callable[[bytes], bytes]
+PACKS: dict[str, Pack] = {"gzip": gzip.compress, "zstd": _zstd, "xz": lzma.compress}
+packs = pytest.mark.parametrize("name", PACKS)
+DATA = reference.load(reference.DATA / "sched-go1.26-tiny.trace.gz")
+with gotrace.open(DATA) as plain:
+    EVENTS = plain.events.to_numpy()
+    GENERATIONS = plain.generations.to_numpy()
+
+
+def read(source: Any, **options: Any) -> tuple[list[int], gotrace.TraceError | None]:
+    """Offsets of the events, and the error after them."""
+    offsets: list[int] = []
+    try:
+        with gotrace.open(source, **options) as trace:
+            for rows in trace.iterate("events", step_size="64 kB"):
+                offsets += rows["offset"].tolist()
+    except gotrace.TraceError as error:
+        return offsets, error
+    return offsets, None
+
+
+@packs
+def test_every_kind_of_input(name: str, tmp_path: Path) -> None:
+    pack = PACKS[name]
+    third = len(DATA) // 3
+    for data in (pack(DATA), pack(DATA[:third]) + pack(DATA[third:]), pack(DATA[:7]) + pack(b"") + pack(DATA[7:])):
+        path = tmp_path / "a.trace"  # the name says nothing
+        path.write_bytes(data)
+        for source in (path, data, memoryview(data)):
+            with gotrace.open(source) as trace:
+                assert (trace.events.to_numpy() == EVENTS).all()
+                assert len(trace.events) == len(EVENTS)  # a second pass
+                assert len(b"".join(trace.text("wire"))) > 0
+        with gotrace.open(io.BytesIO(data)) as stream:
+            assert (stream.events.to_numpy() == EVENTS).all()
+            with pytest.raises(ValueError, match="has already been read"):
+                len(stream.events)
+
+
+@packs
+def test_an_input_that_is_cut_off(name: str) -> None:
+    """All rows of whole generations are there, then an error with the place that was reached."""
+    data = PACKS[name](DATA)
+    for cut in (*range(compression.HEAD, 60, 9), *range(60, len(data) - 1, len(data) // 7), len(data) - 1):
+        offsets, error = read(data[:cut])
+        assert isinstance(error, gotrace.TruncatedError)
+        assert error.detail == f"the {name} data end before their end mark"
+        ends = GENERATIONS["offset"] + GENERATIONS["nbytes"]
+        whole = int(np.isin(EVENTS["generation"], GENERATIONS["number"][ends <= error.offset]).sum())
+        assert offsets == EVENTS["offset"].tolist()[:whole] + [-1] * (len(offsets) - whole)
+        assert len(offsets) - whole in (0, 1)  # the Sync that ends them
+        salvaged, error = read(data[:cut], errors="salvage")
+        assert len(salvaged) >= len(offsets) or error is not None
+
+
+@packs
+def test_an_input_that_is_damaged(name: str) -> None:
+    data = bytearray(PACKS[name](DATA))
+    data[len(data) // 2] ^= 0x55
+    _, error = read(bytes(data))
+    assert isinstance(error, gotrace.TraceError)
+    offsets, error = read(PACKS[name](DATA) + b"more")
+    assert isinstance(error, gotrace.MalformedError)
+    assert error.detail == f"other bytes follow the {name} data"
+    assert offsets == EVENTS["offset"].tolist()
+
+
+def test_padding_after_gzip() -> None:
+    assert read(gzip.compress(DATA) + bytes(512)) == (EVENTS["offset"].tolist(), None)
+
+
+def test_gzip_without_isal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "isal", None)
+    data = gzip.compress(DATA)
+    assert read(data) == (EVENTS["offset"].tolist(), None)
+    _, error = read(data[:-9])
+    assert isinstance(error, gotrace.TruncatedError)
+
+
+def test_a_bomb_takes_little_memory() -> None:
+    """What zeros decompress to is not a trace, and is not decompressed to its end."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = packer.compress(DATA[:16]) + b"".join(packer.compress(bytes(1 << 20)) for _ in range(200)) + packer.flush()
+    assert len(bomb) < 1 << 20
+    offsets, error = read(bomb)
+    assert offsets == [-1]
+    assert isinstance(error, gotrace.MalformedError)
+
+
+def test_other_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.trace.bz2"
+    path.write_bytes(bz2.compress(DATA))
+    assert main(["info", str(path)]) == 3
+    assert "a.trace.bz2: bzip2 is not read; pipe it: bzcat FILE | gotrace ... -" in capsys.readouterr().err
+
+
+def test_a_missing_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.trace"
+    path.write_bytes(_zstd(DATA))
+    for module in ("compression", "compression.zstd", "backports", "backports.zstd"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=r"zstd input needs backports.zstd: python -m pip install 'gotrace\[zstd\]'"):
+        gotrace.open(path)
+    assert main(["info", "--json", str(path)]) == 3
+    assert json.loads(capsys.readouterr().out)["error"]["class"] == "ImportError"
+
+
+def test_a_pipe(tmp_path: Path) -> None:
+    read_end, write_end = os.pipe()
+    if os.fork() == 0:
+        os.close(read_end)
+        with os.fdopen(write_end, "wb") as out:
+            out.write(gzip.compress(DATA))
+        os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as file, gotrace.open(file) as trace:
+        assert len(trace.events) == len(EVENTS)
+    os.wait()
