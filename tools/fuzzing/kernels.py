@@ -24,7 +24,7 @@ import gotrace
 from fuzzing.checks import Problem, problem_of
 from gotrace.spec.versions import VERSIONS
 
-COPIES = 64  # changed copies of an input for the lower kernels
+COPIES = 128  # changed copies of an input for the lower kernels
 TABLES = ["allocs", "lifetimes", "experimental", "events", "samples", "frames"]
 HERE = Path(__file__).parent
 BUILD = HERE.parent.parent / "build" / "fuzz"

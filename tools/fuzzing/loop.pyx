@@ -3,11 +3,12 @@
 These are varints, batch headers, structural records, text of records, counts, selection and merge of events, and the
 replay that counts objects. Compiled on demand. Never here: Python code between inputs, or what a right result is.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memmove
 
 from gotrace._generated cimport (
-    BATCH, CURSOR, FAULT, FULL, GENERATION_ROW, KIND_END, KIND_EVENTS, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS, OK,
+    BATCH, CURSOR, FAULT, FULL, GENERATION_ROW, GROUP, KIND_END, KIND_EVENTS, KIND_SAMPLES, KIND_STACKS, KIND_STRINGS,
+    LEAF, OK,
 )
 
 import numpy as np
@@ -16,11 +17,10 @@ from gotrace import _varint
 from gotrace.dtypes import ALLOC, EXPERIMENTAL, What
 from gotrace.errors import Status, new_fault
 from gotrace.experiments import registry
-from gotrace.experiments.allocfree import TypeTable
-from gotrace.hashing import MULTIPLIER
-from gotrace.heap import _allocs
+from gotrace.experiments.allocfree import ANOMALIES, TypeTable
+from gotrace.hashing import MULTIPLIER, new_map
+from gotrace.heap import _allocs, rows as heap_rows
 from gotrace.heap.counts import CountReplay
-from gotrace.heap.rows import HeapLayout
 from gotrace.spec import lookup
 from gotrace.spec.enums import EventType
 from gotrace.spec.printable import PRINTABLE
@@ -33,7 +33,11 @@ cdef enum:
     HEADER = 16             # bytes of a trace before its first batch
     MOST_CHANGES = 4        # of an input
     MOST_BYTES = 12         # inserted, removed or copied by a change
+    MOST_BATCHES = 64       # that are read
     LARGEST_TEXT = 1 << 16
+
+N_COUNTERS, N_ANOMALIES = max(heap_rows.HeapCounter) + 1, len(ANOMALIES)
+EVERYTHING = sum([1 << what for what in What]) + heap_rows.HeapLayout.REPLAY
 
 cdef uint8_t[8] EDGES = [0, 1, 0x34, 0x7F, 0x80, 0x81, 0xFE, 0xFF]
 
@@ -115,9 +119,20 @@ cdef int group(BATCH[::1] batches, CURSOR[::1] cursors, GENERATION_ROW[::1] gens
     return n
 
 
+class SmallReplay(CountReplay):
+    """A counting replay with tables so small that small inputs make them grow."""
+
+    def __init__(self):
+        self.spans, self.counts = np.empty(2, heap_rows.SPAN), np.zeros(2, heap_rows.COUNTS)
+        self.pages, self.stacks, self.loose, self.keys = new_map(4), new_map(4), new_map(4), new_map(4)
+        self.leaves, self.cells = np.zeros(2 * LEAF, heap_rows.PAGE), np.empty(GROUP, np.int32)
+        self.sizes, self.anomalies = np.zeros(N_COUNTERS, np.int64), np.zeros(N_ANOMALIES, np.int64)
+        self.sizes[heap_rows.HeapCounter.LATEST] = INT64_MIN
+
+
 cdef class Kernels:
     """The lower kernels, and the tables that they need of a trace of one version."""
-    cdef object n_args, experiments, kinds, forms, text, state, numbers, class_bytes, fault, no_keys, no_vals, slots
+    cdef object n_args, experiments, kinds, forms, text, state, class_bytes, fault, faults, no_keys, no_vals, slots
     cdef bint sync_batches, end_marks
     cdef readonly int calls
 
@@ -133,7 +148,7 @@ cdef class Kernels:
         self.text = np.empty(LARGEST_TEXT, np.uint8)
         self.state = np.zeros(3, np.uint64)
         self.class_bytes = np.array(CLASS_BYTES, np.int64)
-        self.fault = new_fault()
+        self.fault, self.faults = new_fault(), np.repeat(new_fault(), 4)
         self.no_keys, self.no_vals = np.empty(1, np.uint64), np.zeros(1, np.int32)
         self.slots = TypeTable().slots
 
@@ -146,7 +161,7 @@ cdef class Kernels:
             size = trace.shape[0]
             shown_size[0] = 0
             memcpy(&shown[0], &trace[0], size)
-            for _ in range(1 + roll(&dice, MOST_CHANGES)):
+            for _ in range(<int> (1 + roll(&dice, MOST_CHANGES))):
                 if size > HEADER:
                     size = change(&shown[0], size, &dice)
             shown_size[0] = size
@@ -169,7 +184,7 @@ cdef class Kernels:
         self.state[:] = 0
         _text.wire(self.forms, data, 0, HEADER, True, self.state, self.text, self.fault)
         _batch.resume(data, HEADER, size, True, 3)
-        rows = np.empty(size, row_types.BATCH)
+        rows = np.empty(MOST_BATCHES, row_types.BATCH)
         n_batches, _ = _batch.scan(
             data, 0, HEADER, size, True, self.sync_batches, self.end_marks, rows, 0, self.fault
         )
@@ -214,11 +229,10 @@ cdef class Kernels:
         while fault[0].status == FULL:
             _scan.experimental(merge, self.experiments, found, self.fault)
             self.calls += 1
-        heap = CountReplay()
-        flags = sum([1 << what for what in What]) + HeapLayout.REPLAY
+        heap = SmallReplay()
         extractor = _allocs.Extractor(
             self.merge(source, generations, cursors), self.no_keys, self.no_vals, MULTIPLIER, self.class_bytes,
-            self.slots, flags, self.fault,
+            self.slots, EVERYTHING, self.fault,
         )
         extractor.bind(heap.tables())
         found = np.empty(32, ALLOC)
@@ -230,7 +244,7 @@ cdef class Kernels:
             if status > FULL:
                 heap.grow(Status(status))
                 extractor.bind(heap.tables())
-        _scan.trim(source, cursors, np.repeat(new_fault(), 4))
+        _scan.trim(source, cursors, self.faults)
         self.calls += 1
         return 0
 
