@@ -101,18 +101,18 @@ def test_the_chunk_size_changes_no_row(
         assert n == len(tables[name]) or len(chunks) > 2000
 
 
-@pytest.mark.parametrize("path", [EXAMPLE, reference.DATA / "sched-go1.27.trace.gz"], ids=["heap", "sched"])
+@pytest.mark.parametrize("name", ["heap", "sched-go1.27", "sites-go1.27-allocfree"])
 @pytest.mark.parametrize("table", [name for name in catalog.TABLES if not catalog.TABLES[name].dtype.hasobject])
-def test_equal_rows_have_equal_bytes(table: str, path: Path) -> None:
+def test_equal_rows_have_equal_bytes(table: str, name: str) -> None:
     """Padding is zero, in whole tables and in chunks, also in memory that other rows used before."""
-    data = reference.load(path)
+    data = reference.load(EXAMPLE if name == "heap" else reference.DATA / f"{name}.trace.gz")
     with gotrace.open(data) as trace:
         whole = getattr(trace, table).to_numpy()
         chunks = [chunk.view(np.uint8).tobytes() for chunk in trace.iterate(table, step_size=4096) if len(chunk)]
     dtype = whole.dtype
     padding = np.ones(dtype.itemsize, bool)
-    for name in dtype.names:
-        field, offset = dtype.fields[name][:2]
+    for column in dtype.names:
+        field, offset = dtype.fields[column][:2]
         padding[offset : offset + field.itemsize] = False
     assert whole.view(np.uint8).tobytes() == b"".join(chunks)
     assert not whole.view(np.uint8).reshape(len(whole), dtype.itemsize)[:, padding].any()

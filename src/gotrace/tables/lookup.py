@@ -19,6 +19,7 @@ from gotrace.dtypes import (
     TYPE,
     Rows,
     State,
+    opaque,
 )
 from gotrace.experiments.batches import alloc_free
 from gotrace.order.driver import time_order
@@ -206,7 +207,7 @@ class SampleBuilder(Builder):
         table["generation"] = segment.slab.numbers[samples["gen"]]
         self._n_stacks += len(tables.stacks)
         firsts = np.searchsorted(samples["gen"], np.arange(segment.slab.n_gens + 1))
-        yield table[time_order(table["time"], firsts)]
+        yield opaque(table)[time_order(table["time"], firsts)].view(SAMPLE)
 
 
 class TypeBuilder(Builder):
