@@ -19,6 +19,7 @@ import numpy as np
 PACKAGE = Path(__file__).parent.parent / "src" / "gotrace"
 for name in (
     "gotrace",
+    "gotrace.columns",
     "gotrace.experiments",
     "gotrace.simulation",
     "gotrace.tables",
@@ -27,6 +28,7 @@ for name in (
     sys.modules[name].__path__ = [str(PACKAGE.joinpath(*name.split(".")[1:]))]
 
 from gotrace import dtypes, errors  # noqa: E402
+from gotrace.columns import rows as column_rows  # noqa: E402
 from gotrace.experiments import rows as experiment_rows  # noqa: E402
 from gotrace.heap import rows as heap_rows  # noqa: E402
 from gotrace.order import rows as order_rows  # noqa: E402
@@ -54,6 +56,7 @@ SOURCES: list[ModuleType] = [
     order_rows,
     heap_rows,
     table_rows,
+    column_rows,
     simulation_rows,
 ]
 """Modules all of whose row types without Python objects become structs."""

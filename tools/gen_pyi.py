@@ -137,7 +137,7 @@ def render(path: Path) -> str:
             imports.append(f"from {base} import {', '.join(sorted(classes))}")
     head = "\n".join(
         imports[:1] * ("@final" in body) + sorted({line for line in imports if line.startswith("from gotrace")})
-    )
+    ).rstrip()
     return f"{head}\n\n{body}\n" if head else f"{body}\n"
 
 

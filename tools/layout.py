@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("hashing",),
     ("wire", "varint"),
     ("experiments",),
-    ("order", "heap"),
+    ("order", "heap", "columns"),
     ("tables",),
     ("text",),
     ("trace", "raw"),

@@ -915,6 +915,15 @@ cdef struct OPEN_WORK:
     int32_t next
     int32_t depth
 
+cdef struct COPY:
+    int64_t target
+    int64_t nulls
+    int64_t null
+    int64_t n_nulls
+    int32_t source
+    int32_t width
+    uint8_t mapped
+
 cdef struct SIM_M:
     int64_t id
     uint64_t base

@@ -5,7 +5,7 @@ Memory comes in, a buffer goes out. Never here: the contents of the memory.
 cimport cython
 from libc.stdint cimport int32_t, uint8_t
 
-from gotrace.wire._atomic cimport load, swap
+from gotrace.wire._atomic cimport add, load
 
 cdef extern from "Python.h":
     int PyBuffer_FillInfo(Py_buffer *, object, void *, Py_ssize_t, bint, int) except -1
@@ -22,16 +22,10 @@ cdef class RowBuffer:
 
     def __getbuffer__(self, Py_buffer *view, int flags):
         PyBuffer_FillInfo(view, self, &self.memory[0], self.memory.shape[0], False, flags)
-        self.note(1)
+        add(&self.views, 1)
 
     def __releasebuffer__(self, Py_buffer *view):
-        self.note(-1)
-
-    cdef void note(self, int32_t more) noexcept:
-        """Add ``more`` to the number of views, atomically: other threads may release theirs meanwhile."""
-        cdef int32_t views = load(&self.views)
-        while not swap(&self.views, views, views + more):
-            views = load(&self.views)
+        add(&self.views, -1)
 
     def unused(self) -> bool:
         """Return True if there are no views."""
