@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from gotrace.columns.batch import empty as empty_batch
 from gotrace.dtypes import Rows
+from gotrace.errors import TraceError
 from gotrace.experiments import Registry
 from gotrace.heap.table import Heap
+from gotrace.tables import frames
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.generation import Generations
 from gotrace.tables.passes import Progress, TraceReader
+from gotrace.tables.stream import batches, fields_to_read
 from gotrace.tables.table import Table, chunks, columns_of, narrow
 from gotrace.units import parse_size
 from gotrace.wire.structure import Frame
@@ -159,50 +163,71 @@ class Trace:
         library: Literal["np"] = ...,
     ) -> Iterator[dict[str, Rows]]: ...
 
+    @overload
+    def iterate(
+        self,
+        tables: str | Sequence[str],
+        *,
+        columns: Sequence[str] | None = None,
+        step_size: str | int = ...,
+        library: Literal["arrow", "pd", "pl"],
+    ) -> Iterator[Any]: ...
+
     def iterate(
         self,
         tables: str | Sequence[str],
         *,
         columns: Sequence[str] | None = None,
         step_size: str | int = "32 MB",
-        library: Literal["np"] = "np",
-    ) -> Iterator[Rows] | Iterator[dict[str, Rows]]:
+        library: Literal["np", "arrow", "pd", "pl"] = "np",
+    ) -> Iterator[Any]:
         """Yield the rows of one or several tables in chunks, in one pass.
 
         Parameters
         ----------
         tables : str or sequence of str
-            A name yields an array at each step; a sequence yields a dict of arrays, empty for a table that has no rows
-            ready.
+            A name yields a container at each step; a sequence yields a dict of containers, empty for a table that has
+            no rows ready.
         columns : sequence of str, optional
-            Fields to keep, in this order; with several tables, each keeps those that it has.
+            Columns to keep, in this order; with several tables, each keeps those that it has. For a library other than
+            numpy, they are those of :meth:`Table.select`.
         step_size : str or int
             Approximate size of a chunk in bytes. It affects neither the rows nor their order.
-        library : {"np"}
-            The type of the result.
+        library : {"np", "arrow", "pd", "pl"}
+            The type of a container: numpy's structured ndarray, a RecordBatch of pyarrow, or a DataFrame of pandas or
+            polars.
 
         Yields
         ------
-        ndarray, or dict of str to ndarray
+        container, or dict of str to container
             Owned by the caller; never modified later.
 
         Raises
         ------
+        ImportError
+            The library is not installed.
         TraceError
             After all rows before the fault.
         """
-        if library != "np":
-            raise ValueError(f"library={library!r}: must be 'np'")
         names = [tables] if isinstance(tables, str) else list(tables)
         for name in names:
             if name not in TABLES:
                 raise ValueError(f"no table {name!r}; tables are {', '.join(TABLES)}")
-        keep = {name: columns_of(name, columns, single=isinstance(tables, str)) for name in names}
-        arrays = chunks(self.reader, keep, parse_size(step_size) // len(names))
-        if isinstance(tables, str):
-            return (rows for _, rows in arrays)
-        empty = {name: np.empty(0, narrow(TABLES[name].dtype, keep[name])) for name in names}
-        return ({**empty, name: rows} for name, rows in arrays)
+        single, step = isinstance(tables, str), parse_size(step_size) // len(names)
+        chunked: Iterator[tuple[str, Any]]
+        empty: dict[str, Any]
+        if library == "np":
+            keep = {name: columns_of(name, columns, single=single) for name in names}
+            chunked = chunks(self.reader, keep, step)
+            empty = {name: np.empty(0, narrow(TABLES[name].dtype, keep[name])) for name in names}
+        else:
+            make = frames.containers(library)
+            fields = {name: fields_to_read(name, columns, single=single) for name in names}
+            chunked = ((name, make(batch)) for name, batch in batches(self.reader, fields, step))
+            empty = {name: make(empty_batch(fields[name])) for name in names} if not single else {}
+        if single:
+            return (chunk for _, chunk in chunked)
+        return ({**empty, name: chunk} for name, chunk in chunked)
 
     # --- properties -----------------------------------------------------------------------------------------
 
@@ -231,6 +256,11 @@ class Trace:
     def warnings(self) -> list[str]:
         """Warnings about the part of the trace read so far."""
         return list(self.reader.warnings)
+
+    @property
+    def fault(self) -> TraceError | None:
+        """The fault that ended the last read of a damaged trace, also one through an Arrow stream; None without one."""
+        return self.reader.fault
 
     @property
     def losses(self) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
@@ -50,6 +51,8 @@ class TraceReader:
         Types of a stream, which cannot be read again.
     experiment_data : mapping
         Experimental batches that are still referenced, by offset of the generation and number of the experiment.
+    fault : TraceError or None
+        The fault that ended the last pass over a damaged trace.
     """
 
     def __init__(self, source: Any, *, salvage: bool, jobs: int, mapped: bool = True) -> None:
@@ -71,6 +74,7 @@ class TraceReader:
         self.anomalies: dict[str, int] = {}
         self.types: Rows | None = None
         self.experiment_data: WeakValueDictionary[tuple[int, int], ExperimentData] = WeakValueDictionary()
+        self.fault: TraceError | None = None
         self._closed: str | None = None
         self._keep_open = False
         self._process = os.getpid()
@@ -79,6 +83,25 @@ class TraceReader:
         """Close the input; later passes raise ValueError with the first reason given."""
         self._closed = self._closed or why
         self.source.close()
+
+    def again(self) -> TraceReader:
+        """Return a reader of the same input from its start; for a stream, this one.
+
+        Warnings, anomalies and losses of both are the same. A fault that one finds does not close the other.
+
+        Raises
+        ------
+        ValueError
+            The trace was closed.
+        """
+        if self.source.once:
+            return self
+        if self._closed and self.fault is None:
+            raise ValueError(f"the trace cannot be read: {self._closed}")
+        other = copy(self)
+        other.source = self.source.again()
+        other._closed = None
+        return other
 
     @contextmanager
     def peek(self) -> Iterator[None]:
@@ -90,7 +113,8 @@ class TraceReader:
             self._keep_open = False
 
     def fail(self, error: TraceError) -> None:
-        """Close the input because the trace is damaged."""
+        """Record a fault, and close the input because the trace is damaged."""
+        self.fault = copy(error)  # without the traceback, which would keep memory of the pass
         if not self._keep_open:
             self._closed = f"it is damaged ({error})"
             self.source.close()

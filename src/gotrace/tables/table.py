@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
+from gotrace.tables import frames
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.passes import Progress, TraceReader
+from gotrace.tables.stream import TableStream, fields_to_read
 from gotrace.units import printable
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
 
 STEP = 32_000_000
 """Default size of a chunk in bytes."""
@@ -24,12 +31,22 @@ _SHOWN = 10  # rows shown in a notebook
 class Table:
     """One table of a trace, read on access.
 
-    Each access reads the trace again, so keep the array that :meth:`to_numpy` returns.
+    Each access reads the trace again, so keep the array that :meth:`to_numpy` returns. Libraries that read Arrow
+    streams, such as pyarrow, polars and DuckDB, take a table as it is.
+
+    Attributes
+    ----------
+    name : str
+    columns : list of str
+        Columns that Arrow streams and data frames have. Those of arrays are the same, except that they have no column
+        ``row``, and ``args`` is one field.
     """
 
-    def __init__(self, reader: TraceReader, name: str) -> None:
+    def __init__(self, reader: TraceReader, name: str, columns: Sequence[str] | None = None) -> None:
         self._reader = reader
+        self._selected = columns
         self.name = name
+        self.columns = [field.name for field in fields_to_read(name, columns)]
 
     def __repr__(self) -> str:
         return f"<gotrace.Table {self.name!r} of {self._reader.source.name!r}>"
@@ -59,8 +76,118 @@ class Table:
 
     @property
     def dtype(self) -> np.dtype[np.void]:
-        """Type of a row."""
-        return TABLES[self.name].dtype
+        """Type of a row.
+
+        Raises
+        ------
+        ValueError
+            A column that :meth:`select` names is no field of the rows.
+        """
+        return narrow(TABLES[self.name].dtype, columns_of(self.name, self._selected, single=True))
+
+    def select(self, columns: Sequence[str]) -> Table:
+        """Return the table with only some columns, in this order; nothing is read yet.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Names in ``columns``, or of the extra columns of Arrow streams and data frames: ``trace``, the name of the
+            input; ``wall``, the wall-clock time, where there is a column ``time``; ``type_row``, the row of ``types``,
+            where ``type`` is the name.
+
+        Raises
+        ------
+        ValueError
+            The table lacks a column, or one is named twice.
+        """
+        return Table(self._reader, self.name, columns)
+
+    def _stream(self, columns: Sequence[str] | None = None) -> TableStream:
+        chosen = fields_to_read(self.name, self._selected if columns is None else columns)
+        return TableStream(self._reader, self.name, chosen)
+
+    def __arrow_c_schema__(self) -> object:
+        """Return the schema as a capsule of Arrow; nothing is read."""
+        return self._stream().__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the rows as a capsule of an Arrow stream, which reads the trace when its first batch is requested.
+
+        Each stream reads on its own, and its batches stay valid without it. After all rows before a fault, its consumer
+        gets the text of the :class:`TraceError`, which :attr:`Trace.fault` holds. ``requested_schema`` is not applied.
+        """
+        return self._stream().__arrow_c_stream__()
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pyarrow.Table:
+        """Read all rows into a pyarrow table.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Columns to keep, in this order, as for :meth:`select`.
+
+        Raises
+        ------
+        ImportError
+            pyarrow is not installed.
+        TraceError
+            The trace is damaged.
+        ValueError
+            The table lacks a column, or one is named twice.
+        """
+        return frames.to_arrow(self._stream(columns))
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
+        """Read all rows into a pandas data frame; pyarrow is not needed.
+
+        Columns that can have nulls are masked (``Int64``, ``Int32``), names are categories.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Columns to keep, in this order, as for :meth:`select`.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        TraceError
+            The trace is damaged.
+        ValueError
+            The table lacks a column, or one is named twice.
+        """
+        return frames.to_pandas(self._stream(columns))
+
+    @overload
+    def to_polars(self, columns: Sequence[str] | None = None, *, lazy: Literal[False] = ...) -> polars.DataFrame: ...
+
+    @overload
+    def to_polars(self, columns: Sequence[str] | None = None, *, lazy: Literal[True]) -> polars.LazyFrame: ...
+
+    def to_polars(
+        self, columns: Sequence[str] | None = None, *, lazy: bool = False
+    ) -> polars.DataFrame | polars.LazyFrame:
+        """Read all rows into a polars data frame; pyarrow is not needed.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Columns to keep, in this order, as for :meth:`select`.
+        lazy : bool
+            Return a lazy frame. Each ``collect`` reads the trace again: only the columns that the query needs, and no
+            further than it needs.
+
+        Raises
+        ------
+        ImportError
+            polars is not installed.
+        TraceError
+            The trace is damaged.
+        ValueError
+            The table lacks a column, or one is named twice.
+        """
+        stream = self._stream(columns)
+        return frames.to_lazy_polars(stream, self._stream) if lazy else frames.to_polars(stream)
 
     def _chunks(self, keep: list[str], step: int = STEP) -> Iterator[Rows]:
         return (rows for _, rows in chunks(self._reader, {self.name: keep}, step))
@@ -85,11 +212,11 @@ class Table:
         ValueError
             The table lacks a column.
         """
-        keep = columns_of(self.name, columns, single=True)
+        keep = columns_of(self.name, self._selected if columns is None else columns, single=True)
         if self.name == "types" and self._reader.types is not None:
-            return select(self._reader.types.copy(), narrow(self.dtype, keep))
+            return select(self._reader.types.copy(), narrow(TABLES[self.name].dtype, keep))
         parts = list(self._chunks(keep))
-        total = np.zeros(sum(map(len, parts)), narrow(self.dtype, keep))
+        total = np.zeros(sum(map(len, parts)), narrow(TABLES[self.name].dtype, keep))
         at = 0
         for i, part in enumerate(parts):
             total[at : at + len(part)] = part

@@ -100,6 +100,10 @@ class Source:
         """Let the next pass start from the beginning; valid while nothing has been released."""
         self._used = False
 
+    def again(self) -> Source:
+        """Return the same input, to be read and closed on its own; only if it can be read more than once."""
+        return Source(self.name, self._window, once=False)
+
     def close(self) -> None:
         """Close the file if it was opened here. Arrays that view a mapping keep it alive."""
         if self._file is not None:
@@ -189,6 +193,9 @@ class _Reopened(Source):
         self._file = self._open()
         self._window = _Stream(self._file)
         return self._begin()
+
+    def again(self) -> Source:
+        return _File(self.name)
 
 
 def open_source(source: Any, *, mapped: bool = True) -> Source:

@@ -1,0 +1,265 @@
+"""Tables as columns: passes over a trace come in, batches of columns and Arrow streams go out.
+
+Never here: the memory of columns, or data frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from copy import copy
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace.columns import _arrow
+from gotrace.columns.batch import Batch, Packer, arrow_type
+from gotrace.columns.fields import Dictionary, Field, extras_of, fields_of
+from gotrace.columns.texts import Texts
+from gotrace.dtypes import I4, I8, Rows
+from gotrace.errors import TraceError
+from gotrace.spec.enums import EventType
+from gotrace.spec.events import EventSpec
+from gotrace.tables.builder import Builder
+from gotrace.tables.catalog import TABLES
+from gotrace.tables.lookup import wall_at
+from gotrace.tables.passes import Progress, ReadPass, TraceReader
+from gotrace.wire import clock
+from gotrace.wire.rows import BatchKind
+from gotrace.wire.segments import Segment
+from gotrace.wire.structure import min_times
+
+STEP = 4_000_000
+"""Default size of a batch in bytes of its rows: the blocks of a stream, used in turns, stay in the cache."""
+
+_PIECE = 8192  # rows that builders make at a time: few enough that they are in the cache when they become columns
+_NAT = np.iinfo(np.int64).min
+
+
+def fields_to_read(name: str, columns: Sequence[str] | None, *, single: bool = True) -> list[Field]:
+    """Return the named columns that a table has, in this order; None for all that are not extra.
+
+    Raises
+    ------
+    ValueError
+        With ``single``, the table lacks a column; or one is named twice.
+    """
+    dtype = TABLES[name].dtype
+    own, extra = fields_of(dtype), extras_of(dtype)
+    if columns is None:
+        return list(own.values())
+    known = own | extra
+    for i, column in enumerate(columns):
+        if single and column not in known:
+            raise ValueError(f"table {name} has no column {column!r}; it has {', '.join(known)}")
+        if column in columns[:i]:
+            raise ValueError(f"column {column!r} is named twice")
+    return [known[column] for column in columns if column in known]
+
+
+def batches(
+    reader: TraceReader, keep: dict[str, list[Field]], step: int, progress: Progress | None = None
+) -> Iterator[tuple[str, Batch]]:
+    """Yield the name and a batch of one table at a time, for several tables in one pass.
+
+    Parameters
+    ----------
+    reader : TraceReader
+    keep : dict of str to list of Field
+        Columns by table.
+    step : int
+        Size of a batch in bytes, counted with all fields of its rows.
+    progress : callable, optional
+
+    Raises
+    ------
+    TraceError
+        After all rows before the fault.
+    """
+    read_pass = reader.new_pass()
+    context = _Context(read_pass, reader.source.name, [field for fields in keep.values() for field in fields])
+    builders = {TABLES[name].builder(read_pass, _PIECE): name for name in keep}
+    packers = {
+        name: Packer(TABLES[name].dtype, fields, step // TABLES[name].dtype.itemsize, context)
+        for name, fields in keep.items()
+    }
+    try:
+        for builder, rows in read_pass.read(context, *builders, progress=progress):
+            name = builders[builder]
+            for batch in packers[name].take(rows):
+                yield name, batch
+    except TraceError:
+        yield from _rest(packers)
+        raise
+    yield from _rest(packers)
+
+
+def _rest(packers: dict[str, Packer]) -> Iterator[tuple[str, Batch]]:
+    for name, packer in packers.items():
+        for batch in packer.flush():
+            yield name, batch
+
+
+def own_batches(reader: TraceReader, name: str, fields: list[Field]) -> Generator[Batch, None, None]:
+    """Yield the batches of one table, read from an input of their own, which is opened by the first request.
+
+    Raises
+    ------
+    TraceError
+        After all rows before the fault; ``reader`` records it, but stays open.
+    """
+    own = reader.again()
+    try:
+        for _, batch in batches(own, {name: fields}, STEP):
+            yield batch
+    except TraceError as error:
+        reader.fault = copy(error)  # without the traceback, which would keep memory of the pass
+        raise
+    finally:
+        if own is not reader:
+            own.close()
+
+
+class TableStream(_arrow.Producer):
+    """An Arrow stream of one table, to be read once.
+
+    Attributes
+    ----------
+    fields : list of Field
+    error : BaseException or None
+        The exception that ended the stream; its consumer gets the text only.
+    """
+
+    def __init__(self, reader: TraceReader, name: str, fields: list[Field]) -> None:
+        self.error: BaseException | None = None
+        self.fields = fields
+        self._batches = own_batches(reader, name, fields)
+
+    def batches(self) -> Iterator[Batch]:
+        """Return the batches of the stream, for use instead of it."""
+        return self._batches
+
+    def advance(self) -> _arrow.Column | None:
+        """Return the next batch as an Arrow array; None at the end."""
+        try:
+            batch = next(self._batches, None)
+        except BaseException as error:
+            self.error = error
+            raise
+        return batch.column() if batch is not None else None
+
+    def close(self) -> None:
+        """Close the input."""
+        self._batches.close()
+
+    def __arrow_c_schema__(self) -> object:
+        """Return the schema as a capsule of Arrow."""
+        return arrow_type(self.fields).capsule()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the stream as a capsule of Arrow; the requested schema is not applied."""
+        return _arrow.stream(arrow_type(self.fields), self)
+
+
+class _Strings:
+    """The strings of a segment, which stay readable after it."""
+
+    def __init__(self, segment: Segment, base: int) -> None:
+        slab, strings = segment.slab, segment.tables.strings
+        batches = slab.batches[slab.batches["kind"] == BatchKind.STRINGS]
+        self._starts = batches["offset"] - slab.base + batches["head"]
+        ends = self._starts + batches["size"]
+        self._data = [slab.data[i:j].tobytes() for i, j in zip(self._starts.tolist(), ends.tolist(), strict=True)]
+        self._at, self._length = strings["at"].copy(), strings["length"].copy()
+        self.rows = range(base, base + len(strings))
+
+    def text(self, row: int) -> bytes:
+        """Return the bytes of a row of strings."""
+        at, size = int(self._at[row - self.rows.start]), int(self._length[row - self.rows.start])
+        batch = int(np.searchsorted(self._starts, at, side="right")) - 1
+        first = at - int(self._starts[batch])
+        return self._data[batch][first : first + size]
+
+
+class _Context(Builder):
+    """What the rows of other builders refer to; has no rows of its own, and must be fed first.
+
+    Rows may refer to strings of their segment, and are yielded while it or the next one is fed, or to an older row
+    whose name the order keeps.
+    """
+
+    def __init__(self, read_pass: ReadPass, trace: str, fields: list[Field]) -> None:
+        self._pass = read_pass
+        self._keeps_strings = any(field.dictionary == Dictionary.STRINGS for field in fields)
+        self._keeps_clocks = any(field.name == "wall" and not field.source for field in fields)
+        self._strings: list[_Strings] = []  # of the last two segments
+        self._next_row = 1
+        self._places: dict[int, int] = {0: -1}  # in the dictionary of strings, by row
+        self._type_places: I4 = np.empty(0, np.int32)
+        self._shifts: dict[int, int] = {}  # wall-clock time at time 0 in ns, by low bits of the generation's number
+        self._growing = {
+            Dictionary.TYPES: Texts(),
+            Dictionary.STRINGS: Texts(),
+            Dictionary.TRACE: Texts([trace]),
+            Dictionary.EVENTS: Texts(_event_names(read_pass.registry.events)),
+        }
+        self._enums: dict[tuple[str, ...], Texts] = {}
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Keep what rows of the segment refer to."""
+        if self._keeps_strings:
+            self._strings = [*self._strings[-1:], _Strings(segment, self._next_row)]
+            oldest = self._strings[0].rows.start
+            self._places = {row: place for row, place in self._places.items() if row >= oldest or not row}
+            self._next_row = self._strings[-1].rows.stop
+        if self._keeps_clocks:
+            factors = clock.factor(segment.tables.clocks["frequency"])
+            starts = clock.to_ns(min_times(segment.slab), factors)
+            walls = wall_at(segment.tables.clocks, factors, starts)
+            shifts = np.where(np.isnat(walls), _NAT, walls.view(np.int64) - starts)
+            numbers = segment.slab.numbers & np.uint64(0xFFFFFFFF)
+            self._shifts.update(zip(numbers.tolist(), shifts.tolist(), strict=True))
+        return iter(())
+
+    def dictionary(self, field: Field) -> Texts:
+        """Return the values of a dictionary."""
+        if field.dictionary in self._growing:
+            return self._growing[field.dictionary]
+        return self._enums.setdefault(field.names, Texts(field.names))
+
+    def type_places(self) -> I4:
+        """Return the place in the dictionary of each row of types."""
+        names = self._pass.types.names
+        if len(names) > len(self._type_places):
+            texts = self._growing[Dictionary.TYPES]
+            more = [texts.place(name) for name in names[len(self._type_places) :]]
+            self._type_places = np.concatenate((self._type_places, np.array(more, np.int32)))
+        return self._type_places
+
+    def string_places(self, rows: I4) -> I4:
+        """Return the places of rows of strings in the dictionary; -1 for row 0."""
+        distinct, inverse = np.unique(rows, return_inverse=True)
+        for row in distinct.tolist():
+            if row not in self._places:
+                text = self._text(row).decode("utf-8", "surrogateescape")
+                self._places[row] = self._growing[Dictionary.STRINGS].place(text)
+        places: I4 = np.array([self._places[row] for row in distinct.tolist()], np.int32)[inverse]
+        return places
+
+    def _text(self, row: int) -> bytes:
+        for strings in self._strings:
+            if row in strings.rows:
+                return strings.text(row)
+        state = self._pass.order.state
+        return state.name(int(np.flatnonzero(state.names.row == row)[0]))
+
+    def wall(self, rows: Rows) -> npt.NDArray[np.datetime64]:
+        """Return the wall-clock times of rows with the fields time and generation."""
+        numbers, inverse = np.unique(rows["generation"], return_inverse=True)
+        shifts: I8 = np.array([self._shifts.get(number, _NAT) for number in numbers.tolist()], np.int64)[inverse]
+        return np.where(shifts == _NAT, _NAT, rows["time"] + shifts).view("M8[ns]")
+
+
+def _event_names(events: Iterable[EventSpec]) -> list[str]:
+    """Return the name of each type of row in tables of ordered events, digits for a type that has none."""
+    names = {event.id: event.name for event in events if event.kind is not None} | {EventType.SYNC: "Sync"}
+    return [names.get(number, str(number)) for number in range(256)]
