@@ -18,7 +18,7 @@ from gotrace.tables import frames
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.generation import Generations
 from gotrace.tables.passes import Progress, TraceReader
-from gotrace.tables.stream import batches, fields_to_read
+from gotrace.tables.stream import batches, fields_to_read, rows_of
 from gotrace.tables.table import Table, chunks, columns_of, narrow
 from gotrace.units import parse_size
 from gotrace.wire.structure import Frame
@@ -223,7 +223,8 @@ class Trace:
         else:
             make = frames.containers(library)
             fields = {name: fields_to_read(name, columns, single=single) for name in names}
-            chunked = ((name, make(batch)) for name, batch in batches(self.reader, fields, step))
+            lengths = {name: rows_of(name, step) for name in names}
+            chunked = ((name, make(batch)) for name, batch in batches(self.reader, fields, lengths))
             empty = {name: make(empty_batch(fields[name])) for name in names} if not single else {}
         if single:
             return (chunk for _, chunk in chunked)

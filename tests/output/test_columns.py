@@ -19,21 +19,16 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from support import reference
-from support.columns import LIBRARIES, Columns, expected, odd_trace, of_arrow, of_polars
+from support.columns import LIBRARIES, Columns, empty_trace, expected, odd_trace, of_arrow, of_polars
 from support.trace_builder import GO, PROC, alloc_trace, new, span
 
 import gotrace
-from gotrace.raw import Writer, event
+from gotrace.raw import event
 from gotrace.tables import stream
 from gotrace.tables.catalog import TABLES
 
 FIXTURES = ["sched-go1.22.trace.gz", "known-go1.27-allocfree.trace.gz", "sched-go1.26-tiny.trace.gz"]
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
-
-
-def empty_trace() -> bytes:
-    """A trace without events."""
-    return Writer(26).frequency(1, 100).batch(1, 1, 100, b"").end_of_generation().getvalue()
 
 
 INPUTS: dict[str, Callable[[], bytes]] = {

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support import reference
+from support.columns import Columns, as_lines, empty_trace, exported, odd_trace, of_arrow
 from support.trace_builder import alloc_trace, new, span
 
 import gotrace
 from gotrace.cli import main
-from gotrace.export import FORMATS, replacing
+from gotrace.columns.batch import Context, Packer
+from gotrace.columns.fields import SCHEMA_VERSION, fields_of
+from gotrace.export import COLUMNAR, replacing
+from gotrace.export.npy import NpyWriter
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.table import narrow
 
@@ -45,18 +53,6 @@ def unpacked(name: str, folder: Path) -> Path:
     return path
 
 
-def cells(rows: np.ndarray[Any, Any]) -> list[list[str]]:
-    """What a csv file of these rows says, made cell by cell."""
-    lines = []
-    for row in rows:
-        line: list[str] = []
-        for name in rows.dtype.names or ():
-            value = row[name]
-            line += map(str, value) if isinstance(value, np.ndarray) else [str(value)]
-        lines.append(line)
-    return lines
-
-
 def run(*args: object, input: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "gotrace", "export", *map(str, args)]
     return subprocess.run(command, capture_output=True, input=input, check=False)
@@ -76,35 +72,163 @@ def test_npy(name: str, tmp_path: Path) -> None:
                 np.testing.assert_array_equal(rows[field], want[field])
 
 
-@pytest.mark.parametrize("name", FIXTURES)
-def test_csv(name: str, tmp_path: Path) -> None:
-    path, out = unpacked(name, tmp_path), tmp_path / "out"
-    assert main(["export", str(path), "-o", str(out), "--format", "csv", *named(*TABLES)]) == 0
+def read_csv(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text("utf-8"), newline="")))
+
+
+@pytest.mark.parametrize("format", COLUMNAR)
+@pytest.mark.parametrize("name", [*FIXTURES, "odd", "empty"])
+def test_columnar(name: str, format: str, tmp_path: Path) -> None:
+    """Every table of every format is read back as what numpy holds."""
+    path, out = tmp_path / "app.trace", tmp_path / "out"
+    path.write_bytes(
+        {"odd": odd_trace, "empty": empty_trace}.get(name, lambda: reference.load(reference.DATA / name))()
+    )
+    assert main(["export", str(path), "-o", str(out), "--format", format, *named(*TABLES)]) == 0
     with gotrace.open(path) as trace:
         for table in TABLES:
-            text = (out / f"app.{table}.csv").read_text("utf-8", "surrogateescape")
-            _, *lines = csv.reader(io.StringIO(text, newline=""))
-            assert lines == cells(getattr(trace, table).to_numpy())
+            want, file = exported(trace, table), out / f"app.{table}.{format}"
+            if format == "csv":
+                lines = [{key: "" if v is None else str(v) for key, v in line.items()} for line in as_lines(want)]
+                assert read_csv(file) == lines
+                assert file.read_text("utf-8").partition("\n")[0] == ",".join(want)
+            elif format == "jsonl":
+                assert [json.loads(line) for line in file.read_text("utf-8").splitlines()] == as_lines(want)
+            elif format == "parquet":
+                assert of_arrow(pq.read_table(file)) == want
+            else:
+                assert of_arrow(pa.ipc.open_file(file).read_all()) == want
 
 
-def test_csv_by_eye() -> None:
-    dtype = np.dtype([("name", "O"), ("args", "u8", (2,)), ("wall", "M8[ns]"), ("g", "i8")])
+def test_lines_by_eye() -> None:
+    """Quotes, control characters, bytes that are not UTF-8, nulls, empty texts, the largest and smallest numbers."""
+    dtype = np.dtype([("name", "O"), ("args", "u8", (2,)), ("wall", "M8[ns]"), ("g", "i8"), ("p", "i4")])
     rows = np.array(
         [
-            ('a,"b"\n', (0, 2**64 - 1), "2026-01-02T03:04:05.000000006", -1),
-            (b"\xff\xc3\xa9".decode("utf-8", "surrogateescape"), (1, 2), "NaT", 0),
-            ("a\rb", (3, 4), "NaT", 1),
+            ('a,"b"\n', (0, 2**64 - 1), "2026-01-02T03:04:05.000000006", -1, -(2**31)),
+            (b"\xff\xc3\xa9\\\x01".decode("utf-8", "surrogateescape"), (1, 2), "NaT", -(2**63), -1),
+            ("a\rb", (3, 4), "1969-02-28T23:59:59.999999999", 1, 0),
+            ("", (5, 6), "2000-02-29T00:00:00", 1, 0),
         ],
         dtype,
     )
-    out = io.BytesIO()
-    FORMATS["csv"](out, dtype).write(rows)
-    assert out.getvalue() == (
-        b"name,args0,args1,wall,g\n"
-        b'"a,""b""\n",0,18446744073709551615,2026-01-02T03:04:05.000000006,-1\n'
-        b"\xff\xc3\xa9,1,2,NaT,0\n"
-        b'"a\rb",3,4,NaT,1\n'
+    fields = list(fields_of(dtype).values())
+    (batch,) = Packer(dtype, fields, 10, cast(Context, None)).take(np.resize(rows, 10))
+    written = {}
+    for format in ("csv", "jsonl"):
+        out = io.BytesIO()
+        COLUMNAR[format](out, fields).write(batch)
+        written[format] = out.getvalue().splitlines(keepends=True)
+    assert b"".join(written["csv"][:6]) == (
+        b"name,args0,args1,wall,g,p\n"
+        b'"a,""b""\n",0,18446744073709551615,2026-01-02T03:04:05.000000006Z,,-2147483648\n'
+        b"\xef\xbf\xbd\xc3\xa9\\\x01,1,2,,-9223372036854775808,\n"
+        b'"a\rb",3,4,1969-02-28T23:59:59.999999999Z,1,0\n'
     )
+    assert written["csv"][6] == b'"",5,6,2000-02-29T00:00:00.000000000Z,1,0\n'
+    assert b"".join(written["jsonl"][1:3]) == (
+        b'{"name":"\xef\xbf\xbd\xc3\xa9\\\\\\u0001","args0":1,"args1":2,"wall":null,"g":-9223372036854775808,"p":null}\n'
+        b'{"name":"a\\u000db","args0":3,"args1":4,"wall":"1969-02-28T23:59:59.999999999Z","g":1,"p":0}\n'
+    )
+
+
+def test_long_lines() -> None:
+    """A line may be longer than what is written at a time."""
+    dtype = np.dtype([("name", "O")])
+    rows = np.array([("x" * 3_000_000,), ("y",)], dtype)
+    fields = list(fields_of(dtype).values())
+    (batch,) = Packer(dtype, fields, 2, cast(Context, None)).take(rows)
+    out = io.BytesIO()
+    COLUMNAR["csv"](out, fields).write(batch)
+    assert out.getvalue() == b"name\n" + b"x" * 3_000_000 + b"\ny\n"
+
+
+@pytest.mark.parametrize("format", COLUMNAR)
+def test_several_traces_in_one_file(format: str, tmp_path: Path) -> None:
+    """Column trace tells the rows apart; a damaged one gives its rows before the fault."""
+    traces = [EXAMPLE, unpacked(FIXTURES[1], tmp_path), tmp_path / "cut.trace"]
+    traces[2].write_bytes(EXAMPLE.read_bytes()[:-1000])
+    out = tmp_path / f"all.{format}"
+    assert main(["export", *map(str, traces), "-o", str(out), "--format", format, "--table", "objects"]) == 3
+    want: Columns = {}
+    for path in traces:
+        with gotrace.open(path) as trace:
+            try:
+                columns = exported(trace, "objects")
+            except gotrace.TraceError:
+                continue
+        want = {name: want.get(name, []) + values for name, values in columns.items()}
+    if format in ("csv", "jsonl"):
+        first, *_, last = as_lines(want)
+        lines = read_csv(out) if format == "csv" else list(map(json.loads, out.read_text().splitlines()))
+        assert len(lines) == len(want["trace"])
+        assert [line["trace"] for line in lines] == want["trace"]
+        if format == "jsonl":
+            assert (lines[0], lines[-1]) == (first, last)
+    else:
+        table = pq.read_table(out) if format == "parquet" else pa.ipc.open_file(out).read_all()
+        assert of_arrow(table) == want
+    if format == "parquet":
+        groups = [pq.ParquetFile(out).read_row_group(i)["trace"].unique() for i in range(2)]
+        assert [len(group) for group in groups] == [1, 1]
+
+
+def test_a_shared_file_that_cannot_be_written_does_not_appear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(COLUMNAR["csv"], "write", fill)
+    assert main(["export", str(EXAMPLE), str(EXAMPLE), "-o", str(tmp_path / "out.csv")]) == 3
+    assert capsys.readouterr().err.count("No space left on device") == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_below_the_common_one_are_kept(tmp_path: Path) -> None:
+    for host in "ab":
+        (tmp_path / "in" / f"host={host}" / "date=1").mkdir(parents=True)
+        (tmp_path / "in" / f"host={host}" / "date=1" / "x.trace").write_bytes(EXAMPLE.read_bytes())
+    traces = sorted(map(str, (tmp_path / "in").rglob("*.trace")))
+    assert main(["export", *traces, "-o", str(tmp_path / "out"), "--format", "parquet"]) == 0
+    table = pl.scan_parquet(tmp_path / "out", hive_partitioning=True)
+    counts = table.group_by("host").len().sort("host").collect()
+    assert counts.rows() == [("a", 40772), ("b", 40772)]
+
+
+@pytest.mark.parametrize("format", COLUMNAR)
+def test_threads_change_nothing(format: str, tmp_path: Path) -> None:
+    for jobs in ("1", "2"):
+        out = tmp_path / f"{jobs}.{format}"
+        assert main(["export", str(EXAMPLE), "-o", str(out), "-j", jobs]) == 0
+    assert (tmp_path / f"1.{format}").read_bytes() == (tmp_path / f"2.{format}").read_bytes()
+
+
+def test_parquet_as_documented(tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    assert main(["export", str(EXAMPLE), "-o", str(out)]) == 0
+    file = pq.ParquetFile(out)
+    assert file.schema_arrow.metadata == {
+        b"gotrace.schema": str(SCHEMA_VERSION).encode(),
+        b"gotrace.version": gotrace.__version__.encode(),
+    }
+    columns = {c.path_in_schema: c for c in (file.metadata.row_group(0).column(i) for i in range(15))}
+    assert {c.compression for c in columns.values()} == {"ZSTD"}
+    assert all(c.is_stats_set for c in columns.values())
+    plain = {name for name, column in columns.items() if not column.has_dictionary_page}
+    assert plain == {"time", "wall", "address", "offset"}
+    delta = {name for name, column in columns.items() if "DELTA_BINARY_PACKED" in column.encodings}
+    assert delta == {"time", "wall", "offset"}
+
+
+def test_export_without_pyarrow(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['pyarrow'] = None\nfrom gotrace.cli import main\nsys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "export", str(EXAMPLE), "-o"]
+    done = subprocess.run([*command, str(tmp_path / "out.parquet")], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.endswith('export needs pyarrow: pip install "gotrace[arrow]"\n')
+    assert subprocess.run([*command, str(tmp_path / "out.jsonl")]).returncode == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
 
 
 @pytest.mark.parametrize("n", [0, 1, 10**6])
@@ -114,7 +238,7 @@ def test_npy_is_as_numpy_writes_it(n: int) -> None:
     rows.view(np.uint8)[:] = 0xAA
     rows["op"], rows["time"] = 1, np.arange(n)
     out = io.BytesIO()
-    writer = FORMATS["npy"](out, dtype)
+    writer = NpyWriter(out, dtype)
     writer.write(rows[: n // 2])
     writer.write(rows[n // 2 :])
     writer.finish()
@@ -135,10 +259,11 @@ def test_columns(tmp_path: Path) -> None:
 
 
 def test_a_file_or_a_folder(tmp_path: Path) -> None:
-    other = unpacked(FIXTURES[1], tmp_path)
+    other, example = unpacked(FIXTURES[1], tmp_path), tmp_path / "heap.trace"
+    example.write_bytes(EXAMPLE.read_bytes())
     folder = tmp_path / "made" / "here"
     assert main(["export", str(EXAMPLE), "-o", str(tmp_path / "one.npy")]) == 0
-    assert main(["export", str(EXAMPLE), str(other), "-o", str(folder), "--format", "npy"]) == 0
+    assert main(["export", str(example), str(other), "-o", str(folder), "--format", "npy"]) == 0
     assert sorted(file.name for file in folder.iterdir()) == ["app.allocs.npy", "heap.allocs.npy"]
     assert (tmp_path / "one.npy").read_bytes() == (folder / "heap.allocs.npy").read_bytes()
     assert main(["export", str(EXAMPLE), "-o", str(folder), "--format", "csv"]) == 0
@@ -147,10 +272,11 @@ def test_a_file_or_a_folder(tmp_path: Path) -> None:
 
 def test_streams(tmp_path: Path) -> None:
     whole = tmp_path / "whole.csv"
-    assert main(["export", str(EXAMPLE), "-o", str(whole), "--table", "types"]) == 0
-    done = run("-", "-o", "-", "--table", "types", input=EXAMPLE.read_bytes())
+    columns = ("--columns", "row,name,address,size,ptr_bytes")
+    assert main(["export", str(EXAMPLE), "-o", str(whole), "--table", "types", *columns]) == 0
+    done = run("-", "-o", "-", "--table", "types", *columns, input=EXAMPLE.read_bytes())
     assert (done.returncode, done.stdout) == (0, whole.read_bytes())
-    args = ("-o", tmp_path / "out", "--format", "csv", *named("allocs", "types"))
+    args = ("-o", tmp_path / "out", "--format", "csv", *named("allocs", "types"), *columns)
     assert run("-", *args, input=EXAMPLE.read_bytes()).returncode == 0
     assert (tmp_path / "out" / "stdin.types.csv").read_bytes() == whole.read_bytes()
 
@@ -173,7 +299,7 @@ def test_a_file_that_appears_meanwhile_stays(tmp_path: Path, monkeypatch: pytest
     def appear(*_: object) -> None:
         out.write_text("precious")
 
-    monkeypatch.setattr(FORMATS["csv"], "write", appear)
+    monkeypatch.setattr(COLUMNAR["csv"], "write", appear)
     assert main(["export", str(EXAMPLE), "-o", str(out)]) in (2, 3)
     assert out.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [out]
@@ -255,7 +381,7 @@ def test_a_signal_leaves_nothing(number: signal.Signals, tmp_path: Path, monkeyp
     def interrupt(*_: object) -> None:
         signal.raise_signal(number)
 
-    monkeypatch.setattr(FORMATS["csv"], "write", interrupt)
+    monkeypatch.setattr(COLUMNAR["csv"], "write", interrupt)
     default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
     before = signal.signal(number, default)  # processes in the background ignore some
     try:

@@ -185,9 +185,11 @@ def test_bytes_that_are_no_utf8() -> None:
 
 
 def test_files_of_several_traces(sampled: Path, tmp_path: Path) -> None:
+    example = tmp_path / "heap.trace"
+    example.write_bytes(EXAMPLE.read_bytes())
     for name, format in ((".pb.gz", "pprof"), (".collapsed", "collapsed"), (".speedscope.json", "speedscope")):
         folder = tmp_path / format
-        assert main(["export", str(sampled), str(EXAMPLE), "-o", str(folder), "--format", format, "-q"]) == 0
+        assert main(["export", str(sampled), str(example), "-o", str(folder), "--format", format, "-q"]) == 0
         assert sorted(path.name for path in folder.iterdir()) == [f"app{name}", f"heap{name}"]
         alone = tmp_path / f"alone{name}"
         assert main(["export", str(sampled), "-o", str(alone), "-q"]) == 0

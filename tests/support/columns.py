@@ -67,6 +67,33 @@ def expected(trace: gotrace.Trace, table: str) -> Columns:
     return found
 
 
+def exported(trace: gotrace.Trace, table: str) -> Columns:
+    """Return the columns of an exported table."""
+    found = expected(trace, table)
+    rows = getattr(trace, table).to_numpy()
+    found["trace"] = [trace.path] * len(rows)
+    if "time" in rows.dtype.names:
+        shifts = {}
+        for generation in trace.generations.to_numpy():
+            known = not np.isnat(generation["wall"])
+            shifts[generation["number"]] = (
+                int(generation["wall"].view(np.int64) - generation["start"]) if known else None
+            )
+        of_rows = [shifts.get(number) for number in rows["generation"].tolist()]
+        times = rows["time"].tolist()
+        found["wall"] = [None if shift is None else t + shift for t, shift in zip(times, of_rows, strict=True)]
+    return found
+
+
+def as_lines(columns: Columns) -> list[dict[str, Any]]:
+    """Return rows with times of a clock as text."""
+    lines = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    for line in lines:
+        if line.get("wall") is not None:
+            line["wall"] = f"{np.datetime64(line['wall'], 'ns')}Z"
+    return lines
+
+
 def _small(trace: gotrace.Trace, rows: np.ndarray[Any, Any], name: str) -> list[Any]:
     if name in _ENUMS:
         return [_ENUMS[name][value] for value in rows[name]]
@@ -127,6 +154,11 @@ def by_duckdb(table: gotrace.Table) -> Columns:
 
 
 LIBRARIES = {"arrow": by_arrow, "polars": by_polars, "pandas": by_pandas, "duckdb": by_duckdb}
+
+
+def empty_trace() -> bytes:
+    """Return a trace without events."""
+    return Writer(26).frequency(1, 100).batch(1, 1, 100, b"").end_of_generation().getvalue()
 
 
 def odd_trace() -> bytes:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, cast
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import gotrace
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
+from gotrace.columns.fields import extras_of, fields_of
 from gotrace.errors import TraceError
-from gotrace.export import FORMATS, PROFILES, format_of, occupied, replacing, suffix_of
+from gotrace.export import COLUMNAR, FORMATS, PROFILES, Writer, format_of, occupied, replacing, suffix_of
+from gotrace.export.npy import NpyWriter
 from gotrace.export.profile import profile_of
 from gotrace.tables.catalog import TABLES
-from gotrace.tables.table import chunks, narrow
+from gotrace.tables.frames import library
+from gotrace.tables.stream import Dictionaries, batches, fields_to_read
+from gotrace.tables.table import chunks as row_chunks
+from gotrace.tables.table import narrow
 from gotrace.units import parse_size
+from gotrace.wire.helper import start_thread
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _STEP = parse_size("32 MB")
 
@@ -25,12 +37,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "export",
         help="write tables and profiles to files",
-        description="Write tables of traces to files, in one pass and with little memory. For one table of one trace, "
-        "OUT is a file; otherwise it is a folder, and the files are named STEM.TABLE.FORMAT, where STEM is the name of "
-        "the trace without its suffix. The formats pprof, collapsed and speedscope hold a profile instead of a table: "
-        "allocations by site, inferred from the CPU samples of the trace, or the heap by type if there are none. Their "
-        "names are STEM and the suffix of the format. A file appears only when it is complete; for a damaged trace, it "
-        "has all rows before the fault.",
+        description="Write tables of traces to files, in one pass and with little memory. For one table, OUT is a file "
+        "or a folder; for several, it is a folder. In a folder there is a file STEM.TABLE.FORMAT for each trace and "
+        "table, where STEM is the name of the trace without its suffix; folders below the one that the traces have in "
+        "common are kept. One file can hold one table of several traces, unless it is npy; column trace tells them "
+        "apart. The formats csv, jsonl, arrow and parquet have names of enums, types and strings, and nulls where "
+        "there is no value; npy has numbers. They also have the columns trace and wall, the wall-clock time, unless "
+        "--columns is given. arrow and parquet need pyarrow. The formats pprof, collapsed and speedscope hold a "
+        "profile instead of a table: allocations by site, inferred from the CPU samples of the trace, or the heap by "
+        "type if there are none. Their names are STEM and the suffix of the format. A file appears only when it is "
+        "complete; for a damaged trace, it has all rows before the fault.",
         epilog=f"tables: {', '.join(TABLES)}",
     )
     common.add_traces(parser, many=True)
@@ -60,12 +76,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=run, usage=parser.error)
 
 
-def _plan_columns(args: argparse.Namespace) -> dict[str, list[str]]:
+def _known_columns(table: str, format: str) -> tuple[list[str], list[str]]:
+    """Return the columns that a file of a table has by default, and all that it can have."""
+    dtype = TABLES[table].dtype
+    if format == "npy":
+        return list(dtype.names or ()), list(dtype.names or ())
+    own, extra = list(fields_of(dtype)), list(extras_of(dtype))
+    return [*own, *(name for name in extra if name in ("trace", "wall"))], [*own, *extra]
+
+
+def _plan_columns(args: argparse.Namespace, tables: list[str], format: str) -> dict[str, list[str]]:
     """Return the columns to write of each table, in the order of --table and --columns."""
-    tables = list(dict.fromkeys(args.table or ["allocs"]))
-    columns = {table: list(TABLES[table].dtype.names or ()) for table in tables}
     if args.columns is None:
-        return columns
+        return {table: _known_columns(table, format)[0] for table in tables}
+    columns = {table: _known_columns(table, format)[1] for table in tables}
     for i, column in enumerate(args.columns):
         if not any(column in known for known in columns.values()):
             known = "; ".join(f"{table} has {', '.join(names)}" for table, names in columns.items())
@@ -81,36 +105,46 @@ def _plan_columns(args: argparse.Namespace) -> dict[str, list[str]]:
 def _plan_files(args: argparse.Namespace, tables: list[str]) -> tuple[str, list[dict[str, Path]]]:
     """Return the format, and by trace the file of each table; no files for standard output."""
     out = Path(args.output)
-    one = len(args.traces) == len(tables) == 1
     if args.output == "-":
-        if not one or args.format not in (None, "csv", *PROFILES):
-            args.usage("-o - requires one table of one trace, as csv, or one profile")
+        if not len(args.traces) == len(tables) == 1 or args.format not in (None, "csv", "jsonl", *PROFILES):
+            args.usage("-o - requires one table of one trace, as csv or jsonl, or one profile")
         return args.format or "csv", [{}]
-    one = one and not out.is_dir() and not args.output.endswith("/")
-    format = args.format or (format_of(out.name) if one else "")
-    if not format:
+    folder = out.is_dir() or args.output.endswith("/")
+    format = args.format or ("" if folder else format_of(out.name))
+    one = len(tables) == 1 and not folder and (len(args.traces) == 1 or format_of(out.name) in COLUMNAR)
+    if not format or (not one and not args.format):
         known = ", ".join((*FORMATS, *PROFILES))
-        suffix = " or an OUT with the suffix of a format" if one else ""
+        suffix = " or an OUT with the suffix of a format" if one or len(args.traces) == len(tables) == 1 else ""
         args.usage(f"unknown format: use --format with one of {known}{suffix}")
     if one:
-        files = [{tables[0]: out}]
+        files = [{tables[0]: out}] * len(args.traces)
         if not out.parent.is_dir():
             args.usage(f"folder {out.parent} does not exist")
     else:
-        stems = ["stdin" if trace == "-" else Path(trace).stem for trace in args.traces]
-        suffix = suffix_of(format)
-        middle = {table: "" if format in PROFILES else f".{table}" for table in tables}
-        files = [{table: out / f"{stem}{middle[table]}{suffix}" for table in tables} for stem in stems]
+        files = _in_folder(args, tables, suffix_of(format), "" if format in PROFILES else ".")
         if out.exists() and not out.is_dir():
             args.usage(f"{out} is a file, but several files are to be written: OUT must be a folder")
-        if len(set(stems)) < len(stems):
-            args.usage("traces with the same name would write the same files: export them to different folders")
     for path in (path for of_trace in files for path in of_trace.values() if occupied(path)):
         if not path.is_file():
             args.usage(f"{path} is not a file")
         if not args.force:
             args.usage(f"{path} exists; use --force to overwrite it")
     return format, files
+
+
+def _in_folder(args: argparse.Namespace, tables: list[str], suffix: str, dot: str) -> list[dict[str, Path]]:
+    """Return the files of each trace in a folder; without a ``dot``, their names do not have the table."""
+    paths = [Path("stdin") if trace == "-" else Path(trace).absolute() for trace in args.traces]
+    folders = [path.parent for path, trace in zip(paths, args.traces, strict=True) if trace != "-"]
+    common_folder = os.path.commonpath(folders) if folders else ""
+    stems = [path.with_suffix("") if path.name == str(path) else path.relative_to(common_folder).with_suffix("")
+             for path in paths]  # fmt: skip
+    if len(set(stems)) < len(stems):
+        args.usage("traces with the same name would write the same files: export them to different folders")
+    return [
+        {table: Path(args.output) / stem.with_name(f"{stem.name}{dot and dot + table}{suffix}") for table in tables}
+        for stem in stems
+    ]
 
 
 def _open(target: Path | None, args: argparse.Namespace) -> AbstractContextManager[BinaryIO]:
@@ -157,43 +191,129 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
     return common.worst(codes)
 
 
+class _Files:
+    """The files that are being written; they appear when ``close`` is called, unless a part could not be written."""
+
+    def __init__(self, args: argparse.Namespace, format: str, keep: dict[str, list[str]]) -> None:
+        self._args = args
+        self._format = format
+        self._keep = keep
+        self._opened = ExitStack()
+        self._broken: OSError | None = None
+        self.writers: dict[str, Writer[Any]] = {}
+
+    def open(self, targets: dict[str, Path]) -> None:
+        """Open the file of each table, unless it is open."""
+        for table, columns in self._keep.items():
+            if table in self.writers:
+                continue
+            if targets:
+                targets[table].parent.mkdir(parents=True, exist_ok=True)
+            out = self._opened.enter_context(_open(targets.get(table), self._args))
+            if self._format == "npy":
+                self.writers[table] = NpyWriter(out, narrow(TABLES[table].dtype, columns))
+            else:
+                self.writers[table] = COLUMNAR[self._format](out, fields_to_read(table, columns))
+
+    @contextmanager
+    def part(self) -> Iterator[_Files]:
+        """Write the rows of one of several traces in the block."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            yield self
+        except OSError as error:
+            self._broken = error
+            raise
+
+    def close(self) -> None:
+        """Complete all files."""
+        if self._broken is not None:
+            return
+        for writer in self.writers.values():
+            writer.finish()
+        self._opened.close()
+
+    def __enter__(self) -> _Files:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        error = error or self._broken
+        self._opened.__exit__(type(error) if error else None, error, where)  # with an error, files are removed
+
+
+def _write(
+    trace: gotrace.Trace,
+    args: argparse.Namespace,
+    files: _Files,
+    chunks: Iterator[tuple[str, Any]],
+) -> TraceError | None:
+    """Write chunks as they come; with --jobs, in a thread while the next one is decoded. Return the fault, if any."""
+    with start_thread(args.jobs) as thread:
+        writing: Future[None] | None = None
+        try:
+            for table, chunk in chunks:
+                if writing is not None:
+                    writing.result()
+                if thread is None:
+                    files.writers[table].write(chunk)
+                else:
+                    writing = thread.submit(files.writers[table].write, chunk)
+            error = None
+        except TraceError as fault:
+            error = fault
+        if writing is not None:
+            writing.result()
+    if not args.quiet:
+        for warning in trace.warnings:
+            common.log(warning)
+    return error
+
+
 def run(args: argparse.Namespace) -> int:
     """Write the tables of each trace."""
-    keep = _plan_columns(args)
-    format, files = _plan_files(args, list(keep))
+    tables = list(dict.fromkeys(args.table or ["allocs"]))
+    format, files = _plan_files(args, tables)
     if format in PROFILES:
         return _run_profiles(args, format, files)
+    keep = _plan_columns(args, tables, format)
     if format == "npy":
         _check_text(args, keep)
+    elif COLUMNAR[format].needs:
+        try:
+            library(COLUMNAR[format].needs, "export")
+        except ImportError as error:
+            args.usage(str(error))
+    together = len(files) > 1 and files[0] == files[1]
+    dictionaries = Dictionaries()
     codes: list[int] = []
-    for path, targets in zip(args.traces, files, strict=True):
-        with (
-            common.exit_code(codes),
-            gotrace.open(path, errors=args.errors, jobs=args.jobs) as trace,
-            common.progress(path, quiet=args.quiet) as progress,
-            ExitStack() as stack,
-        ):
-            writers = {}
-            for table, columns in keep.items():
-                if targets:
-                    targets[table].parent.mkdir(parents=True, exist_ok=True)
-                out = stack.enter_context(_open(targets.get(table), args))
-                writers[table] = FORMATS[format](out, narrow(TABLES[table].dtype, columns))
-            error: TraceError | None = None
-            try:
-                for table, rows in chunks(trace.reader, keep, max(_STEP // len(keep), 1), progress):
-                    writers[table].write(rows)
-            except TraceError as fault:
-                error = fault
-            for writer in writers.values():
-                writer.finish()
-            stack.close()
-            if not args.quiet:
-                for warning in trace.warnings:
-                    common.log(warning)
-            common.report_losses(trace, codes)
-            if error is not None:
-                for table, target in targets.items():
-                    common.log(f"{target}: {writers[table].n:,} rows before the fault")
-                raise error
+    with _Files(args, format, keep) as shared:
+        for path, targets in zip(args.traces, files, strict=True):
+            with (
+                common.exit_code(codes),
+                gotrace.open(path, errors=args.errors, jobs=args.jobs) as trace,
+                common.progress(path, quiet=args.quiet) as progress,
+                shared.part() if together else _Files(args, format, keep) as written,
+            ):
+                written.open(targets)
+                before = {table: writer.n for table, writer in written.writers.items()}
+                chunks: Iterator[tuple[str, Any]]
+                if format == "npy":
+                    chunks = row_chunks(trace.reader, keep, max(_STEP // len(keep), 1), progress)
+                else:
+                    fields = {table: fields_to_read(table, columns) for table, columns in keep.items()}
+                    lengths = dict.fromkeys(keep, COLUMNAR[format].rows)
+                    chunks = batches(trace.reader, fields, lengths, dictionaries, progress)
+                fault = _write(trace, args, written, chunks)
+                n_rows = {table: writer.n - before[table] for table, writer in written.writers.items()}
+                if not together:
+                    written.close()
+                common.report_losses(trace, codes)
+                if fault is not None:
+                    for table, target in targets.items():
+                        common.log(f"{target}: {n_rows[table]:,} rows before the fault")
+                    raise fault
+        shared.close()
     return common.worst(codes)

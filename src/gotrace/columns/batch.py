@@ -29,7 +29,12 @@ _NO_MAP = np.zeros(1, np.int32)
 
 
 class Context(Protocol):
-    """What the rows of a table refer to, as far as the trace has been read."""
+    """What the rows of a table refer to, as far as the trace has been read.
+
+    ``trace_place`` is the place of the trace's name in its dictionary.
+    """
+
+    trace_place: int
 
     def dictionary(self, field: Field) -> Texts:
         """Return the values of a dictionary."""
@@ -98,12 +103,16 @@ class Batch:
             return view(block, np.int32, self.n + 1, at)
         return view(block, of.field.type, self.n, at)
 
+    def text_bytes(self, name: str) -> U1:
+        """Return the bytes of a column of texts that is no dictionary, as a view."""
+        place = self.columns[name].buffers[2]
+        assert place is not None
+        return view(place[0], np.uint8)
+
     def texts(self, name: str) -> list[str | None]:
         """Return the values of a column of texts that is no dictionary; None for a null."""
         offsets = self.values(name).tolist()
-        place = self.columns[name].buffers[2]
-        assert place is not None
-        data = bytes(memoryview(place[0])[: offsets[-1]])
+        data = self.text_bytes(name)[: offsets[-1]].tobytes()
         texts: list[str | None] = [data[i:j].decode() for i, j in pairwise(offsets)]
         for row in np.flatnonzero(self.is_null(name)).tolist():
             texts[row] = None
@@ -240,7 +249,7 @@ class Packer:
                 states[of_procs] = PROC_STATES[states[of_procs]]
                 extra[field.name] = states
             elif field.dictionary == Dictionary.TRACE:
-                extra[field.name] = 0
+                extra[field.name] = self._context.trace_place
             elif field.name == "wall":
                 extra[field.name] = self._context.wall(rows)
             else:

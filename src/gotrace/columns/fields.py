@@ -14,6 +14,9 @@ import numpy as np
 from gotrace.dtypes import EVENT, EXPERIMENTAL, STACK, STRING, TYPE, End, Op, State, What
 from gotrace.spec.enums import EventKind, GoState, ProcState, Resource
 
+SCHEMA_VERSION = 1
+"""Version of the names, types and meanings of columns."""
+
 FORMATS = {"i8": "l", "i4": "i", "u8": "L", "u4": "I", "u1": "C", "M8[ns]": "tsn:UTC"}
 """Format strings of Arrow by type of the values in memory."""
 

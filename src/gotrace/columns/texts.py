@@ -66,6 +66,11 @@ class Texts:
         self._store()
         return text_column(self._offsets, self._data, n)
 
+    def memory(self, n: int) -> tuple[I4, U1]:
+        """Return offsets and data of the first ``n`` texts as views."""
+        self._store()
+        return view(self._offsets, np.int32, n + 1), view(self._data, np.uint8)
+
     def gather(self, places: I4) -> tuple[Block, Block]:
         """Return offsets and data of the texts at ``places``; a place below 0 has none."""
         self._store()

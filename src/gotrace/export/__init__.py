@@ -1,4 +1,4 @@
-"""File formats: rows of a table or a profile come in, bytes go out to a file; one module per format.
+"""File formats: rows, batches or a profile come in, bytes go out to a file; one module per format, or two alike.
 
 Table writers buffer no rows; a profile is small and written at once. Never here: decoding.
 """
@@ -11,37 +11,54 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
-import numpy as np
-
+from gotrace.columns.batch import Batch
+from gotrace.columns.fields import Field
 from gotrace.dtypes import Rows
+from gotrace.export.arrow import ArrowWriter, ParquetWriter
 from gotrace.export.collapsed import write_collapsed
-from gotrace.export.csv import CsvWriter
-from gotrace.export.npy import NpyWriter
+from gotrace.export.lines import CsvWriter, JsonlWriter
 from gotrace.export.pprof import write_pprof
 from gotrace.export.profile import ProfileWriter
 from gotrace.export.speedscope import write_speedscope
 
+Chunk = TypeVar("Chunk", Rows, Batch, contravariant=True)
 
-class Writer(Protocol):
-    """Writes rows of one dtype to an open file."""
+
+class Writer(Protocol[Chunk]):
+    """Writes chunks of rows of one table to an open file."""
 
     n: int
     """Rows written so far."""
 
-    def write(self, rows: Rows) -> None:
+    def write(self, chunk: Chunk, /) -> None:
         """Write the next rows."""
 
     def finish(self) -> None:
         """Complete the file; it stays open."""
 
 
-class _Format(Protocol):
-    def __call__(self, out: BinaryIO, dtype: np.dtype[np.void]) -> Writer: ...
+class _Columnar(Protocol):
+    rows: int
+    """Rows of a batch."""
+    needs: str
+    """Library that it needs; empty for none."""
+
+    def __call__(self, out: BinaryIO, fields: list[Field]) -> Writer[Batch]: ...
 
 
-FORMATS: dict[str, _Format] = {"npy": NpyWriter, "csv": CsvWriter}
+COLUMNAR: dict[str, _Columnar] = {
+    "csv": CsvWriter,
+    "jsonl": JsonlWriter,
+    "parquet": ParquetWriter,
+    "arrow": ArrowWriter,
+}
+"""Formats of batches."""
+
+FORMATS = ("npy", *COLUMNAR)
+"""Formats of tables; npy is the one of rows."""
+
 PROFILES: dict[str, ProfileWriter] = {
     "pprof": write_pprof,
     "collapsed": write_collapsed,

@@ -38,9 +38,10 @@ def library(name: str, user: str) -> Any:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name:
+        package = name.partition(".")[0]
+        if error.name not in (name, package):
             raise
-        raise ImportError(f'{user} needs {name}: pip install "gotrace[{_EXTRAS[name]}]"') from None
+        raise ImportError(f'{user} needs {package}: pip install "gotrace[{_EXTRAS[package]}]"') from None
 
 
 def containers(library_name: str) -> Callable[[Batch], Any]:

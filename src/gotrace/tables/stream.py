@@ -56,8 +56,33 @@ def fields_to_read(name: str, columns: Sequence[str] | None, *, single: bool = T
     return [known[column] for column in columns if column in known]
 
 
+class Dictionaries:
+    """The values of dictionaries, which several passes can share: a value then keeps its place in all of them."""
+
+    def __init__(self) -> None:
+        self._growing = {kind: Texts() for kind in Dictionary if kind >= Dictionary.TYPES}
+        self._fixed: dict[tuple[str, ...], Texts] = {}
+
+    def growing(self, kind: Dictionary) -> Texts:
+        """Return the values of a dictionary that grows."""
+        return self._growing[kind]
+
+    def fixed(self, names: tuple[str, ...]) -> Texts:
+        """Return the values of a dictionary that has these names."""
+        return self._fixed.setdefault(names, Texts(names))
+
+
+def rows_of(name: str, step: int) -> int:
+    """Return the number of rows of a table in ``step`` bytes, at least 1."""
+    return max(step // TABLES[name].dtype.itemsize, 1)
+
+
 def batches(
-    reader: TraceReader, keep: dict[str, list[Field]], step: int, progress: Progress | None = None
+    reader: TraceReader,
+    keep: dict[str, list[Field]],
+    lengths: dict[str, int],
+    dictionaries: Dictionaries | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[tuple[str, Batch]]:
     """Yield the name and a batch of one table at a time, for several tables in one pass.
 
@@ -66,8 +91,10 @@ def batches(
     reader : TraceReader
     keep : dict of str to list of Field
         Columns by table.
-    step : int
-        Size of a batch in bytes, counted with all fields of its rows.
+    lengths : dict of str to int
+        Rows of a batch by table.
+    dictionaries : Dictionaries, optional
+        Dictionaries of earlier passes, to which values are added.
     progress : callable, optional
 
     Raises
@@ -76,12 +103,10 @@ def batches(
         After all rows before the fault.
     """
     read_pass = reader.new_pass()
-    context = _Context(read_pass, reader.source.name, [field for fields in keep.values() for field in fields])
+    fields = [field for of_table in keep.values() for field in of_table]
+    context = _Context(read_pass, reader.source.name, fields, dictionaries or Dictionaries())
     builders = {TABLES[name].builder(read_pass, _PIECE): name for name in keep}
-    packers = {
-        name: Packer(TABLES[name].dtype, fields, step // TABLES[name].dtype.itemsize, context)
-        for name, fields in keep.items()
-    }
+    packers = {name: Packer(TABLES[name].dtype, keep[name], lengths[name], context) for name in keep}
     try:
         for builder, rows in read_pass.read(context, *builders, progress=progress):
             name = builders[builder]
@@ -109,7 +134,7 @@ def own_batches(reader: TraceReader, name: str, fields: list[Field]) -> Generato
     """
     own = reader.again()
     try:
-        for _, batch in batches(own, {name: fields}, STEP):
+        for _, batch in batches(own, {name: fields}, {name: rows_of(name, STEP)}):
             yield batch
     except TraceError as error:
         reader.fault = copy(error)  # without the traceback, which would keep memory of the pass
@@ -187,8 +212,11 @@ class _Context(Builder):
     whose name the order keeps.
     """
 
-    def __init__(self, read_pass: ReadPass, trace: str, fields: list[Field]) -> None:
+    def __init__(self, read_pass: ReadPass, trace: str, fields: list[Field], dictionaries: Dictionaries) -> None:
         self._pass = read_pass
+        self._dictionaries = dictionaries
+        self._event_names = _event_names(read_pass.registry.events)
+        self.trace_place = dictionaries.growing(Dictionary.TRACE).place(trace)
         self._keeps_strings = any(field.dictionary == Dictionary.STRINGS for field in fields)
         self._keeps_clocks = any(field.name == "wall" and not field.source for field in fields)
         self._strings: list[_Strings] = []  # of the last two segments
@@ -196,13 +224,6 @@ class _Context(Builder):
         self._places: dict[int, int] = {0: -1}  # in the dictionary of strings, by row
         self._type_places: I4 = np.empty(0, np.int32)
         self._shifts: dict[int, int] = {}  # wall-clock time at time 0 in ns, by low bits of the generation's number
-        self._growing = {
-            Dictionary.TYPES: Texts(),
-            Dictionary.STRINGS: Texts(),
-            Dictionary.TRACE: Texts([trace]),
-            Dictionary.EVENTS: Texts(_event_names(read_pass.registry.events)),
-        }
-        self._enums: dict[tuple[str, ...], Texts] = {}
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Keep what rows of the segment refer to."""
@@ -222,15 +243,15 @@ class _Context(Builder):
 
     def dictionary(self, field: Field) -> Texts:
         """Return the values of a dictionary."""
-        if field.dictionary in self._growing:
-            return self._growing[field.dictionary]
-        return self._enums.setdefault(field.names, Texts(field.names))
+        if field.grows:
+            return self._dictionaries.growing(field.dictionary)
+        return self._dictionaries.fixed(field.names or self._event_names)
 
     def type_places(self) -> I4:
         """Return the place in the dictionary of each row of types."""
         names = self._pass.types.names
         if len(names) > len(self._type_places):
-            texts = self._growing[Dictionary.TYPES]
+            texts = self._dictionaries.growing(Dictionary.TYPES)
             more = [texts.place(name) for name in names[len(self._type_places) :]]
             self._type_places = np.concatenate((self._type_places, np.array(more, np.int32)))
         return self._type_places
@@ -241,7 +262,7 @@ class _Context(Builder):
         for row in distinct.tolist():
             if row not in self._places:
                 text = self._text(row).decode("utf-8", "surrogateescape")
-                self._places[row] = self._growing[Dictionary.STRINGS].place(text)
+                self._places[row] = self._dictionaries.growing(Dictionary.STRINGS).place(text)
         places: I4 = np.array([self._places[row] for row in distinct.tolist()], np.int32)[inverse]
         return places
 
@@ -259,7 +280,7 @@ class _Context(Builder):
         return np.where(shifts == _NAT, _NAT, rows["time"] + shifts).view("M8[ns]")
 
 
-def _event_names(events: Iterable[EventSpec]) -> list[str]:
+def _event_names(events: Iterable[EventSpec]) -> tuple[str, ...]:
     """Return the name of each type of row in tables of ordered events, digits for a type that has none."""
     names = {event.id: event.name for event in events if event.kind is not None} | {EventType.SYNC: "Sync"}
-    return [names.get(number, str(number)) for number in range(256)]
+    return tuple(names.get(number, str(number)) for number in range(256))

@@ -37,7 +37,7 @@ for _i in range(100):
     PAIRS[2 * _i + 1] = 48 + _i % 10
 
 
-cdef inline uint8_t *put_number(uint8_t *out, uint64_t value) noexcept nogil:
+cdef uint8_t *put_number(uint8_t *out, uint64_t value) noexcept nogil:
     cdef uint8_t digits[20]
     cdef int n = 20
     cdef uint64_t rest
@@ -56,7 +56,7 @@ cdef inline uint8_t *put_number(uint8_t *out, uint64_t value) noexcept nogil:
     return out + 20 - n
 
 
-cdef inline uint8_t *put_signed(uint8_t *out, int64_t value) noexcept nogil:
+cdef uint8_t *put_signed(uint8_t *out, int64_t value) noexcept nogil:
     if value >= 0:
         return put_number(out, <uint64_t> value)
     out[0] = 45
