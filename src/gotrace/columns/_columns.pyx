@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memset
 from gotrace._generated cimport COPY
 
 cdef enum:
-    ROWS = 512     # rows copied at a time, few enough that they stay in the cache for all columns
+    ROWS = 64       # rows copied at a time, few enough that they stay in the cache for all columns
 
 
 # Eight bytes of 0 or 1, the first one lowest, times these have their bits, or their sum, in the high byte.

@@ -52,10 +52,11 @@ class Table:
         return f"<gotrace.Table {self.name!r} of {self._reader.source.name!r}>"
 
     def _repr_html_(self) -> str | None:
-        """Return the first rows as HTML; None for a stream, which can be read only once."""
+        """Return the first rows as HTML; None for a stream, which can be read only once, or columns not in the rows."""
         from html import escape
 
-        if self._reader.source.once:
+        known = TABLES[self.name].dtype.names or ()
+        if self._reader.source.once or not set(self._selected or ()) <= set(known):
             return None
         names = self.dtype.names or ()
         rows: list[np.void] = []
