@@ -23,6 +23,8 @@ from support.columns import LIBRARIES, Columns, empty_trace, expected, odd_trace
 from support.trace_builder import GO, PROC, alloc_trace, new, span
 
 import gotrace
+from gotrace.columns.memory import view
+from gotrace.columns.texts import Texts
 from gotrace.raw import event
 from gotrace.tables import stream
 from gotrace.tables.catalog import TABLES
@@ -334,3 +336,14 @@ def test_a_batch_is_an_arrow_array() -> None:
         assert not schema.field("time").nullable
         assert schema.field("g").nullable
         assert schema == trace.allocs.to_arrow().schema
+
+
+def test_a_batch_keeps_its_dictionary() -> None:
+    """Texts that are added later change neither the values nor the memory of earlier batches."""
+    texts = Texts(["a"])
+    first = texts.stored()
+    for number in range(10_000):
+        texts.place(str(number))
+    assert (first.n, texts.stored().n) == (1, 10_001)
+    assert view(first.offsets, np.int32, 2).tolist() == [0, 1]
+    assert bytes(memoryview(first.data))[:1] == b"a"

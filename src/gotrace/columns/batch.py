@@ -18,7 +18,7 @@ from gotrace.columns._memory import Block
 from gotrace.columns.fields import PROC_STATES, TEXT, Dictionary, Field
 from gotrace.columns.memory import view
 from gotrace.columns.rows import COPY
-from gotrace.columns.texts import Texts, stored
+from gotrace.columns.texts import Stored, Texts, stored
 from gotrace.dtypes import I4, U1, Rows
 from gotrace.spec.enums import Resource
 
@@ -62,17 +62,14 @@ class Values(NamedTuple):
     n_nulls : int
     buffers : tuple of Place or None
         The buffers of Arrow: validity, None if no value is null; then values, or offsets and data of texts.
-    texts : Texts or None
+    dictionary : Stored or None
         Values of a dictionary.
-    n_texts : int
-        Number of these.
     """
 
     field: Field
     n_nulls: int
     buffers: tuple[Place | None, ...]
-    texts: Texts | None = None
-    n_texts: int = 0
+    dictionary: Stored | None = None
 
 
 class Batch:
@@ -138,8 +135,8 @@ class Batch:
                     column.skip_buffer()
                 else:
                     column.add_buffer(*place)
-            if of.texts is not None:
-                column.set_values(of.texts.column(of.n_texts))
+            if of.dictionary is not None:
+                column.set_values(of.dictionary.column())
             batch.add(column)
         return batch
 
@@ -163,7 +160,7 @@ def empty(fields: list[Field]) -> Batch:
 def _empty(field: Field, place: Place) -> Values:
     if field.text:
         return Values(field, 0, (None, place, place))
-    return Values(field, 0, (None, place), Texts(field.names) if field.dictionary else None)
+    return Values(field, 0, (None, place), Texts(field.names).stored() if field.dictionary else None)
 
 
 def arrow_type(fields: list[Field]) -> Type:
@@ -291,7 +288,7 @@ class Packer:
         if field.text:
             offsets, data = texts.gather(view(block, np.int32, n, at))
             return Values(field, nulls, (validity, (offsets, 0), (data, 0)))
-        return Values(field, nulls, (validity, (block, at)), texts, len(texts))
+        return Values(field, nulls, (validity, (block, at)), texts.stored())
 
     def _unused_block(self) -> Block:
         """Return memory without users; two blocks alternate while the consumer uses one batch at a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,13 +24,21 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def text_column(offsets: Block, data: Block, n: int) -> Column:
-    """Return the Arrow array of the first ``n`` texts, without nulls."""
-    column = Column(n, 0)
-    column.skip_buffer()
-    column.add_buffer(offsets, 0)
-    column.add_buffer(data, 0)
-    return column
+class Stored(NamedTuple):
+    """The first ``n`` texts of a dictionary, which later ones do not change; ``values`` may already have more."""
+
+    offsets: Block
+    data: Block
+    n: int
+    values: list[str]
+
+    def column(self) -> Column:
+        """Return the Arrow array of the texts."""
+        column = Column(self.n, 0)
+        column.skip_buffer()
+        column.add_buffer(self.offsets, 0)
+        column.add_buffer(self.data, 0)
+        return column
 
 
 class Texts:
@@ -51,9 +60,6 @@ class Texts:
         for value in values:
             self.place(value)
 
-    def __len__(self) -> int:
-        return len(self.values)
-
     def place(self, text: str) -> int:
         """Return the place of a text, which is added if it is new."""
         place = self._places.setdefault(clean(text), len(self.values))
@@ -61,15 +67,10 @@ class Texts:
             self.values.append(clean(text))
         return place
 
-    def column(self, n: int) -> Column:
-        """Return the Arrow array of the first ``n`` texts."""
+    def stored(self) -> Stored:
+        """Return the texts so far."""
         self._store()
-        return text_column(self._offsets, self._data, n)
-
-    def memory(self, n: int) -> tuple[I4, U1]:
-        """Return offsets and data of the first ``n`` texts as views."""
-        self._store()
-        return view(self._offsets, np.int32, n + 1), view(self._data, np.uint8)
+        return Stored(self._offsets, self._data, len(self.values), self.values)
 
     def gather(self, places: I4) -> tuple[Block, Block]:
         """Return offsets and data of the texts at ``places``; a place below 0 has none."""

@@ -56,11 +56,13 @@ class _LinesWriter:
             return
         column = batch.values(name)
         kind = {"u": _UNSIGNED, "i": _SIGNED, "M": _TIME}[column.dtype.kind]
-        if values.texts is not None:
+        texts = values.dictionary
+        if texts is not None:
             kind = _PLACE
         lines.add_numbers(before, column.view(np.uint8), column.itemsize, kind, bits)
-        if values.texts is not None:
-            lines.set_texts(*self._escaped(*values.texts.memory(values.n_texts)))
+        if texts is not None:
+            offsets = view(texts.offsets, np.int32, texts.n + 1)
+            lines.set_texts(*self._escaped(offsets, view(texts.data, np.uint8)))
 
     def _escaped(self, offsets: I4, data: U1) -> tuple[I4, U1]:
         """Return texts as they are to be written."""

@@ -154,9 +154,9 @@ class _PandasColumn:
             self._texts += batch.texts(name)
             return
         values = batch.values(name)
-        texts = batch.columns[name].texts
+        texts = batch.columns[name].dictionary
         if texts is not None:
-            self._categories = texts.values[: batch.columns[name].n_texts]
+            self._categories = texts.values[: texts.n]
         elif self._field.null is not None and values.dtype.kind == "i":
             self._nulls.add(batch.is_null(name))
         self._values.add(values)
