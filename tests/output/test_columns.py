@@ -19,13 +19,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from support import reference
-from support.columns import LIBRARIES, Columns, empty_trace, expected, odd_trace, of_arrow, of_polars
+from support.columns import DAMAGED, LIBRARIES, Columns, empty_trace, expected, odd_trace, of_arrow, of_polars
 from support.trace_builder import GO, PROC, alloc_trace, new, span
 
 import gotrace
 from gotrace.columns.memory import view
 from gotrace.columns.texts import Texts
-from gotrace.raw import event
 from gotrace.tables import stream
 from gotrace.tables.catalog import TABLES
 
@@ -37,13 +36,6 @@ INPUTS: dict[str, Callable[[], bytes]] = {
     **{name: (lambda name=name: reference.load(reference.DATA / name)) for name in FIXTURES},  # type: ignore[misc]
     "odd": odd_trace,
     "empty": empty_trace,
-}
-DAMAGED: dict[str, Callable[[], bytes]] = {
-    "no batch": lambda: alloc_trace([PROC, GO, span(1), new(1024), new(1026)]) + b"\7\7\7",
-    "cut off": lambda: reference.load(reference.DATA / FIXTURES[1])[:-1000],
-    "unknown string": lambda: alloc_trace([PROC, GO, event("GoLabel", 1, 9)], version=26),
-    "out of order": lambda: alloc_trace([PROC, GO, new(1024), event("GoUnblock", 1, 7, 1, 0), new(1026)], version=26),
-    "no generation": lambda: EXAMPLE.read_bytes()[:40],
 }
 
 

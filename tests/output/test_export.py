@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support import reference
-from support.columns import Columns, as_lines, empty_trace, exported, odd_trace, of_arrow
+from support.columns import DAMAGED, Columns, as_lines, empty_trace, exported, odd_trace, of_arrow
 from support.trace_builder import alloc_trace, new, span
 
 import gotrace
@@ -183,6 +183,29 @@ def test_a_shared_file_that_cannot_be_written_does_not_appear(
     assert main(["export", str(EXAMPLE), str(EXAMPLE), "-o", str(tmp_path / "out.csv")]) == 3
     assert capsys.readouterr().err.count("No space left on device") == 2
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("format", COLUMNAR)
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damage(name: str, format: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rows before the fault, and the message of the library."""
+    path, out = tmp_path / "app.trace", tmp_path / f"out.{format}"
+    path.write_bytes(DAMAGED[name]())
+    n = 0
+    with gotrace.open(path) as trace:
+        try:
+            for chunk in trace.iterate("events"):
+                n += len(chunk)
+        except gotrace.TraceError as fault:
+            message = str(fault)
+    assert main(["export", str(path), "--table", "events", "-o", str(out), "-q"]) == 3
+    err = capsys.readouterr().err
+    assert f"{out}: {n:,} rows before the fault" in err
+    assert message in err
+    if format in ("csv", "jsonl"):
+        assert len(out.read_text().splitlines()) == n + (format == "csv")
+    else:
+        assert (pq.read_table(out) if format == "parquet" else pa.ipc.open_file(out).read_all()).num_rows == n
 
 
 def test_folders_below_the_common_one_are_kept(tmp_path: Path) -> None:

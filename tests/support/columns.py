@@ -5,6 +5,7 @@ Never here: assertions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -15,7 +16,8 @@ import pyarrow as pa
 
 import gotrace
 from gotrace.raw import Writer, allocfree_info, event
-from support.trace_builder import BASE, GO, PROC, new, span
+from support import reference
+from support.trace_builder import BASE, GO, PROC, alloc_trace, new, span
 
 Columns = dict[str, list[Any]]
 
@@ -190,3 +192,13 @@ def odd_trace() -> bytes:
         trace.stacks(gen, {1: [(0x1000, 6, 7, 10 + gen), (0x2000, 3, 2, 0)]}).samples(gen, [(time + 5, 1, 0, 1, 1)])
         trace.end_of_generation()
     return trace.getvalue()
+
+
+DAMAGED: dict[str, Callable[[], bytes]] = {
+    "no batch": lambda: alloc_trace([PROC, GO, span(1), new(1024), new(1026)]) + b"\7\7\7",
+    "cut off": lambda: reference.load(reference.DATA / "known-go1.27-allocfree.trace.gz")[:-1000],
+    "unknown string": lambda: alloc_trace([PROC, GO, event("GoLabel", 1, 9)], version=26),
+    "out of order": lambda: alloc_trace([PROC, GO, new(1024), event("GoUnblock", 1, 7, 1, 0), new(1026)], version=26),
+    "no generation": lambda: alloc_trace([PROC, GO])[:40],
+}
+"""Damaged traces."""
