@@ -233,7 +233,7 @@ def escape(const int32_t[::1] offsets, int64_t n, const uint8_t[::1] data, bint 
     with nogil:
         ends[0] = 0
         for i in range(n):
-            plain = not json and is_plain(&data[offsets[i]], offsets[i + 1] - offsets[i])
+            plain = not json and is_plain(&data[0] + offsets[i], offsets[i + 1] - offsets[i])
             if not plain:
                 place[0] = 34
                 place += 1
