@@ -19,7 +19,18 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from support import reference
-from support.columns import DAMAGED, LIBRARIES, Columns, empty_trace, expected, odd_trace, of_arrow, of_polars
+from support.columns import (
+    DAMAGED,
+    LIBRARIES,
+    NEW_DUCKDB,
+    Columns,
+    empty_trace,
+    expected,
+    expected_of,
+    odd_trace,
+    of_arrow,
+    of_polars,
+)
 from support.trace_builder import GO, PROC, alloc_trace, new, span
 
 import gotrace
@@ -58,7 +69,7 @@ def assert_same(found: Columns, want: Columns) -> None:
 def test_every_column_is_that_of_numpy(name: str, library: str) -> None:
     with gotrace.open(INPUTS[name]()) as trace:
         for table in TABLES:
-            assert_same(LIBRARIES[library](getattr(trace, table)), expected(trace, table))
+            assert_same(LIBRARIES[library](getattr(trace, table)), expected_of(library, trace, table))
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -67,7 +78,7 @@ def test_batches_of_one_row(library: str, errors: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(stream, "STEP", 1)
     with gotrace.open(odd_trace(), errors=errors) as trace:
         for table in TABLES:
-            assert_same(LIBRARIES[library](getattr(trace, table)), expected(trace, table))
+            assert_same(LIBRARIES[library](getattr(trace, table)), expected_of(library, trace, table))
 
 
 def test_batches_stay_valid() -> None:
@@ -198,7 +209,7 @@ def test_duckdb_stops_early(monkeypatch: pytest.MonkeyPatch) -> None:
     with gotrace.open(EXAMPLE) as trace, duckdb.connect() as connection:
         connection.register("source", trace.allocs)
         assert len(connection.sql("select * from source limit 3").fetchall()) == 3
-        assert len(read) <= 2
+        assert len(read) <= 2 or not NEW_DUCKDB
         assert connection.sql('select count(*) from source a join source b using ("offset")').fetchall() == [(40772,)]
 
 

@@ -146,6 +146,18 @@ def by_pandas(table: gotrace.Table) -> Columns:
     return found
 
 
+NEW_DUCKDB = int(duckdb.__version__.partition(".")[0]) >= 2
+"""DuckDB 1 rounds ``wall`` to microseconds, and reads on when a query needs no more."""
+
+
+def expected_of(library: str, trace: gotrace.Trace, table: str) -> Columns:
+    """Return the columns of a table as a library holds them."""
+    found = expected(trace, table)
+    if library == "duckdb" and not NEW_DUCKDB and "wall" in found:
+        found["wall"] = [None if wall is None else wall // 1000 * 1000 for wall in found["wall"]]
+    return found
+
+
 def by_duckdb(table: gotrace.Table) -> Columns:
     chosen = [f'epoch_ns("{name}")' if name == "wall" else f'"{name}"' for name in table.columns]
     with duckdb.connect() as connection:
