@@ -195,7 +195,7 @@ class _Reopened(Source):
         return self._begin()
 
     def again(self) -> Source:
-        return _File(self.name)
+        return _Reopened(self.name, self._open)
 
 
 def open_source(source: Any, *, mapped: bool = True) -> Source:
