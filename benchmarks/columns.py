@@ -26,6 +26,7 @@ from bench import peak
 
 import gotrace
 from gotrace.columns.batch import Batch, Packer
+from gotrace.columns.texts import Texts
 from gotrace.export import COLUMNAR
 from gotrace.tables import stream
 from gotrace.tables.stream import batches, fields_to_read
@@ -75,6 +76,7 @@ class Converting:
         self._copy = np.empty_like(self.rows)
         self._columns = {name: np.empty(len(self.rows), self.rows.dtype[name]) for name in self.rows.dtype.names or ()}
         self._context: Any = self
+        self._texts = Texts()
         self._places = np.arange(1 << 20, dtype=np.int32)
 
     def memcpy(self) -> None:
@@ -90,9 +92,9 @@ class Converting:
         """Return a map that changes nothing."""
         return self._places
 
-    def dictionary(self, field: Any) -> Any:
+    def dictionary(self, field: Any) -> Texts:
         """Return no values."""
-        return ()
+        return self._texts
 
     def gotrace(self) -> None:
         """Make a batch of the rows."""
