@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.columns.batch import empty as empty_batch
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments import Registry
 from gotrace.heap.table import Heap
-from gotrace.tables import frames
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.generation import Generations
 from gotrace.tables.passes import Progress, TraceReader
-from gotrace.tables.stream import batches, fields_to_read, rows_of
 from gotrace.tables.table import Table, chunks, columns_of, narrow
 from gotrace.units import parse_size
 from gotrace.wire.structure import Frame
@@ -221,6 +218,10 @@ class Trace:
             chunked = chunks(self.reader, keep, step)
             empty = {name: np.empty(0, narrow(TABLES[name].dtype, keep[name])) for name in names}
         else:
+            from gotrace.columns.batch import empty as empty_batch
+            from gotrace.tables import frames
+            from gotrace.tables.stream import batches, fields_to_read, rows_of
+
             make = frames.containers(library)
             fields = {name: fields_to_read(name, columns, single=single) for name in names}
             lengths = {name: rows_of(name, step) for name in names}

@@ -11,16 +11,16 @@ import numpy.typing as npt
 
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
-from gotrace.tables import frames
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.passes import Progress, TraceReader
-from gotrace.tables.stream import TableStream, fields_to_read
 from gotrace.units import printable
 
 if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+
+    from gotrace.tables.stream import TableStream
 
 STEP = 32_000_000
 """Default size of a chunk in bytes."""
@@ -37,16 +37,14 @@ class Table:
     Attributes
     ----------
     name : str
-    columns : list of str
-        Columns that Arrow streams and data frames have. Those of arrays are the same, except that they have no column
-        ``row``, and ``args`` is one field.
     """
 
     def __init__(self, reader: TraceReader, name: str, columns: Sequence[str] | None = None) -> None:
         self._reader = reader
         self._selected = columns
         self.name = name
-        self.columns = [field.name for field in fields_to_read(name, columns)]
+        if columns is not None:
+            _ = self.columns  # raises ValueError for a wrong one
 
     def __repr__(self) -> str:
         return f"<gotrace.Table {self.name!r} of {self._reader.source.name!r}>"
@@ -74,6 +72,14 @@ class Table:
         )
         caption = f"<caption>{escape(self.name)}: first rows</caption>"
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{fault}"
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of Arrow streams and data frames.
+
+        Those of arrays are the same, except that they have no column ``row``, and ``args`` is one field.
+        """
+        return [field.name for field in self._stream().fields]
 
     @property
     def dtype(self) -> np.dtype[np.void]:
@@ -104,6 +110,8 @@ class Table:
         return Table(self._reader, self.name, columns)
 
     def _stream(self, columns: Sequence[str] | None = None) -> TableStream:
+        from gotrace.tables.stream import TableStream, fields_to_read  # imported when used: start-up is shorter
+
         chosen = fields_to_read(self.name, self._selected if columns is None else columns)
         return TableStream(self._reader, self.name, chosen)
 
@@ -136,6 +144,8 @@ class Table:
         ValueError
             The table lacks a column, or one is named twice.
         """
+        from gotrace.tables import frames
+
         return frames.to_arrow(self._stream(columns))
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> pandas.DataFrame:
@@ -157,6 +167,8 @@ class Table:
         ValueError
             The table lacks a column, or one is named twice.
         """
+        from gotrace.tables import frames
+
         return frames.to_pandas(self._stream(columns))
 
     @overload
@@ -187,6 +199,8 @@ class Table:
         ValueError
             The table lacks a column, or one is named twice.
         """
+        from gotrace.tables import frames
+
         stream = self._stream(columns)
         return frames.to_lazy_polars(stream, self._stream) if lazy else frames.to_polars(stream)
 
