@@ -59,7 +59,7 @@ for name, errors in [*((name, "raise") for name in jobs), ("events", "salvage"),
     assert os.wait()[1] == 0, name
 """
 SIZE = 1_000_000  # bytes of a trace of the worst shapes
-MOST = {"spans": 64, "scattered spans": 96, "one object spans": 140}
+MOST = {"spans": 64, "scattered spans": 96, "one object spans": 140, "threads": 24}
 """Bytes of memory per byte of input where it is more than 16, see docs/reliability.md."""
 
 

@@ -8,9 +8,16 @@ _MAX_LINES = 1000  # a hostile trace can be damaged everywhere
 
 
 class Losses:
-    """One line per loss; a loss that several passes over a trace find is listed once."""
+    """One line per loss; a loss that several passes over a trace find is listed once.
+
+    Attributes
+    ----------
+    n_found : int
+        Number of losses found, in all passes.
+    """
 
     def __init__(self) -> None:
+        self.n_found = 0
         self._lines: dict[str, None] = {}
 
     def add(self, error: TraceError, how_much: str) -> None:
@@ -21,6 +28,7 @@ class Losses:
 
     def note(self, line: str) -> None:
         """Add a loss that is already a message."""
+        self.n_found += 1
         if len(self._lines) < _MAX_LINES:
             self._lines.setdefault(line)
         elif line not in self._lines:

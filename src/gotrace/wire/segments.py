@@ -24,6 +24,7 @@ from gotrace.wire.slabs import Slab, ThreadBatches, group_by_thread, read_slabs
 from gotrace.wire.source import Source
 from gotrace.wire.structure import Tables, min_times, read_tables
 
+_MOST_GENS = 1 << 20  # of a slab
 _MAX_REPORTED = 64  # damaged batches of a segment that are reported one by one
 
 
@@ -190,7 +191,7 @@ def read_segments(
     frequency = 0
     torn = False
     slabs = read_slabs(source, version, start, losses, ahead=ahead)
-    pieces = ((slab, None) for slab in slabs) if losses is None else _intact_pieces(slabs, events)
+    pieces = ((slab, None) for slab in slabs) if losses is None else _intact_pieces(slabs, events, losses)
     for slab, intact in pieces:
         ends = slab.fault is not None
         tables = read_tables(slab, losses, frequency) if intact is None else intact
@@ -218,18 +219,28 @@ def read_segments(
             torn = True
 
 
-def _intact_pieces(slabs: Iterator[Slab], events: TimedEvents) -> Iterator[tuple[Slab, Tables | None]]:
-    """Split slabs until each piece is one generation, or intact: these come with their tables."""
+def _intact_pieces(slabs: Iterator[Slab], events: TimedEvents, losses: Losses) -> Iterator[tuple[Slab, Tables | None]]:
+    """Split slabs until each piece is one generation, or intact: these come with their tables.
+
+    Pieces become longer while nothing is lost, so that a slab whose generations are all damaged is not checked again
+    and again.
+    """
+    size = _MOST_GENS
     for slab in slabs:
-        rest = [slab]
-        while rest:
-            piece = rest.pop()
-            tables = _intact_tables(piece, events) if piece.n_gens > 1 else None
-            if tables is None and piece.n_gens > 1:
-                half = piece.n_gens // 2
-                rest += piece.part(half, piece.n_gens), piece.part(0, half)
-            else:
-                yield piece, tables
+        first, n = 0, slab.n_gens
+        if n == 0:
+            yield slab, None
+        while first < n:
+            last = min(first + size, n)
+            piece = slab if last - first == n else slab.part(first, last)
+            tables = _intact_tables(piece, events) if last - first > 1 else None
+            if tables is None and last - first > 1:
+                size = max((last - first) // 4, 1)
+                continue
+            before = losses.n_found
+            yield piece, tables
+            size = min(2 * size, _MOST_GENS) if losses.n_found == before else 1
+            first = last
 
 
 def _intact_tables(slab: Slab, events: TimedEvents) -> Tables | None:
