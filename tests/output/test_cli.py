@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from support import reference
-from support.trace_builder import alloc_trace, new, span, types
+from support.trace_builder import alloc_trace, free, new, span, types
 
 import gotrace
+from gotrace.analysis.ages import lifespans
 from gotrace.cli import main
 from gotrace.raw import Writer, allocfree_types
 
@@ -247,6 +248,24 @@ def test_info_of_times_beyond_int64(tmp_path: Path, capsys: pytest.CaptureFixtur
     path.write_bytes(trace.getvalue())
     assert main(["info", str(path)]) == 0
     assert "0 events of 0 threads in 9,223,372,037 s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flags", [["info"], ["info", "--salvage"], ["lifetimes"], ["stats"], ["spans"]])
+@pytest.mark.parametrize("times", [(100, 2**64 - 2**20), (2**64 - 2**20, 100), (2**62, 2**64 - 1), (2**64 - 1, 2**62)])
+def test_lives_beyond_int64(
+    flags: list[str], times: tuple[int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A time beyond int64 becomes the lowest number: lives and generations are longer than int64, or end early."""
+    path = tmp_path / "x.trace"
+    trace = Writer(26).frequency(1, 100, 10**9)
+    trace.batch(1, 1, times[0], span(0) + new(0)).batch(1, 1, times[1], free(0))
+    path.write_bytes(trace.end_of_generation().getvalue())
+    assert main([*flags, str(path)]) == 0
+    assert capsys.readouterr().out
+    with gotrace.open(path) as opened:
+        (row,) = lifespans(opened).table
+        assert row["died_objects"] == 1
+        assert row["median_time"] == (1 if times[0] < times[1] else 2**63 - 1024)
 
 
 def test_info_json(good: Path, plain: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,6 +40,7 @@ AGES = np.dtype(
 
 _AGE_BINS = 64  # the last one has all larger ages
 _PER_OCTAVE = 8  # bins of time
+_LONGEST = np.uint64(np.iinfo(np.int64).max)  # ns
 _MAX_PENDING = 1 << 18  # bins that wait to be added up, at least
 _BINS = _AGE_BINS + 65 * _PER_OCTAVE
 
@@ -142,7 +143,9 @@ class _Deaths:
         groups = _codes(self.replay.tallies)
         order = np.argsort(groups)
         at = order[np.searchsorted(groups[order], _codes(rows))] * _BINS
-        fractions, octaves = np.frexp(np.maximum(rows["died"] - rows["born"], 1).astype(np.float64))
+        lived = rows["died"].astype(np.uint64) - rows["born"].astype(np.uint64)  # may have 64 bits
+        lived = np.where(rows["died"] > rows["born"], np.minimum(lived, _LONGEST), np.uint64(1))
+        fractions, octaves = np.frexp(lived.astype(np.float64))
         places = octaves * _PER_OCTAVE + ((2 * fractions - 1) * _PER_OCTAVE).astype(np.int64)
         self._pending += [at + np.minimum(rows["age"], _AGE_BINS - 1), at + _AGE_BINS + places]
         self._n_pending += 2 * len(rows)
@@ -177,7 +180,7 @@ class _Deaths:
         table["median_cycles"] = _median(rows[ages], bins[ages], n[ages], len(names))
         octave, part = np.divmod(_median(rows[~ages], bins[~ages] - _AGE_BINS, n[~ages], len(names)), _PER_OCTAVE)
         nearest = np.ldexp(1 + (part + 0.5) / _PER_OCTAVE, octave - 1)
-        table["median_time"] = np.where(known, np.rint(nearest), -1)
+        table["median_time"] = np.where(known, np.minimum(np.rint(nearest), np.nextafter(2.0**63, 0)), -1)
         return table[np.lexsort((table["name"].astype(str), -table["alive_bytes"], -table["died_bytes"]))]
 
 

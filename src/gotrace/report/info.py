@@ -34,7 +34,7 @@ def print_info(out: TextIO, path: str, info: Info) -> None:
             [
                 (
                     f"{row['events']:,}",
-                    human_time(int(row["end"] - row["start"])),
+                    human_time(int(row["end"]) - int(row["start"])),
                     human_bytes(int(row["nbytes"])),
                     *(f"{row[name]:,}" for name in columns[3:-1]),
                     f"{row['number']}{('', ' (cut short)', ' (skipped)')[row['state']]}",
