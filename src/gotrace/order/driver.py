@@ -17,7 +17,7 @@ from gotrace.experiments import Registry
 from gotrace.hashing import MULTIPLIER
 from gotrace.order import _gosort, _lookahead, _waits
 from gotrace.order.machine import Machine
-from gotrace.order.rows import FRONTIER, ORDERED, WAITER, Waits
+from gotrace.order.rows import FRONTIER, ORDERED, WAITER, Key, Waits
 from gotrace.order.specs import specs
 from gotrace.order.state import SchedState, SlabInput, rows
 from gotrace.spec.enums import EventKind, EventType, GoStatus, OrderAnomaly, ProcStatus
@@ -59,6 +59,7 @@ class Order:
         self._registry = registry
         self._warn = warn
         self._reported: set[tuple[int, OrderAnomaly]] = set()
+        self._forgotten = False
         self.breaks = 0
         """Number of generations so far whose rest was skipped."""
         self._spec = specs(registry.events, {e.id: e.needs for e in registry.values()}).view(np.recarray)
@@ -112,6 +113,7 @@ class Order:
             written = self._rows if place is None else place
             self._machine.fill(written)
             prefetch.wake()
+            self._forgotten = False
             n = self._machine.order()
             if gen != self._machine.gen:
                 gen, delivered = self._machine.gen, 0
@@ -161,20 +163,23 @@ class Order:
         return rest
 
     def _forget(self) -> None:
-        self.state.forget()
-        self.state.empty_id_table()
-        self._enter_keys()
+        """Reset the scheduler's state, unless no event was ordered since the last time."""
+        if not self._forgotten:
+            self._forgotten = True
+            self.state.forget()
+            self.state.empty_id_table()
+            self._enter_keys([self.state.used_names()])
 
     def _grow(self, need: int) -> None:
         if self.state.make_room(need):
             self.state.empty_id_table(need)
-            self._enter_keys()
+            self._enter_keys(self.state.used_keys())
         self._machine.bind(self.state)
 
-    def _enter_keys(self) -> None:
-        """Enter all keys into an empty hash table."""
+    def _enter_keys(self, keys: list[tuple[Key, Any, Any]]) -> None:
+        """Enter keys into an empty hash table."""
         self._machine.bind(self.state)
-        for kind, ids, used in self.state.used_keys():
+        for kind, ids, used in keys:
             self._machine.enter_all(kind, np.ascontiguousarray(ids), np.ascontiguousarray(used, np.int32))
 
     def _warn_anomalies(self, segment: Segment) -> None:

@@ -120,14 +120,19 @@ class SchedState:
             free[at] = True
             at = following[at]
         tasks = np.flatnonzero(~free)[1:]
-        ps, ms, names = (np.arange(1, int(n)) for n in (sched.n_ps, sched.n_ms, sched.n_names))
+        ps, ms = (np.arange(1, int(n)) for n in (sched.n_ps, sched.n_ms))
         return [
             (Key.G, self.gs.id[gs], gs),
             (Key.P, self.ps.id[ps], ps),
             (Key.M, self.ms.id[ms], ms),
             (Key.TASK, self.tasks.id[tasks], tasks),
-            (Key.NAME, self.names.key[names], names),
+            self.used_names(),
         ]
+
+    def used_names(self) -> tuple[Key, Any, Any]:
+        """Return the kind, keys and rows of names, which are all that is left after ``forget``."""
+        rows_of = np.arange(1, int(self.sched[0].n_names))
+        return Key.NAME, self.names.key[rows_of], rows_of
 
     def string_rows(self, names: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """Replace rows below 0, which are names, by the row of strings where the name first appears."""
