@@ -27,6 +27,7 @@ OTHER_TEXT = re.compile(
     "an end-of-generation mark inside a batch|a clock frequency of 0|unknown stack id .* in a CPU sample"
     "|proc id .* does not fit into 32 bits|event type 51 has no timestamp"
 )
+WIDE_PROC = re.compile(rb" P=(2147483647|-2147483648) G=-?\d+ StackSample ")
 REWRITTEN = "is read as such"
 CRASH = re.compile(r"runtime error: index out of range \[(\d+)\] with length (\d)$")
 EXPERIMENTS, PROC_STATES = "2", "5"  # entries of Go's tables
@@ -75,6 +76,8 @@ class Go:
             return None
         known = _crash(data, text, go) if go.word == "crashed" else ""
         known = known or _documented(error, notes, go, same)
+        if not error and go.word == "ok" and WIDE_PROC.search(text):
+            known = "a CPU sample of a proc id that does not fit into 32 bits"
         if known:
             self.documented[known] += 1
             return None

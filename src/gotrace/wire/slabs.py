@@ -488,10 +488,11 @@ def _first_violation(slab: Slab, following: np.void | None) -> tuple[int, int, T
             before = slab.numbers[batches["gen"][row]] if slab.version.end_marks else number[row - 1] if row else 0
             found.append((row, status, int(number[row]), int(before)))
 
-    note((batches["kind"] == BatchKind.END) & ~marks, Status.END_MARK_IN_BATCH)
+    ends = batches["kind"] == BatchKind.END
+    note(ends & ~marks, Status.END_MARK_IN_BATCH)
     if slab.version.end_marks:
-        note((number == 0) & ~marks, Status.GENERATION_ZERO)
-        note((number != slab.numbers[batches["gen"]]) & ~marks, Status.GENERATION_MIXED)
+        note((number == 0) & ~ends, Status.GENERATION_ZERO)
+        note((number != slab.numbers[batches["gen"]]) & ~ends, Status.GENERATION_MIXED)
     else:
         note(number == 0, Status.GENERATION_ZERO)
         wrong = np.zeros(len(batches), bool)
