@@ -44,7 +44,7 @@ cdef class Waits:
         if self.few:
             return
         self.waiters[cursor].since = 0
-        self.now += 1
+        self.now = self.now + 1
         self.changes[self.slot(KEY_G, g)] = self.now
         self.changes[self.slot(KEY_P, p)] = self.now
         self.changes[self.slot(KEY_G, id)] = self.now

@@ -96,7 +96,7 @@ cdef class OpenWork:
         if row:
             self.work[0].next = self.work[row].next
             return row
-        self.n_work += 1
+        self.n_work = self.n_work + 1
         return <int32_t> self.n_work
 
     cdef inline void free(self, int32_t row) noexcept nogil:
@@ -108,7 +108,7 @@ cdef class OpenWork:
         if self.tasks.map.vals[at] == 0:
             self.tasks.map.keys[at] = <uint64_t> task
             self.tasks.map.vals[at] = self.unused()
-            self.n_tasks += 1
+            self.n_tasks = self.n_tasks + 1
         self.work[self.tasks.map.vals[at]].id = g
         self.work[self.tasks.map.vals[at]].label = label
         self.push(g, ~task, label)
@@ -121,7 +121,7 @@ cdef class OpenWork:
         g = self.work[row].id
         self.free(row)
         remove(&self.tasks.map, <uint64_t> task)
-        self.n_tasks -= 1
+        self.n_tasks = self.n_tasks - 1
         return g
 
     cdef void push(self, int64_t g, int64_t id, int32_t label) noexcept nogil:
@@ -131,7 +131,7 @@ cdef class OpenWork:
             return
         if outer == 0:
             self.goroutines.map.keys[at] = <uint64_t> g
-            self.n_goroutines += 1
+            self.n_goroutines = self.n_goroutines + 1
         elif self.work[outer].depth == DEEPEST:
             self.free_all(outer)
             self.goroutines.map.vals[at] = DEEP
@@ -168,7 +168,7 @@ cdef class OpenWork:
             self.goroutines.map.vals[at] = self.work[row].next
         else:
             remove(&self.goroutines.map, <uint64_t> g)
-            self.n_goroutines -= 1
+            self.n_goroutines = self.n_goroutines - 1
         self.free(row)
         while n:
             n -= 1
@@ -187,4 +187,4 @@ cdef class OpenWork:
         if row:
             self.free_all(row)
             remove(&self.goroutines.map, <uint64_t> g)
-            self.n_goroutines -= 1
+            self.n_goroutines = self.n_goroutines - 1
