@@ -267,7 +267,7 @@ class Packer:
         return Batch(n, {field.name: self._values(field, n, block, places, n_nulls) for field in self._fields})
 
     def _take_nulls(self) -> dict[str, int]:
-        """Return the number of nulls of each column, and count anew."""
+        """Return the number of nulls of each column, and reset the counts."""
         found: dict[str, int] = {}
         for fields, copies in ((self._copied, self._copies), (self._computed, self._extra_copies)):
             found |= zip((field.name for field in fields), copies["n_nulls"].tolist(), strict=True)

@@ -18,7 +18,7 @@ _FIRST = 1024  # bytes of new memory at least
 
 
 def clean(text: str) -> str:
-    """Return a text with U+FFFD for bytes that are not valid UTF-8, which surrogate escapes stand for."""
+    """Return a text with U+FFFD in place of bytes that are not valid UTF-8 (surrogate escapes)."""
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
