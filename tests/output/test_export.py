@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -440,3 +441,10 @@ def test_usage(
     assert caught.value.code == 2
     assert words in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_the_name_of_a_compressed_trace(tmp_path: Path) -> None:
+    trace = tmp_path / "a.trace.gz"
+    trace.write_bytes(gzip.compress(EXAMPLE.read_bytes()))
+    assert main(["export", str(trace), "-o", f"{tmp_path}/", "--format", "csv", "--table", "types"]) == 0
+    assert (tmp_path / "a.types.csv").exists()

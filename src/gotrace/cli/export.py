@@ -134,7 +134,7 @@ def _plan_files(args: argparse.Namespace, tables: list[str]) -> tuple[str, list[
 
 def _in_folder(args: argparse.Namespace, tables: list[str], suffix: str, dot: str) -> list[dict[str, Path]]:
     """Return the files of each trace in a folder; without a ``dot``, their names do not have the table."""
-    paths = [Path("stdin") if trace == "-" else Path(trace).absolute() for trace in args.traces]
+    paths = [Path("stdin") if trace == "-" else _uncompressed(Path(trace).absolute()) for trace in args.traces]
     folders = [path.parent for path, trace in zip(paths, args.traces, strict=True) if trace != "-"]
     common_folder = os.path.commonpath(folders) if folders else ""
     stems = [path.with_suffix("") if path.name == str(path) else path.relative_to(common_folder).with_suffix("")
@@ -145,6 +145,11 @@ def _in_folder(args: argparse.Namespace, tables: list[str], suffix: str, dot: st
         {table: Path(args.output) / stem.with_name(f"{stem.name}{dot and dot + table}{suffix}") for table in tables}
         for stem in stems
     ]
+
+
+def _uncompressed(path: Path) -> Path:
+    """Return a path without the suffix of a compressed format."""
+    return path.with_suffix("") if path.suffix in (".gz", ".zst", ".xz") else path
 
 
 def _open(target: Path | None, args: argparse.Namespace) -> AbstractContextManager[BinaryIO]:
