@@ -74,7 +74,7 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("END_", dtypes.End),
     ("REPLAY_", heap_rows.ReplayCounter),
     ("KEY_", order_rows.Key),
-    ("WAITS_", order_rows.Waits),
+    ("WAITS_", order_rows.WaitLayout),
     ("RULE_", Rule),
     ("EVENT_", enums.EventKind),
     ("EV_", enums.EventType),

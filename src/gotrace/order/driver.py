@@ -17,7 +17,7 @@ from gotrace.experiments import Registry
 from gotrace.hashing import MULTIPLIER
 from gotrace.order import _gosort, _lookahead, _waits
 from gotrace.order.machine import Machine
-from gotrace.order.rows import FRONTIER, ORDERED, WAITER, Key, Waits
+from gotrace.order.rows import FRONTIER, ORDERED, WAITER, Key, WaitLayout
 from gotrace.order.specs import specs
 from gotrace.order.state import SchedState, SlabInput, rows
 from gotrace.spec.enums import EventKind, EventType, GoStatus, OrderAnomaly, ProcStatus
@@ -232,7 +232,7 @@ class Order:
             )
         return SlabInput(
             pool=_lookahead.Lookahead(source, self._spec, threads, self._ahead, faults, ahead),
-            waits=_waits.Waits(np.zeros(n_cursors + 1, WAITER), np.zeros(Waits.SLOTS, np.int64), most, MULTIPLIER),
+            waits=_waits.Waits(np.zeros(n_cursors + 1, WAITER), np.zeros(WaitLayout.SLOTS, np.int64), most, MULTIPLIER),
             ahead=ahead,
             cursors=threads.view(np.recarray),
             events=self._ahead,

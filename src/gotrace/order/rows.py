@@ -122,7 +122,7 @@ SCHED = aligned(  # the machine's state outside its tables: one row
 )
 
 
-class Waits(IntEnum):
+class WaitLayout(IntEnum):
     """Sizes of the table of waits."""
 
     SLOT_BITS = 14
