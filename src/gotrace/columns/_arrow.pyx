@@ -4,6 +4,7 @@ A capsule is what the methods ``__arrow_c_schema__``, ``__arrow_c_array__`` and 
 hold the memory of their columns by its count of users, so that any thread releases them without the GIL. Never here:
 what a column means.
 """
+cimport cython
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -83,6 +84,7 @@ cdef char *copied(bytes text) except NULL:
     return copy
 
 
+@cython.final
 cdef class Type:
     """The type of a column, or of a table if columns are added.
 
@@ -169,6 +171,7 @@ cdef int fill_schema(ArrowSchema *out, Type type) except -1:
     return 0
 
 
+@cython.final
 cdef class Column:
     """The values of a column, or of a batch if columns are added.
 
