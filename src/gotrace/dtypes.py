@@ -278,3 +278,21 @@ Rows = npt.NDArray[np.void]
 def opaque(rows: Rows) -> Rows:
     """Return a view whose copies have the same bytes as the rows, padding included; numpy copies fields only."""
     return rows.view(f"V{rows.dtype.itemsize}")
+
+
+def narrow(dtype: np.dtype[np.void], keep: list[str]) -> np.dtype[np.void]:
+    """Return a row type with only the given fields, in that order."""
+    if keep == list(dtype.names or ()):
+        return dtype
+    assert dtype.fields is not None
+    return np.dtype([(name, dtype.fields[name][0]) for name in keep], align=True)
+
+
+def select(rows: Rows, dtype: np.dtype[np.void]) -> Rows:
+    """Return rows with only the fields of ``dtype``."""
+    if rows.dtype == dtype:
+        return rows
+    chosen = np.zeros(len(rows), dtype)
+    for name in dtype.names or ():
+        chosen[name] = rows[name]
+    return chosen

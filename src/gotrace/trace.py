@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import Rows
+from gotrace.dtypes import Rows, narrow
 from gotrace.errors import TraceError
 from gotrace.experiments import Registry
 from gotrace.heap.table import Heap
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.generation import Generations
 from gotrace.tables.passes import Progress, TraceReader
-from gotrace.tables.table import Table, chunks, columns_of, narrow
+from gotrace.tables.table import Table, chunks, columns_of
 from gotrace.units import parse_size
 from gotrace.wire.structure import Frame
 

@@ -27,10 +27,10 @@ import gotrace
 from gotrace.cli import main
 from gotrace.columns.batch import Context, Packer
 from gotrace.columns.fields import SCHEMA_VERSION, fields_of
+from gotrace.dtypes import narrow
 from gotrace.export import COLUMNAR, replacing
 from gotrace.export.npy import NpyWriter
 from gotrace.tables.catalog import TABLES
-from gotrace.tables.table import narrow
 
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
 PLAIN = [name for name, table in TABLES.items() if not table.dtype.hasobject]

@@ -14,6 +14,7 @@ import gotrace
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
 from gotrace.columns.fields import extras_of, fields_of
+from gotrace.dtypes import narrow
 from gotrace.errors import TraceError
 from gotrace.export import COLUMNAR, FORMATS, PROFILES, Writer, format_of, occupied, replacing, suffix_of
 from gotrace.export.npy import NpyWriter
@@ -22,7 +23,6 @@ from gotrace.tables.catalog import TABLES
 from gotrace.tables.frames import library
 from gotrace.tables.stream import Dictionaries, batches, fields_to_read
 from gotrace.tables.table import chunks as row_chunks
-from gotrace.tables.table import narrow
 from gotrace.units import parse_size
 from gotrace.wire.helper import start_thread
 

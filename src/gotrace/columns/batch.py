@@ -19,7 +19,7 @@ from gotrace.columns.fields import PROC_STATES, TEXT, Dictionary, Field
 from gotrace.columns.memory import view
 from gotrace.columns.rows import COPY
 from gotrace.columns.texts import Stored, Texts, stored
-from gotrace.dtypes import I4, U1, Rows
+from gotrace.dtypes import I4, U1, Rows, narrow, select
 from gotrace.spec.enums import Resource
 
 _LINE = 64  # bytes: each column starts at a multiple of it
@@ -227,7 +227,7 @@ class Packer:
         places = self._context.type_places() if self._maps else _NO_MAP
         memory = view(self._block, np.uint8)
         if self._copied:
-            _columns.pack(_bytes(_without_objects(rows, self._plain)), self._copies, places, memory, self._n)
+            _columns.pack(_bytes(select(rows, self._plain)), self._copies, places, memory, self._n)
         if self._computed:
             _columns.pack(_bytes(self._compute(rows)), self._extra_copies, places, memory, self._n)
         for name, texts in self._objects.items():
@@ -370,18 +370,7 @@ def _is_computed(field: Field) -> bool:
 
 def _plain(dtype: np.dtype[np.void]) -> np.dtype[np.void]:
     """Return a row type without its fields that are objects."""
-    assert dtype.fields is not None
-    names = [name for name in dtype.names or () if not dtype[name].hasobject]
-    return dtype if not dtype.hasobject else np.dtype([(name, dtype.fields[name][0]) for name in names], align=True)
-
-
-def _without_objects(rows: Rows, plain: np.dtype[np.void]) -> Rows:
-    if rows.dtype == plain:
-        return rows
-    chosen = np.empty(len(rows), plain)
-    for name in plain.names or ():
-        chosen[name] = rows[name]
-    return chosen
+    return narrow(dtype, [name for name in dtype.names or () if not dtype[name].hasobject])
 
 
 def _bytes(rows: Rows) -> npt.NDArray[np.uint8]:

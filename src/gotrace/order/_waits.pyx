@@ -6,21 +6,21 @@ of the order.
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from gotrace._generated cimport KEY_G, KEY_P, WAIT, WAITER, WAITS_MANY, WAITS_SLOT_BITS
+from gotrace._generated cimport KEY_G, KEY_P, WAIT, WAITER, WAITS_SLOT_BITS
 
 
 @cython.final
 cdef class Waits:
-    """The waits of a slab's threads; ``most`` is the number of threads of a generation at most.
+    """The waits of a slab's threads; nothing is noted if ``changes`` is empty.
 
     Goroutines and procs share the places of ``changes`` by hash: a thread may be attempted although what it waits for
     did not change.
     """
 
-    def __init__(self, WAITER[::1] waiters, int64_t[::1] changes, int most, uint64_t multiplier):
+    def __init__(self, WAITER[::1] waiters, int64_t[::1] changes, uint64_t multiplier):
         self.waiters = waiters
         self.changes = changes
-        self.few = most < WAITS_MANY
+        self.few = changes.shape[0] == 0
         self.now = 1
         self.multiplier = multiplier
 

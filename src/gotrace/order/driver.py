@@ -150,16 +150,15 @@ class Order:
     def _rest(self, segment: Segment, gen: int) -> int:
         """Return the number of bytes of a generation's events that were not ordered, current ones included."""
         by_thread = segment.by_thread()
-        batches = segment.slab.batches[by_thread.order]
-        starts = batches["offset"] + batches["head"]
-        ends = starts + batches["size"]
         rest = 0
         for cursor in range(*by_thread.first[gen : gen + 2].tolist()):
             if self._threads[cursor].n:
                 last = int(by_thread.cursors["last_batch"][cursor])
                 first = int(by_thread.cursors["batch"][cursor]) + 1
+                batches = segment.slab.batches[by_thread.order[first:last]]
+                starts = batches["offset"] + batches["head"]
                 at = segment.slab.base + int(self._ahead[self._machine.place(cursor)].start)
-                rest += int(np.maximum(ends[first:last] - np.maximum(starts[first:last], at), 0).sum())
+                rest += int(np.maximum(starts + batches["size"] - np.maximum(starts, at), 0).sum())
         return rest
 
     def _forget(self) -> None:
@@ -219,6 +218,7 @@ class Order:
         front["cursor"][n_cursors:-1] = np.arange(n_samples)
         threads = _some(by_thread.cursors)
         most = int(np.diff(by_thread.first).max())
+        n_slots = WaitLayout.SLOTS if most >= WaitLayout.MANY else 0
         two = self._threaded and large_enough(slab)
         room = max(_DECODED, most * LEAST_DECODED) * (Layout.RING if two else 1)
         if len(self._ahead) < room:
@@ -232,7 +232,7 @@ class Order:
             )
         return SlabInput(
             pool=_lookahead.Lookahead(source, self._spec, threads, self._ahead, faults, ahead),
-            waits=_waits.Waits(np.zeros(n_cursors + 1, WAITER), np.zeros(WaitLayout.SLOTS, np.int64), most, MULTIPLIER),
+            waits=_waits.Waits(np.zeros(n_cursors + 1, WAITER), np.zeros(n_slots, np.int64), MULTIPLIER),
             ahead=ahead,
             cursors=threads.view(np.recarray),
             events=self._ahead,

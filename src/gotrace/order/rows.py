@@ -126,7 +126,7 @@ class WaitLayout(IntEnum):
     """Sizes of the table of waits."""
 
     SLOT_BITS = 14
-    SLOTS = 1 << 14
+    SLOTS = 1 << SLOT_BITS
     MANY = 64  # threads from which on skipping attempts saves more than noting changes costs
 
 

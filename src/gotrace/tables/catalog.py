@@ -31,6 +31,7 @@ from gotrace.dtypes import (
     TRANSITION,
     TYPE,
     What,
+    narrow,
 )
 from gotrace.tables.allocs import AllocBuilder, ExperimentalBuilder, LifetimeBuilder
 from gotrace.tables.builder import Builder
@@ -74,9 +75,7 @@ class TableSpec(NamedTuple):
 
 
 def _without(dtype: np.dtype[np.void], *names: str) -> np.dtype[np.void]:
-    fields = dtype.fields
-    assert fields is not None
-    return np.dtype([(name, fields[name][0]) for name in dtype.names or () if name not in names], align=True)
+    return narrow(dtype, [name for name in dtype.names or () if name not in names])
 
 
 TABLES: dict[str, TableSpec] = {

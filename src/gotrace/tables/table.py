@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import Rows
+from gotrace.dtypes import Rows, narrow, select
 from gotrace.errors import TraceError
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.passes import Progress, TraceReader
@@ -287,21 +287,3 @@ def columns_of(name: str, columns: Sequence[str] | None, *, single: bool) -> lis
     if wrong and single:
         raise ValueError(f"table {name} has no column {wrong[0]!r}; it has {', '.join(known)}")
     return [column for column in columns if column in known]
-
-
-def narrow(dtype: np.dtype[np.void], keep: list[str]) -> np.dtype[np.void]:
-    """Return a row type with only the given fields, in that order."""
-    if keep == list(dtype.names or ()):
-        return dtype
-    assert dtype.fields is not None
-    return np.dtype([(name, dtype.fields[name][0]) for name in keep], align=True)
-
-
-def select(rows: Rows, dtype: np.dtype[np.void]) -> Rows:
-    """Return rows with only the fields of ``dtype``."""
-    if rows.dtype == dtype:
-        return rows
-    chosen = np.zeros(len(rows), dtype)
-    for name in dtype.names or ():
-        chosen[name] = rows[name]
-    return chosen
