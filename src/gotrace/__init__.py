@@ -58,6 +58,7 @@ from gotrace.wire.structure import Frame
 
 if TYPE_CHECKING:
     from gotrace.analysis.diff import DIFF, Change, Diff, diff
+    from gotrace.analysis.footprint import Footprint, footprint
     from gotrace.analysis.history import History
     from gotrace.analysis.history import collect as history
     from gotrace.analysis.sites import Sites, sites
@@ -100,6 +101,7 @@ __all__ = [
     "Experiment",
     "ExperimentData",
     "ExperimentError",
+    "Footprint",
     "Frame",
     "Generation",
     "GenerationError",
@@ -126,6 +128,7 @@ __all__ = [
     "UnsupportedVersionError",
     "What",
     "diff",
+    "footprint",
     "history",
     "open",
     "raw",
@@ -143,6 +146,7 @@ _LAZY = {  # imported at first use: most programs need none of them, and they wo
     "simulation": "gotrace.simulation",
     "varint": "gotrace.varint",
     **dict.fromkeys(("DIFF", "Change", "Diff", "diff"), "gotrace.analysis.diff:"),
+    **dict.fromkeys(("Footprint", "footprint"), "gotrace.analysis.footprint:"),
     "History": "gotrace.analysis.history:",
     "history": "gotrace.analysis.history:collect",
     **dict.fromkeys(("Sites", "sites"), "gotrace.analysis.sites:"),

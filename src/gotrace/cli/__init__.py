@@ -14,7 +14,7 @@ from gotrace.cli import common
 
 COMMANDS = (
     *("info", "stats", "heap", "lifetimes", "spans", "diff", "report"),
-    *("dump", "export", "validate", "assemble", "simulate"),
+    *("dump", "export", "validate", "footprint", "assemble", "simulate"),
 )
 
 

@@ -57,6 +57,34 @@ def count(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] curso
                 break
 
 
+def footprint(EventBatches source, CURSOR[::1] cursors, const int32_t[::1] groups, int64_t[:, :, ::1] sums,
+              FAULT[::1] faults):
+    """Add the number of events and their bytes to ``sums[groups[i], type]``, for cursor i; stop at the first fault."""
+    cdef Py_ssize_t r
+    cdef int n, i
+    cdef int64_t end
+    cdef int64_t[:, ::1] group
+    cdef Stream s = source.stream
+    cdef DECODED[AHEAD] events
+    cdef FAULT *fault = &faults[0]
+    fault.status = OK
+    with nogil:
+        for r in range(cursors.shape[0]):
+            group = sums[groups[r]]
+            while True:
+                n = refill(&s, &cursors[r], events, AHEAD, fault)
+                if n == 0:
+                    break
+                end = cursors[r].next
+                for i in range(n - 1, -1, -1):      # all of one batch, without gaps
+                    group[events[i].type, 0] += 1
+                    group[events[i].type, 1] += end - events[i].start
+                    end = events[i].start
+            if fault.status < 0:
+                break
+            fault.status = OK
+
+
 def trim(EventBatches source, CURSOR[::1] cursors, FAULT[::1] faults) -> tuple[int, int]:
     """End each batch before its first event that cannot be decoded; return ``(number of batches, bytes cut off)``.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import Rows
+from gotrace.dtypes import I4, I8, Rows
 from gotrace.errors import Status, TraceError, new_fault
 from gotrace.spec.lookup import TimedEvents
 from gotrace.spec.versions import Version
@@ -106,6 +106,20 @@ class Segment:
         if len(by_thread.cursors):
             _scan.count(self.event_batches(), self.gens(by_thread), by_thread.cursors, counts, ends, fault)
         return counts, ends, fault[0]
+
+    def footprint(self, groups: I4, n_groups: int) -> I8:
+        """Return number and bytes of events by group and type, in shape (n_groups, 256, 2).
+
+        ``groups`` is the group of each cursor of :meth:`by_thread`.
+        """
+        sums = np.zeros((n_groups, 256, 2), np.int64)
+        cursors = self.by_thread().cursors
+        if len(cursors):
+            fault = new_fault()
+            _scan.footprint(self.event_batches(), cursors, groups, sums, fault)
+            if fault[0]["status"] < 0:
+                raise self.error(fault[0])
+        return sums
 
     def n_events(self, gen: int) -> int:
         """Return the number of events of a generation that can be decoded."""
