@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -25,24 +25,33 @@ if TYPE_CHECKING:  # imported at first use: most programs need neither
     from gotrace.text.event import Event
 
 
-def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: int = 1, mmap: bool = True) -> Trace:
+def open(
+    source: Any,
+    *,
+    errors: Literal["raise", "salvage"] = "raise",
+    jobs: int = 1,
+    mmap: bool = True,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Trace:
     """Open a Go execution trace.
 
     Parameters
     ----------
-    source : path, buffer, binary file object or "-"
-        A path is memory-mapped; ``"-"`` is standard input. A stream can be read only once.
+    source : path, URL, buffer, binary file object or "-"
+        A path is memory-mapped; a text that contains ``://`` is a URL and is opened with fsspec; ``"-"`` is standard
+        input. Each may be compressed with gzip, zstd or xz. A stream can be read only once.
     errors : {"raise", "salvage"}
         How to treat a damaged trace: return all rows before the fault, then raise :class:`TraceError`; or read whatever
         can be read and list the rest in :attr:`Trace.losses`.
     jobs : int
         The total number of threads; rows and their order do not depend on it. With ``errors="raise"``, a second thread
-        scans ahead in a file or buffer and, where generations are large, decodes ahead for alloc/free rows, their
-        replay and ordered events; it is left idle if no second core is free. Threads beyond the second have no effect.
-
+        reads and decompresses ahead and, where generations are large, decodes ahead for alloc/free rows, their replay
+        and ordered events; it is left idle if no second core is free. Threads beyond the second have no effect.
     mmap : bool
         Map a path into memory. If another process truncates a mapped file while it is read, the system may end this
         process (SIGBUS); False reads the file instead, a little slower.
+    storage_options : mapping, optional
+        Arguments of the file system of fsspec, such as credentials; for URLs only.
 
     Returns
     -------
@@ -53,14 +62,16 @@ def open(source: Any, *, errors: Literal["raise", "salvage"] = "raise", jobs: in
     ------
     HeaderError, UnsupportedVersionError
         The input is not a trace, or its version is not supported.
+    ImportError
+        A library is missing for the URL or for the compression.
     OSError
-        The path cannot be opened.
+        The path or URL cannot be opened.
     """
     if errors not in ("raise", "salvage"):
         raise ValueError(f"errors={errors!r}: must be 'raise' or 'salvage'")
     if jobs < 1:
         raise ValueError(f"jobs={jobs}: must be at least 1")
-    return Trace(source, salvage=errors == "salvage", jobs=jobs, mmap=mmap)
+    return Trace(source, salvage=errors == "salvage", jobs=jobs, mmap=mmap, storage_options=storage_options)
 
 
 class Trace:
@@ -76,15 +87,23 @@ class Trace:
     writers : str
         The Go releases that write this version.
     path : str
-        Name of the input.
+        Name of the input; of a URL, without user and password.
     experiments : Registry
         The experiments known to this trace, by number or name.
     reader : TraceReader
         Passes over this trace, for code that defines its own builders. Not stable.
     """
 
-    def __init__(self, source: Any, *, salvage: bool = False, jobs: int = 1, mmap: bool = True) -> None:
-        self.reader = TraceReader(source, salvage=salvage, jobs=jobs, mapped=mmap)
+    def __init__(
+        self,
+        source: Any,
+        *,
+        salvage: bool = False,
+        jobs: int = 1,
+        mmap: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.reader = TraceReader(source, salvage=salvage, jobs=jobs, mapped=mmap, storage_options=storage_options)
         self.path = self.reader.source.name
         self.experiments: Registry = self.reader.experiments
         self.version = self.reader.version.name

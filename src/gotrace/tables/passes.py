@@ -7,7 +7,7 @@ salvage, warnings, progress and the background thread are handled here. Never he
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import cached_property
@@ -55,11 +55,19 @@ class TraceReader:
         The fault that ended the last pass over a damaged trace.
     """
 
-    def __init__(self, source: Any, *, salvage: bool, jobs: int, mapped: bool = True) -> None:
+    def __init__(
+        self,
+        source: Any,
+        *,
+        salvage: bool,
+        jobs: int,
+        mapped: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.losses = Losses() if salvage else None
         self.jobs = jobs
         self.experiments: Registry = registry()
-        self.source = open_source(source, mapped=mapped)
+        self.source = open_source(source, mapped=mapped, storage_options=storage_options)
         try:
             window = self.source.window()
             failure = self.source.failure()
@@ -139,10 +147,10 @@ class TraceReader:
         self._check_process(self.jobs > 1)
         background = background or Background()
         try:
-            with start_thread(self.jobs) as thread:
+            with start_thread(self.jobs, wait=not self.source.waits) as thread:
                 read = (self.source, self.version, header.SIZE, self.experiments.timed, self.losses)
                 upcoming = None
-                if thread is not None and self.losses is None and not self.source.once:
+                if thread is not None and self.losses is None:
                     upcoming = OneAhead(read_segments(*read, ahead=True), thread)
                 background.thread = thread
                 for segment in upcoming or read_segments(*read):

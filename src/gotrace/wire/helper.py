@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from gotrace.wire._prefetch import Prefetcher
 from gotrace.wire.segments import Segment
 from gotrace.wire.slabs import Slab
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Future
 
+    _Task: TypeAlias = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
+
+_Result = TypeVar("_Result")
 _Item = TypeVar("_Item")
 _LARGE = 1 << 18  # bytes of a generation from which a background thread is faster
 
@@ -34,13 +39,63 @@ def large_enough(slab: Slab) -> bool:
     return slab.end - int(slab.batches["offset"][0]) >= _LARGE * slab.n_gens
 
 
-def start_thread(jobs: int) -> AbstractContextManager[Executor | None]:
-    """Return a context with a background thread that runs one task at a time, or with None if none is to be used."""
-    if not use_two_threads(jobs):
-        return nullcontext()
-    from concurrent.futures import ThreadPoolExecutor  # slow to import
+class Worker:
+    """A background thread that runs one task at a time, from the first one on; the process may end before it does."""
 
-    return ThreadPoolExecutor(1, "gotrace")
+    def __init__(self) -> None:
+        from concurrent.futures import Future  # slow to import
+
+        self._new_future = Future
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+        self._thread = Thread(target=_work, args=(self._tasks,), name="gotrace", daemon=True)
+
+    def submit(self, function: Callable[..., _Result], *args: Any) -> Future[_Result]:
+        """Let the thread call a function after all tasks before it."""
+        future: Future[_Result] = self._new_future()
+        self._tasks.put((future, function, args))
+        if self._thread.ident is None:
+            self._thread.start()
+        return future
+
+    def stop(self, *, wait: bool) -> None:
+        """End the thread after the last task; with ``wait``, return no earlier."""
+        self._tasks.put(None)
+        if wait and self._thread.ident is not None:
+            self._thread.join()
+
+
+def _work(tasks: SimpleQueue[_Task | None]) -> None:
+    while (task := tasks.get()) is not None:
+        _run(*task)
+        del task  # hold nothing while there is nothing to do
+
+
+def _run(future: Future[Any], function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = function(*args)
+    except BaseException as error:
+        future.set_exception(error)
+        del future  # a frame must not hold the exception it raises: that is a cycle
+    else:
+        future.set_result(result)
+
+
+@contextmanager
+def start_thread(jobs: int, *, wait: bool = True) -> Iterator[Worker | None]:
+    """Return a context with a background thread, or with None if none is to be used.
+
+    Without ``wait``, the context may end before the thread does, which may be waiting for input.
+    """
+    if not use_two_threads(jobs):
+        yield None
+        return
+    worker = Worker()
+    try:
+        yield worker
+    finally:
+        worker.stop(wait=wait)
 
 
 def check_process(process: int) -> None:
@@ -52,7 +107,7 @@ def check_process(process: int) -> None:
 class OneAhead(Iterator[_Item], Generic[_Item]):
     """An iterator whose next item a thread computes in advance, once ``begin`` is called."""
 
-    def __init__(self, items: Iterator[_Item], thread: Executor) -> None:
+    def __init__(self, items: Iterator[_Item], thread: Worker) -> None:
         self._items = items
         self._thread = thread
         self._coming: Future[_Item | None] | None = None
@@ -83,13 +138,13 @@ class Background:
 
     Attributes
     ----------
-    thread : Executor or None
+    thread : Worker or None
     upcoming : OneAhead or None
         The segments that it reads in advance.
     """
 
     def __init__(self) -> None:
-        self.thread: Executor | None = None
+        self.thread: Worker | None = None
         self.upcoming: OneAhead[Segment] | None = None
 
     def run(self, prefetcher: Prefetcher | None) -> Prefetch:
@@ -122,5 +177,7 @@ class Prefetch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._prefetcher is not None:
             self._prefetcher.stop()
-        if self._running is not None and os.getpid() == self._process:
+        if self._running is None or os.getpid() != self._process:
+            return
+        if not self._running.cancel():  # it runs, or ran
             self._running.result()

@@ -183,7 +183,7 @@ def read_slabs(
         yield slab
         if slab.fault is not None or not more:
             return
-        window.release(used if ahead else at)
+        window.release(at, used if ahead else at)
         used = at
         if ahead:
             rows = np.empty(len(rows), BATCH)

@@ -1,4 +1,4 @@
-"""Inputs: a path (mapped), a buffer or a binary stream becomes a window of bytes with absolute offsets.
+"""Inputs: a path (mapped), a URL, a buffer or a binary stream becomes a window of bytes with absolute offsets.
 
 Compressed inputs are read as streams, whose offsets are those of the decompressed bytes. Never here: parsing.
 """
@@ -9,19 +9,21 @@ import io
 import mmap
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.errors import TraceError
+from gotrace.errors import ChangedError, TraceError, TruncatedError
 from gotrace.wire.compression import HEAD, Decompressed, format_of
+from gotrace.wire.remote import is_url, open_url, public_name
 
 Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 
 BLOCK = 1 << 20  # bytes read from a stream at a time
 _LEAST = 16  # bytes of a window at the start: a trace's header
+_COMPARED = 256  # bytes at the start that are the same in each pass
 ROOM = 1 << 26  # bytes of a stream's window: pages take memory only once filled, and free() returns them
 
 
@@ -29,7 +31,7 @@ class Window(Protocol):
     """The bytes of the input that are in memory.
 
     ``data`` starts at absolute offset ``base``; ``last`` is True if it reaches the end of the input. ``failure`` is the
-    exception to raise there, and its detail, if the input could not be decompressed to its end.
+    exception to raise there, and its detail, if the input could not be read or decompressed to its end.
     """
 
     data: Bytes
@@ -46,19 +48,26 @@ class Window(Protocol):
     def shrank(self) -> bool:
         """True if bytes of the input are no longer there."""
 
-    def release(self, offset: int) -> None:
-        """Release all bytes before the absolute ``offset``; ``base`` may change."""
+    def release(self, offset: int, in_use: int | None = None) -> None:
+        """Release all bytes before the absolute ``offset``; ``base`` may change.
+
+        Arrays are still read that view bytes from ``in_use`` on, by default from ``offset`` on.
+        """
 
 
 class Source:
     """One input, to be closed by the caller.
 
-    ``name`` is used in messages. ``once`` is True if the input can be read only once.
+    ``name`` is used in messages. ``once`` is True if the input can be read only once; ``waits`` is True if a read may
+    wait for another program.
     """
 
-    def __init__(self, name: str, window: Window, *, once: bool, file: BinaryIO | None = None) -> None:
+    def __init__(
+        self, name: str, window: Window, *, once: bool, waits: bool = False, file: BinaryIO | None = None
+    ) -> None:
         self.name = name
         self.once = once
+        self.waits = waits
         self._window = window
         self._file = file
         self._used = False
@@ -70,6 +79,8 @@ class Source:
         ------
         ValueError
             If the input is a stream that has already been read.
+        ChangedError
+            If the input does not begin as it did before.
         """
         if self._used and self.once:
             raise ValueError(
@@ -79,8 +90,8 @@ class Source:
         self._used = True
         return self._begin()
 
-    def _begin(self) -> Window:
-        while len(self._window.data) < _LEAST and not self._window.last:
+    def _begin(self, least: int = _LEAST) -> Window:
+        while len(self._window.data) < least and not self._window.last:
             self._window.more()
         return self._window
 
@@ -89,7 +100,7 @@ class Source:
         return self._window.shrank()
 
     def failure(self) -> TraceError | None:
-        """Return the exception for an input that could not be decompressed to its end, once that was reached."""
+        """Return the exception for an input that could not be read to its end, once all before was read."""
         window = self._window
         if window.failure is None or not window.last:
             return None
@@ -128,9 +139,9 @@ class _Whole:
     def shrank(self) -> bool:
         return self._mapping is not None and self._mapping.size() < len(self.data)
 
-    def release(self, offset: int) -> None:
+    def release(self, offset: int, in_use: int | None = None) -> None:
         if self._mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
-            size = offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+            size = (offset if in_use is None else in_use) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
             if size:
                 self._mapping.madvise(mmap.MADV_DONTNEED, 0, size)
 
@@ -141,6 +152,7 @@ class _Stream:
     def __init__(self, file: BinaryIO) -> None:
         self._file: BinaryIO | Decompressed = file
         self._detected = False
+        self._failure: tuple[type[TraceError], str] | None = None
         self._block: Bytes = np.empty(ROOM, np.uint8)
         self.data: Bytes = self._block[:0]
         self.base = 0
@@ -152,9 +164,7 @@ class _Stream:
             block = np.empty(2 * held, np.uint8)
             block[:held] = self.data
             self._block = block
-        chunk = self._file.read(min(len(self._block) - held, BLOCK))
-        if chunk is None:
-            raise BlockingIOError("the stream is not ready: gotrace reads blocking streams only")
+        chunk = self._read(min(len(self._block) - held, BLOCK))
         self._block[held : held + len(chunk)] = np.frombuffer(chunk, np.uint8)
         self.data = self._block[: held + len(chunk)]
         self.last = not chunk
@@ -166,14 +176,26 @@ class _Stream:
                 self.data, self.last = self._block[:0], False
                 self.more()
 
+    def _read(self, size: int) -> bytes:
+        try:
+            chunk = self._file.read(size)
+        except OSError as error:
+            if not self.base and not len(self.data):
+                raise
+            self._failure = TruncatedError, f"the input cannot be read further: {error.strerror or error}"
+            return b""
+        if chunk is None:
+            raise BlockingIOError("the stream is not ready: gotrace reads blocking streams only")
+        return chunk
+
     @property
     def failure(self) -> tuple[type[TraceError], str] | None:
-        return self._file.failure if isinstance(self._file, Decompressed) else None
+        return self._failure or (self._file.failure if isinstance(self._file, Decompressed) else None)
 
     def shrank(self) -> bool:
         return False
 
-    def release(self, offset: int) -> None:
+    def release(self, offset: int, in_use: int | None = None) -> None:
         rest = self.data[offset - self.base :].copy()
         self._block = np.empty(max(ROOM, 2 * len(rest)), np.uint8)
         self._block[: len(rest)] = rest
@@ -181,50 +203,83 @@ class _Stream:
         self.base = offset
 
 
+class _Unbuffered:
+    """A pipe without its buffer: a thread that waits in a buffer's ``read`` keeps others from closing it."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self._buffered = True
+
+    def read(self, size: int) -> bytes | None:
+        """Return what the buffer holds, then up to ``size`` bytes of the pipe."""
+        if not self._buffered:
+            return self._file.raw.read(size)
+        self._buffered = False
+        first = self._file.read(1)
+        return first and first + self._file.read(len(self._file.peek()))
+
+
+def _stream(name: str, file: Any) -> Source:
+    if isinstance(file, io.BufferedReader) and not file.seekable():
+        file = _Unbuffered(file)
+    return Source(name, _Stream(file), once=True, waits=True)
+
+
 class _Reopened(Source):
     """An input that each pass opens and reads like a stream."""
 
-    def __init__(self, name: str, open_file: Callable[[], BinaryIO]) -> None:
-        super().__init__(name, _Stream(io.BytesIO()), once=False)
+    def __init__(self, name: str, open_file: Callable[[], BinaryIO], *, waits: bool = False, head: bytes = b"") -> None:
+        super().__init__(name, _Stream(io.BytesIO()), once=False, waits=waits)
         self._open = open_file
+        self._head = head
 
     def window(self) -> Window:
-        self.close()
-        self._file = self._open()
-        self._window = _Stream(self._file)
-        return self._begin()
+        if self._file is None or self._used:
+            self.close()
+            self._file = self._open()
+            self._window = _Stream(self._file)
+        self._used = True
+        window = self._begin(_COMPARED)
+        head = window.data[:_COMPARED].tobytes()
+        if not self._head.startswith(head) and not head.startswith(self._head):
+            detail = "the input begins differently each time it is read: save it to a file first"
+            raise ChangedError(detail, path=self.name, offset=0)
+        self._head = max(head, self._head, key=len)
+        return window
 
     def again(self) -> Source:
-        return _Reopened(self.name, self._open)
+        return _Reopened(self.name, self._open, waits=self.waits, head=self._head)
 
 
-def open_source(source: Any, *, mapped: bool = True) -> Source:
-    """Open a path, a buffer, a binary file object, or ``"-"`` for standard input; each may be gzip, zstd or xz.
+def open_source(source: Any, *, mapped: bool = True, storage_options: Mapping[str, Any] | None = None) -> Source:
+    """Open a path, a URL, a buffer, a binary file object, or ``"-"`` for standard input; each may be gzip, zstd or xz.
 
     A path is mapped into memory. It is read like a stream, in each pass again, if it is compressed or ``mapped`` is
-    False.
+    False; so is a URL, for which fsspec takes ``storage_options``.
 
     Raises
     ------
     ImportError
-        If the library for the format is missing.
+        If the library for the format or for the URL is missing.
     TypeError
         If ``source`` is none of these.
     OSError
-        If the path cannot be opened.
+        If the path or URL cannot be opened.
     """
     if isinstance(source, str) and source == "-":
-        return Source("<stdin>", _Stream(sys.stdin.buffer), once=True)
+        return _stream("<stdin>", sys.stdin.buffer)
+    if is_url(source):
+        return _Reopened(public_name(source), lambda: open_url(source, storage_options), waits=True)
     if isinstance(source, str | os.PathLike):
         return _open_path(os.fspath(source), mapped)
     if hasattr(source, "read"):
         name = getattr(source, "name", None)
-        return Source(name if isinstance(name, str) else "<stream>", _Stream(source), once=True)
+        return _stream(name if isinstance(name, str) else "<stream>", source)
     try:
         data = np.frombuffer(source, np.uint8)
     except TypeError:
         raise TypeError(
-            f"cannot read a trace from {type(source).__name__}: pass a path, a buffer or a binary file object"
+            f"cannot read a trace from {type(source).__name__}: pass a path, a URL, a buffer or a binary file object"
         ) from None
     if format_of(data[:HEAD].tobytes()):
         return _Reopened("<buffer>", lambda: io.BytesIO(data.data))
@@ -234,8 +289,8 @@ def open_source(source: Any, *, mapped: bool = True) -> Source:
 def _open_path(path: str, mapped: bool) -> Source:
     with open(path, "rb") as file:  # noqa: PTH123 - a descriptor to map, closed at once
         if not os.path.isfile(path):  # noqa: PTH113 - a pipe has no size to map
-            fifo: BinaryIO = os.fdopen(os.dup(file.fileno()), "rb")
-            return Source(path, _Stream(fifo), once=True, file=fifo)
+            fifo: Any = os.fdopen(os.dup(file.fileno()), "rb", buffering=0)
+            return Source(path, _Stream(fifo), once=True, waits=True, file=fifo)
         if os.fstat(file.fileno()).st_size == 0:
             return Source(path, _Whole(np.empty(0, np.uint8)), once=False)
         if not mapped or format_of(file.read(HEAD)):
