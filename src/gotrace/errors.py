@@ -136,6 +136,18 @@ class ChangedError(TraceError):
     """The input changed while it was read."""
 
 
+class NoHeapDataError(ValueError):
+    """A trace without alloc/free events was to be read for its heap."""
+
+    def __init__(self, path: str, *, lost: bool = False) -> None:
+        remedy = " in what could be read" if lost else f": {HEAP_DATA_ADVICE}"
+        super().__init__(f"{path}: no alloc/free events{remedy}")
+
+
+HEAP_DATA_ADVICE = "start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later), and trace it again"
+"""How to take a trace with alloc/free events."""
+
+
 class InternalError(AssertionError):
     """An invariant of gotrace is broken: a bug in gotrace."""
 

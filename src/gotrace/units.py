@@ -42,25 +42,65 @@ def nanoseconds(text: str) -> int:
     return round(Fraction(match[1]) * unit)
 
 
-_PREFIXES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_PREFIXES = ("KiB", "MiB", "GiB", "TiB", "PiB")
+_LONG = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))  # seconds
 
 
-def human_bytes(n: int) -> str:
+def human_bytes(n: float) -> str:
     """Format a number of bytes for humans: ``"3.1 MiB"``."""
-    size = float(n)
-    for prefix in _PREFIXES:
-        if abs(size) < 1024 or prefix == _PREFIXES[-1]:
-            break
-        size /= 1024
-    return f"{n} B" if prefix == "B" else f"{size:.1f} {prefix}"
+    size = round(n)
+    if abs(size) < 1024:
+        return f"{size:,} B"
+    # Go to the next unit where a size would be rounded up to 1024.0.
+    power = next((i for i in range(1, len(_PREFIXES)) if abs(size) < 1023.95 * 1024**i), len(_PREFIXES))
+    return f"{size / 1024**power:,.1f} {_PREFIXES[power - 1]}"
 
 
 def human_time(ns: int) -> str:
-    """Format a duration in ns for humans: ``"1.25 s"``."""
+    """Format a duration in ns for humans: ``"1.25 s"``, ``"2 h 5 min"``."""
+    if abs(ns) >= 59.95e9:
+        return _long_time(ns)
     for unit, size in (("s", 10**9), ("ms", 10**6), ("µs", 10**3)):
-        if abs(ns) >= size:
-            return f"{ns / size:.3g} {unit}" if abs(ns) < 1000 * size else f"{ns / size:,.0f} {unit}"
-    return f"{ns} ns"
+        if abs(ns) >= 0.9995 * size:  # what is rounded up to 1
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:,} ns"
+
+
+def _long_time(ns: int) -> str:
+    """Format a duration of a minute or more: two units, whole numbers."""
+    seconds = round(abs(ns) / 1e9)
+    seconds = _two_units(seconds)[0]  # what is rounded up to a larger unit is written in that unit
+    _, unit, size, smaller, part = _two_units(seconds)
+    whole, rest = divmod(seconds, size)
+    return "-" * (ns < 0) + f"{whole:,} {unit}" + (f" {rest // part} {smaller}" if rest else "")
+
+
+def _two_units(seconds: int) -> tuple[int, str, int, str, int]:
+    """Return a duration rounded to the smaller of the two units that fit it, and these units with their seconds."""
+    at = next(i for i, (_, size) in enumerate(_LONG) if seconds >= size)
+    (unit, size), (smaller, part) = _LONG[at : at + 2]
+    return round(seconds / part) * part, unit, size, smaller, part
+
+
+def human_count(n: int, noun: str, plural: str = "") -> str:
+    """Format a number of things for humans: ``"1 event"``, ``"2,000 events"``."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def human_share(part: float, whole: float, digits: int = 1) -> str:
+    """Format a share in percent: ``"12.5%"``; ``"0.0%"`` and ``"100.0%"`` are exact."""
+    percent = 100 * part / whole if whole else 0.0
+    least = 10**-digits
+    if 0 < percent < least / 2:
+        return f"<{least:.{digits}f}%"
+    if 100 - least / 2 <= percent < 100:
+        return f">{100 - least:.{digits}f}%"
+    return f"{percent:,.{digits}f}%"
+
+
+def human_change(new: float, old: float) -> str:
+    """Format a relative change with its sign: ``"+12.5%"``; empty if ``old`` is 0."""
+    return f"{100 * (new - old) / old:+,.1f}%" if old else ""
 
 
 def printable(text: str) -> str:

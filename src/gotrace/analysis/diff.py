@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace.dtypes import Rows
-from gotrace.errors import TraceError
+from gotrace.errors import NoHeapDataError, TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap.rows import HeapCounter
 from gotrace.heap.table import KINDS, group_keys
@@ -166,7 +166,9 @@ def diff(
     TraceError
         A trace is damaged: the first error, whose attribute ``partial`` is the Diff of all data before the faults.
     ValueError
-        ``by`` or ``sort`` is invalid, a side has no traces, or a trace has no alloc/free events.
+        ``by`` or ``sort`` is invalid, or a side has no traces.
+    NoHeapDataError
+        A trace has no alloc/free events.
     OSError
         A trace cannot be opened.
     """
@@ -191,7 +193,7 @@ def diff(
                 warnings += [f"{path}: {warning}" for warning in trace.warnings]
                 losses += [f"{path}: {loss}" for loss in trace.losses]
             if fault is None and not replay.sizes[HeapCounter.EVENTS]:
-                raise ValueError(f"{path}: no alloc/free events: start the program with GODEBUG=traceallocfree=1")
+                raise NoHeapDataError(path, lost=bool(losses))
             anomalies.update(replay.anomaly_counts())
             counts[-1].append(_grouped(replay.used_counts(), types, by))
             if fault is not None:

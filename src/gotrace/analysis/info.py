@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gotrace.dtypes import GENERATION, Rows
-from gotrace.errors import TraceError
+from gotrace.errors import HEAP_DATA_ADVICE, TraceError
 from gotrace.experiments.batches import alloc_free, experiment_data
 from gotrace.tables.lookup import GenerationBuilder
 from gotrace.tables.passes import ReadPass
@@ -29,12 +29,16 @@ class Info:
     generations : ndarray of GENERATION
     events : dict of str to int
         Number of events by name.
+    event_bytes : dict of str to int
+        Bytes of these events by name, without the headers of their batches.
     experiments : dict of str to tuple of int
         Number of batches, and their bytes, by name of the experiment.
     threads : int
         Number of threads with events.
     has_info, has_snapshot, has_arenas : bool
         True if the trace has an alloc/free info batch, events of the heap snapshot, or chunks of user arenas.
+    lost : bool
+        True if parts of the trace were skipped (``errors="salvage"``).
     error : TraceError or None
         The fault that ended the pass.
     """
@@ -44,11 +48,13 @@ class Info:
     nbytes: int = 0
     generations: Rows = field(default_factory=lambda: np.empty(0, GENERATION))
     events: dict[str, int] = field(default_factory=dict)
+    event_bytes: dict[str, int] = field(default_factory=dict)
     experiments: dict[str, tuple[int, int]] = field(default_factory=dict)
     threads: int = 0
     has_info: bool = False
     has_snapshot: bool = False
     has_arenas: bool = False
+    lost: bool = False
     error: TraceError | None = None
 
     @property
@@ -61,7 +67,7 @@ class Info:
         """What the trace lacks, each with its remedy or consequence."""
         missing = []
         if not self.alloc_events:
-            missing.append("no alloc/free events: start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later)")
+            missing.append(f"no alloc/free events: {HEAP_DATA_ADVICE}")
         else:
             if not self.has_info:
                 missing.append(
@@ -83,10 +89,53 @@ class Info:
         return missing
 
     @property
-    def next(self) -> list[str]:
-        """Commands that show more, without the file name."""
-        return ["heap", "dump --mode wire"] if self.alloc_events else ["dump --mode wire"]
+    def whole(self) -> bool:
+        """True if every generation is complete and nothing was lost."""
+        return self.error is None and not self.lost and not self.generations["state"].any()
 
+    @property
+    def next(self) -> list[tuple[str, str]]:
+        """The three commands that show most of this trace: arguments with ``FILE`` for its name, and what they show."""
+        found = []
+        if self.error is not None:
+            found.append(("info --salvage FILE", "what can be read after the damage"))
+        if self.alloc_events:
+            found += self._of_the_heap()
+        else:
+            found += self._of_the_schedule()
+        return found[:3]
+
+    def _of_the_heap(self) -> list[tuple[str, str]]:
+        found = []
+        if self.events.get("GCBegin", 0) >= _LEAK_CYCLES:
+            found.append(("heap --leaks FILE", "objects that outlived two GC cycles"))
+        else:
+            found.append(("heap FILE", "objects in use at the end, by type"))
+        if int(self.generations["samples"].sum()):
+            found.append(("heap --by site FILE", "the functions that allocated them, estimated from CPU samples"))
+        elif "GoCreate" in self.events:
+            found.append(("heap --by goroutine FILE", "the goroutines that allocated them"))
+        return [
+            *found,
+            ("report FILE -o heap.html", "the heap over time as a page"),
+            ("stats FILE", "totals, rates and GC cycles"),
+        ]
+
+    def _of_the_schedule(self) -> list[tuple[str, str]]:
+        found = []
+        if "UserRegionBegin" in self.events:
+            found.append(("export FILE --table regions -o regions.csv", "starts and ends of regions"))
+        if "UserTaskBegin" in self.events:
+            found.append(("export FILE --table tasks -o tasks.csv", "starts and ends of tasks"))
+        return [
+            *found,
+            ("export FILE --table transitions -o transitions.csv", "states of goroutines over time"),
+            ("export FILE --table ranges -o ranges.csv", "GC phases and stopped worlds"),
+            ("validate FILE", "whether the events are in order"),
+        ]
+
+
+_LEAK_CYCLES = 2  # mark phases that an object must outlive to be a possible leak
 
 _ALLOC_NAMES = (
     *("Span", "SpanAlloc", "SpanFree", "HeapObject", "HeapObjectAlloc", "HeapObjectFree"),
@@ -104,10 +153,13 @@ def inspect(trace: Trace, progress: Callable[[int], None] | None = None) -> Info
         rows += (chunk for _, chunk in read_pass.read(builder, progress=progress))
     except TraceError as error:
         info.error = error
+    info.lost = bool(trace.losses)
     info.threads = len(builder.threads - {-1})
     if rows:
         info.generations = np.concatenate(rows)
-    info.events = {trace.experiments.event_names[i]: int(n) for i, n in enumerate(builder.counts) if n}
+    names = trace.experiments.event_names
+    info.events = {names[i]: int(n) for i, n in enumerate(builder.counts) if n}
+    info.event_bytes = {names[i]: int(n) for i, n in enumerate(builder.nbytes) if n}
     info.has_snapshot = any(name in info.events for name in ("Span", "HeapObject"))
     return info
 

@@ -7,16 +7,15 @@ import io
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 
-import gotrace
-from gotrace.errors import OrderingError, TraceError
+from gotrace.errors import HeaderError, NoHeapDataError, OrderingError, TraceError
 from gotrace.order.selection import Bounds
-from gotrace.report.common import error_json, print_json
 from gotrace.trace import Trace
-from gotrace.units import nanoseconds, printable
+from gotrace.units import human_bytes, nanoseconds, printable
 from gotrace.wire.compression import is_compressed
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
@@ -145,29 +144,33 @@ def add_salvage(parser: argparse.ArgumentParser) -> None:
 def progress(path: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None]:
     """Show the progress of a long read if stderr is a terminal and rich is installed.
 
-    The value is a callback that takes the number of bytes read, or None.
+    The value is a callback that takes the number of bytes read, or None. The display is cleared at the end of the
+    block; print nothing before.
     """
     if quiet or not sys.stderr.isatty():
         yield None
         return
     try:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+        from rich.progress import BarColumn, Progress, TextColumn
     except ImportError:
         yield None
         return
     size = os.path.getsize(path) if os.path.isfile(path) and not is_compressed(path) else None  # noqa: PTH113, PTH202
     bar = Progress(
-        *(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()),
+        *(TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[done]}")),
         console=Console(stderr=True),
         transient=True,
     )
-    task = bar.add_task(os.path.basename(path), total=size)  # noqa: PTH119
+    task = bar.add_task(printable(os.path.basename(path)), total=size, done="")  # noqa: PTH119
+    whole = f" of {human_bytes(size)}" if size else ""
+    began = time.monotonic()
 
     def update(nbytes: int) -> None:
         if nbytes >= _PROGRESS_FROM:
             bar.start()
-        bar.update(task, completed=nbytes)
+        rate = nbytes / max(time.monotonic() - began, 1e-3)
+        bar.update(task, completed=nbytes, done=f"{human_bytes(nbytes)}{whole}, {human_bytes(rate)}/s")
 
     try:
         yield update
@@ -186,13 +189,21 @@ def explain(error: TraceError) -> None:
 
 
 @contextmanager
-def exit_code(codes: list[int]) -> Iterator[None]:
-    """Run the block for one trace and append its exit code to ``codes``; print an error of its input."""
+def exit_code(codes: list[int], args: argparse.Namespace | None = None) -> Iterator[None]:
+    """Run the block for one trace and append its exit code to ``codes``; print an error of its input.
+
+    With the arguments of a command that has ``--salvage``, an error of a damaged trace points to it.
+    """
     try:
         yield
         codes.append(OK)
     except TraceError as error:
         explain(error)
+        if getattr(args, "errors", "") == "raise" and not isinstance(error, HeaderError):
+            log("to read what can be read after the damage, add --salvage")
+        codes.append(UNREADABLE)
+    except NoHeapDataError as error:
+        log(str(error))
         codes.append(UNREADABLE)
     except (BrokenPipeError, io.UnsupportedOperation):
         raise
@@ -204,19 +215,10 @@ def exit_code(codes: list[int]) -> Iterator[None]:
         codes.append(UNREADABLE)
 
 
-def print_without_result(args: argparse.Namespace, path: str, error: TraceError | OSError | ImportError) -> None:
-    """With ``--json``, print the object of an input that gives no result."""
-    if args.json:
-        print_json(sys.stdout, f"{args.command}/1", path, error=error_json(error))
-
-
-def open_trace(args: argparse.Namespace, path: str, **options: Any) -> Trace:
-    """Open a trace; with ``--json``, an input that cannot be opened gives an object too."""
-    try:
-        return gotrace.open(path, **options)
-    except (TraceError, OSError, ImportError) as error:
-        print_without_result(args, path, error)
-        raise
+def log_warnings(warnings: list[str]) -> None:
+    """Print warnings."""
+    for warning in warnings:
+        log(warning)
 
 
 def report_losses(trace: Trace, codes: list[int]) -> None:

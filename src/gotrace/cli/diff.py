@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from functools import partial
 
 from gotrace.analysis.diff import METRICS, Diff, diff, traces_of
 from gotrace.cli import common
-from gotrace.errors import TraceError
+from gotrace.cli.output import add_formats, report_output
+from gotrace.errors import NoHeapDataError, TraceError
 from gotrace.heap.table import KINDS
-from gotrace.report.diff import print_diff, print_diff_json
+from gotrace.report.diff import diff_document, print_diff
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,10 +36,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="exit with 1 if the total grew by more than this beyond noise, for example 5%%",
     )
     common.add_top(parser)
-    common.add_json(parser)
+    add_formats(parser)
     common.add_quiet(parser)
     common.add_salvage(parser)
-    parser.set_defaults(run=run, usage=parser.error)
+    parser.set_defaults(run=run)
 
 
 def _percent(text: str) -> float:
@@ -52,7 +52,7 @@ def _percent(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Print the comparison of the two sides."""
     codes: list[int] = []
-    with common.exit_code(codes):
+    with common.exit_code(codes), report_output(args) as report:
         try:
             old, new = traces_of(args.old), traces_of(args.new)
         except ValueError as error:
@@ -65,22 +65,21 @@ def run(args: argparse.Namespace) -> int:
                 errors=args.errors,
                 progress=partial(common.progress, quiet=args.quiet),
             )
-        except (TraceError, OSError) as error:
+        except (TraceError, NoHeapDataError, OSError) as error:
             found = getattr(error, "partial", None)
             if not isinstance(found, Diff):
-                common.print_without_result(args, args.new, error)
+                report.add_failure(args, args.new, error)
                 raise
             result = found
         except ValueError as error:
             args.usage(str(error))
-        if args.json:
-            print_diff_json(sys.stdout, result)
+        if report.text is None:
+            report.add(diff_document(result))
         else:
-            print_diff(sys.stdout, result, top=args.top)
-            if not args.quiet:
-                for warning in result.warnings:
-                    common.log(warning)
-        sys.stdout.flush()
+            print_diff(report.text, result, top=args.top)
+        report.flush()
+        if not (args.quiet or args.json):
+            common.log_warnings(result.warnings)
         for loss in result.losses:
             common.log(f"lost: {loss}")
             codes.append(common.UNREADABLE)

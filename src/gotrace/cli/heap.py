@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-import numpy as np
-
 from gotrace.cli import common
 from gotrace.cli.heap_command import add_flags, run_query
+from gotrace.dtypes import HEAP
 from gotrace.heap.table import Heap
-from gotrace.report.heap import print_heap, print_heap_json
+from gotrace.report.heap import filter_heap, heap_document, print_heap, sort_heap
 from gotrace.tables.instants import GROUPS, HeapQuery, QueryError, heap_at
 
 
@@ -21,7 +20,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show what is on the heap",
         description="Show what is on the heap at an instant of a trace taken with GODEBUG=traceallocfree=1. "
         "Objects are slots: sizes are slot sizes, and tiny objects that share a slot count as one. An object's age is "
-        "the number of GC cycles that began while it lived; it is unknown for objects that existed at the start.",
+        "the number of GC cycles that began while it lived; it is unknown for objects that existed at the start. "
+        "In the table, live, allocs and frees are numbers of objects.",
     )
     parser.add_argument(
         "--by",
@@ -46,7 +46,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     short.add_argument(
         "--temporary", action="store_true", help="short-lived objects: those freed at --max-age 1, most bytes first"
     )
-    add_flags(parser)
+    columns = [name for name in HEAP.names or () if name != "name"]
+    parser.add_argument(
+        "--sort",
+        choices=(*columns, "name"),
+        metavar="COLUMN",
+        help=f"column to sort by, largest first: {', '.join(columns)}, or name "
+        "(default: inuse_bytes; with --temporary, free_bytes)",
+    )
+    parser.add_argument(
+        "--filter", metavar="PATTERN", help="show only rows whose name contains PATTERN; * and ? match any characters"
+    )
+    add_flags(parser, many=True)
     common.add_jobs(parser)
     parser.set_defaults(run=run)
 
@@ -69,17 +80,24 @@ def _query(args: argparse.Namespace) -> HeapQuery:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the heap of the trace."""
+    """Print the heap of each trace."""
     query = _query(args)
 
-    def sort(heap: Heap) -> None:
-        if args.temporary:
-            order = np.argsort(-heap.table["free_bytes"], kind="stable")
-            heap.table = heap.table[order]
-            if heap.errors is not None:
-                heap.errors = heap.errors[order]
+    column = args.sort or ("free_bytes" if args.temporary else "")
+
+    def arrange(heap: Heap) -> None:
+        if column:
+            sort_heap(heap, column)
+        if args.filter is not None:
+            filter_heap(heap, args.filter)
 
     return run_query(
         *(args, Heap, lambda trace, progress: heap_at(trace.reader, query, progress)),
-        *(partial(print_heap, top=args.top, died=args.temporary), print_heap_json, sort),
+        partial(
+            print_heap,
+            top=args.top,
+            first=column.split("_")[0] if column not in ("", "name") else "inuse",
+            note="" if args.filter is None else f", in rows that match {args.filter!r}",
+        ),
+        *(heap_document, arrange),
     )

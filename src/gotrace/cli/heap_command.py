@@ -6,13 +6,14 @@ Never here: a query, or the layout of a result.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
-from typing import Protocol, TextIO, TypeVar
+from typing import Any, Protocol, TextIO, TypeVar
 
 import gotrace
 from gotrace.cli import common
-from gotrace.errors import TraceError
+from gotrace.cli.output import add_formats, report_output
+from gotrace.errors import NoHeapDataError, TraceError
+from gotrace.report.common import say
 from gotrace.tables.instants import QueryError
 
 
@@ -27,14 +28,14 @@ class HeapResult(Protocol):
 R = TypeVar("R", bound=HeapResult)
 
 
-def add_flags(parser: argparse.ArgumentParser, *, top: int = 20) -> None:
+def add_flags(parser: argparse.ArgumentParser, *, top: int = 20, many: bool = False) -> None:
     """Add the flags that all heap commands accept, after those of the command."""
-    common.add_traces(parser, many=False)
+    common.add_traces(parser, many=many)
     common.add_top(parser, top)
-    common.add_json(parser)
+    add_formats(parser)
     common.add_quiet(parser)
     common.add_salvage(parser)
-    parser.set_defaults(usage=parser.error, jobs=1)
+    parser.set_defaults(jobs=1)
 
 
 def run_query(
@@ -42,21 +43,23 @@ def run_query(
     kind: type[R],
     query: Callable[[gotrace.Trace, Callable[[int], None] | None], R],
     print_text: Callable[[TextIO, R], None],
-    print_json: Callable[[TextIO, str, R, list[str], list[str], TraceError | None], None],
+    document: Callable[[str, R, list[str], list[str], Exception | None], dict[str, Any]],
     sort: Callable[[R], None] = lambda result: None,
 ) -> int:
-    """Run ``query`` on the trace, print the result, and report warnings, losses and errors.
+    """Run ``query`` on each trace, print the results, and report warnings, losses and errors.
 
     Parameters
     ----------
     args : argparse.Namespace
         With the flags of :func:`add_flags`.
     kind : type
-        Type of the result. If the trace is damaged, a partial result of this type is printed before the error.
+        Type of the result. If a trace is damaged, a partial result of this type is printed before the error.
     query : callable
         Takes the trace and a progress callback, returns the result.
-    print_text, print_json : callable
-        Write the result to a stream.
+    print_text : callable
+        Writes the result to a stream.
+    document : callable
+        Returns the JSON object of a path, a result, warnings, losses and an error.
     sort : callable, optional
         Sorts the rows of the result in place.
 
@@ -66,33 +69,38 @@ def run_query(
         Exit code.
     """
     codes: list[int] = []
-    with (
-        common.exit_code(codes),
-        common.open_trace(args, args.trace, errors=args.errors, jobs=args.jobs) as trace,
-        common.progress(args.trace, quiet=args.quiet) as progress,
-    ):
-        error: TraceError | None = None
-        try:
-            result = query(trace, progress)
-        except QueryError as wrong:
-            args.usage(str(wrong))
-        except TraceError as fault:
-            error = fault
-            if not isinstance(fault.partial, kind):
-                common.print_without_result(args, trace.path, fault)
-                raise
-            result = fault.partial
-        sort(result)
-        if args.json:
-            print_json(sys.stdout, trace.path, result, trace.warnings, trace.losses, error)
-        else:
-            if result.seen or error is None:
-                print_text(sys.stdout, result)
-            if not args.quiet:
-                for warning in trace.warnings:
-                    common.log(warning)
-        sys.stdout.flush()
-        common.report_losses(trace, codes)
-        if error is not None:
-            raise error
+    paths = getattr(args, "traces", None) or [args.trace]
+    with common.exit_code(codes), report_output(args) as report:
+        for number, path in enumerate(paths):
+            if report.text and len(paths) > 1:
+                say(report.text, "\n" * (number > 0) + f"{path}:")
+            with (
+                common.exit_code(codes, args),
+                report.open(args, path, errors=args.errors, jobs=args.jobs) as trace,
+            ):
+                error: Exception | None = None
+                try:
+                    with common.progress(path, quiet=args.quiet) as progress:
+                        result = query(trace, progress)
+                except QueryError as wrong:
+                    args.usage(str(wrong))
+                except TraceError as fault:
+                    error = fault
+                    if not isinstance(fault.partial, kind):
+                        report.add_failure(args, trace.path, fault)
+                        raise
+                    result = fault.partial
+                if not result.seen and error is None:
+                    error = NoHeapDataError(trace.path, lost=bool(trace.losses))
+                sort(result)
+                if report.text is None:
+                    report.add(document(trace.path, result, trace.warnings, trace.losses, error))
+                elif result.seen:
+                    print_text(report.text, result)
+                report.flush()
+                if not (args.quiet or args.json):
+                    common.log_warnings(trace.warnings)
+                common.report_losses(trace, codes)
+                if error is not None:
+                    raise error
     return common.worst(codes)

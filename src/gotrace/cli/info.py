@@ -6,11 +6,12 @@ Never here: analysis.
 from __future__ import annotations
 
 import argparse
-import sys
 
 from gotrace.analysis.info import inspect
 from gotrace.cli import common
-from gotrace.report.info import print_info, print_info_json
+from gotrace.cli.output import add_formats, report_output
+from gotrace.report.common import say
+from gotrace.report.info import info_document, print_info
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Show what a trace contains, what it lacks, and what to run next.",
     )
     common.add_traces(parser, many=True)
-    common.add_json(parser)
+    add_formats(parser)
     common.add_quiet(parser)
     common.add_salvage(parser)
     parser.set_defaults(run=run)
@@ -30,24 +31,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Print the summary of each trace."""
     codes: list[int] = []
-    for number, path in enumerate(args.traces):
-        with (
-            common.exit_code(codes),
-            common.open_trace(args, path, errors=args.errors) as trace,
-            common.progress(path, quiet=args.quiet) as progress,
-        ):
-            info = inspect(trace, progress)
-            if args.json:
-                print_info_json(sys.stdout, trace.path, info, trace.warnings, trace.losses)
-            else:
-                if number:
-                    print()
-                print_info(sys.stdout, path, info)
-                if not args.quiet:
-                    for warning in trace.warnings:
-                        common.log(warning)
-            sys.stdout.flush()
-            common.report_losses(trace, codes)
-            if info.error is not None:
-                raise info.error
+    with common.exit_code(codes), report_output(args) as report:
+        for number, path in enumerate(args.traces):
+            with common.exit_code(codes, args), report.open(args, path, errors=args.errors) as trace:
+                with common.progress(path, quiet=args.quiet) as progress:
+                    info = inspect(trace, progress)
+                if report.text is None:
+                    report.add(info_document(trace.path, info, trace.warnings, trace.losses))
+                else:
+                    if number:
+                        say(report.text)
+                    print_info(report.text, path, info)
+                report.flush()
+                if not (args.quiet or args.json):
+                    common.log_warnings(trace.warnings)
+                common.report_losses(trace, codes)
+                if info.error is not None:
+                    raise info.error
     return common.worst(codes)

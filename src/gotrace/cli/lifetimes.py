@@ -10,7 +10,7 @@ import numpy as np
 from gotrace.analysis.ages import AGES, Lifespans, lifespans
 from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.heap.table import KINDS
-from gotrace.report.ages import print_lifespans, print_lifespans_json
+from gotrace.report.ages import lifespans_document, print_lifespans
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,5 +45,5 @@ def run(args: argparse.Namespace) -> int:
 
     return run_query(
         *(args, Lifespans, lambda trace, progress: lifespans(trace, args.by, progress)),
-        *(partial(print_lifespans, top=args.top), print_lifespans_json, sort),
+        *(partial(print_lifespans, top=args.top), lifespans_document, sort),
     )

@@ -7,7 +7,7 @@ from functools import partial
 
 from gotrace.analysis.spans import Spans, spans
 from gotrace.cli.heap_command import add_flags, run_query
-from gotrace.report.spans import print_spans, print_spans_json
+from gotrace.report.spans import print_spans, spans_document
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,5 +29,5 @@ def run(args: argparse.Namespace) -> int:
     """Print the spans of the trace."""
     return run_query(
         *(args, Spans, lambda trace, progress: spans(trace, args.at, progress)),
-        *(partial(print_spans, top=args.top), print_spans_json),
+        *(partial(print_spans, top=args.top), spans_document),
     )

@@ -7,7 +7,7 @@ from functools import partial
 
 from gotrace.analysis.stats import Stats, stats
 from gotrace.cli.heap_command import add_flags, run_query
-from gotrace.report.stats import print_stats, print_stats_json
+from gotrace.report.stats import print_stats, stats_document
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,4 +24,4 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print the statistics of the trace."""
-    return run_query(args, Stats, stats, partial(print_stats, top=args.top), print_stats_json)
+    return run_query(args, Stats, stats, partial(print_stats, top=args.top), stats_document)

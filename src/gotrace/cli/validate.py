@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from gotrace.analysis.validate import validate
 from gotrace.cli import common
-from gotrace.report.validate import print_verdict, print_verdict_json
+from gotrace.cli.output import add_formats, report_output
+from gotrace.report.validate import print_verdict, verdict_document
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     common.add_traces(parser, many=True)
     parser.add_argument("--strict", action="store_true", help="treat warnings as errors")
-    common.add_json(parser)
+    add_formats(parser)
     common.add_quiet(parser)
     common.add_jobs(parser)
     parser.set_defaults(run=run)
@@ -29,20 +29,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Print the verdict on each trace."""
     codes: list[int] = []
-    for path in args.traces:
-        with (
-            common.exit_code(codes),
-            common.open_trace(args, path, jobs=args.jobs) as trace,
-            common.progress(path, quiet=args.quiet) as progress,
-        ):
-            verdict = validate(trace, progress)
-            valid = verdict.error is None and not (args.strict and trace.warnings)
-            write = print_verdict_json if args.json else print_verdict
-            write(sys.stdout, path, verdict, trace.warnings, valid=valid)
-            if not (args.quiet or args.json):
-                for warning in trace.warnings:
-                    common.log(warning)
-            sys.stdout.flush()
-            if not valid:
-                codes.append(common.NO)
+    with common.exit_code(codes), report_output(args) as report:
+        for path in args.traces:
+            with common.exit_code(codes), report.open(args, path, jobs=args.jobs) as trace:
+                with common.progress(path, quiet=args.quiet) as progress:
+                    verdict = validate(trace, progress)
+                valid = verdict.error is None and not (args.strict and trace.warnings)
+                if report.text is None:
+                    report.add(verdict_document(path, verdict, trace.warnings, valid=valid))
+                else:
+                    print_verdict(report.text, path, verdict, trace.warnings, valid=valid)
+                report.flush()
+                if not (args.quiet or args.json):
+                    common.log_warnings(trace.warnings)
+                if not valid:
+                    codes.append(common.NO)
     return common.worst(codes)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
@@ -13,44 +13,84 @@ from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import ANOMALIES
 from gotrace.experiments.rows import Anomaly
-from gotrace.units import printable
+from gotrace.report.layout import GAP, cell_width, fit, is_styled, shorten, width_of, wrap
+from gotrace.units import human_count, printable
 
 _ADDRESSES = ("address", "pc")
-_GAP = 2  # characters between columns
-_LEAST_NAME = 8  # characters of a column that is folded
 
 
-def print_table(out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
-    """Write a table; the last ``left`` columns align left.
+class Markdown(io.StringIO):
+    """A text that is written in Markdown."""
 
-    A terminal gets it from rich, which folds these columns. It is plain text otherwise, and where the numbers do not
-    fit: rich would cut them.
+
+def say(out: TextIO, text: str = "") -> None:
+    """Write a line of text, wrapped where a terminal ends; in Markdown, a paragraph."""
+    print(wrap(text, width_of(out)), file=out)
+    if text and isinstance(out, Markdown):
+        print(file=out)
+
+
+def print_table(
+    out: TextIO,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    total: int = 0,
+    drop: Sequence[int] = (),
+) -> None:
+    """Write a table of numbers and, in the last column, names.
+
+    A terminal gets the columns that fit. Numbers are never cropped: columns are dropped from the right, then names are
+    shortened in the middle, and at last dropped; a line says which columns are missing. Elsewhere all is written.
+
+    Parameters
+    ----------
+    out : TextIO
+    columns : sequence of str
+        Titles, each once, in order of their value.
+    rows : sequence of sequences of str
+    total : int, optional
+        Number of rows that there are, if it is more than is shown.
+    drop : sequence of int, optional
+        Columns to drop first, in this order.
     """
-    rows = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
-    least = sum(widths[: len(widths) - left]) + _GAP * len(columns) + left * _LEAST_NAME
-    if out.isatty() and shutil.get_terminal_size().columns >= least:
-        try:
-            from rich.console import Console
-            from rich.table import Table
-            from rich.text import Text
-        except ImportError:
-            pass
-        else:
-            table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
-            for i, name in enumerate(columns):
-                names = i >= len(columns) - left
-                table.add_column(name, justify="left" if names else "right", overflow="fold", no_wrap=not names)
-            for row in rows:
-                table.add_row(*map(Text, row))
-            Console(file=out).print(table)
-            return
-    for row in (columns, *rows):
-        cells = [
-            cell if i >= len(columns) - left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print((" " * _GAP).join(cells).rstrip(), file=out)
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if isinstance(out, Markdown):
+        _print_markdown(out, columns, cells)
+    else:
+        _print_plain(out, columns, cells, drop)
+    if total > len(rows):
+        say(out, f"... and {human_count(total - len(rows), 'more row')} (--top 0 shows all)")
+
+
+def _print_plain(out: TextIO, columns: Sequence[str], rows: list[list[str]], drop: Sequence[int]) -> None:
+    *widths, names = [max(cell_width(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
+    order = [*drop, *(i for i in reversed(range(len(widths))) if i not in drop)]
+    shown, width = fit(widths, names, width_of(out), order)
+    dots = "…" if can_encode(out, "…") else "..."
+    for i, row in enumerate((columns, *rows)):
+        cells = [" " * (widths[j] - cell_width(row[j])) + row[j] for j in shown]
+        line = (" " * GAP).join([*cells, *([shorten(row[-1], width, dots)] if width else [])]).rstrip()
+        print(f"\x1b[1m{line}\x1b[0m" if i == 0 and is_styled(out) else line, file=out)
+    missing = [title for i, title in enumerate(columns[:-1]) if i not in shown] + ([] if width else [columns[-1]])
+    if missing:
+        say(out, f"too narrow for: {', '.join(filter(None, missing))}")
+
+
+def _print_markdown(out: TextIO, columns: Sequence[str], rows: list[list[str]]) -> None:
+    lines = [columns, ["---:"] * (len(columns) - 1) + [":---"], *rows]
+    for line in lines:
+        print(f"| {' | '.join(cell.replace('|', '&#124;').replace('*', '&#42;') for cell in line)} |", file=out)
+    print(file=out)
+
+
+def can_encode(out: TextIO, text: str) -> bool:
+    """Return True if a stream can write the characters of a text."""
+    try:
+        text.encode(out.encoding or "utf-8")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def plain(value: Any, name: str = "") -> Any:
@@ -72,7 +112,7 @@ def json_rows(rows: Rows) -> list[dict[str, Any]]:
     return [{name: plain(row[name], name) for name in names} for row in rows]
 
 
-def error_json(error: TraceError | OSError | ImportError | None) -> dict[str, Any] | None:
+def error_json(error: Exception | None) -> dict[str, Any] | None:
     """Convert an error to a JSON object, None to null."""
     if error is None:
         return None
@@ -98,7 +138,7 @@ def caveats(anomalies: Mapping[str, int], losses: Sequence[str] = ()) -> list[st
     found = []
     if n := outside_spans(anomalies):
         found.append(
-            f"bytes are lower bounds: {n:,} objects are in spans that the trace does not contain; "
+            f"bytes are lower bounds: {human_count(n, 'object')} in spans that the trace does not contain; "
             "each counts as one object of its type, or as 0 bytes without a type"
         )
     if losses:
@@ -109,16 +149,14 @@ def caveats(anomalies: Mapping[str, int], losses: Sequence[str] = ()) -> list[st
 def print_anomalies(out: TextIO, anomalies: Mapping[str, int], width: int = 8) -> None:
     """Write counts of anomalies, and which totals they make inexact; the first column has this width."""
     for name, n in anomalies.items():
-        print(f"{'anomaly':{width}}{n:,} {name}", file=out)
+        say(out, f"{'anomaly':{width}}{name}: {n:,}")
     for caveat in caveats(anomalies):
-        print(f"{'note':{width}}{caveat}", file=out)
+        say(out, f"{'note':{width}}{caveat}")
 
 
-def print_json(out: TextIO, schema: str, trace: str, **members: Any) -> None:
-    """Write a JSON object on one line, with the members that all reports share."""
-    import json  # slow to import
-
-    document = {
+def document(schema: str, trace: str, **members: Any) -> dict[str, Any]:
+    """Return the JSON object of a report, with the members that all reports share."""
+    found: dict[str, Any] = {
         "schema": schema,
         "trace": trace,
         "rows": [],
@@ -128,5 +166,16 @@ def print_json(out: TextIO, schema: str, trace: str, **members: Any) -> None:
         "error": None,
         **members,
     }
-    document["caveats"] = caveats(document["anomalies"], document["losses"])
-    print(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace").decode(), file=out)
+    return {**found, "caveats": caveats(found["anomalies"], found["losses"])}
+
+
+def json_line(document: Mapping[str, Any]) -> str:
+    """Return a JSON object as one line of valid UTF-8."""
+    import json  # slow to import
+
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
+def print_json(out: TextIO, schema: str, trace: str, **members: Any) -> None:
+    """Write the JSON object of a report on one line."""
+    print(json_line(document(schema, trace, **members)), file=out)

@@ -8,26 +8,24 @@ from typing import Any, TextIO
 import numpy as np
 
 from gotrace.analysis.diff import Change, Diff
-from gotrace.report.common import error_json, json_rows, plain, print_anomalies, print_json, print_table
+from gotrace.report.common import document, error_json, json_rows, plain, print_anomalies, print_table, say
 from gotrace.units import human_bytes
 
 
 def print_diff(out: TextIO, diff: Diff, *, top: int) -> None:
     """Write a comparison as a table of at most ``top`` rows, 0 for all, and a table of totals."""
-    print(f"old: {_traces(diff.old)}; new: {_traces(diff.new)}", file=out)
+    say(out, f"old: {_traces(diff.old)}; new: {_traces(diff.new)}")
     if min(len(diff.old), len(diff.new)) < 2:
-        print("n=1: the noise of the differences is unknown", file=out)
-    print(file=out)
-    shown = diff.table[: top or None]
+        say(out, "n=1: the noise of the differences is unknown")
+    say(out)
     n_pairs = Counter(diff.table["name"].tolist())
     rows = [
         (*_cells(diff.sort, *(float(row[f"{diff.sort}_{part}"]) for part in _PARTS)), _label(row, n_pairs[row["name"]]))
-        for row in shown
+        for row in diff.table[: top or None]
     ]
-    print_table(out, ("old", "new", "difference", "±", "percent", f"{diff.sort} by {diff.by}"), rows)
-    if len(diff.table) > len(rows):
-        print(f"... and {len(diff.table) - len(rows)} more rows (--top 0 shows all)", file=out)
-    print(file=out)
+    columns = ("old", "new", "difference", "±", "percent", f"{diff.sort} by {diff.by}")
+    print_table(out, columns, rows, total=len(diff.table))
+    say(out)
     totals = [(*_change(metric, change), metric) for metric, change in diff.totals.items()]
     print_table(out, ("old", "new", "difference", "±", "percent", "total"), totals)
     print_anomalies(out, diff.anomalies)
@@ -66,10 +64,9 @@ def _number(metric: str, value: float) -> str:
     return human_bytes(round(value)) if metric.endswith("bytes") else f"{round(value, 1):,.10g}"
 
 
-def print_diff_json(out: TextIO, diff: Diff) -> None:
-    """Write a comparison as one JSON object, rows as in table DIFF."""
-    print_json(
-        out,
+def diff_document(diff: Diff) -> dict[str, Any]:
+    """Return a comparison as a JSON object, rows as in table DIFF."""
+    return document(
         "diff/1",
         diff.new[0],
         rows=json_rows(diff.table),

@@ -2,96 +2,111 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
 from gotrace.analysis.account import account_of_samples
 from gotrace.dtypes import I8
-from gotrace.errors import TraceError
 from gotrace.heap.table import Heap
-from gotrace.report.common import error_json, json_rows, outside_spans, print_anomalies, print_json, print_table
-from gotrace.units import human_bytes, human_time
+from gotrace.report.common import document, error_json, json_rows, outside_spans, print_anomalies, print_table, say
+from gotrace.report.layout import WIDEST_TEXT, width_of, wrap
+from gotrace.units import human_bytes, human_count, human_time
 
 if TYPE_CHECKING:
     from gotrace.analysis.spans import Spans
 
-NOTHING = (
-    "no alloc/free events in this trace: start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later), "
-    "and trace it again"
-)
-_WIDTH = 120  # characters of a line of text
-_ESTIMATED = ("error", "objects", "samples")
-_COLUMNS: tuple[str, ...] = ("inuse", "objects", "allocated", "objects", "freed", "objects")
+_COLUMNS = {
+    "inuse": ("in use", "live"),
+    "alloc": ("allocated", "allocs"),
+    "free": ("freed", "frees"),
+    "start": ("at start", "objects at start"),
+}
+"""Titles of the bytes and the number of objects of each group of columns of HEAP."""
+
+_SHOWN = ("inuse", "alloc", "free")
+"""Groups of columns that are shown in any case."""
 
 
-def print_heap(out: TextIO, heap: Heap, *, top: int, died: bool = False) -> None:
+def sort_heap(heap: Heap, column: str) -> None:
+    """Sort the rows of a heap by a column of HEAP: numbers from the largest, names from A to Z."""
+    values = heap.table[column]
+    _choose(heap, np.argsort(values.astype(str) if column == "name" else -values, kind="stable"))
+
+
+def filter_heap(heap: Heap, pattern: str) -> None:
+    """Keep the rows whose names contain ``pattern``, in which ``*`` and ``?`` stand for any characters."""
+    find = re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL).search
+    _choose(heap, np.flatnonzero([find(name) is not None for name in heap.table["name"].tolist()]))
+
+
+def _choose(heap: Heap, rows: I8) -> None:
+    heap.table = heap.table[rows]
+    if heap.errors is not None:
+        heap.errors = heap.errors[rows]
+
+
+def print_heap(out: TextIO, heap: Heap, *, top: int, first: str = "inuse", note: str = "") -> None:
     """Write a heap as a table of at most ``top`` rows, 0 for all.
 
-    With ``died``, the table is about freed objects instead of live ones.
+    ``first`` is the group of columns that the report is about: ``inuse``, ``alloc``, ``free`` or ``start``. ``note``
+    says what is left out.
     """
-    if not heap.seen:
-        print(NOTHING, file=out)
-        return
     table = heap.table
-    what = "free" if died else "inuse"
+    what = "free" if first == "free" else "inuse"
     least = "at least " if outside_spans(heap.anomalies) else ""
     total = least + human_bytes(int(table[f"{what}_bytes"].sum()))
     ages = _ages(*heap.ages)
-    print(f"heap {instant(heap)}: {total} {'freed' if died else 'in use'}{ages}", file=out)
+    say(out, f"heap {instant(heap)}: {total} {_COLUMNS[what][0]}{ages}{note}")
     unknown = heap.unaged.get(f"{what}_objects", 0)
     if unknown:
-        print(
-            f"{unknown:,} objects of unknown age ({human_bytes(heap.unaged[f'{what}_bytes'])}) are left out: "
-            "they existed at the start",
-            file=out,
+        say(
+            out,
+            f"{human_count(unknown, 'object')} of unknown age ({human_bytes(heap.unaged[f'{what}_bytes'])}): left out, "
+            "as their allocation is not in the trace",
         )
-    print(file=out)
+    say(out)
     shown = np.arange(min(top or len(table), len(table)))
-    print_table(out, *_lines(heap, shown, what))
-    hidden = len(table) - len(shown)
-    if hidden:
-        print(f"... and {hidden} more rows (--top 0 shows all)", file=out)
+    print_table(out, *_lines(heap, shown, first), total=len(table))
     memory = heap.memory
-    print(file=out)
+    say(out)
     if heap.samples is not None:
-        print(textwrap.fill(" ".join(_account(heap, what)), _WIDTH), end="\n\n", file=out)
-    print(
+        say(out, wrap(" ".join(_account(heap, what)), width_of(out) or WIDEST_TEXT))
+        say(out)
+    say(
+        out,
         f"spans   {memory['heap_spans']:,} of objects ({human_bytes(memory['heap_span_bytes'])}), "
         f"{memory['manual_spans']:,} manually managed ({human_bytes(memory['manual_span_bytes'])})",
-        file=out,
     )
-    print(f"stacks  {memory['stacks']:,} of goroutines ({human_bytes(memory['stack_bytes'])})", file=out)
+    say(out, f"stacks  {memory['stacks']:,} of goroutines ({human_bytes(memory['stack_bytes'])})")
     print_anomalies(out, heap.anomalies)
 
 
-def _lines(heap: Heap, shown: I8, what: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the column titles and the cells of each row; an estimate has errors and samples."""
-    if heap.errors is None:
-        units = [f"{column}_{unit}" for column in ("inuse", "alloc", "free") for unit in ("bytes", "objects")]
-        cells = [
-            [f"{row[unit]:,}" if unit.endswith("objects") else human_bytes(int(row[unit])) for unit in units]
-            for row in heap.table[shown]
-        ]
-        titles = _COLUMNS
-    else:
-        cells = [
-            [
-                cell
-                for column in (what, "alloc")
-                for cell in (
-                    human_bytes(int(row[f"{column}_bytes"])),
-                    human_bytes(round(error[f"{column}_bytes_error"])) if error[f"{column}_bytes_error"] else "",
-                    f"{row[f'{column}_objects']:,}",
-                    f"{error[f'{column}_samples']:,}",
-                )
-            ]
-            for row, error in zip(heap.table[shown], heap.errors[shown], strict=True)
-        ]
-        titles = ("inuse" if what == "inuse" else "freed", *_ESTIMATED, "allocated", *_ESTIMATED)
+def _lines(heap: Heap, shown: I8, first: str) -> tuple[list[str], list[list[str]]]:
+    """Return the column titles and the cells of each row; estimates have relative errors and numbers of samples."""
+    groups = [first, *(group for group in _SHOWN if group != first)]
+    what = first if first in _SHOWN else "inuse"
+    titles = [title for group in groups for title in _COLUMNS[group]]
+    rows = [
+        [cell for group in groups for cell in (human_bytes(int(row[f"{group}_bytes"])), f"{row[f'{group}_objects']:,}")]
+        for row in heap.table[shown]
+    ]
+    if heap.errors is not None:
+        titles.insert(2, "samples")
+        for line, row, error in zip(rows, heap.table[shown], heap.errors[shown], strict=True):
+            line.insert(2, f"{error[f'{what}_samples']:,}")
+            for i, group in enumerate(groups):
+                if group != "start":
+                    value = int(row[f"{group}_bytes"])
+                    line[2 * i + (i > 0)] += _relative(float(error[f"{group}_bytes_error"]), value)
     names = heap.table["name"][shown].tolist()
-    return (*titles, heap.by), [(*line, name) for line, name in zip(cells, names, strict=True)]
+    return [*titles, heap.by], [[*line, name] for line, name in zip(rows, names, strict=True)]
+
+
+def _relative(error: float, value: int) -> str:
+    """Return one standard error in percent of the value, as wide as that of any other row; empty if it is exact."""
+    return f" ± {min(error / value, 9.99):>4.0%}" if error and value else " " * 7
 
 
 def _account(heap: Heap, what: str) -> list[str]:
@@ -104,7 +119,7 @@ def _account(heap: Heap, what: str) -> list[str]:
         state = "are in use" if what == "inuse" else "were freed"
         sentences.append(
             f"{n:,} of the matched objects {state}. Totals by type and size class are exact; shares by site are "
-            f"estimated from the samples whose objects {state}. Errors are one standard error."
+            f"estimated from the samples whose objects {state}. ± is one standard error."
         )
     return sentences
 
@@ -124,16 +139,16 @@ def _ages(youngest: int | None, oldest: int | None) -> str:
         return ""
     if youngest is not None and oldest is not None:
         return f", {youngest} to {oldest} GC cycles old"
-    age = oldest if youngest is None else youngest
-    return f", {age} GC cycle{'' if age == 1 else 's'} old or {'less' if youngest is None else 'more'}"
+    age = youngest if oldest is None else oldest
+    assert age is not None
+    return f", {human_count(age, 'GC cycle')} old or {'less' if youngest is None else 'more'}"
 
 
-def print_heap_json(
-    out: TextIO, path: str, heap: Heap, warnings: list[str], losses: list[str], error: TraceError | None
-) -> None:
-    """Write a heap as one JSON object, rows as in table HEAP."""
-    print_json(
-        out,
+def heap_document(
+    path: str, heap: Heap, warnings: list[str], losses: list[str], error: Exception | None
+) -> dict[str, Any]:
+    """Return a heap as a JSON object, rows as in table HEAP."""
+    return document(
         "heap/1",
         path,
         rows=_rows(heap),

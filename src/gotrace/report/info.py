@@ -2,76 +2,100 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+import shlex
+from typing import Any, TextIO
 
 import numpy as np
 
 from gotrace.analysis.info import Info
-from gotrace.report.common import error_json, json_rows, print_json, print_table
-from gotrace.units import human_bytes, human_time
+from gotrace.report.common import document, error_json, json_rows, print_table, say
+from gotrace.units import human_bytes, human_count, human_share, human_time
 
-_SHOWN = 12  # generations and event kinds listed
+_SHOWN = 10  # generations and kinds of events listed
 
 
 def print_info(out: TextIO, path: str, info: Info) -> None:
-    """Write what a trace contains, what it lacks, and what to run next."""
-    rows = info.generations
-    print(f"{path}: Go execution trace, header 1.{info.version[2:]} (written by {info.writers})", file=out)
-    if len(rows):
-        duration = int(rows["end"].max()) - int(rows["start"].min())
-        wall = rows["wall"][0]
-        started = "" if np.isnat(wall) else f", started {np.datetime_as_string(wall, 'ms')}Z"
-        print(
-            f"{human_bytes(info.nbytes)}, {int(rows['events'].sum()):,} events of {info.threads:,} threads "
-            f"in {human_time(duration)}{started}",
-            file=out,
-        )
-        print(file=out)
-        columns = ("events", "time", "bytes", "batches", "strings", "stacks", "samples", "types", "generation")
-        print_table(
-            out,
-            columns,
-            [
-                (
-                    f"{row['events']:,}",
-                    human_time(int(row["end"]) - int(row["start"])),
-                    human_bytes(int(row["nbytes"])),
-                    *(f"{row[name]:,}" for name in columns[3:-1]),
-                    f"{row['number']}{('', ' (cut short)', ' (skipped)')[row['state']]}",
-                )
-                for row in rows[:_SHOWN]
-            ],
-        )
-        if len(rows) > _SHOWN:
-            print(f"... and {len(rows) - _SHOWN:,} more generations", file=out)
-        print(file=out)
-        events = sorted(info.events.items(), key=lambda item: -item[1])
-        print_table(out, ("events", "kind"), [(f"{n:,}", name) for name, n in events[:_SHOWN]])
-        if len(events) > _SHOWN:
-            print(f"... and {len(events) - _SHOWN} more kinds", file=out)
-    for name, (batches, nbytes) in info.experiments.items():
-        print(f"\nexperiment {name}: {batches:,} batches, {human_bytes(nbytes)}", file=out)
-    if info.error is None:
-        print(file=out)
+    """Write what a trace contains, whether it is whole, what it lacks, and what to run next."""
+    say(out, f"{path}: Go execution trace, header 1.{info.version[2:]} (written by {info.writers})")
+    if len(info.generations):
+        _print_generations(out, info)
+        say(out)
+        _print_events(out, info)
+    if info.error is None and not info.lost:
+        say(out)
         for line in info.missing:
-            print(f"missing  {line}", file=out)
-        for command in info.next if path != "-" else []:
-            print(f"next     gotrace {command.split()[0]} {path} {' '.join(command.split()[1:])}".rstrip(), file=out)
+            say(out, f"missing  {line}")
+    if path != "-":
+        say(out)
+        for arguments, shows in info.next:
+            print(f"next     gotrace {arguments.replace('FILE', shlex.quote(path))}", file=out)  # in one piece, to copy
+            say(out, f"         {shows}")
 
 
-def print_info_json(out: TextIO, path: str, info: Info, warnings: list[str], losses: list[str]) -> None:
-    """Write the contents of a trace as one JSON object, rows as in table GENERATION."""
-    print_json(
+def _print_generations(out: TextIO, info: Info) -> None:
+    rows = info.generations
+    duration = int(rows["end"].max()) - int(rows["start"].min())
+    wall = rows["wall"][0]
+    started = "" if np.isnat(wall) else f", started {np.datetime_as_string(wall, 'ms')}Z"
+    say(
         out,
+        f"{human_bytes(info.nbytes)}, {human_count(int(rows['events'].sum()), 'event')} of "
+        f"{human_count(info.threads, 'thread')} in {human_time(duration)}{started}",
+    )
+    n = human_count(len(rows), "generation")
+    say(out, f"whole: {n}" if info.whole else f"not whole: damaged or cut short; {n} could be read")
+    say(out)
+    columns = ("events", "time", "bytes", "batches", "strings", "stacks", "samples", "types", "generation")
+    cells = [
+        (
+            f"{row['events']:,}",
+            human_time(int(row["end"]) - int(row["start"])),
+            human_bytes(int(row["nbytes"])),
+            *(f"{row[name]:,}" for name in columns[3:-1]),
+            f"{row['number']}{('', ' (cut short)', ' (skipped)')[row['state']]}",
+        )
+        for row in rows[:_SHOWN]
+    ]
+    print_table(out, columns, cells)
+    if len(rows) > _SHOWN:
+        say(out, f"... and {human_count(len(rows) - _SHOWN, 'more generation')} (--json has all)")
+
+
+def _print_events(out: TextIO, info: Info) -> None:
+    """Write how many bytes each kind of event takes, and what takes the rest of the file."""
+    kinds = [(nbytes, f"{info.events[name]:,}", name) for name, nbytes in info.event_bytes.items()]
+    kinds.sort(key=lambda kind: -kind[0])
+    hidden = kinds[_SHOWN:]
+    if hidden:
+        n = sum(info.events[name] for *_, name in hidden)
+        others = human_count(len(hidden), "other kind")
+        kinds[_SHOWN:] = [(sum(nbytes for nbytes, *_ in hidden), f"{n:,}", f"({others}, --json has all)")]
+    for name, (batches, nbytes) in info.experiments.items():
+        kinds.append((nbytes, "", f"(tables of experiment {name}: {human_count(batches, 'batch', 'batches')})"))
+    rest = info.nbytes - sum(nbytes for nbytes, *_ in kinds)
+    kinds.append((rest, "", "(strings, stacks, samples and headers)"))
+    print_table(
+        out,
+        ("bytes", "of file", "events", "kind"),
+        [(human_bytes(nbytes), human_share(nbytes, info.nbytes), n, name) for nbytes, n, name in kinds],
+    )
+
+
+def info_document(path: str, info: Info, warnings: list[str], losses: list[str]) -> dict[str, Any]:
+    """Return the contents of a trace as a JSON object, rows as in table GENERATION."""
+    return document(
         "info/1",
         path,
         version=info.version,
         writers=info.writers,
         nbytes=info.nbytes,
         rows=json_rows(info.generations),
+        whole=info.whole,
         events=info.events,
+        event_bytes=info.event_bytes,
         experiments={name: {"batches": n, "nbytes": size} for name, (n, size) in info.experiments.items()},
-        missing=info.missing if info.error is None else [],
+        missing=info.missing if info.error is None and not info.lost else [],
+        next=[arguments for arguments, _ in info.next],
         warnings=warnings,
         losses=losses,
         error=error_json(info.error),

@@ -20,9 +20,9 @@ import numpy as np
 from gotrace.analysis.account import account
 from gotrace.analysis.history import OTHER, History
 from gotrace.analysis.sites import Sites
+from gotrace.errors import HEAP_DATA_ADVICE
 from gotrace.heap.table import UNKNOWN_SPAN, package_of
 from gotrace.report.common import caveats
-from gotrace.report.heap import NOTHING
 from gotrace.tables.sites import NO_SAMPLE
 from gotrace.units import human_bytes, human_time
 
@@ -147,7 +147,7 @@ def _alerts(history: History) -> list[str]:
     if len(history.losses) > 5:
         alerts.append(f"and {len(history.losses) - 5:,} more losses: gotrace info --salvage lists them")
     if not history.seen:
-        alerts.append(NOTHING[0].upper() + NOTHING[1:] + ".")
+        alerts.append(f"No alloc/free events in this trace: {HEAP_DATA_ADVICE}.")
     return alerts
 
 

@@ -2,59 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import Any, TextIO
 
 from gotrace.analysis.spans import Spans
 from gotrace.dtypes import Rows
-from gotrace.errors import TraceError
-from gotrace.report.common import error_json, json_rows, print_anomalies, print_json, print_table
-from gotrace.report.heap import NOTHING, instant
-from gotrace.units import human_bytes
+from gotrace.report.common import document, error_json, json_rows, print_anomalies, print_table, say
+from gotrace.report.heap import instant
+from gotrace.units import human_bytes, human_count, human_share
 
 
 def print_spans(out: TextIO, result: Spans, *, top: int) -> None:
     """Write tables of spans by size class and by holder, each of at most ``top`` rows, 0 for all."""
-    if not result.seen:
-        print(NOTHING, file=out)
-        return
     table, holders, memory = result.table, result.holders, result.memory
     held, free = int(table["span_bytes"].sum()), int(table["free_bytes"].sum())
     empty = int((table["empty_spans"]).sum())
-    print(
+    say(
+        out,
         f"spans {instant(result)}: {human_bytes(held)} held for objects, of which {human_bytes(free)} "
-        f"({_share(free, held)}) are free; {empty:,} spans are empty",
-        file=out,
+        f"({human_share(free, held)}) are free; {human_count(empty, 'span is', 'spans are')} empty",
     )
-    print(file=out)
+    say(out)
     columns = ("free", "held", "full", "spans", "empty", "one object", "slots", "live", "size class")
-    _print_top(out, columns, [_class_cells(row) for row in table], top)
-    if len(holders):
-        print(file=out)
-        print(f"{int(holders['spans'].sum()):,} spans of several slots are held by a single object", file=out)
-        print(file=out)
-        _print_top(out, ("free", "spans", "objects", "type, size class"), [_holder_cells(row) for row in holders], top)
-    print(file=out)
-    print(
-        f"manual  {memory['manual_spans']:,} spans ({human_bytes(memory['manual_span_bytes'])}) of goroutine stacks "
-        f"and the runtime; stacks {memory['stacks']:,} ({human_bytes(memory['stack_bytes'])})",
-        file=out,
+    print_table(out, columns, [_class_cells(row) for row in table[: top or None]], total=len(table))
+    if n := int(holders["spans"].sum()):
+        say(out)
+        say(out, f"{human_count(n, 'span')} of several slots held by a single object")
+        say(out)
+        rows = [_holder_cells(row) for row in holders[: top or None]]
+        print_table(out, ("free", "spans", "in use", "type, size class"), rows, total=len(holders))
+    say(out)
+    say(
+        out,
+        f"manual  {human_count(memory['manual_spans'], 'span')} ({human_bytes(memory['manual_span_bytes'])}) of "
+        f"goroutine stacks and the runtime; stacks {memory['stacks']:,} ({human_bytes(memory['stack_bytes'])})",
     )
     print_anomalies(out, result.anomalies)
 
 
-def _print_top(out: TextIO, columns: tuple[str, ...], rows: list[tuple[str, ...]], top: int) -> None:
-    print_table(out, columns, rows[: top or None])
-    if top and len(rows) > top:
-        print(f"... and {len(rows) - top} more rows (--top 0 shows all)", file=out)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "0.0%"
-
-
 def _class_cells(row: Rows) -> tuple[str, ...]:
     numbers = (f"{row[name]:,}" for name in ("spans", "empty_spans", "single_spans", "slots", "live_objects"))
-    full = _share(int(row["live_objects"]), int(row["slots"]))
+    full = human_share(int(row["live_objects"]), int(row["slots"]))
     return human_bytes(int(row["free_bytes"])), human_bytes(int(row["span_bytes"])), full, *numbers, str(row["name"])
 
 
@@ -63,12 +50,11 @@ def _holder_cells(row: Rows) -> tuple[str, ...]:
     return human_bytes(int(row["free_bytes"])), f"{row['spans']:,}", human_bytes(int(row["object_bytes"])), name
 
 
-def print_spans_json(
-    out: TextIO, path: str, result: Spans, warnings: list[str], losses: list[str], error: TraceError | None
-) -> None:
-    """Write spans as one JSON object, rows as in SPANS, ``holders`` as in HOLDERS."""
-    print_json(
-        out,
+def spans_document(
+    path: str, result: Spans, warnings: list[str], losses: list[str], error: Exception | None
+) -> dict[str, Any]:
+    """Return spans as a JSON object, rows as in SPANS, ``holders`` as in HOLDERS."""
+    return document(
         "spans/1",
         path,
         rows=json_rows(result.table),

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
 from gotrace.analysis.stats import Stats
 from gotrace.dtypes import I8
-from gotrace.errors import TraceError
 from gotrace.heap.table import UNKNOWN_SPAN
-from gotrace.report.common import error_json, json_rows, print_anomalies, print_json, print_table
-from gotrace.report.heap import NOTHING
+from gotrace.report.common import can_encode, document, error_json, json_rows, print_anomalies, print_table, say
+from gotrace.report.layout import WIDEST_TEXT, width_of
 from gotrace.spec.sizeclasses import CLASS_BYTES
-from gotrace.units import human_bytes, human_time
+from gotrace.units import human_bytes, human_count, human_share, human_time
 
-_WIDTH = 64  # characters of the rate sparkline at most
-_BAR = 30  # characters of a histogram bar at most
+_WIDTH, _INDENT = 64, 12  # characters of the rate sparkline at most, and before it
+_BAR, _SIZES = 30, 44  # characters of a histogram bar at most, and of its row before it
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-~=+*#"  # for outputs that cannot encode the others
 _SHOWN_CYCLES = 10
@@ -24,9 +23,6 @@ _SHOWN_CYCLES = 10
 
 def print_stats(out: TextIO, result: Stats, *, top: int) -> None:
     """Write totals, histograms and the ``top`` types, 0 for all."""
-    if not result.seen:
-        print(NOTHING, file=out)
-        return
     _print_totals(out, result)
     _print_rate(out, result)
     _print_sizes(out, result)
@@ -34,70 +30,77 @@ def print_stats(out: TextIO, result: Stats, *, top: int) -> None:
     for unit, title in (("bytes", "most bytes allocated"), ("objects", "most objects allocated")):
         order = np.argsort(-result.table[f"alloc_{unit}"], kind="stable")
         table = result.table[order]
-        chosen = table[table["alloc_objects"] > 0][: top or None]
-        print(f"\n{title}\n", file=out)
+        used = table[table["alloc_objects"] > 0]
+        _print_title(out, title)
         rows = [
             (
                 human_bytes(int(row["alloc_bytes"])),
                 f"{row['alloc_objects']:,}",
-                _share(int(row[f"alloc_{unit}"]), result.totals[f"alloc_{unit}"]),
+                human_share(int(row[f"alloc_{unit}"]), result.totals[f"alloc_{unit}"]),
                 human_bytes(int(row["inuse_bytes"])),
                 str(row["name"]),
             )
-            for row in chosen
+            for row in used[: top or None]
         ]
-        print_table(out, ("allocated", "objects", f"of {unit}", "in use", "type"), rows)
-    print(file=out)
+        print_table(out, ("allocated", "allocs", f"of {unit}", "in use", "type"), rows, total=len(used))
+    say(out)
     print_anomalies(out, result.anomalies, 12)
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "0.0%"
+def _print_title(out: TextIO, title: str) -> None:
+    say(out)
+    say(out, title)
+    say(out)
 
 
 def _amount(nbytes: int, objects: int) -> str:
-    return f"{human_bytes(nbytes)} in {objects:,} objects"
+    return f"{human_bytes(nbytes)} in {human_count(objects, 'object')}"
 
 
 def _print_totals(out: TextIO, result: Stats) -> None:
     totals, peak, memory = result.totals, result.peak, result.memory
     seconds = max(result.end - result.start, 1) / 1e9
     amounts = {name: _amount(totals[f"{name}_bytes"], totals[f"{name}_objects"]) for name in ("alloc", "free", "start")}
-    print(f"allocated   {amounts['alloc']}, {human_bytes(round(totals['alloc_bytes'] / seconds))}/s", file=out)
-    print(f"freed       {amounts['free']}", file=out)
-    print(f"at start    {amounts['start']}", file=out)
+    say(out, f"allocated   {amounts['alloc']}, {human_bytes(round(totals['alloc_bytes'] / seconds))}/s")
+    say(out, f"freed       {amounts['free']}")
+    say(out, f"at start    {amounts['start']}")
     if peak["time"] >= 0:
-        when = f"{human_time(peak['time'] - result.start)} after the start, {peak['cycle']:,} GC cycles started"
-        print(f"at peak     {_amount(peak['bytes'], peak['objects'])}, {when}", file=out)
-    print(
+        cycles = human_count(peak["cycle"], "GC cycle")
+        when = f"{human_time(peak['time'] - result.start)} after the start, {cycles} started"
+        say(out, f"at peak     {_amount(peak['bytes'], peak['objects'])}, {when}")
+    say(
+        out,
         f"at end      {_amount(totals['inuse_bytes'], totals['inuse_objects'])}, "
         f"{human_time(result.end - result.start)} after the start",
-        file=out,
     )
-    print(
-        f"untyped     {_share(result.untyped['alloc_bytes'], totals['alloc_bytes'])} of allocated bytes, "
-        f"{_share(result.untyped['inuse_bytes'], totals['inuse_bytes'])} of bytes in use at the end",
-        file=out,
+    say(
+        out,
+        f"untyped     {human_share(result.untyped['alloc_bytes'], totals['alloc_bytes'])} of allocated bytes, "
+        f"{human_share(result.untyped['inuse_bytes'], totals['inuse_bytes'])} of bytes in use at the end",
     )
     died, young = int(result.ages[:, 0].sum()), int(result.ages[:2, 0].sum())
-    lived = f"; of {died:,} objects allocated and freed, {_share(young, died)} lived one cycle or less" if died else ""
-    print(f"GC          {len(result.cycles) - 1:,} cycles started{lived}", file=out)
+    gc = f"GC          {human_count(len(result.cycles) - 1, 'cycle')} started"
+    if died:
+        lived = f"{human_share(young, died)} lived one cycle or less"
+        gc += f"; of {human_count(died, 'object')} allocated and freed, {lived}"
+    say(out, gc)
     free, single = int(result.spans["free_bytes"].sum()), int(result.spans["single_spans"].sum())
-    print(
+    say(
+        out,
         f"spans       {memory['heap_spans']:,} of objects ({human_bytes(memory['heap_span_bytes'])}, of which "
         f"{human_bytes(free)} free), {single:,} held by one object; "
         f"{memory['manual_spans']:,} manually managed ({human_bytes(memory['manual_span_bytes'])})",
-        file=out,
     )
-    print(
+    say(
+        out,
         f"stacks      {memory['stacks']:,} of goroutines ({human_bytes(memory['stack_bytes'])}), "
         f"at peak {peak['stacks']:,} ({human_bytes(peak['stack_bytes'])})",
-        file=out,
     )
 
 
 def _print_rate(out: TextIO, result: Stats) -> None:
-    merge = max(-(-len(result.rate) // _WIDTH), 1)
+    room = min(max((width_of(out) or _WIDTH) - _INDENT, 8), _WIDTH)
+    merge = max(-(-len(result.rate) // room), 1)
     padded = np.concatenate((result.rate, np.zeros(-len(result.rate) % merge, np.int64)))
     rate = padded.reshape(-1, merge).sum(axis=1)
     most = int(rate.max(initial=0))
@@ -105,19 +108,14 @@ def _print_rate(out: TextIO, result: Stats) -> None:
         return
     step = result.step * merge
     line = _sparkline(rate, out)
-    print(f"\nrate        {line}", file=out)
-    print(
-        f"            {human_time(step)} per character, at most {human_bytes(round(most / (step / 1e9)))}/s allocated",
-        file=out,
-    )
+    say(out)
+    say(out, f"rate        {line}")
+    highest = human_bytes(round(most / (step / 1e9)))
+    say(out, f"            {human_time(step)} per character, at most {highest}/s allocated")
 
 
 def _sparkline(values: I8, out: TextIO) -> str:
-    blocks = _BLOCKS
-    try:
-        blocks.encode(out.encoding or "ascii")
-    except (LookupError, UnicodeEncodeError):
-        blocks = _ASCII_BLOCKS
+    blocks = _BLOCKS if can_encode(out, _BLOCKS) else _ASCII_BLOCKS
     heights = np.ceil(values * (len(blocks) - 1) / values.max()).astype(int)
     return "".join(blocks[height] for height in heights.tolist())
 
@@ -140,20 +138,21 @@ def _print_sizes(out: TextIO, result: Stats) -> None:
     most = max(objects for objects, _ in bins.values())
     if not most:
         return
-    print("\nallocated by slot size\n", file=out)
+    _print_title(out, "allocated by slot size")
+    room = min(max((width_of(out) or WIDEST_TEXT) - _SIZES, 1), _BAR)
     rows = [
-        (name, f"{objects:,}", human_bytes(nbytes), "#" * -(-_BAR * objects // most))
+        (name, f"{objects:,}", human_bytes(nbytes), "#" * -(-room * objects // most))
         for name, (objects, nbytes) in bins.items()
         if objects
     ]
-    print_table(out, ("size", "objects", "bytes", ""), rows)
+    print_table(out, ("slot size", "allocs", "allocated", ""), rows)
 
 
 def _print_cycles(out: TextIO, result: Stats) -> None:
     if len(result.cycles) < 2:
         return
     hidden = max(len(result.cycles) - _SHOWN_CYCLES, 0)
-    print(f"\nGC cycles{f', the last {_SHOWN_CYCLES} (--json has all)' if hidden else ''}\n", file=out)
+    _print_title(out, f"GC cycles{f', the last {_SHOWN_CYCLES} (--json has all)' if hidden else ''}")
     rows = [
         (
             human_bytes(int(row["inuse_bytes"])) if number else "",
@@ -166,12 +165,11 @@ def _print_cycles(out: TextIO, result: Stats) -> None:
     print_table(out, ("in use at start", "allocated", "freed", "cycle"), rows)
 
 
-def print_stats_json(
-    out: TextIO, path: str, result: Stats, warnings: list[str], losses: list[str], error: TraceError | None
-) -> None:
-    """Write statistics as one JSON object: ``rows`` and ``classes`` as in HEAP, others as in CYCLE and SPANS."""
-    print_json(
-        out,
+def stats_document(
+    path: str, result: Stats, warnings: list[str], losses: list[str], error: Exception | None
+) -> dict[str, Any]:
+    """Return statistics as a JSON object: ``rows`` and ``classes`` as in HEAP, others as in CYCLE and SPANS."""
+    return document(
         "stats/1",
         path,
         rows=json_rows(result.table),

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import Any, TextIO
 
 from gotrace.analysis.validate import Verdict
-from gotrace.report.common import error_json, print_json
+from gotrace.report.common import document, error_json, say
+from gotrace.units import human_count
 
 
 def print_verdict(out: TextIO, path: str, verdict: Verdict, warnings: list[str], *, valid: bool) -> None:
     """Write a verdict as one line."""
-    n = verdict.generations
-    events = f"{verdict.events:,} events in {n:,} generation{'s' * (n != 1)}"
+    n_events = human_count(verdict.events, "event")
+    events = f"{n_events} in {human_count(verdict.generations, 'generation')}"
     if verdict.error is not None:
         verdict.error.path = ""
-        print(f"{path}: broken: {verdict.error}; {verdict.events:,} events before that", file=out)
+        say(out, f"{path}: broken: {verdict.error}; {n_events} before that")
     elif not valid:
-        print(f"{path}: warning: {warnings[0]}; {events}", file=out)
+        say(out, f"{path}: warning: {warnings[0]}; {events}")
     else:
-        print(f"{path}: valid: {events}", file=out)
+        say(out, f"{path}: valid: {events}")
 
 
-def print_verdict_json(out: TextIO, path: str, verdict: Verdict, warnings: list[str], *, valid: bool) -> None:
-    """Write a verdict as one JSON object."""
-    print_json(
-        out,
+def verdict_document(path: str, verdict: Verdict, warnings: list[str], *, valid: bool) -> dict[str, Any]:
+    """Return a verdict as a JSON object."""
+    return document(
         "validate/1",
         path,
         valid=valid,
