@@ -141,6 +141,18 @@ cdef enum:
     END_FREED = 1
     END_REUSED = 2
     END_SPAN = 3
+    TIME_BAD = 0
+    TIME_WAITING = 1
+    TIME_RANGE = 2
+    REGION_ENDED = 0
+    REGION_GOROUTINE = 1
+    REGION_OPEN = 2
+    REGION_UNSEEN = 3
+    STOP_NONE = 0
+    STOP_PREEMPTED = 1
+    STOP_BLOCKED = 2
+    STOP_SYSCALL = 3
+    STOP_UNKNOWN = 4
     REPLAY_INUSE_OBJECTS = 16
     REPLAY_INUSE_BYTES = 17
     REPLAY_TIME = 18
@@ -583,6 +595,125 @@ cdef struct LIFETIME:
     uint8_t spanclass
     uint8_t end
 
+cdef struct STATE:
+    int64_t start
+    int64_t end
+    int64_t offset
+    int64_t g
+    int64_t by_g
+    int64_t m
+    int64_t p_lost
+    int32_t stack
+    int32_t by_stack
+    int32_t reason
+    int32_t p
+    uint32_t generation
+    int32_t life
+    uint8_t state
+    uint8_t next_state
+    uint8_t start_known
+
+cdef struct GOROUTINE:
+    int64_t created
+    int64_t started
+    int64_t ended
+    int64_t g
+    int64_t creator_g
+    int64_t exec
+    int64_t sched
+    int64_t block
+    int64_t syscall
+    int64_t syscall_block
+    int64_t total
+    int64_t unknown
+    int64_t sched_max
+    int64_t starts
+    int64_t assist
+    int64_t sweep
+    int64_t stw
+    int32_t function
+    int32_t stack
+    int32_t life
+    uint8_t state
+
+cdef struct GOTIME:
+    int64_t g
+    int32_t life
+    uint8_t kind
+    int32_t name
+    int64_t time
+    int64_t count
+    uint8_t start
+
+cdef struct REGIONTIME:
+    int64_t start
+    int64_t end
+    int64_t g
+    int64_t task
+    int64_t exec
+    int64_t sched
+    int64_t block
+    int64_t syscall
+    int64_t syscall_block
+    int64_t total
+    int32_t stack
+    int32_t end_stack
+    int32_t name
+    int32_t depth
+    uint8_t inherited
+    uint8_t end_kind
+
+cdef struct TASKTIME:
+    int64_t start
+    int64_t end
+    int64_t task
+    int64_t parent
+    int64_t g
+    int64_t end_g
+    int32_t regions
+    int32_t logs
+    int32_t goroutines
+    int32_t name
+
+cdef struct PAUSE:
+    int64_t start
+    int64_t stopped
+    int64_t restarted
+    int64_t end
+    int64_t g
+    int64_t m
+    int64_t culprit_g
+    int64_t culprit_m
+    int32_t reason
+    int32_t stack
+    int32_t culprit_stack
+    int32_t p
+    int32_t culprit_p
+    uint8_t stop_kind
+
+cdef struct CYCLE:
+    int64_t alloc_objects
+    int64_t alloc_bytes
+    int64_t free_objects
+    int64_t free_bytes
+    int64_t inuse_objects
+    int64_t inuse_bytes
+
+cdef struct PROC:
+    int64_t id
+    int64_t running
+    int64_t idle
+    int64_t syscall
+    int64_t gc
+    int64_t starts
+    int64_t steals
+
+cdef struct THREAD:
+    int64_t g
+    int64_t m
+    int32_t p
+    uint8_t in_syscall
+
 cdef struct FAULT:
     int64_t offset
     uint64_t detail
@@ -685,12 +816,6 @@ cdef struct COMPACT:
     int64_t place
     int32_t page_slot
     int32_t type_row
-
-cdef struct THREAD:
-    int64_t g
-    int64_t m
-    int32_t p
-    uint8_t in_syscall
 
 cdef struct PICKED:
     int64_t time
@@ -899,14 +1024,6 @@ cdef struct TALLY:
     int64_t peak_id
     int32_t type
     uint8_t spanclass
-
-cdef struct CYCLE:
-    int64_t alloc_objects
-    int64_t alloc_bytes
-    int64_t free_objects
-    int64_t free_bytes
-    int64_t inuse_objects
-    int64_t inuse_bytes
 
 cdef struct OPEN_WORK:
     int64_t id

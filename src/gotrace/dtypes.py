@@ -48,6 +48,33 @@ class State(IntEnum):
     SKIPPED = 2
 
 
+class TimeKind(IntEnum):
+    """What a row of GOTIME adds up."""
+
+    BAD = 0
+    WAITING = 1
+    RANGE = 2
+
+
+class RegionEnd(IntEnum):
+    """How a region ended."""
+
+    ENDED = 0
+    GOROUTINE = 1  # with its goroutine
+    OPEN = 2  # not in the trace
+    UNSEEN = 3  # it ended, but its start was not seen
+
+
+class StopKind(IntEnum):
+    """What delayed a stop-the-world: how the last proc that stopped was freed."""
+
+    NONE = 0  # no other proc ran
+    PREEMPTED = 1  # its goroutine was preempted
+    BLOCKED = 2  # its goroutine blocked or ended by itself
+    SYSCALL = 3  # it was taken from a system call
+    UNKNOWN = 4
+
+
 ALLOC = aligned(
     ("time", "i8"),  # ns, the event's own time
     ("address", "u8"),  # byte address of the slot, span or stack
@@ -265,6 +292,131 @@ LIFETIME = aligned(
     ("age", "i4"),  # mark phases that started while it was alive; -1 unknown
     ("spanclass", "u1"),  # as in ALLOC
     ("end", "u1"),  # End
+)
+STATE = aligned(  # an interval that a goroutine spends in one state
+    ("start", "i8"),  # ns
+    ("end", "i8"),  # ns; -1 open
+    ("offset", "i8"),  # byte in the file, of the event that starts it
+    ("g", "i8"),
+    ("by_g", "i8"),  # goroutine whose event ends it: the waker, else g itself; -1 none
+    ("m", "i8"),  # thread, of RUNNING and SYSCALL; -1 otherwise
+    ("p_lost", "i8"),  # ns, when a system call's P was taken or released; -1 never, and for other states
+    ("stack", "i4"),  # row of stacks, of the event that starts it
+    ("by_stack", "i4"),  # row of stacks, of the event that ends it
+    ("reason", "i4"),  # row of strings: why it waits, or was stopped; 0 none
+    ("p", "i4"),  # proc at its start, of RUNNING and SYSCALL; -1 otherwise
+    ("generation", "u4"),  # low 32 bits of its number, at its start
+    ("life", "i4"),  # earlier lives of the goroutine's id
+    ("state", "u1"),  # GoState
+    ("next_state", "u1"),  # GoState; 0 open
+    ("start_known", "u1"),  # 0: it started before start
+)
+GOROUTINE = aligned(  # a life of a goroutine; times in ns
+    ("created", "i8"),
+    ("started", "i8"),  # first RUNNING; -1 never
+    ("ended", "i8"),  # -1 alive
+    ("g", "i8"),
+    ("creator_g", "i8"),  # -1 none, or not in the trace
+    ("exec", "i8"),  # RUNNING
+    ("sched", "i8"),  # RUNNABLE
+    ("block", "i8"),  # WAITING
+    ("syscall", "i8"),  # SYSCALL, with its P
+    ("syscall_block", "i8"),  # SYSCALL, after it lost its P
+    ("total", "i8"),  # from created to ended, or to the end of the trace
+    ("unknown", "i8"),  # total less the five times above
+    ("sched_max", "i8"),  # longest RUNNABLE interval
+    ("starts", "i8"),  # RUNNING intervals
+    ("assist", "i8"),  # in mark assists; this and the next two overlap the times above
+    ("sweep", "i8"),  # in sweeps
+    ("stw", "i8"),  # from requesting a stopped world to its restart
+    ("function", "i4"),  # row of strings: where it starts; 0 no stack seen
+    ("stack", "i4"),  # row of stacks, of its creator
+    ("life", "i4"),  # earlier lives of this id
+    ("state", "u1"),  # GoState, the last one
+)
+GOTIME = aligned(  # time of a goroutine by reason
+    ("g", "i8"),
+    ("life", "i4"),  # as in GOROUTINE
+    ("kind", "u1"),  # TimeKind
+    ("name", "i4"),  # row of strings: reason of the wait, or of the stopped world; 0 none
+    ("time", "i8"),  # ns
+    ("count", "i8"),
+    ("start", "u1"),  # of a range, as in RANGE; 0 otherwise
+)
+REGIONTIME = aligned(  # a region; times in ns
+    ("start", "i8"),  # -1 not seen
+    ("end", "i8"),  # -1 not seen
+    ("g", "i8"),
+    ("task", "i8"),  # 0 the background task
+    ("exec", "i8"),  # this and the next five as in GOROUTINE, within the region
+    ("sched", "i8"),
+    ("block", "i8"),
+    ("syscall", "i8"),
+    ("syscall_block", "i8"),
+    ("total", "i8"),
+    ("stack", "i4"),  # row of stacks, where it starts
+    ("end_stack", "i4"),  # row of stacks, where it ends
+    ("name", "i4"),  # row of strings
+    ("depth", "i4"),  # regions around it
+    ("inherited", "u1"),  # 1: of a goroutine that was created in a region of the task; it has no name
+    ("end_kind", "u1"),  # RegionEnd
+)
+TASKTIME = aligned(
+    ("start", "i8"),  # ns; -1 not seen
+    ("end", "i8"),  # ns; -1 not seen
+    ("task", "i8"),
+    ("parent", "i8"),  # -1 none
+    ("g", "i8"),  # that starts it; -1 not seen
+    ("end_g", "i8"),  # that ends it; -1 not seen
+    ("regions", "i4"),
+    ("logs", "i4"),
+    ("goroutines", "i4"),  # that start it, end it, log to it or have a region of it
+    ("name", "i4"),  # row of strings
+)
+PAUSE = aligned(  # a stop-the-world; times in ns
+    ("start", "i8"),  # when it was requested
+    ("stopped", "i8"),  # when the last other proc stopped
+    ("restarted", "i8"),  # when the first proc started again
+    ("end", "i8"),  # -1 not in the trace
+    ("g", "i8"),  # that requested it; -1 none
+    ("m", "i8"),
+    ("culprit_g", "i8"),  # that ran last on the last proc that stopped; -1 none
+    ("culprit_m", "i8"),  # its thread; -1 none
+    ("reason", "i4"),  # row of strings
+    ("stack", "i4"),  # row of stacks, of the request
+    ("culprit_stack", "i4"),  # row of stacks, where culprit_g was stopped
+    ("p", "i4"),  # of the request; -1 none
+    ("culprit_p", "i4"),  # the last proc that stopped; -1 none
+    ("stop_kind", "u1"),  # StopKind
+)
+CYCLE = aligned(  # a mark phase
+    ("start", "i8"),  # ns
+    ("end", "i8"),  # ns; -1 open
+    ("live_start", "i8"),  # bytes of live heap at its start; -1 unknown, here and in the next two
+    ("live_end", "i8"),
+    ("goal", "i8"),  # bytes, heap goal at its start
+    ("assist", "i8"),  # ns of mark assists
+    ("assists", "i8"),  # number of mark assists
+    ("dedicated", "i8"),  # ns of dedicated workers
+    ("fractional", "i8"),  # ns of fractional workers
+    ("idle", "i8"),  # ns of idle workers
+    ("swept", "i8"),  # bytes, until the next cycle
+    ("reclaimed", "i8"),  # bytes, until the next cycle
+    ("sweep_pause", "i4"),  # row of pauses: sweep termination; -1 none
+    ("mark_pause", "i4"),  # row of pauses: mark termination; -1 none
+    ("number", "i4"),  # from 0
+)
+PROC = aligned(  # use of a proc; times in ns
+    ("id", "i8"),
+    ("running", "i8"),  # of a goroutine
+    ("idle", "i8"),
+    ("syscall", "i8"),
+    ("gc", "i8"),  # of a mark worker, an assist or a sweep; part of running
+    ("starts", "i8"),
+    ("steals", "i8"),
+)
+THREAD = aligned(  # use of a thread, as in PROC
+    *((name, "i8") for name in PROC.names or ()),
 )
 U1 = npt.NDArray[np.uint8]
 U4 = npt.NDArray[np.uint32]
