@@ -122,7 +122,7 @@ def structs() -> dict[str, np.dtype[np.void]]:
             if isinstance(value, np.dtype) and value.fields is not None:
                 kinds = [field[0].base.name for field in value.fields.values()]
                 if all(kind in C_TYPES for kind in kinds):
-                    found[name] = value
+                    assert found.setdefault(name, value) is value, f"two row types named {name}"
     return found
 
 

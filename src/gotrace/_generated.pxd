@@ -692,12 +692,21 @@ cdef struct PAUSE:
     uint8_t stop_kind
 
 cdef struct CYCLE:
-    int64_t alloc_objects
-    int64_t alloc_bytes
-    int64_t free_objects
-    int64_t free_bytes
-    int64_t inuse_objects
-    int64_t inuse_bytes
+    int64_t start
+    int64_t end
+    int64_t live_start
+    int64_t live_end
+    int64_t goal
+    int64_t assist
+    int64_t assists
+    int64_t dedicated
+    int64_t fractional
+    int64_t idle
+    int64_t swept
+    int64_t reclaimed
+    int32_t sweep_pause
+    int32_t mark_pause
+    int32_t number
 
 cdef struct PROC:
     int64_t id
@@ -709,10 +718,13 @@ cdef struct PROC:
     int64_t steals
 
 cdef struct THREAD:
-    int64_t g
-    int64_t m
-    int32_t p
-    uint8_t in_syscall
+    int64_t id
+    int64_t running
+    int64_t idle
+    int64_t syscall
+    int64_t gc
+    int64_t starts
+    int64_t steals
 
 cdef struct FAULT:
     int64_t offset
@@ -816,6 +828,12 @@ cdef struct COMPACT:
     int64_t place
     int32_t page_slot
     int32_t type_row
+
+cdef struct CONTEXT:
+    int64_t g
+    int64_t m
+    int32_t p
+    uint8_t in_syscall
 
 cdef struct PICKED:
     int64_t time
@@ -1024,6 +1042,14 @@ cdef struct TALLY:
     int64_t peak_id
     int32_t type
     uint8_t spanclass
+
+cdef struct HEAP_CYCLE:
+    int64_t alloc_objects
+    int64_t alloc_bytes
+    int64_t free_objects
+    int64_t free_bytes
+    int64_t inuse_objects
+    int64_t inuse_bytes
 
 cdef struct OPEN_WORK:
     int64_t id

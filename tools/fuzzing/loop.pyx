@@ -255,6 +255,6 @@ cdef class Kernels:
         n = len(cursors)
         pool = np.zeros(row_types.LEAST_DECODED * n, row_types.COMPACT)
         return _merge.Merge(
-            source, gens, cursors.copy(), np.zeros(n, row_types.THREAD), np.arange(n, dtype=np.int32),
+            source, gens, cursors.copy(), np.zeros(n, row_types.CONTEXT), np.arange(n, dtype=np.int32),
             np.empty(n, np.int32), pool, False,
         )

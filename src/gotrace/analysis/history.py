@@ -20,7 +20,7 @@ from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNTYPED, TypeTable
 from gotrace.heap.objects import MOST_CYCLES, Ages, ObjectReplay
-from gotrace.heap.rows import CYCLE, MOMENT, HeapLayout, ReplayCounter, SpaceCounter
+from gotrace.heap.rows import HEAP_CYCLE, MOMENT, HeapLayout, ReplayCounter, SpaceCounter
 from gotrace.heap.table import class_name, group_keys
 from gotrace.spec.enums import EventType
 from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
@@ -84,7 +84,7 @@ class History:
         ns, start and end of each mark phase of the collector; -1 if outside the trace.
     begins : ndarray of int64
         ns, starts of the first :data:`gotrace.heap.objects.MOST_CYCLES` GC cycles.
-    cycles : ndarray of CYCLE
+    cycles : ndarray of HEAP_CYCLE
         Objects and bytes allocated and freed before the first GC cycle, then in each; ``inuse_objects`` and
         ``inuse_bytes`` at its start.
     ages : ndarray of int64, shape (64, 2)
@@ -128,7 +128,7 @@ class History:
     spans: list[dict[str, Any]] = field(default_factory=list)
     marks: I8 = field(default_factory=lambda: np.empty((0, 2), np.int64))
     begins: I8 = field(default_factory=lambda: np.empty(0, np.int64))
-    cycles: Rows = field(default_factory=lambda: np.empty(0, CYCLE))
+    cycles: Rows = field(default_factory=lambda: np.empty(0, HEAP_CYCLE))
     ages: I8 = field(default_factory=lambda: np.empty((0, 2), np.int64))
     left: I8 = field(default_factory=lambda: np.empty((0, 2), np.int64))
     grid: I8 = field(default_factory=lambda: np.empty((0, 2, 0), np.int64))

@@ -11,7 +11,7 @@ from gotrace.analysis.spans import SPANS, occupancy
 from gotrace.dtypes import HEAP, I8, Rows
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap.objects import NEVER, ObjectReplay
-from gotrace.heap.rows import CYCLE, HeapCounter, HeapLayout, ReplayCounter
+from gotrace.heap.rows import HEAP_CYCLE, HeapCounter, HeapLayout, ReplayCounter
 from gotrace.heap.table import summarize
 from gotrace.tables.allocs import LifetimeBuilder
 from gotrace.tables.passes import ReadPass
@@ -40,7 +40,7 @@ class Stats:
         ``cycle`` (mark phases started), and ``heap_spans`` to ``stack_bytes`` as in ``memory``.
     untyped : dict of str to int
         Bytes of objects of unknown type: ``alloc_bytes``, ``inuse_bytes``.
-    cycles : ndarray of CYCLE
+    cycles : ndarray of HEAP_CYCLE
         A row before the first mark phase, then one from each start of a mark phase to the next.
     ages : ndarray of int64, shape (64, 2)
         Objects and bytes freed by age in GC cycles, known ages only. The last row has all larger ages.
@@ -65,7 +65,7 @@ class Stats:
     totals: dict[str, int] = field(default_factory=dict)
     peak: dict[str, int] = field(default_factory=dict)
     untyped: dict[str, int] = field(default_factory=dict)
-    cycles: Rows = field(default_factory=lambda: np.empty(0, CYCLE))
+    cycles: Rows = field(default_factory=lambda: np.empty(0, HEAP_CYCLE))
     ages: I8 = field(default_factory=lambda: np.zeros((HeapLayout.AGES, 2), np.int64))
     step: int = _MIN_STEP
     rate: I8 = field(default_factory=lambda: np.empty(0, np.int64))

@@ -11,12 +11,12 @@ from gotrace._generated cimport (
     ALLOC, ANOMALY_LATE_FREE, ANOMALY_LIVE_SLOT_ALLOCATED, ANOMALY_LIVE_STACK_ALLOCATED, ANOMALY_OBJECT_IN_FREED_SPAN,
     ANOMALY_OBJECT_OUTSIDE, ANOMALY_OVERLAPPING_SPAN, ANOMALY_RELATIVE, ANOMALY_STACK_OF_ORDER_0, ANOMALY_TINY_SHARED,
     ANOMALY_UNKNOWN_OBJECT_FREED, ANOMALY_UNKNOWN_SPAN_FREED, ANOMALY_UNKNOWN_STACK_FREED, ANOMALY_UNRESOLVED_TYPE,
-    BAD_KINDCLASS, BATCH, COMPACT, COUNTS, CURSOR, DECODED, EV_GOROUTINE_STACK, EV_GOROUTINE_STACK_FREE, EV_SPAN, FAULT,
-    FULL, GENERATION_ROW, GROUP, GROUPS, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS,
-    HEAP_ADDRESS_BITS, HEAP_EVENTS, HEAP_LATEST, LEAF, MANUAL, OK, OP_ALLOC, OP_EXISTS, OP_FREE, PAGE, REPLAY,
-    SPACE_FREE_GROUP, SPACE_FREE_SPAN, SPACE_LATE_STACK, SPACE_LATE_STACK_M, SPACE_N_GROUPS, SPACE_N_KEYS,
-    SPACE_N_LEAVES, SPACE_N_LOOSE, SPACE_N_SPANS, SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, THREAD, TINY_CLASS,
-    UNKNOWN_CLASS, WHAT_OBJECT, WHAT_SPAN, WIDE_PROC,
+    BAD_KINDCLASS, BATCH, COMPACT, CONTEXT, COUNTS, CURSOR, DECODED, EV_GOROUTINE_STACK, EV_GOROUTINE_STACK_FREE,
+    EV_SPAN, FAULT, FULL, GENERATION_ROW, GROUP, GROUPS, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS,
+    GROW_STACKS, HEAP_ADDRESS_BITS, HEAP_EVENTS, HEAP_LATEST, LEAF, MANUAL, OK, OP_ALLOC, OP_EXISTS, OP_FREE, PAGE,
+    REPLAY, SPACE_FREE_GROUP, SPACE_FREE_SPAN, SPACE_LATE_STACK, SPACE_LATE_STACK_M, SPACE_N_GROUPS, SPACE_N_KEYS,
+    SPACE_N_LEAVES, SPACE_N_LOOSE, SPACE_N_SPANS, SPAN, SPAN_TOO_BIG, STACK_ORDER_TOO_BIG, TINY_CLASS, UNKNOWN_CLASS,
+    WHAT_OBJECT, WHAT_SPAN, WIDE_PROC,
 )
 from gotrace._hashmap cimport HashMap, IdMap, place
 from gotrace._varint cimport prefetch, unlikely
@@ -582,7 +582,7 @@ cdef inline uint32_t place_in(uint8_t shift, const COMPACT *event, uint8_t index
 
 
 cdef inline void fill(
-    ALLOC *row, const COMPACT *event, const THREAD *thread, uint32_t generation, int64_t base, uint8_t spanclass,
+    ALLOC *row, const COMPACT *event, const CONTEXT *thread, uint32_t generation, int64_t base, uint8_t spanclass,
     int64_t elem, uint32_t inset
 ) noexcept nogil:
     """Make the row of a plain event, whose address is ``inset`` bytes after the start of its slot."""
@@ -613,7 +613,7 @@ cdef inline int take_plain(Live *live, MergeState *merge, ALLOC *rows, int64_t r
     cdef const COMPACT *event
     cdef const COMPACT *first
     cdef const COMPACT *end
-    cdef THREAD *thread
+    cdef CONTEXT *thread
     cdef ALLOC unwanted
     cdef ALLOC *row = rows + live.n_rows if writes else &unwanted
     cdef const ALLOC *last_row = rows + room
@@ -730,7 +730,7 @@ cdef inline int replay_plain(Live *live, MergeState *merge, ALLOC *rows, int64_t
     cdef Spot[STRIDE] spots
     cdef const Spot *spot
     cdef const COMPACT *event
-    cdef THREAD *thread
+    cdef CONTEXT *thread
     cdef ALLOC *row = rows + live.n_rows
     cdef ALLOC *last_row = rows + room
     cdef int64_t latest = live.latest, base = merge.s.base, n_events = 0
@@ -809,7 +809,7 @@ cdef int take_one(Live *live, MergeState *merge, ALLOC *row, FAULT *fault) noexc
     """Take the next event, and fill row if it is an alloc/free event: OK, GROW_... or a fault."""
     cdef const GENERATION_ROW *gen = merge.gen
     cdef const COMPACT *event = turn_of(merge).event
-    cdef THREAD *thread = turn_of(merge).thread
+    cdef CONTEXT *thread = turn_of(merge).thread
     cdef uint64_t named, inset
     cdef uint32_t slot = 0
     cdef uint8_t kind = type_of(event), what = (kind - FIRST_EVENT) // 3, op = (kind - FIRST_EVENT) % 3

@@ -8,9 +8,9 @@ from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_
 
 from gotrace._generated cimport (
     AGES, ALLOC, ANOMALY_LATE_FREE, ANOMALY_LIVE_SLOT_ALLOCATED, ANOMALY_OBJECT_IN_FREED_SPAN, ANOMALY_TINY_SHARED,
-    ANOMALY_UNKNOWN_OBJECT_FREED, BATCH, CELL, CYCLE, END_ALIVE, END_FREED, END_REUSED, END_SPAN, FULL, GRID, GROUP,
-    GROUPS, GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS, HELD_SPAN, LEAF, LIFETIME, MANUAL,
-    OK, OP_ALLOC, OP_EXISTS, OP_FREE, REPLAY_CYCLE, REPLAY_INUSE_BYTES, REPLAY_INUSE_OBJECTS, REPLAY_MOST_BYTES,
+    ANOMALY_UNKNOWN_OBJECT_FREED, BATCH, CELL, END_ALIVE, END_FREED, END_REUSED, END_SPAN, FULL, GRID, GROUP, GROUPS,
+    GROW_CELLS, GROW_KEYS, GROW_LOOSE, GROW_PAGES, GROW_SPANS, GROW_STACKS, HEAP_CYCLE, HELD_SPAN, LEAF, LIFETIME,
+    MANUAL, OK, OP_ALLOC, OP_EXISTS, OP_FREE, REPLAY_CYCLE, REPLAY_INUSE_BYTES, REPLAY_INUSE_OBJECTS, REPLAY_MOST_BYTES,
     REPLAY_PEAK_BYTES, REPLAY_PEAK_CYCLE, REPLAY_PEAK_ID, REPLAY_PEAK_MEMORY, REPLAY_PEAK_ROWS, REPLAY_PEAK_TIME,
     REPLAY_RISING, REPLAY_ROWS, REPLAY_STOPPED, REPLAY_TIME, SPACE_FREE_GROUP, SPACE_FREE_SPAN, SPACE_HEAP_SPANS,
     SPACE_LATE_STACK, SPACE_LATE_STACK_M, SPACE_N_GROUPS, SPACE_N_KEYS, SPACE_N_LEAVES, SPACE_N_LOOSE, SPACE_N_SPANS,
@@ -44,7 +44,7 @@ cdef struct ReplayState:
     IdMap keys              # type and spanclass, or label -> row of TALLY + 1
     TALLY *tallies
     int64_t *ages           # at death: (AGES, 2), objects and bytes; NULL if not requested
-    CYCLE *cycles           # NULL if not requested
+    HEAP_CYCLE *cycles      # NULL if not requested
     int64_t *life
     int64_t *anomalies
     const int64_t *class_bytes
@@ -557,7 +557,7 @@ cdef class Replay:
         r.space.stacks, r.space.room_stacks = stacks.map, stacks.room
         r.keys, r.room_keys, r.tallies = keys.map, keys.room, &tallies[0]
 
-    def enter(self, const BATCH[::1] batches, const double[::1] factors, int page_shift, CYCLE[::1] cycles,
+    def enter(self, const BATCH[::1] batches, const double[::1] factors, int page_shift, HEAP_CYCLE[::1] cycles,
               const int64_t[::1] type_slots):
         """Start the segment with these batches.
 

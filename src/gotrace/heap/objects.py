@@ -21,7 +21,7 @@ from gotrace.heap.counts import GROWTH, larger
 from gotrace.heap.rows import (
     CELL,
     COUNTS,
-    CYCLE,
+    HEAP_CYCLE,
     HELD_SPAN,
     TALLY,
     HeapLayout,
@@ -108,7 +108,7 @@ class ObjectReplay:
         self._keys = new_map(512)
         self._tallies = np.empty(256, TALLY)
         self._deaths_by_age = np.zeros((HeapLayout.AGES if self.detail else 0, 2), np.int64)
-        self._cycles = np.zeros(64 if self.detail else 0, CYCLE)
+        self._cycles = np.zeros(64 if self.detail else 0, HEAP_CYCLE)
         self._out = np.empty(0, LIFETIME)
         self._begins: I8 = np.empty(0, np.int64)
         self._snapshot: np.void | None = None
@@ -140,7 +140,7 @@ class ObjectReplay:
         if self.cycle < need:
             self.stop = min(self.stop, int(self._begins[self.cycle - int(self.life[ReplayCounter.CYCLE]) - 1]))
         while self.detail and len(self._cycles) < need:
-            self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), CYCLE)))
+            self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), HEAP_CYCLE)))
         self._kernel.enter(
             segment.batches, segment.factors, segment.page_size.bit_length() - 1, self._cycles, segment.type_slots
         )
@@ -304,7 +304,7 @@ class ObjectReplay:
         return self._deaths_by_age
 
     def cycles(self) -> Rows:
-        """Return rows of CYCLE; row 0 is the time before the first mark phase."""
+        """Return rows of HEAP_CYCLE; row 0 is the time before the first mark phase."""
         return self._cycles[: int(self.life[ReplayCounter.CYCLE]) + 1].copy()
 
     def reach(self) -> tuple[int, int] | None:

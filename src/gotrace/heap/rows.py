@@ -127,7 +127,7 @@ TALLY = aligned(  # a group of objects
     ("type", "i4"),
     ("spanclass", "u1"),
 )
-CYCLE = aligned(  # from the start of a GC cycle to the start of the next
+HEAP_CYCLE = aligned(  # from the start of a GC cycle to the start of the next
     ("alloc_objects", "i8"),
     ("alloc_bytes", "i8"),
     ("free_objects", "i8"),

@@ -168,7 +168,7 @@ def _print_cycles(out: TextIO, result: Stats) -> None:
 def stats_document(
     path: str, result: Stats, warnings: list[str], losses: list[str], error: Exception | None
 ) -> dict[str, Any]:
-    """Return statistics as a JSON object: ``rows`` and ``classes`` as in HEAP, others as in CYCLE and SPANS."""
+    """Return statistics as a JSON object: ``rows`` and ``classes`` as in HEAP, others as in HEAP_CYCLE and SPANS."""
     return document(
         "stats/1",
         path,

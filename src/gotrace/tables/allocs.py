@@ -32,7 +32,7 @@ from gotrace.tables.builder import Builder, Chunks
 from gotrace.tables.passes import ReadPass
 from gotrace.wire import _merge, _scan, clock
 from gotrace.wire.helper import Prefetch, large_enough
-from gotrace.wire.rows import COMPACT, LEAST_DECODED, THREAD, Layout
+from gotrace.wire.rows import COMPACT, CONTEXT, LEAST_DECODED, Layout
 from gotrace.wire.segments import Segment
 from gotrace.wire.slabs import ThreadBatches, decoded_rows
 
@@ -46,7 +46,7 @@ class Threads:
     """Goroutine and proc of each thread according to its own events, kept from slab to slab."""
 
     def __init__(self) -> None:
-        self.rows = np.empty(0, THREAD)
+        self.rows = np.empty(0, CONTEXT)
         self._row_of: dict[int, int] = {}
 
     def rows_of(self, by_thread: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
@@ -55,7 +55,7 @@ class Threads:
         rows = [self._row_of.setdefault(m, len(self._row_of)) for m in ms]
         fresh = list(self._row_of)[len(self.rows) :]
         if fresh:
-            new = np.zeros(len(fresh), THREAD)
+            new = np.zeros(len(fresh), CONTEXT)
             new["m"] = fresh
             new["g"] = new["p"] = -1
             self.rows = np.concatenate((self.rows, new))

@@ -6,7 +6,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from gotrace._generated cimport (
     BATCH, COMPACT, CURSOR, DECODED, EV_GO_DESTROY_SYSCALL, EV_GO_STATUS, EV_GO_STATUS_STACK, EV_GO_SYSCALL_BEGIN,
     EV_GO_SYSCALL_END, EV_GO_SYSCALL_END_BLOCKED, EV_PROC_START, EV_PROC_STATUS, EV_PROC_STEAL, EV_PROC_STOP, FAULT, OK,
-    THREAD, WIDE_PROC,
+    CONTEXT, WIDE_PROC,
 )
 from gotrace.wire._resolve cimport Resolver
 from gotrace.wire._stream cimport Stream
@@ -23,7 +23,7 @@ cdef class EventBatches:
     cdef BATCH[::1] batches
 
 
-cdef inline int follow_far(const Stream *s, THREAD *thread, const COMPACT *event) noexcept nogil:
+cdef inline int follow_far(const Stream *s, CONTEXT *thread, const COMPACT *event) noexcept nogil:
     """Apply an event of CHANGES_CONTEXT to its thread's goroutine and proc, from the thread's own events alone."""
     cdef uint8_t kind = <uint8_t> event.place
     cdef uint8_t status = 1

@@ -4,7 +4,7 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from gotrace._generated cimport (
-    BATCH, CHANGES_CONTEXT, COMPACT, CURSOR, FAULT, GENERATION_ROW, OK, RING, STARTS_G, STOPS_G, THREAD,
+    BATCH, CHANGES_CONTEXT, COMPACT, CONTEXT, CURSOR, FAULT, GENERATION_ROW, OK, STARTS_G, STOPS_G,
 )
 from gotrace.wire._cursor cimport follow_far
 from gotrace.wire._prefetch cimport Prefetcher, Rings
@@ -25,7 +25,7 @@ cdef struct Turn:
     # The position of a cursor during its turn.
     const COMPACT *event    # its next event, in the pool
     const COMPACT *end      # end of its decoded events
-    THREAD *thread
+    CONTEXT *thread
     int64_t first           # 1 if it precedes the other cursor of the pair at equal times
 
 
@@ -43,7 +43,7 @@ cdef struct MergeState:
     CURSOR *cursors
     int32_t *heap           # cursors of the generation with events left; entries of the pair are stale, see ``turns``
     int32_t size            # of the heap; -1 before the generation is open
-    THREAD *threads
+    CONTEXT *threads
     const int32_t *thread_row   # rows of threads by cursor
     Turn[2] turns           # of the pair
     int32_t[2] pair         # the two earliest cursors
@@ -100,7 +100,7 @@ cdef inline int next_turn(MergeState *w, FAULT *fault) noexcept nogil:
     return OK if switch_turn(w) else advance(w, fault)
 
 
-cdef inline int follow(const Stream *s, THREAD *thread, const COMPACT *event) noexcept nogil:
+cdef inline int follow(const Stream *s, CONTEXT *thread, const COMPACT *event) noexcept nogil:
     """Apply an event to its thread's goroutine and proc, from the thread's own events alone."""
     cdef uint8_t kind = type_of(event)
     cdef uint64_t bit = <uint64_t> 1 << (kind & 63)

@@ -7,7 +7,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from gotrace._generated cimport AHEAD, BATCH, COMPACT, CURSOR, FAULT, FULL, GENERATION_ROW, OK, RING, THREAD
+from gotrace._generated cimport AHEAD, BATCH, COMPACT, CONTEXT, CURSOR, FAULT, FULL, GENERATION_ROW, OK, RING
 from gotrace.wire._cursor cimport END_OF_CURSOR, EventBatches, refill_compact
 from gotrace.wire._prefetch cimport go_on, hold, open_rings, take
 from gotrace.wire._resolve cimport Resolver, enter_generation
@@ -24,7 +24,7 @@ cdef class Merge(Prefetcher):
     for all cursors of a generation.
     """
 
-    def __init__(self, EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] cursors, THREAD[::1] threads,
+    def __init__(self, EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] cursors, CONTEXT[::1] threads,
                  const int32_t[::1] thread_row, int32_t[::1] heap, COMPACT[::1] pool, bint two):
         cdef MergeState *w = &self.state
         self.kept = (source, gens, cursors, threads, thread_row, heap, pool)

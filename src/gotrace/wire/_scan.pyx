@@ -8,7 +8,7 @@ from libc.string cimport memset
 
 from gotrace._generated cimport (
     AHEAD, COMPACT, CURSOR, DECODED, EV_GOROUTINE_STACK, EV_HEAP_OBJECT, EV_SPAN, EXPERIMENTAL, FAULT, FULL,
-    GENERATION_ROW, OK, PICKED, THREAD, WIDE_PROC,
+    GENERATION_ROW, OK, PICKED, CONTEXT, WIDE_PROC,
 )
 from gotrace.wire._cursor cimport END_OF_CURSOR, EventBatches, args_at, refill
 from gotrace.wire._merge cimport (
@@ -132,7 +132,7 @@ def experimental(Merge source_merge, const uint8_t[::1] experiments, EXPERIMENTA
     cdef const Stream *s = &merge.s
     cdef Turn *turn
     cdef const COMPACT *event
-    cdef THREAD *thread
+    cdef CONTEXT *thread
     cdef EXPERIMENTAL *row
     with nogil:
         resume(merge)

@@ -117,7 +117,7 @@ COMPACT = aligned(  # the fields that the merge and most rows need of an event, 
     ("type_row", "i4"),
 )
 LEAST_DECODED = 2  # events of each cursor for which the pool always has room
-THREAD = aligned(
+CONTEXT = aligned(
     ("g", "i8"),
     ("m", "i8"),
     ("p", "i4"),
