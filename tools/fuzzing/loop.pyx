@@ -220,10 +220,7 @@ cdef class Kernels:
             gens[i].page_shift = 13
         source = EventBatches(data, 0, rows, order, self.n_args)
         ends = np.zeros(n_gens, np.int64)
-        _scan.count(
-            *(source, generations, cursors.copy(), np.zeros((n_gens, 256), np.int64), np.zeros(256, np.int64), ends),
-            self.fault,
-        )
+        _scan.count(source, generations, cursors.copy(), np.zeros((n_gens, 256), np.int64), ends, self.fault)
         _scan.marks(source, generations, cursors.copy(), self.kinds, np.empty(8, row_types.PICKED))
         self.calls += 2
         merge = self.merge(source, generations, cursors)

@@ -84,18 +84,18 @@ def footprint(
     """
     if by not in _SPLITS:
         raise ValueError(f"by={by!r}: must be one of {', '.join(map(repr, _SPLITS))}")
-    builder = _FootprintBuilder(trace, _SPLITS[by])
+    builder = FootprintBuilder(trace, by)
     error = trace.reader.new_pass().run(builder, progress=progress)
-    table = np.array([(name, builder.counts[name], n) for name, n in builder.nbytes.most_common()], FOOTPRINT)
+    table = builder.table()
     return Footprint(table, by, int(table["nbytes"].sum()), error)
 
 
-class _FootprintBuilder(Builder):
+class FootprintBuilder(Builder):
     """Adds up the parts of segments; yields no rows."""
 
-    def __init__(self, trace: Trace, split: Callable[[Segment, Trace], Parts]) -> None:
+    def __init__(self, trace: Trace, by: str = "type") -> None:
         self._trace = trace
-        self._split = split
+        self._split = _SPLITS[by]
         self.counts: Counter[str] = Counter()
         self.nbytes: Counter[str] = Counter({"(header)": header.SIZE})
 
@@ -105,6 +105,10 @@ class _FootprintBuilder(Builder):
             self.counts[name] += count
             self.nbytes[name] += nbytes
         return iter(())
+
+    def table(self) -> Rows:
+        """Return rows of FOOTPRINT, most bytes first."""
+        return np.array([(name, self.counts[name], n) for name, n in self.nbytes.most_common()], FOOTPRINT)
 
 
 def _by_type(segment: Segment, trace: Trace) -> Parts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gotrace.analysis.footprint import FOOTPRINT, FootprintBuilder
 from gotrace.dtypes import GENERATION, Rows
 from gotrace.errors import HEAP_DATA_ADVICE, TraceError
 from gotrace.experiments.batches import alloc_free, experiment_data
@@ -29,8 +30,8 @@ class Info:
     generations : ndarray of GENERATION
     events : dict of str to int
         Number of events by name.
-    event_bytes : dict of str to int
-        Bytes of these events by name, without the headers of their batches.
+    footprint : ndarray of FOOTPRINT
+        Events, records and their bytes by kind, most bytes first.
     experiments : dict of str to tuple of int
         Number of batches, and their bytes, by name of the experiment.
     threads : int
@@ -48,7 +49,7 @@ class Info:
     nbytes: int = 0
     generations: Rows = field(default_factory=lambda: np.empty(0, GENERATION))
     events: dict[str, int] = field(default_factory=dict)
-    event_bytes: dict[str, int] = field(default_factory=dict)
+    footprint: Rows = field(default_factory=lambda: np.empty(0, FOOTPRINT))
     experiments: dict[str, tuple[int, int]] = field(default_factory=dict)
     threads: int = 0
     has_info: bool = False
@@ -147,10 +148,10 @@ def inspect(trace: Trace, progress: Callable[[int], None] | None = None) -> Info
     """Read a trace in one pass and return its contents; a fault is stored in ``error``."""
     info = Info(trace.version, trace.writers)
     read_pass = trace.reader.new_pass()
-    builder = _InfoBuilder(read_pass, info)
+    builder, footprint = _InfoBuilder(read_pass, info), FootprintBuilder(trace)
     rows: list[Rows] = []
     try:
-        rows += (chunk for _, chunk in read_pass.read(builder, progress=progress))
+        rows += (chunk for _, chunk in read_pass.read(builder, footprint, progress=progress))
     except TraceError as error:
         info.error = error
     info.lost = bool(trace.losses)
@@ -159,7 +160,7 @@ def inspect(trace: Trace, progress: Callable[[int], None] | None = None) -> Info
         info.generations = np.concatenate(rows)
     names = trace.experiments.event_names
     info.events = {names[i]: int(n) for i, n in enumerate(builder.counts) if n}
-    info.event_bytes = {names[i]: int(n) for i, n in enumerate(builder.nbytes) if n}
+    info.footprint = footprint.table()
     info.has_snapshot = any(name in info.events for name in ("Span", "HeapObject"))
     return info
 

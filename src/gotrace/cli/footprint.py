@@ -6,11 +6,11 @@ Never here: analysis.
 from __future__ import annotations
 
 import argparse
-import sys
 
 from gotrace.analysis.footprint import footprint
 from gotrace.cli import common
-from gotrace.report.footprint import print_footprint, print_footprint_json
+from gotrace.cli.output import add_formats, report_output
+from gotrace.report.footprint import footprint_document, print_footprint
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -26,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     common.add_traces(parser, many=False)
     common.add_top(parser)
-    common.add_json(parser)
+    add_formats(parser)
     common.add_quiet(parser)
     common.add_salvage(parser)
     parser.set_defaults(run=run)
@@ -37,15 +37,17 @@ def run(args: argparse.Namespace) -> int:
     codes: list[int] = []
     with (
         common.exit_code(codes),
-        common.open_trace(args, args.trace, errors=args.errors) as trace,
-        common.progress(args.trace, quiet=args.quiet) as progress,
+        report_output(args) as report,
+        common.exit_code(codes, args),
+        report.open(args, args.trace, errors=args.errors) as trace,
     ):
-        result = footprint(trace, by=args.by, progress=progress)
-        if args.json:
-            print_footprint_json(sys.stdout, trace.path, result, trace.warnings, trace.losses)
+        with common.progress(args.trace, quiet=args.quiet) as progress:
+            result = footprint(trace, by=args.by, progress=progress)
+        if report.text is None:
+            report.add(footprint_document(trace.path, result, trace.warnings, trace.losses))
         else:
-            print_footprint(sys.stdout, result, top=args.top)
-        sys.stdout.flush()
+            print_footprint(report.text, result, top=args.top)
+        report.flush()
         common.report_losses(trace, codes)
         if result.error is not None:
             raise result.error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import Any, TextIO
 
 from gotrace.analysis.footprint import Footprint
-from gotrace.report.common import error_json, json_rows, print_json, print_table
-from gotrace.units import human_bytes
+from gotrace.report.common import document, error_json, json_rows, print_table
+from gotrace.units import human_bytes, human_share
 
 
 def print_footprint(out: TextIO, result: Footprint, *, top: int) -> None:
@@ -15,23 +15,19 @@ def print_footprint(out: TextIO, result: Footprint, *, top: int) -> None:
     rows = [
         (
             human_bytes(nbytes),
-            f"{nbytes / max(result.nbytes, 1):.1%}",
+            human_share(nbytes, result.nbytes),
             f"{count:,}",
-            f"{nbytes / count:.1f}" if count else "",
+            f"{nbytes / count:,.1f}" if count else "",
             name,
         )
         for name, count, nbytes in table[: top or None].tolist()
     ]
-    print_table(out, ("bytes", "share", "count", "each", result.by), rows)
-    if top and len(table) > top:
-        rest = int(table["nbytes"][top:].sum())
-        print(f"... and {len(table) - top:,} more rows ({human_bytes(rest)}); --top 0 shows all", file=out)
+    print_table(out, ("bytes", "share", "count", "each", result.by), rows, total=len(table))
 
 
-def print_footprint_json(out: TextIO, path: str, result: Footprint, warnings: list[str], losses: list[str]) -> None:
-    """Write the groups as one JSON object, rows as in FOOTPRINT."""
-    print_json(
-        out,
+def footprint_document(path: str, result: Footprint, warnings: list[str], losses: list[str]) -> dict[str, Any]:
+    """Return the groups as a JSON object, rows as in FOOTPRINT."""
+    return document(
         "footprint/1",
         path,
         rows=json_rows(result.table),

@@ -62,23 +62,15 @@ def _print_generations(out: TextIO, info: Info) -> None:
 
 
 def _print_events(out: TextIO, info: Info) -> None:
-    """Write how many bytes each kind of event takes, and what takes the rest of the file."""
-    kinds = [(nbytes, f"{info.events[name]:,}", name) for name, nbytes in info.event_bytes.items()]
-    kinds.sort(key=lambda kind: -kind[0])
-    hidden = kinds[_SHOWN:]
-    if hidden:
-        n = sum(info.events[name] for *_, name in hidden)
-        others = human_count(len(hidden), "other kind")
-        kinds[_SHOWN:] = [(sum(nbytes for nbytes, *_ in hidden), f"{n:,}", f"({others}, --json has all)")]
-    for name, (batches, nbytes) in info.experiments.items():
-        kinds.append((nbytes, "", f"(tables of experiment {name}: {human_count(batches, 'batch', 'batches')})"))
-    rest = info.nbytes - sum(nbytes for nbytes, *_ in kinds)
-    kinds.append((rest, "", "(strings, stacks, samples and headers)"))
-    print_table(
-        out,
-        ("bytes", "of file", "events", "kind"),
-        [(human_bytes(nbytes), human_share(nbytes, info.nbytes), n, name) for nbytes, n, name in kinds],
-    )
+    """Write how many bytes each kind of event, and of other records, takes."""
+    rows = info.footprint
+    cells = [
+        (human_bytes(nbytes), human_share(nbytes, info.nbytes), f"{count:,}", name)
+        for name, count, nbytes in rows[:_SHOWN].tolist()
+    ]
+    print_table(out, ("bytes", "of file", "count", "kind"), cells)
+    if len(rows) > _SHOWN:
+        say(out, f"... and {human_count(len(rows) - _SHOWN, 'more kind')} (gotrace footprint has all)")
 
 
 def info_document(path: str, info: Info, warnings: list[str], losses: list[str]) -> dict[str, Any]:
@@ -92,7 +84,7 @@ def info_document(path: str, info: Info, warnings: list[str], losses: list[str])
         rows=json_rows(info.generations),
         whole=info.whole,
         events=info.events,
-        event_bytes=info.event_bytes,
+        footprint=json_rows(info.footprint),
         experiments={name: {"batches": n, "nbytes": size} for name, (n, size) in info.experiments.items()},
         missing=info.missing if info.error is None and not info.lost else [],
         next=[arguments for arguments, _ in info.next],

@@ -31,22 +31,21 @@ from gotrace.wire.structure import min_times, sample_times
 
 
 class GenerationBuilder(Builder):
-    """Rows of GENERATION; also counts events and their bytes by type, in ``counts`` and ``nbytes``."""
+    """Rows of GENERATION; also counts events by type in ``counts``."""
 
     dtype = GENERATION
 
     def __init__(self, read_pass: ReadPass, length: int) -> None:
         self.registry = read_pass.registry
         self._warn = read_pass.warn
-        self.counts, self.nbytes = np.zeros(256, np.int64), np.zeros(256, np.int64)
+        self.counts = np.zeros(256, np.int64)
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Yield a row for each generation of a segment."""
         slab, tables = segment.slab, segment.tables
         by_thread = segment.by_thread()
-        counts, nbytes, ends, fault = segment.count(by_thread)
+        counts, ends, fault = segment.count(by_thread)
         self.counts += counts.sum(axis=0)
-        self.nbytes += nbytes
         for event in (e for e in self.registry.events if e.timed and e.since > slab.version.number):
             for newer in np.flatnonzero(counts[:, event.id]).tolist():
                 self._warn(

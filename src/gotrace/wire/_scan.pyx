@@ -18,23 +18,22 @@ from gotrace.wire._stream cimport Stream
 
 
 def count(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] cursors, int64_t[:, ::1] counts,
-          int64_t[::1] nbytes, int64_t[::1] ends, FAULT[::1] faults):
-    """Count the events of each generation by type, and find its latest time; add up the bytes of all events by type.
+          int64_t[::1] ends, FAULT[::1] faults):
+    """Count the events of each generation by type, and find its latest time.
 
-    ``counts`` has shape (generations, 256), ``nbytes`` has 256 zeros; ``ends`` must be initialized to the lowest time.
-    The count stops at the first fault.
+    ``counts`` has shape (generations, 256); ``ends`` must be initialized to the lowest time. The count stops at the
+    first fault.
     """
     cdef Py_ssize_t g
     cdef int32_t r
     cdef int n, i
-    cdef int64_t latest, end
-    cdef int64_t[4][256] tally, size      # four tables: repeated additions to one address are slow
+    cdef int64_t latest
+    cdef int64_t[4][256] tally      # four tables: repeated additions to one address are slow
     cdef Stream s = source.stream
     cdef DECODED[AHEAD] events
     cdef FAULT *fault = &faults[0]
     fault.status = OK
     with nogil:
-        memset(size, 0, sizeof(size))
         for g in range(gens.shape[0]):
             s.factor = gens[g].factor
             memset(tally, 0, sizeof(tally))
@@ -45,9 +44,7 @@ def count(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] curso
                     if n == 0:
                         break
                     for i in range(n):
-                        end = events[i + 1].start if i + 1 < n else cursors[r].next
                         tally[i & 3][events[i].type] += 1
-                        size[i & 3][events[i].type] += end - events[i].start
                         if events[i].time > latest:
                             latest = events[i].time
                 if fault.status < 0:
@@ -58,8 +55,6 @@ def count(EventBatches source, const GENERATION_ROW[::1] gens, CURSOR[::1] curso
                 counts[g, i] = tally[0][i] + tally[1][i] + tally[2][i] + tally[3][i]
             if fault.status < 0:
                 break
-    for i in range(256):
-        nbytes[i] = size[0][i] + size[1][i] + size[2][i] + size[3][i]
 
 
 def footprint(EventBatches source, CURSOR[::1] cursors, const int32_t[::1] groups, int64_t[:, :, ::1] sums,

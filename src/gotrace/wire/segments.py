@@ -89,28 +89,23 @@ class Segment:
         gens["n_cursors"] = np.diff(by_thread.first)
         return gens
 
-    def count(
-        self, by_thread: ThreadBatches
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], np.void]:
+    def count(self, by_thread: ThreadBatches) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], np.void]:
         """Count events by generation and type.
 
         Returns
         -------
         counts : ndarray of int64, shape (n_gens, 256)
-        nbytes : ndarray of int64, shape (256,)
-            Bytes of all events of each type.
         ends : ndarray of int64
             Latest time of each generation in ns; the lowest number for one without events.
         fault : void of FAULT
             The fault that ended the count, if any.
         """
         counts = np.zeros((self.slab.n_gens, 256), np.int64)
-        nbytes = np.zeros(256, np.int64)
         ends = np.full(self.slab.n_gens, np.iinfo(np.int64).min)
         fault = new_fault()
         if len(by_thread.cursors):
-            _scan.count(self.event_batches(), self.gens(by_thread), by_thread.cursors, counts, nbytes, ends, fault)
-        return counts, nbytes, ends, fault[0]
+            _scan.count(self.event_batches(), self.gens(by_thread), by_thread.cursors, counts, ends, fault)
+        return counts, ends, fault[0]
 
     def footprint(self, groups: I4, n_groups: int) -> I8:
         """Return number and bytes of events by group and type, in shape (n_groups, 256, 2).
@@ -269,4 +264,4 @@ def _intact_tables(slab: Slab, events: TimedEvents) -> Tables | None:
     if slab.fault is not None or copy.fault is not None:
         return None
     segment = Segment(slab, tables, events)
-    return None if segment.count(segment.by_thread())[-1]["status"] else tables
+    return None if segment.count(segment.by_thread())[2]["status"] else tables
