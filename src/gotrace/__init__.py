@@ -1,73 +1,10 @@
 """Go execution traces (Go 1.22 and later) as numpy structured arrays.
 
-The public names, some of them imported at first use. Never here: any other logic.
+The public names, imported at first use. Never here: any other logic.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
-
-from gotrace.dtypes import (
-    ALLOC,
-    CYCLE,
-    ESTIMATE,
-    EVENT,
-    EXPERIMENTAL,
-    FRAME,
-    GENERATION,
-    GOROUTINE,
-    GOTIME,
-    HEAP,
-    LABEL,
-    LIFETIME,
-    LOG,
-    METRIC,
-    PAUSE,
-    PROC,
-    RANGE,
-    REGION,
-    REGIONTIME,
-    SAMPLE,
-    SITE,
-    STACK,
-    STATE,
-    STRING,
-    TASK,
-    TASKTIME,
-    THREAD,
-    TRANSITION,
-    TYPE,
-    End,
-    Op,
-    RegionEnd,
-    State,
-    StopKind,
-    TimeKind,
-    What,
-)
-from gotrace.errors import (
-    ChangedError,
-    ExperimentError,
-    GenerationError,
-    HeaderError,
-    InternalError,
-    MalformedError,
-    NoHeapDataError,
-    OrderingError,
-    TableError,
-    TraceError,
-    TruncatedError,
-    UnsupportedVersionError,
-)
-from gotrace.experiments import Experiment, ExperimentData, register
-from gotrace.heap.table import Heap
-from gotrace.spec.enums import EventKind as Kind
-from gotrace.spec.enums import GoState, ProcState, Resource
-from gotrace.spec.events import EventSpec
-from gotrace.tables.generation import Generation
-from gotrace.tables.table import Table
-from gotrace.trace import Trace, open
-from gotrace.wire.clock import Clock
-from gotrace.wire.structure import Frame
 
 if TYPE_CHECKING:
     from gotrace.analysis.diff import DIFF, Change, Diff, diff
@@ -77,8 +14,70 @@ if TYPE_CHECKING:
     from gotrace.analysis.sites import Sites, sites
     from gotrace.analysis.spans import Spans, spans
     from gotrace.analysis.stats import Stats, stats
+    from gotrace.dtypes import (
+        ALLOC,
+        CYCLE,
+        ESTIMATE,
+        EVENT,
+        EXPERIMENTAL,
+        FRAME,
+        GENERATION,
+        GOROUTINE,
+        GOTIME,
+        HEAP,
+        LABEL,
+        LIFETIME,
+        LOG,
+        METRIC,
+        PAUSE,
+        PROC,
+        RANGE,
+        REGION,
+        REGIONTIME,
+        SAMPLE,
+        SITE,
+        STACK,
+        STATE,
+        STRING,
+        TASK,
+        TASKTIME,
+        THREAD,
+        TRANSITION,
+        TYPE,
+        End,
+        Op,
+        RegionEnd,
+        State,
+        StopKind,
+        TimeKind,
+        What,
+    )
+    from gotrace.errors import (
+        ChangedError,
+        ExperimentError,
+        GenerationError,
+        HeaderError,
+        InternalError,
+        MalformedError,
+        NoHeapDataError,
+        OrderingError,
+        TableError,
+        TraceError,
+        TruncatedError,
+        UnsupportedVersionError,
+    )
+    from gotrace.experiments import Experiment, ExperimentData, register
+    from gotrace.heap.table import Heap
     from gotrace.simulation import simulate
+    from gotrace.spec.enums import EventKind as Kind
+    from gotrace.spec.enums import GoState, ProcState, Resource
+    from gotrace.spec.events import EventSpec
+    from gotrace.tables.generation import Generation
+    from gotrace.tables.table import Table
     from gotrace.text.event import Event
+    from gotrace.trace import Trace, open
+    from gotrace.wire.clock import Clock
+    from gotrace.wire.structure import Frame
 
 __version__ = "0.1.0"
 
@@ -167,7 +166,30 @@ __all__ = [
     "varint",
 ]
 
-_LAZY = {  # imported at first use: most programs need none of them, and they would double the import time
+_HOMES = {  # imported at first use: numpy and the kernels take a while, which --version need not wait for
+    "gotrace.dtypes": (
+        "ALLOC CYCLE ESTIMATE EVENT EXPERIMENTAL FRAME GENERATION GOROUTINE GOTIME HEAP LABEL LIFETIME LOG "
+        "METRIC PAUSE PROC RANGE REGION REGIONTIME SAMPLE SITE STACK STATE STRING TASK TASKTIME THREAD "
+        "TRANSITION TYPE End Op RegionEnd State StopKind TimeKind What"
+    ),
+    "gotrace.errors": (
+        "ChangedError ExperimentError GenerationError HeaderError InternalError MalformedError "
+        "NoHeapDataError OrderingError TableError TraceError TruncatedError UnsupportedVersionError"
+    ),
+    "gotrace.experiments": "Experiment ExperimentData register",
+    "gotrace.heap.table": "Heap",
+    "gotrace.spec.enums": "GoState ProcState Resource",
+    "gotrace.spec.events": "EventSpec",
+    "gotrace.tables.generation": "Generation",
+    "gotrace.tables.table": "Table",
+    "gotrace.trace": "Trace open",
+    "gotrace.wire.clock": "Clock",
+    "gotrace.wire.structure": "Frame",
+}
+
+_LAZY = {
+    **{name: f"{module}:" for module, names in _HOMES.items() for name in names.split()},
+    "Kind": "gotrace.spec.enums:EventKind",
     "raw": "gotrace.raw",
     "simulation": "gotrace.simulation",
     "varint": "gotrace.varint",

@@ -339,7 +339,8 @@ def test_usage(args: list[str]) -> None:
         ["dump", "--help"],
         ["lifetimes", "--help"],
         ["export", "--help"],
-        ["--version"],
+        ["help"],
+        ["help", "diff"],
     ],
 )
 def test_help(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -431,3 +432,65 @@ def test_a_bug_of_ours(good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setattr("gotrace.cli.heap.heap_at", fail)
     assert main(["heap", str(good)]) == 70
     assert "bug" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["hepa", "x"], "did you mean heap?"),
+        (["help", "lifetime"], "did you mean lifetimes?"),
+        (["heap", "x", "--fliter=y"], "did you mean --filter?"),
+        (["heap", "--leeks"], "did you mean --leaks?"),
+        (["heap", "x", "--by", "tpye"], "did you mean type?"),
+        (["heap", "x", "--sort", "free_byte"], "did you mean free_bytes?"),
+        (["export", str(EXAMPLE), "-o", "out.csv", "--table", "alocs"], "did you mean allocs?"),
+        (["export", str(EXAMPLE), "-o", "out.csv", "--columns", "tiem"], "did you mean time?"),
+        (["dump", "x", "--kind", "Lable"], "did you mean Label?"),
+        ([str(EXAMPLE)], f"run gotrace info {EXAMPLE}"),
+        (["heap"], "go test -trace app.trace"),
+        (["diff"], "go test -trace app.trace"),
+        (["report", "-o", "x.html"], "go test -trace app.trace"),
+        (["report", "-", "-o", "x.html"], "save it to a file"),
+        (["stats", str(reference.DATA / "heap-go1.2*.trace.gz")], "matches 6 files, but one is needed"),
+    ],
+    ids=str,
+)
+def test_usage_errors_say_what_is_meant(args: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(args)
+    assert said in capsys.readouterr().err
+
+
+def test_the_version_needs_no_imports() -> None:
+    program = "import sys; from gotrace.cli import main; main(['--version']); print('numpy' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == f"gotrace {gotrace.__version__}\nFalse\n"
+
+
+def test_a_pattern_of_one_trace(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stats", str(good.parent / "g*d.trace")]) == 0
+    assert "allocated" in capsys.readouterr().out
+    odd = good.parent / "odd[1].trace"
+    odd.write_bytes(good.read_bytes())
+    assert main(["stats", str(odd)]) == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "man"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    text = capsys.readouterr().out
+    for word in ("lifetimes", "salvage", "goroutine", "simulate"):
+        assert word in text
+
+
+def test_commands_say_what_they_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, table, trace = tmp_path / "heap.html", tmp_path / "allocs.csv", tmp_path / "new.trace"
+    for args, out in (
+        (["report", str(EXAMPLE), "-o", str(page)], page),
+        (["export", str(EXAMPLE), "-o", str(table)], table),
+        (["simulate", "-o", str(trace), "--events", "1000"], trace),
+    ):
+        assert main(args) == 0
+        assert re.search(rf"wrote {out} \(.*[\d.]+ (B|KiB|MiB)\)\n", capsys.readouterr().err)
+    assert main(["export", str(EXAMPLE), "-q", "-f", "-o", str(table)]) == 0
+    assert not capsys.readouterr().err

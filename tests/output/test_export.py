@@ -201,7 +201,7 @@ def test_damage(name: str, format: str, tmp_path: Path, capsys: pytest.CaptureFi
             message = str(fault)
     assert main(["export", str(path), "--table", "events", "-o", str(out), "-q"]) == 3
     err = capsys.readouterr().err
-    assert f"{out}: {n:,} rows before the fault" in err
+    assert f"{out}: {n:,} row{'s' * (n != 1)} before the fault" in err
     assert message in err
     if format in ("csv", "jsonl"):
         assert len(out.read_text().splitlines()) == n + (format == "csv")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gotrace.cli import common
-from gotrace.cli.output import check_output, output
+from gotrace.cli.output import check_output, log_written, output
 from gotrace.raw import TextError, assemble_stream
 from gotrace.spec.versions import VERSIONS
 
@@ -46,4 +46,5 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         common.log(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
         return common.UNREADABLE
+    log_written(args.output)
     return common.OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import io
 import os
 import signal
@@ -22,6 +23,7 @@ OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""
 
 _PROGRESS_FROM = 1 << 25  # bytes read before progress is shown
+_MAX_NAMES = 5  # files listed for a pattern
 _MAX_THREADS = 8  # waiting threads listed for an OrderingError
 
 
@@ -74,13 +76,30 @@ def _bounds(text: str, number: Callable[[str], int]) -> Bounds:
         raise argparse.ArgumentTypeError(f"{text!r} is not a range: write {example}") from None
 
 
-def add_traces(parser: argparse.ArgumentParser, *, many: bool) -> None:
-    """Add the traces to read as positional arguments."""
-    text = "trace to read, - for standard input"
+def add_traces(parser: argparse.ArgumentParser, *, many: bool, streams: bool = True) -> None:
+    """Add the traces to read as positional arguments; ``streams``: standard input is possible."""
+    text = "trace to read, - for standard input" if streams else "trace to read"
     if many:
         parser.add_argument("traces", nargs="+", metavar="TRACE", help=text)
     else:
-        parser.add_argument("trace", metavar="TRACE", help=text)
+        parser.add_argument("trace", type=one_trace, metavar="TRACE", help=text)
+
+
+def one_trace(text: str) -> str:
+    """Expand a pattern that matches one file, for commands that take one trace.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It matches several files.
+    """
+    if not glob.has_magic(text) or os.path.exists(text):  # noqa: PTH110
+        return text
+    found = sorted(glob.glob(os.path.expanduser(text), recursive=True))  # noqa: PTH111, PTH207
+    if len(found) > 1:
+        names = ", ".join(found[:_MAX_NAMES]) + (", ..." if len(found) > _MAX_NAMES else "")
+        raise argparse.ArgumentTypeError(f"{text!r} matches {len(found):,} files, but one is needed: {names}")
+    return found[0] if found else text
 
 
 def count(text: str) -> int:

@@ -77,14 +77,16 @@ def run(args: argparse.Namespace) -> int:
     codes: list[int] = []
     out = common.binary_stdout()
     shown = _printable if out.isatty() else bytes
-    with common.exit_code(codes), gotrace.open(args.trace, errors=args.errors, jobs=args.jobs) as trace:
+    with (
+        common.exit_code(codes, args if args.mode == "parsed" else None),
+        gotrace.open(args.trace, errors=args.errors, jobs=args.jobs) as trace,
+    ):
         try:
             for text in trace.text(args.mode, selection):
                 out.write(shown(text))
         finally:
             out.flush()
-        for warning in trace.warnings:
-            common.log(warning)
+        common.log_warnings(trace.warnings)
         common.report_losses(trace, codes)
     return common.worst(codes)
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import gotrace
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
+from gotrace.cli.output import log_written
+from gotrace.cli.parser import did_you_mean
 from gotrace.columns.fields import extras_of, fields_of
 from gotrace.dtypes import narrow
 from gotrace.errors import TraceError
@@ -23,7 +25,7 @@ from gotrace.tables.catalog import TABLES
 from gotrace.tables.frames import library
 from gotrace.tables.stream import Dictionaries, batches, fields_to_read
 from gotrace.tables.table import chunks as row_chunks
-from gotrace.units import parse_size
+from gotrace.units import human_count, parse_size
 from gotrace.wire.helper import start_thread
 
 if TYPE_CHECKING:
@@ -92,8 +94,9 @@ def _plan_columns(args: argparse.Namespace, tables: list[str], format: str) -> d
     columns = {table: _known_columns(table, format)[1] for table in tables}
     for i, column in enumerate(args.columns):
         if not any(column in known for known in columns.values()):
+            every = {name for names in columns.values() for name in names}
             known = "; ".join(f"{table} has {', '.join(names)}" for table, names in columns.items())
-            args.usage(f"no column {column!r}: {known}")
+            args.usage(f"no column {column!r}{did_you_mean(column, every)}: {known}")
         if column in args.columns[:i]:
             args.usage(f"--columns names {column!r} twice")
     keep = {table: [column for column in args.columns if column in known] for table, known in columns.items()}
@@ -173,7 +176,7 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
     codes: list[int] = []
     for path, targets in zip(args.traces, files, strict=True):
         with (
-            common.exit_code(codes),
+            common.exit_code(codes, args),
             gotrace.open(path, errors=args.errors, jobs=args.jobs) as trace,
             common.progress(path, quiet=args.quiet) as progress,
         ):
@@ -188,8 +191,9 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
             with _open(next(iter(targets.values()), None), args) as out:
                 PROFILES[format](profile, out)
             if not args.quiet:
-                for line in (*trace.warnings, profile.title, *profile.comments):
-                    common.log(line)
+                for target in targets.values():
+                    log_written(str(target))
+                common.log_warnings([*trace.warnings, profile.title, *profile.comments])
             common.report_losses(trace, codes)
             if error is not None:
                 raise error
@@ -272,9 +276,14 @@ def _write(
         if writing is not None:
             writing.result()
     if not args.quiet:
-        for warning in trace.warnings:
-            common.log(warning)
+        common.log_warnings(trace.warnings)
     return error
+
+
+def _log_files(args: argparse.Namespace, targets: dict[str, Path], n_rows: dict[str, int]) -> None:
+    """Report the files that were written."""
+    for table, target in targets.items() if not args.quiet else ():
+        log_written(str(target), human_count(n_rows[table], "row"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -297,7 +306,7 @@ def run(args: argparse.Namespace) -> int:
     with _Files(args, format, keep) as shared:
         for path, targets in zip(args.traces, files, strict=True):
             with (
-                common.exit_code(codes),
+                common.exit_code(codes, args),
                 gotrace.open(path, errors=args.errors, jobs=args.jobs) as trace,
                 common.progress(path, quiet=args.quiet) as progress,
                 shared.part() if together else _Files(args, format, keep) as written,
@@ -315,10 +324,13 @@ def run(args: argparse.Namespace) -> int:
                 n_rows = {table: writer.n - before[table] for table, writer in written.writers.items()}
                 if not together:
                     written.close()
+                    _log_files(args, targets, n_rows)
                 common.report_losses(trace, codes)
                 if fault is not None:
                     for table, target in targets.items():
-                        common.log(f"{target}: {n_rows[table]:,} rows before the fault")
+                        common.log(f"{target}: {human_count(n_rows[table], 'row')} before the fault")
                     raise fault
+        n_rows = {table: writer.n for table, writer in shared.writers.items()}
         shared.close()
+    _log_files(args, files[0] if together and n_rows else {}, n_rows)
     return common.worst(codes)

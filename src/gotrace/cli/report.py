@@ -9,7 +9,7 @@ import gotrace
 from gotrace.analysis.history import History, collect
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
-from gotrace.cli.output import check_output, output
+from gotrace.cli.output import check_output, log_written, output
 from gotrace.report.page import write_page
 
 
@@ -22,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "over time, rates, GC cycles, ages, size classes and spans. The page is a single file of bounded size that "
         "loads nothing from elsewhere. The trace is read twice.",
     )
-    common.add_traces(parser, many=False)
+    common.add_traces(parser, many=False, streams=False)
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE.html", help="file to write, - for standard output"
     )
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         args.usage("the trace is read twice, but standard input can be read only once: save it to a file first")
     check_output(args, args.output)
     codes: list[int] = []
-    with common.exit_code(codes):
+    with common.exit_code(codes, args):
         with common.progress(args.trace, quiet=args.quiet) as progress:
             history = collect(args.trace, errors=args.errors, progress=progress)
         page = io.StringIO()
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
         with output(args.output, force=args.force) as file:
             file.write(page.getvalue().encode())
         if not args.quiet:
-            for warning in history.warnings:
-                common.log(warning)
+            log_written(args.output)
+            common.log_warnings(history.warnings)
         for loss in history.losses:
             common.log(f"lost: {loss}")
             codes.append(common.UNREADABLE)

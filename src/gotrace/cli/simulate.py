@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from gotrace.cli import common
-from gotrace.cli.output import check_output, output
+from gotrace.cli.output import check_output, log_written, output
 from gotrace.export import replacing
 from gotrace.simulation import ANOMALIES, SHAPES, Truth, simulate
+from gotrace.units import human_bytes, human_count
 
 _SUFFIXES = (".npz", ".json")
 
@@ -97,14 +98,15 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         common.log(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
         return common.UNREADABLE
+    for name in filter(None, (args.output, args.truth)):
+        log_written(name)
     summary = truth.asdict()
     if args.json:
         print(json.dumps({"schema": "simulate/1", "trace": args.output, **summary}))
     else:
-        common.log(
-            f"{summary['events']} events, {summary['generations']} generations, {summary['cycles']} collections; "
-            f"{summary['inuse_objects']} objects live at the end, {summary['inuse_bytes']} bytes"
-        )
+        counts = [human_count(summary[f"{noun}s"], noun) for noun in ("event", "generation", "cycle")]
+        live = human_count(summary["inuse_objects"], "object")
+        common.log(f"{', '.join(counts)}; {live} live at the end, {human_bytes(summary['inuse_bytes'])}")
     return common.OK
 
 
