@@ -14,10 +14,11 @@ import zipfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 DATA = Path(__file__).parent.parent / "data"
 PROGRAMS = Path(__file__).parent.parent / "programs"
+TRUTH = Path(__file__).parent.parent / "reference" / "truth.go"
 SIX = ("1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
 CACHE = Path(os.environ.get("GOTRACE_CACHE", Path.home() / ".cache" / "gotrace"))
 ALLOC_LINE = re.compile(rb"^M=(-?\d+) P=-?\d+ G=-?\d+ Experimental Time=(\d+) Name=(\w+) Args=\[(.*)\]$", re.MULTILINE)
@@ -131,6 +132,46 @@ def verdicts(paths: Sequence[Path]) -> list[Verdict]:
     ).stdout
     fields = (line.split(" ", 3) for line in output.splitlines())
     return [Verdict(int(size), digest, word, reason[1:-1]) for size, digest, word, reason in fields]
+
+
+@cache
+def _truth_tool() -> Path:
+    """Build Go's trace tool with one more file, which prints what it computes, and with its utilization corrected.
+
+    As shipped, every start of a mark worker counts twice and is never taken back: once when the worker starts, once at
+    its label. Here a worker counts from its label until it stops.
+    """
+    goroot = toolchain()
+    assert goroot is not None
+    CACHE.mkdir(parents=True, exist_ok=True)
+    program, corrected, overlay = (CACHE / f"truth{suffix}" for suffix in ("", ".gc.go", ".overlay.json"))
+    original = goroot / "src" / "internal" / "trace" / "gc.go"
+    text = original.read_text()
+    for old, new in (
+        ("bgMark[ev.Goroutine()] = true", "if bgMark[ev.Goroutine()] {\nbreak\n}\nbgMark[ev.Goroutine()] = true"),
+        ("states[g] = new", "states[g] = new\nif !new.Executing() {\ndelete(bgMark, g)\n}"),
+    ):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    corrected.write_text(text)
+    replace = {original: corrected, goroot / "src" / "cmd" / "trace" / "truth.go": TRUTH}
+    overlay.write_text(json.dumps({"Replace": {str(old): str(new) for old, new in replace.items()}}))
+    subprocess.run(
+        [goroot / "bin" / "go", "build", "-trimpath", "-overlay", overlay, "-o", program, "cmd/trace"],
+        check=True,
+        cwd=goroot / "src" / "cmd",
+        env={**go_env(goroot), "GO111MODULE": ""},
+    )
+    return program
+
+
+def truth(path: Path, *parts: str) -> dict[str, Any]:
+    """Return what Go's trace tool computes about a trace; ``tests/reference/truth.go`` has the parts."""
+    env = {**os.environ, "GOTRACE_TRUTH": ",".join(parts)}
+    answer: dict[str, Any] = json.loads(
+        subprocess.run([_truth_tool(), path], check=True, capture_output=True, env=env).stdout
+    )
+    return answer
 
 
 def text(mode: str, path: Path | str) -> tuple[bytes, str, int]:
