@@ -95,23 +95,16 @@ def test_regions(path: Path) -> None:
     with gotrace.open(path) as trace:
         oracle = Oracle(trace)
     found = Counter(
-        (
-            row["g"],
-            row["name"],
-            row["task"],
-            row["start"],
-            row["end"],
-            row["inherited"],
-            *(row[n] for n in (*TIMES, "total")),
-        )
+        (*(row[n] for n in ("g", "name", "task", "start", "end", "inherited", *TIMES, "total")),)
         for row in oracle.region_times
     )
-    assert found == Counter(
-        (g["g"], r["name"], r["task"], *(-1 if r[n] is None else r[n] for n in ("start", "end")), r["inherited"])
-        + tuple(expected(g, oracle, r).values())
-        for g in go["goroutines"]
-        for r in g["regions"]
-    )
+    wanted: Counter[tuple[Any, ...]] = Counter()
+    for g in go["goroutines"]:
+        for region in g["regions"]:
+            start, end = (-1 if region[n] is None else region[n] for n in ("start", "end"))
+            times = expected(g, oracle, region).values()
+            wanted[(g["g"], region["name"], region["task"], start, end, region["inherited"], *times)] += 1
+    assert found == wanted
 
 
 def test_tasks(path: Path) -> None:
