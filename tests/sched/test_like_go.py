@@ -6,12 +6,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support import reference
 from support.random_schedules import Schedule
 from support.sched_oracle import ASSIST, STW, SWEEP, TIMES, Oracle
 
 import gotrace
+from gotrace.analysis.gather import Gathered
+from gotrace.analysis.profiles import INTERVAL, KINDS, summed
+from gotrace.analysis.windows import Windows
 
 pytestmark = [
     pytest.mark.reference,
@@ -119,3 +123,53 @@ def test_tasks(path: Path) -> None:
         for name in ("name", "logs", "regions"):
             assert row[name] == task[name]
         assert sorted(row["goroutines"]) == task["goroutines"]
+
+
+def outermost(windows: list[tuple[int, int, int]]) -> Windows:
+    """Return windows, less those that overlap one that starts earlier, as Go selects them."""
+    kept: list[tuple[int, int, int]] = []
+    for g, start, end in sorted(windows):
+        if not kept or kept[-1][0] != g or kept[-1][2] <= start:
+            kept.append((g, start, end))
+    return Windows(*np.array(kept, np.int64).reshape(-1, 3).T)
+
+
+def pcs(stack: list[int]) -> tuple[int, ...]:
+    """Return what tells stacks apart in Go: zeros at the end count as no frame."""
+    while stack and stack[-1] == 0:
+        stack.pop()
+    return tuple(stack)
+
+
+def test_profiles(path: Path) -> None:
+    go = reference.truth(path, "summary", "profiles")
+    with gotrace.open(path) as trace:
+        oracle = Oracle(trace)
+        found = Gathered(trace, {})
+    first_runs = {g["g"]: g["started"] for g in go["goroutines"]}
+    ends = {g["g"]: g["ended"] or go["end"] for g in go["goroutines"]}
+    names = {g["g"]: g["name"] for g in go["goroutines"]}
+    closed = [state for state in oracle.states if state["end"] >= 0]  # Go leaves the others out
+    for profile in go["profiles"]:
+        kind = KINDS[profile["kind"]]
+        chosen = [s for s in closed if s["state"] == kind.state and (kind.reason is None or kind.reason(s["reason"]))]
+        intervals = np.array([(s["time"], s["end"], s["g"], s["stack"], 0) for s in chosen], INTERVAL)
+        if profile["by"] == "goroutine":
+            # Go leaves out what comes before the goroutine first runs.
+            windows = outermost([(g, first_runs[g], ends[g]) for g in names if profile["name"] in ("", names[g])])
+        else:
+            windows = outermost(
+                [
+                    (g["g"], *(go[n] if region[n] is None else region[n] for n in ("start", "end")))
+                    for g in go["goroutines"]
+                    for region in g["regions"]
+                    if profile["name"] in ("", region["name"])
+                ]
+            )
+        table, stacks = summed(found, intervals, windows)
+        result: dict[tuple[int, ...], tuple[int, int]] = {}
+        for stack, count, time in table.tolist():
+            key = pcs([frame.pc for frame in stacks[stack]])
+            before = result.get(key, (0, 0))
+            result[key] = before[0] + count, before[1] + time
+        assert result == {pcs([f[3] for f in r["stack"]]): (r["count"], r["time"]) for r in profile["records"]}

@@ -89,7 +89,9 @@ class Oracle:
         self.sweeps: dict[int, int] = {}  # goroutine by P
         events = trace.events.to_numpy(["time", "kind"])
         self.end = int(events["time"][-1]) if len(events) else 0
-        rows = [(int(time), "sync", {}) for time in events["time"][events["kind"] == Kind.SYNC]]
+        rows: list[tuple[int, str, Row]] = [
+            (int(time), "sync", {}) for time in events["time"][events["kind"] == Kind.SYNC]
+        ]
         for table in TABLES:
             array = getattr(trace, table).to_numpy()
             names = array.dtype.names

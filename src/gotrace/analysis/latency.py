@@ -1,4 +1,7 @@
-"""Distributions of durations: percentiles by group, and the latency histogram of Go's trace tool. Never here: output."""
+"""Distributions of durations: percentiles by group, and the latency histogram of Go's trace tool.
+
+Never here: output.
+"""
 
 from __future__ import annotations
 
@@ -118,16 +121,16 @@ class Distributions:
 
 def _bucket(values: I8) -> I8:
     shift = np.maximum(np.frexp(values.astype(np.float64))[1] - _BITS - 1, 0).astype(np.int64)
-    return (shift << _BITS) + (values >> shift)
+    return np.asarray((shift << _BITS) + (values >> shift))
 
 
 def _shift(buckets: I8) -> I8:
-    return np.maximum((buckets >> _BITS) - 1, 0)
+    return np.asarray(np.maximum((buckets >> _BITS) - 1, 0))
 
 
 def _edge(buckets: I8) -> I8:
     shift = _shift(buckets)
-    return (buckets - (shift << _BITS)) << shift
+    return np.asarray((buckets - (shift << _BITS)) << shift)
 
 
 def _middle(buckets: I8) -> I8:

@@ -1,0 +1,191 @@
+"""Profiles of waiting: how often and how long goroutines are in a state, by call stack. Never here: a file format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gotrace.analysis.gather import Gathered, Keep
+from gotrace.analysis.windows import Windows
+from gotrace.dtypes import Rows, select
+from gotrace.spec.enums import EventKind, EventType, GoState
+from gotrace.trace import Trace
+from gotrace.wire.structure import Frame
+
+WAIT = np.dtype([("stack", "i4"), ("count", "i8"), ("time", "i8")], align=True)
+"""Row of a profile: index of a stack, number of intervals, ns."""
+
+INTERVAL = np.dtype([("start", "i8"), ("end", "i8"), ("g", "i8"), ("stack", "i4"), ("reason", "i4")], align=True)
+"""Interval of a goroutine: fields of STATE; ``end`` is -1 if it is open."""
+
+
+class Kind(NamedTuple):
+    """Which intervals a profile counts: those of a state (None: all) and reason, or the ranges of one event type."""
+
+    doc: str
+    state: GoState | None = None
+    reason: Callable[[str], bool] | None = None
+    range: EventType | None = None
+
+
+KINDS = {
+    "net": Kind("waiting for the network", GoState.WAITING, "network".__eq__),
+    "sync": Kind(
+        "waiting for channels, locks and selects",
+        GoState.WAITING,
+        lambda reason: any(word in reason for word in ("chan", "sync", "select")),
+    ),
+    "syscall": Kind("in system calls", GoState.SYSCALL),
+    "sched": Kind("runnable, waiting for a P", GoState.RUNNABLE),
+    "block": Kind("waiting, for any reason", GoState.WAITING, "forever".__ne__),
+    "wall": Kind("in any state"),
+    "assist": Kind("in mark assists", range=EventType.GC_MARK_ASSIST_BEGIN),
+    "stw": Kind("from the request to stop the world to its restart", range=EventType.STW_BEGIN),
+}
+"""Kinds of profiles by name."""
+
+
+@dataclass
+class Profile:
+    """Time in a state by call stack.
+
+    Attributes
+    ----------
+    kind : str
+        As requested.
+    table : ndarray of WAIT
+        Most time first. ``stack`` is an index of ``stacks``.
+    stacks : list of tuple of Frame
+        Leaf first; the one of events without a stack is empty.
+    """
+
+    kind: str
+    table: Rows
+    stacks: list[tuple[Frame, ...]]
+
+
+def profile(
+    trace: Trace,
+    kind: str,
+    *,
+    function: str | None = None,
+    region: str | None = None,
+    time: tuple[int, int] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Profile:
+    """Return how often and how long goroutines are in a state, by the stack of the event that starts it.
+
+    One pass. An interval that is open at the end of the trace counts up to it.
+
+    Parameters
+    ----------
+    trace : Trace
+    kind : {"net", "sync", "syscall", "sched", "block", "wall", "assist", "stw"}
+        Which intervals to count: those in a state, mark assists, or stopped worlds.
+    function : str, optional
+        Only goroutines that start with this function.
+    region : str, optional
+        Only the time in regions of this name.
+    time : tuple of int, optional
+        Only the time between these two, in ns.
+    progress : callable, optional
+        Called with the number of bytes read so far.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    ValueError
+        There is no such kind.
+    TraceError
+        The trace is damaged; its attribute ``partial`` is the result up to the fault.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind={kind!r}: must be one of {', '.join(KINDS)}")
+    of_range, state, reason = KINDS[kind].range, KINDS[kind].state, KINDS[kind].reason
+    tables: dict[str, Keep] = {"goroutines": np.copy}
+    if of_range is None:
+        tables["states"] = lambda rows: select(rows if state is None else rows[rows["state"] == state], INTERVAL)
+    else:
+        tables["ranges"] = lambda rows: rows[rows["start"] == of_range]
+    if region is not None:
+        tables["region_times"] = np.copy
+    found = Gathered(trace, tables, progress)
+    intervals = found.rows["states"] if of_range is None else pair(found.rows["ranges"])
+    if reason is not None:
+        intervals = intervals[found.where(intervals["reason"], reason)]
+    result = Profile(kind, *summed(found, intervals, _windows(found, function, region, time)))
+    if found.fault is not None:
+        found.fault.partial = result
+        raise found.fault
+    return result
+
+
+def _windows(found: Gathered, function: str | None, region: str | None, time: tuple[int, int] | None) -> Windows:
+    """Return the time to which a profile is limited, by goroutine."""
+    lives = found.rows["goroutines"]
+    first, last = time or (0, int((lives["created"] + lives["total"]).max(initial=0)))
+    if function is not None:
+        lives = lives[found.where(lives["function"], function.__eq__)]
+    windows = Windows.union(lives["g"], *(np.clip(lives["created"] + t, first, last) for t in (0, lives["total"])))
+    if region is None:
+        return windows
+    regions = found.rows["region_times"]
+    regions = regions[found.where(regions["name"], region.__eq__)]
+    start = np.clip(regions["start"], first, last)
+    end = np.where(regions["end"] < 0, last, np.clip(regions["end"], first, last))
+    inside = windows.overlap(regions["g"], start, end) > 0
+    return Windows.union(regions["g"][inside], start[inside], end[inside])
+
+
+def pair(ranges: Rows) -> Rows:
+    """Return an interval for each range of one kind; one that is active when it is first mentioned starts at 0.
+
+    Parameters
+    ----------
+    ranges : ndarray of RANGE
+        In order.
+
+    Returns
+    -------
+    ndarray of INTERVAL
+    """
+    ranges = ranges[np.argsort(ranges["id"], kind="stable")]
+    g, ends = ranges["id"], ranges["kind"] == EventKind.RANGE_END
+    goes_on = np.append(False, (g[1:] == g[:-1]) & ~ends[:-1])[: len(g)]
+    first = np.flatnonzero(~ends & ~goes_on)
+    after = np.append(first[1:], len(g)) - 1  # the last row before the next range
+    intervals = np.zeros(len(first), INTERVAL)
+    intervals["g"] = g[first]
+    intervals["start"] = np.where(ranges["kind"][first] == EventKind.RANGE_ACTIVE, 0, ranges["time"][first])
+    intervals["end"] = np.where(ends[after], ranges["time"][after], -1)
+    for name in ("stack", "reason"):
+        intervals[name] = ranges[name][first]
+    return intervals
+
+
+def summed(found: Gathered, intervals: Rows, windows: Windows) -> tuple[Rows, list[tuple[Frame, ...]]]:
+    """Return rows of WAIT and their stacks, for the parts of intervals that are in windows.
+
+    Parameters
+    ----------
+    found : Gathered
+        Of the stacks.
+    intervals : ndarray of INTERVAL
+    windows : Windows
+        By goroutine.
+    """
+    end = np.where(intervals["end"] < 0, np.iinfo(np.int64).max, intervals["end"])
+    time = windows.overlap(intervals["g"], intervals["start"], end)
+    intervals, time = intervals[time > 0], time[time > 0]
+    index, stacks = found.merged(intervals["stack"])
+    table = np.zeros(len(stacks), WAIT)
+    table["stack"] = np.arange(len(stacks))
+    np.add.at(table["count"], index, 1)
+    np.add.at(table["time"], index, time)
+    return table[np.lexsort((table["stack"], -table["time"]))], stacks
