@@ -13,8 +13,10 @@ from support.random_schedules import Schedule
 from support.sched_oracle import ASSIST, STW, SWEEP, TIMES, Oracle
 
 import gotrace
-from gotrace.analysis.gather import Gathered
+from gotrace.analysis.gather import TEXTS, Gathered
+from gotrace.analysis.mmu import MMU
 from gotrace.analysis.profiles import INTERVAL, KINDS, summed
+from gotrace.analysis.utilization import SOURCES, utilization_until
 from gotrace.analysis.windows import Windows
 
 pytestmark = [
@@ -23,9 +25,8 @@ pytestmark = [
 ]
 TOLERATED = ("frees-idle-proc-go1.26-allocfree", "sched-go1.27-tiny")  # Go stops at a fault, gotrace reads on
 TRACES = [path for path in reference.fixtures() if path.name.split(".trace")[0] not in TOLERATED]
-
-
 SEEDS = range(12)
+QUANTILES = (0, 0.001, 0.01, 0.05, 0.5)  # as in truth.go
 
 
 @pytest.fixture(params=[*TRACES, *SEEDS], ids=lambda source: str(getattr(source, "stem", source)))
@@ -173,3 +174,20 @@ def test_profiles(path: Path) -> None:
             before = result.get(key, (0, 0))
             result[key] = before[0] + count, before[1] + time
         assert result == {pcs([f[3] for f in r["stack"]]): (r["count"], r["time"]) for r in profile["records"]}
+
+
+def test_utilization(path: Path) -> None:
+    go = reference.truth(path, "util", "mmu")
+    with gotrace.open(path) as trace:
+        found = Gathered(trace, SOURCES, TEXTS)
+    for one, curve in zip(go["util"], go["mmu"], strict=True):
+        series = utilization_until(found, go["end"], one["include"], per_goroutine=one["per_goroutine"])
+        assert len(series) == len(one["series"])
+        mmu = MMU(series)
+        for window in curve["windows"] if series else ():
+            length = window["window"]
+            assert mmu.mmu(length) == pytest.approx(window["mmu"], abs=1e-9)
+            assert mmu.mud(length, QUANTILES) == pytest.approx(window["mud"], abs=1e-6), (one["include"], length)
+            assert mmu.worst(length, 5)[0].util == pytest.approx(min(util for _, util in window["worst"]), abs=1e-9)
+        for points, wanted in zip(series, one["series"], strict=True):
+            assert [tuple(point) for point in wanted] == points.tolist(), (one["include"], one["per_goroutine"])

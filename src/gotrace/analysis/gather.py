@@ -1,4 +1,4 @@
-"""Rows of several tables in one pass, with their texts and call stacks. Never here: what they are for."""
+"""Rows of several tables in one pass, and the texts and call stacks that they refer to. Never here: what they mean."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import numpy.typing as npt
 from gotrace.dtypes import I4, Rows
 from gotrace.errors import TraceError
 from gotrace.tables.catalog import TABLES
+from gotrace.tables.passes import Progress
 from gotrace.tables.table import chunks
 from gotrace.trace import Trace
 from gotrace.wire.structure import Frame
 
-_LOOKUPS = ("strings", "stacks", "frames")
+TEXTS = ("strings",)
+STACKS = ("strings", "stacks", "frames")
 _STEP = 1 << 20  # bytes of a chunk
 
 Keep = Callable[[Rows], Rows]
@@ -25,6 +27,16 @@ Keep = Callable[[Rows], Rows]
 class Gathered:
     """Rows of tables, as far as they could be read.
 
+    Parameters
+    ----------
+    trace : Trace
+    keep : dict of str to callable
+        By table: what to keep of each chunk.
+    lookups : tuple of str
+        Tables that the rows refer to.
+    progress : callable, optional
+        Called with the number of bytes read so far.
+
     Attributes
     ----------
     rows : dict of str to ndarray
@@ -33,8 +45,14 @@ class Gathered:
         The fault that ended the pass.
     """
 
-    def __init__(self, trace: Trace, keep: Mapping[str, Keep], progress: Callable[[int], None] | None = None) -> None:
-        dtypes = {name: TABLES[name].dtype for name in (*keep, *_LOOKUPS)}
+    def __init__(
+        self,
+        trace: Trace,
+        keep: Mapping[str, Keep],
+        lookups: tuple[str, ...] = STACKS,
+        progress: Progress | None = None,
+    ) -> None:
+        dtypes = {name: TABLES[name].dtype for name in (*keep, *lookups)}
         pieces = {name: [keep.get(name, np.copy)(np.empty(0, dtype))] for name, dtype in dtypes.items()}
         self.fault: TraceError | None = None
         try:

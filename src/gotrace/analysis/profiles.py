@@ -12,6 +12,7 @@ from gotrace.analysis.gather import Gathered, Keep
 from gotrace.analysis.windows import Windows
 from gotrace.dtypes import Rows, select
 from gotrace.spec.enums import EventKind, EventType, GoState
+from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
 from gotrace.wire.structure import Frame
 
@@ -74,7 +75,7 @@ def profile(
     function: str | None = None,
     region: str | None = None,
     time: tuple[int, int] | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Profile:
     """Return how often and how long goroutines are in a state, by the stack of the event that starts it.
 
@@ -115,7 +116,7 @@ def profile(
         tables["ranges"] = lambda rows: rows[rows["start"] == of_range]
     if region is not None:
         tables["region_times"] = np.copy
-    found = Gathered(trace, tables, progress)
+    found = Gathered(trace, tables, progress=progress)
     intervals = found.rows["states"] if of_range is None else pair(found.rows["ranges"])
     if reason is not None:
         intervals = intervals[found.where(intervals["reason"], reason)]

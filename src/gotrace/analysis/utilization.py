@@ -1,0 +1,263 @@
+"""Mutator utilization: which share of the Ps runs the program instead of the collector. Never here: windows of it.
+
+As in Go's ``internal/trace``, except that a mark worker counts from its label until it stops, and that an assist of a
+goroutine that does not run counts nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from gotrace.analysis.gather import TEXTS, Gathered, Keep
+from gotrace.dtypes import F8, I8, Rows
+from gotrace.spec.enums import EventKind, EventType, GoState, Resource
+from gotrace.tables.passes import Progress
+from gotrace.trace import Trace
+
+INCLUDE = ("stw", "background", "assist", "sweep")
+"""What can count as collection: stopped worlds for GC, mark workers, mark assists, sweeps."""
+
+UTIL = np.dtype([("time", "i8"), ("util", "f8")], align=True)
+"""A change of utilization: ns, and the share from 0 to 1 from then on."""
+
+_CHANGE = np.dtype(
+    [("time", "i8"), ("p", "i8"), ("delta", "i8")], align=True
+)  # of the reasons to count a P as collecting
+_MAX_PROCS = 1 << 12
+_RANGES = {"stw": EventType.STW_BEGIN, "assist": EventType.GC_MARK_ASSIST_BEGIN, "sweep": EventType.GC_SWEEP_BEGIN}
+_RUN, _STOP, _LABEL, _ASSIST_ON, _ASSIST_ACTIVE, _ASSIST_OFF = range(6)
+
+Mask = npt.NDArray[np.bool_]
+
+
+def _executes(state: npt.NDArray[np.uint8]) -> Mask:
+    return np.isin(state, (GoState.RUNNING, GoState.SYSCALL))
+
+
+def _runs_and_stops(rows: Rows) -> Rows:
+    changes = (rows["resource"] == Resource.GOROUTINE) & (_executes(rows["old"]) != _executes(rows["new"]))
+    return np.asarray(rows[changes])
+
+
+SOURCES: dict[str, Keep] = {
+    "transitions": _runs_and_stops,
+    "ranges": lambda rows: rows[np.isin(rows["start"], list(_RANGES.values()))],
+    "labels": np.copy,
+    "metrics": lambda rows: rows[rows["type"] == EventType.PROCS_CHANGE],
+}
+"""Tables, and their rows, that utilization is computed from."""
+
+
+def utilization(
+    trace: Trace, include: Iterable[str] = INCLUDE, *, per_goroutine: bool = False, progress: Progress | None = None
+) -> list[Rows]:
+    """Return the share of the Ps that runs the program, over time.
+
+    One pass.
+
+    Parameters
+    ----------
+    trace : Trace
+    include : iterable of {"stw", "background", "assist", "sweep"}
+        What counts as collection.
+    per_goroutine : bool
+        Return a function for each P, which is 0 or 1: what a goroutine on it experiences. Dedicated mark workers do not
+        count, since no goroutine is on their P.
+    progress : callable, optional
+        Called with the number of bytes read so far.
+
+    Returns
+    -------
+    list of ndarray of UTIL
+        One function; or one for each P, and one more each time that a P is removed and added again. A function starts
+        when GOMAXPROCS is first known, holds each value until the next row, and ends with its last row.
+
+    Raises
+    ------
+    ValueError
+        ``include`` has an unknown name.
+    TraceError
+        The trace is damaged; its attribute ``partial`` is the result up to the fault.
+    """
+    chosen = tuple(include)
+    unknown = set(chosen) - set(INCLUDE)
+    if unknown:
+        raise ValueError(f"include={unknown.pop()!r}: must be of {', '.join(INCLUDE)}")
+    found = Gathered(trace, {**SOURCES, "goroutines": np.copy}, TEXTS, progress)
+    lives = found.rows["goroutines"]
+    end = int((lives["created"] + lives["total"]).max(initial=0))
+    result = utilization_until(found, end, chosen, per_goroutine=per_goroutine)
+    if found.fault is not None:
+        found.fault.partial = result
+        raise found.fault
+    return result
+
+
+def utilization_until(found: Gathered, end: int, include: tuple[str, ...], *, per_goroutine: bool) -> list[Rows]:
+    """Return utilization from rows of ``SOURCES`` of a trace that ends at ``end``."""
+    metrics = found.rows["metrics"]
+    if not len(metrics):
+        return []
+    events = _Events(found, include, per_goroutine)
+    n = np.minimum(metrics["value"], _MAX_PROCS)
+    changed = np.append(True, n[1:] != n[:-1])
+    procs = _Procs(metrics["time"][changed], n[changed], end)
+    if per_goroutine:
+        return [procs.of_one(life, events) for life in range(len(procs.p))]
+    return [procs.of_all(events)]
+
+
+class _Steps:
+    """A sum of changes over time."""
+
+    def __init__(self, time: I8, delta: I8) -> None:
+        order = np.argsort(time, kind="stable")
+        self.time = time[order]
+        self._sums = np.append(0, np.cumsum(delta[order]))
+
+    def at(self, time: I8) -> I8:
+        """Return the sum of all changes up to each time."""
+        return np.asarray(self._sums[np.searchsorted(self.time, time, side="right")])
+
+
+class _Events:
+    """What changes utilization.
+
+    Attributes
+    ----------
+    stopped : _Steps
+        Stopped worlds for GC.
+    changes : ndarray of _CHANGE
+        Of the number of reasons to count a P as collecting, in order.
+    late : ndarray of int64
+        Times of events that report a P as collecting since the start of the trace.
+    """
+
+    def __init__(self, found: Gathered, include: tuple[str, ...], per_goroutine: bool) -> None:
+        start = int(found.rows["metrics"]["time"][0])
+        first = min(rows["generation"][0] for name, rows in found.rows.items() if name in SOURCES and len(rows))
+        ranges, labels, transitions = (
+            found.rows[name][found.rows[name]["time"] >= start] for name in ("ranges", "labels", "transitions")
+        )
+        ranges = ranges[(ranges["kind"] != EventKind.RANGE_ACTIVE) | (ranges["generation"] == first)]
+        ends = ranges["kind"] == EventKind.RANGE_END
+        of = {name: (ranges["start"] == kind) & (name in include) for name, kind in _RANGES.items()}
+        of["stw"] &= found.where(ranges["reason"], lambda reason: "GC" in reason)
+        self.stopped = _Steps(ranges["time"][of["stw"]], np.where(ends, -1, 1)[of["stw"]])
+        ignored = {"GC (idle)"} | ({"GC (dedicated)"} if per_goroutine else set())
+        worker = found.where(labels["label"], lambda text: text.startswith("GC ") and text not in ignored)
+        labels = labels[worker & ("background" in include)]
+        on_goroutines, late = _on_goroutines(transitions, ranges[of["assist"]], labels)
+        sweeps = _changes(ranges[of["sweep"]])
+        sweeps["delta"] = np.where(ends[of["sweep"]], -1, 1)
+        changes = np.concatenate((on_goroutines, sweeps))
+        self.changes = changes[np.lexsort((changes["time"], changes["p"]))]
+        active = ranges["kind"] == EventKind.RANGE_ACTIVE
+        self.late = np.sort(np.append(late, ranges["time"][of["sweep"] & active]))
+
+
+def _changes(rows: Rows) -> Rows:
+    changes = np.zeros(len(rows), _CHANGE)
+    changes["time"], changes["p"] = rows["time"], rows["p"]
+    return changes
+
+
+def _on_goroutines(transitions: Rows, assists: Rows, labels: Rows) -> tuple[Rows, I8]:
+    """Return the changes that assists and mark workers cause, and the times of assists that are reported late."""
+    active = assists["kind"] == EventKind.RANGE_ACTIVE
+    what = np.concatenate(
+        (
+            np.where(_executes(transitions["new"]), _RUN, _STOP),
+            np.where(assists["kind"] == EventKind.RANGE_END, _ASSIST_OFF, np.where(active, _ASSIST_ACTIVE, _ASSIST_ON)),
+            np.full(len(labels), _LABEL),
+        )
+    )
+    g = np.concatenate((transitions["id"], assists["id"], labels["g"]))
+    changes = np.concatenate([_changes(rows) for rows in (transitions, assists, labels)])
+    order = np.lexsort((changes["time"], g))
+    what, g, changes = what[order], g[order], changes[order]
+    at = np.arange(len(what))
+    group = np.maximum.accumulate(np.where(np.append(True, g[1:] != g[:-1])[: len(g)], at, 0))
+
+    def latest(*kinds: int) -> I8:
+        """Return the place of the latest event of these kinds before each event of a goroutine; -1 if there is none."""
+        places = np.append(-1, np.maximum.accumulate(np.where(np.isin(what, kinds), at, -1)))[: len(at)]
+        return np.where(places >= group, places, -1)
+
+    stopped = latest(_STOP)
+    running = latest(_RUN) > stopped
+    labelled = latest(_LABEL) > stopped
+    collecting = labelled | (latest(_ASSIST_ON, _ASSIST_ACTIVE) > latest(_ASSIST_OFF))
+    changes["delta"] = np.select(
+        [what == kind for kind in (_RUN, _STOP, _LABEL, _ASSIST_ON, _ASSIST_ACTIVE, _ASSIST_OFF)],
+        [collecting, -collecting.astype(np.int64), ~labelled, 1, running, -1],
+    )
+    return changes[changes["delta"] != 0], changes["time"][(what == _ASSIST_ACTIVE) & running]
+
+
+class _Procs:
+    """The Ps of a trace: each from the time that GOMAXPROCS adds it to the time that it removes it.
+
+    Attributes
+    ----------
+    p, added, removed : ndarray of int64
+    """
+
+    def __init__(self, time: I8, n: I8, end: int) -> None:
+        self._time, self._n, self._end = time, n, end
+        lives: list[list[int]] = []
+        present: list[int] = []
+        for now, count in zip(time.tolist(), n.tolist(), strict=True):
+            while len(present) > max(count, 0):
+                lives[present.pop()][2] = now
+            for p in range(len(present), count):
+                present.append(len(lives))
+                lives.append([p, now, end])
+        self.p, self.added, self.removed = np.array(lives, np.int64).reshape(-1, 3).T
+
+    def _changes(self, life: int, changes: Rows) -> Rows:
+        first, last = np.searchsorted(changes["p"], (self.p[life], self.p[life] + 1))
+        own = changes[first:last]
+        first, last = np.searchsorted(own["time"], (self.added[life], self.removed[life]))
+        return np.asarray(own[first:last])
+
+    def of_one(self, life: int, events: _Events) -> Rows:
+        """Return the utilization of one P."""
+        own = self._changes(life, events.changes)
+        added, removed = self.added[life], self.removed[life]
+        stops = events.stopped.time
+        time = np.unique(np.concatenate(([added], own["time"], stops[(stops > added) & (stops < removed)])))
+        busy = (events.stopped.at(time) > 0) | (_Steps(own["time"], own["delta"]).at(time) > 0)
+        return _function(time, np.where(busy, 0.0, 1.0), int(removed))
+
+    def of_all(self, events: _Events) -> Rows:
+        """Return the mean utilization of all Ps."""
+        edges = [np.zeros(0, _CHANGE)]
+        for life in range(len(self.p)):
+            own = self._changes(life, events.changes)
+            edge = np.zeros(len(own) + 1, _CHANGE)
+            edge["time"] = np.append(own["time"], self.removed[life])
+            edge["delta"] = np.diff(np.append(np.append(0, np.cumsum(own["delta"])) > 0, False).astype(np.int64))
+            edges.append(edge[edge["delta"] != 0])
+        collecting = np.concatenate(edges)
+        time = np.unique(np.concatenate((self._time, events.changes["time"], events.stopped.time)))
+        time = time[time < self._end]
+        n = self._n[np.searchsorted(self._time, time, side="right") - 1]
+        busy = np.where(events.stopped.at(time) > 0, n, _Steps(collecting["time"], collecting["delta"]).at(time))
+        util = 1 - busy / n
+        before = 1 / self._n[np.maximum(np.searchsorted(self._time, time) - 1, 0)]
+        for late in events.late:
+            earlier = time < late
+            util[earlier] = np.maximum(util[earlier] - before[earlier], 0)
+        return _function(time, util, self._end)
+
+
+def _function(time: I8, util: F8, end: int) -> Rows:
+    """Return the changes of a function that ends with 0."""
+    rows = np.zeros(len(time) + 1, UTIL)
+    rows["time"] = np.append(time, end)
+    rows["util"] = np.append(util, 0)
+    return rows[np.append(True, rows["util"][1:] != rows["util"][:-1])]
