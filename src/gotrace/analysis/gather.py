@@ -94,6 +94,10 @@ class Gathered:
         index = np.array([found.setdefault(self.frames(row), len(found)) for row in rows.tolist()], np.int32)
         return index[inverse], list(found)
 
+    def text(self, strings: I4) -> npt.NDArray[np.object_]:
+        """Return the text of each row of ``strings``."""
+        return np.array([self.texts[row] for row in strings.tolist()], object)
+
     def where(self, strings: I4, matches: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
         """Return whether the text of each row of ``strings`` matches."""
         rows, inverse = np.unique(strings, return_inverse=True)

@@ -260,4 +260,4 @@ def _function(time: I8, util: F8, end: int) -> Rows:
     rows = np.zeros(len(time) + 1, UTIL)
     rows["time"] = np.append(time, end)
     rows["util"] = np.append(util, 0)
-    return rows[np.append(True, rows["util"][1:] != rows["util"][:-1])]
+    return np.asarray(rows[np.append(True, rows["util"][1:] != rows["util"][:-1])])
