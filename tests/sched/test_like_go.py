@@ -14,6 +14,7 @@ from support.sched_oracle import ASSIST, STW, SWEEP, TIMES, Oracle
 
 import gotrace
 from gotrace.analysis.gather import TEXTS, Gathered
+from gotrace.analysis.latency import go_histogram
 from gotrace.analysis.mmu import MMU
 from gotrace.analysis.profiles import INTERVAL, KINDS, summed
 from gotrace.analysis.utilization import SOURCES, utilization_until
@@ -29,12 +30,15 @@ SEEDS = range(12)
 QUANTILES = (0, 0.001, 0.01, 0.05, 0.5)  # as in truth.go
 
 
-@pytest.fixture(params=[*TRACES, *SEEDS], ids=lambda source: str(getattr(source, "stem", source)))
+@pytest.fixture(params=[*TRACES, *reference.SCENES, *SEEDS], ids=lambda source: str(getattr(source, "stem", source)))
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return the path of a recorded trace, or of one of a random schedule."""
+    """Return the path of a committed trace, a fresh one, or one of a random schedule."""
     source = request.param
     trace = tmp_path / "a.trace"
-    trace.write_bytes(reference.load(source) if isinstance(source, Path) else Schedule(source, steps=600).trace)
+    if isinstance(source, Path):
+        trace.write_bytes(reference.load(source))
+    else:
+        trace.write_bytes(reference.scene(source) if isinstance(source, str) else Schedule(source, steps=600).trace)
     return trace
 
 
@@ -124,6 +128,32 @@ def test_tasks(path: Path) -> None:
         for name in ("name", "logs", "regions"):
             assert row[name] == task[name]
         assert sorted(row["goroutines"]) == task["goroutines"]
+
+
+def test_latency(path: Path) -> None:
+    go = reference.truth(path, "summary")
+    with gotrace.open(path) as trace:
+        oracle = Oracle(trace)
+    tasks: dict[str, list[int]] = {}
+    for task in oracle.task_times.values():
+        complete = task["start"] >= 0 and task["end"] >= 0
+        tasks.setdefault(task["name"], []).extend([task["end"] - task["start"]] if complete else [])
+    assert {name: buckets(times) for name, times in tasks.items()} == {
+        name: dict(latency["buckets"]) for name, latency in go["task_latency"].items()
+    }
+    regions: dict[str, list[int]] = {}
+    for region in oracle.region_times:
+        start = go["start"] if region["start"] < 0 else region["start"]
+        end = go["end"] if region["end"] < 0 else region["end"]
+        regions.setdefault(region["name"], []).append(end - start)
+    wanted: dict[str, Counter[int]] = {}
+    for latency in go["region_latency"]:  # by name and place
+        wanted.setdefault(latency["name"], Counter()).update(dict(latency["buckets"]))
+    assert {name: buckets(times) for name, times in regions.items()} == wanted
+
+
+def buckets(durations: list[int]) -> dict[int, int]:
+    return {bucket: n for bucket, n in enumerate(go_histogram(durations).tolist()) if n}
 
 
 def outermost(windows: list[tuple[int, int, int]]) -> Windows:

@@ -206,6 +206,22 @@ def record(binary: Path, *arguments: Path | str, debug: str = "") -> str:
     raise AssertionError(f"{binary.name} exited with {run.returncode}: {run.stderr[:2000]}")
 
 
+SCENES = {"reader": "", "mutex": "", "stubborn": "asyncpreemptoff=1", "chain": "", "server": ""}
+"""Scenes of ``tests/programs/waits.go``, each with its GODEBUG."""
+
+
+@cache
+def scene(name: str) -> bytes:
+    """Return a fresh trace of a scene, recorded once a session."""
+    goroot = toolchain()
+    assert goroot is not None
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        trace = Path(folder, "a.trace")
+        record(build(PROGRAMS / "waits.go", goroot, Path(folder)), trace, name, debug=SCENES[name])
+        return trace.read_bytes()
+
+
 def fixtures() -> list[Path]:
     """Return the committed traces; with GOTRACE_FIXTURES=few those of the oldest and newest Go and an invalid one."""
     few = os.environ.get("GOTRACE_FIXTURES") == "few"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -210,6 +210,7 @@ def _spans(
     """Return the requested paths, without hops."""
     lives = found.rows["goroutines"]
     first, last = int(lives["created"].min(initial=0)), int((lives["created"] + lives["total"]).max(initial=0))
+    columns: tuple[Any, ...]
     if region is not None:
         rows = found.rows["region_times"]
         rows = rows[found.where(rows["name"], region.__eq__)]
@@ -219,7 +220,7 @@ def _spans(
         rows = rows[rows["task"] == task if name is None else found.where(rows["name"], name.__eq__)]
         columns = np.where(rows["end_g"] < 0, rows["g"], rows["end_g"]), rows["start"], rows["end"], rows["task"]
     elif time is not None:
-        columns = np.array([[goroutine], [time[0]], [time[1]], [-1]])
+        columns = [goroutine], [time[0]], [time[1]], [-1]
     else:
         rows = lives[lives["g"] == goroutine]
         columns = rows["g"], rows["created"], rows["ended"], np.full(len(rows), -1)
