@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from support import reference
 from support.random_schedules import Schedule
-from support.sched_oracle import ASSIST, STW, SWEEP, TIMES, Oracle
+from support.sched_oracle import ASSIST, STW, SWEEP, TIMES, Oracle, is_system
 
 import gotrace
+from gotrace import RegionEnd
 from gotrace.analysis.gather import TEXTS, Gathered
 from gotrace.analysis.latency import go_histogram
 from gotrace.analysis.mmu import MMU
@@ -75,6 +76,17 @@ def expected(goroutine: dict[str, Any], oracle: Oracle, region: dict[str, Any] |
     return times
 
 
+def kept_by_go(oracle: Oracle) -> list[dict[str, Any]]:
+    """Return the regions without the open ones of the runtime's goroutines, and of those without a stack."""
+    functions = {(life["g"], life["life"]): life["function"] for life in oracle.goroutines}
+    return [
+        region
+        for region in oracle.region_times
+        if region["end_kind"] in (RegionEnd.ENDED, RegionEnd.UNSEEN)
+        or not is_system(functions[region["g"], region["life"]])
+    ]
+
+
 def test_goroutines(path: Path) -> None:
     go = reference.truth(path, "summary")
     with gotrace.open(path) as trace:
@@ -105,7 +117,7 @@ def test_regions(path: Path) -> None:
         oracle = Oracle(trace)
     found = Counter(
         (*(row[n] for n in ("g", "name", "task", "start", "end", "inherited", *TIMES, "total")),)
-        for row in oracle.region_times
+        for row in kept_by_go(oracle)
     )
     wanted: Counter[tuple[Any, ...]] = Counter()
     for g in go["goroutines"]:
@@ -142,7 +154,7 @@ def test_latency(path: Path) -> None:
         name: dict(latency["buckets"]) for name, latency in go["task_latency"].items()
     }
     regions: dict[str, list[int]] = {}
-    for region in oracle.region_times:
+    for region in kept_by_go(oracle):
         start = go["start"] if region["start"] < 0 else region["start"]
         end = go["end"] if region["end"] < 0 else region["end"]
         regions.setdefault(region["name"], []).append(end - start)

@@ -18,6 +18,8 @@ Row = dict[str, Any]
 TABLES = ("transitions", "ranges", "tasks", "regions", "logs")
 STW, SWEEP, ASSIST = 26, 32, 35
 COLUMN = {GoState.RUNNING: "exec", GoState.RUNNABLE: "sched", GoState.WAITING: "block"}
+OPEN = {"end": -1, "end_stack": 0, "end_kind": 2}
+UNSEEN = {"start": -1, "stack": 0, "inherited": 0}
 TIMES = ("exec", "sched", "block", "syscall", "syscall_block")
 
 
@@ -35,6 +37,7 @@ class Life:
     function: str = ""
     starts: int = 0
     sched_max: int = 0
+    end_stack: int = 0
     state: Row | None = None
     last_state: int = 0
     times: Counter[str] = field(default_factory=Counter)
@@ -52,6 +55,16 @@ class Life:
             times += durations(self.state, now)
         times["total"] = (now if self.ended < 0 else self.ended) - self.created
         return times
+
+
+def forever(state: Row) -> bool:
+    """Return whether a goroutine waits for what cannot happen: its life is over."""
+    return bool(state["state"] == GoState.WAITING and state["reason"] == "forever")
+
+
+def is_system(function: str) -> bool:
+    """Return whether goroutines that start with a function belong to the runtime; "" is that of unknown ones."""
+    return not function or (function.startswith("runtime.") and function != "runtime.main")
 
 
 def durations(state: Row, end: int) -> Counter[str]:
@@ -108,15 +121,14 @@ class Oracle:
         opened = [life.state for life in rest if life.state is not None]
         self.states += sorted(opened, key=lambda state: (state["start"], state["g"]))
         for life in rest:
-            self.finish(life, self.end)
+            if life.ended < 0:
+                self.finish(life, self.end)
 
     # Goroutines.
 
     def transitions(self, row: Row) -> None:
         g, old, new, now = row["id"], row["old"], row["new"], row["time"]
         if old in (GoState.UNDETERMINED, GoState.NOT_EXIST):
-            if g in self.live:  # its id is used again without an end
-                self.die(self.live[g], now)
             self.begin(row)
         life = self.live[g]
         state = life.state
@@ -126,17 +138,19 @@ class Oracle:
             self.leave(life, state)
         if not life.function:
             life.function = self.function[row["resource_stack"]]
-        life.state, life.last_state = None, new
+        life.state, life.last_state, life.end_stack = None, new, row["stack"]
         if new == GoState.NOT_EXIST:
             life.ended = now
-            self.die(life, now)
+            del self.live[g]
+            self.finish(life, now)
             return
         life.state = self.enter(row)
         if new == GoState.RUNNING:
             life.starts += 1
             life.started = now if life.started < 0 else life.started
-        elif new == GoState.WAITING and life.state["reason"] == "forever":
+        elif forever(life.state):
             life.ended = now
+            self.finish(life, now)
 
     def begin(self, row: Row) -> None:
         g = row["id"]
@@ -195,12 +209,6 @@ class Oracle:
             life.waits[state["reason"]][0] += end - state["start"]
             life.waits[state["reason"]][1] += 1
 
-    def die(self, life: Life, now: int) -> None:
-        del self.live[life.g]
-        if life.state is not None:
-            self.states.append(life.state)
-        self.finish(life, now)
-
     def finish(self, life: Life, now: int) -> None:
         """Emit the rows of a life; what is open counts up to now."""
         spent = life.spent(now)
@@ -230,10 +238,10 @@ class Oracle:
             self.goroutine_times.append(
                 {**who, "kind": 2, "start": start, "name": reason, "time": time, "count": count}
             )
-        system = not life.function or (life.function.startswith("runtime.") and life.function != "runtime.main")
-        for region in life.regions if not system else ():
-            ended = life.ended >= 0
-            self.close_region(region, spent, end=life.ended, end_stack=0, end_kind=1 if ended else 2)
+        for region in reversed(life.regions):
+            if not (is_system(life.function) and region["inherited"]):
+                end = {"end": life.ended, "end_stack": life.end_stack, "end_kind": 1} if life.ended >= 0 else OPEN
+                self.close_region(region, spent, **end)
 
     # Procs, ranges.
 
@@ -267,7 +275,7 @@ class Oracle:
     # Regions, tasks.
 
     def open_region(self, life: Life, region: Row, before: Counter[str]) -> None:
-        life.regions.append({**region, "g": life.g, "depth": len(life.regions), "before": before})
+        life.regions.append({**region, "g": life.g, "life": life.life, "depth": len(life.regions), "before": before})
 
     def close_region(self, region: Row, spent: Counter[str], **end: Any) -> None:
         before = region.pop("before")
