@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gotrace.analysis.footprint import Footprint, footprint
     from gotrace.analysis.history import History
     from gotrace.analysis.history import collect as history
+    from gotrace.analysis.leaks import Leaks, leaks
     from gotrace.analysis.sites import Sites, sites
     from gotrace.analysis.spans import Spans, spans
     from gotrace.analysis.stats import Stats, stats
@@ -132,6 +133,7 @@ __all__ = [
     "History",
     "InternalError",
     "Kind",
+    "Leaks",
     "MalformedError",
     "NoHeapDataError",
     "Op",
@@ -155,6 +157,7 @@ __all__ = [
     "diff",
     "footprint",
     "history",
+    "leaks",
     "open",
     "raw",
     "register",
@@ -197,6 +200,7 @@ _LAZY = {
     **dict.fromkeys(("Footprint", "footprint"), "gotrace.analysis.footprint:"),
     "History": "gotrace.analysis.history:",
     "history": "gotrace.analysis.history:collect",
+    **dict.fromkeys(("Leaks", "leaks"), "gotrace.analysis.leaks:"),
     **dict.fromkeys(("Sites", "sites"), "gotrace.analysis.sites:"),
     **dict.fromkeys(("Spans", "spans"), "gotrace.analysis.spans:"),
     **dict.fromkeys(("Stats", "stats"), "gotrace.analysis.stats:"),

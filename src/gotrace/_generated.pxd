@@ -1039,6 +1039,7 @@ cdef struct TALLY:
     int64_t counts[6]
     int64_t peak[6]
     int64_t aged[2]
+    int64_t old_frees
     int64_t peak_id
     int32_t type
     uint8_t spanclass

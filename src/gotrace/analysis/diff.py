@@ -19,7 +19,7 @@ from gotrace.dtypes import Rows
 from gotrace.errors import NoHeapDataError, TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap.rows import HeapCounter
-from gotrace.heap.table import KINDS, group_keys
+from gotrace.heap.table import KINDS, Heap, group_keys
 from gotrace.tables.instants import replay_counts
 from gotrace.trace import open as open_trace
 
@@ -27,6 +27,7 @@ METRICS = ("alloc_bytes", "alloc_objects", "inuse_bytes", "inuse_objects")
 """Metrics: what was allocated in the trace, and what is in use at its end."""
 
 CONFIDENCE = 0.95
+_NORMAL = 1.96  # the same, in standard errors of an estimate
 
 DIFF = np.dtype(
     [("name", "O")]
@@ -131,27 +132,31 @@ def traces_of(side: str) -> list[str]:
 
 
 def diff(
-    old: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    new: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    old: Heap | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    new: Heap | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     by: Literal["type", "class", "package"] = "type",
-    sort: str = "alloc_bytes",
+    sort: str | None = None,
     errors: Literal["raise", "salvage"] = "raise",
     progress: _Progress | None = None,
 ) -> Diff:
-    """Compare what two builds allocated, and what they have in use at the end.
+    """Compare what two builds allocated and have in use at the end, or two heaps.
 
     Types are paired by name, size and pointer bytes. A name that remains once on each side is a type whose size
     changed. Types of one build that share all three are one row.
 
     Parameters
     ----------
-    old, new : path or sequence of paths
+    old, new : path or sequence of paths, or Heap
         The traces of each side. A path is a trace, a folder of traces, or several traces separated by commas.
+        Or two heaps that are grouped alike, usually of one trace at two instants: rows are paired by name, and those
+        that grew most come first. Exact numbers have intervals of length 0; the errors of estimates (by site) are added
+        as if they were independent.
     by : {"type", "class", "package"}
-        What a row groups. Objects without a type are grouped by size class.
+        What a row groups; not used for heaps. Objects without a type are grouped by size class.
     sort : {"alloc_bytes", "alloc_objects", "inuse_bytes", "inuse_objects"}
-        The metric that rows are sorted by and that :meth:`Diff.exceeds` checks.
+        The metric that rows are sorted by and that :meth:`Diff.exceeds` checks. By default, ``alloc_bytes`` for traces
+        and ``inuse_bytes`` for heaps.
     errors : {"raise", "salvage"}
         As for :func:`gotrace.open`.
     progress : callable, optional
@@ -166,16 +171,21 @@ def diff(
     TraceError
         A trace is damaged: the first error, whose attribute ``partial`` is the Diff of all data before the faults.
     ValueError
-        ``by`` or ``sort`` is invalid, or a side has no traces.
+        ``by`` or ``sort`` is invalid, a side has no traces, or heaps are grouped differently.
     NoHeapDataError
         A trace has no alloc/free events.
+    TypeError
+        Only one side is a heap.
     OSError
         A trace cannot be opened.
     """
     if by not in KINDS:
         raise ValueError(f"by={by!r}: must be one of {', '.join(KINDS)}")
-    if sort not in METRICS:
-        raise ValueError(f"sort={sort!r}: must be one of {', '.join(METRICS)}")
+    if isinstance(old, Heap) and isinstance(new, Heap):
+        return _grown(old, new, _metric(sort or "inuse_bytes"))
+    if isinstance(old, Heap) or isinstance(new, Heap):
+        raise TypeError("a heap can only be compared with a heap")
+    sort = _metric(sort or METRICS[0])
     sides = [_paths(old), _paths(new)]
     faults: list[TraceError] = []
     anomalies: Counter[str] = Counter()
@@ -204,6 +214,12 @@ def diff(
         faults[0].partial = result
         raise faults[0]
     return result
+
+
+def _metric(sort: str) -> str:
+    if sort not in METRICS:
+        raise ValueError(f"sort={sort!r}: must be one of {', '.join(METRICS)}")
+    return sort
 
 
 def _paths(side: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -276,6 +292,33 @@ def _paired(old: list[_Key], new: list[_Key]) -> list[_Pair]:
     changed = once[0] & once[1]
     pairs += [(key, later[key[0]] if key[0] in changed else None) for key in rest[0]]
     return pairs + [(None, key) for key in rest[1] if key[0] not in changed]
+
+
+def _grown(before: Heap, after: Heap, sort: str) -> Diff:
+    """Compare two heaps by name."""
+    if before.by != after.by:
+        raise ValueError(f"one heap is grouped by {before.by}, the other by {after.by}")
+    names = list(dict.fromkeys([*after.table["name"].tolist(), *before.table["name"].tolist()]))
+    place = {name: i for i, name in enumerate(names)}
+    table = np.zeros(len(names), DIFF)
+    variances = np.zeros((len(METRICS), len(names)))
+    table["name"] = names
+    for side, heap in (("old", before), ("new", after)):
+        at = np.array([place[name] for name in heap.table["name"].tolist()], np.int64)
+        table[f"{side}_size"] = table[f"{side}_ptr_bytes"] = -1
+        table[f"{side}_traces"][at] = 1
+        for i, metric in enumerate(METRICS):
+            table[f"{metric}_{side}"][at] = heap.table[metric]
+            if heap.errors is not None:
+                variances[i, at] += heap.errors[f"{metric}_error"] ** 2
+    totals = {}
+    for metric, noise in zip(METRICS, _NORMAL * np.sqrt(variances), strict=True):
+        change = table[f"{metric}_diff"] = table[f"{metric}_new"] - table[f"{metric}_old"]
+        table[f"{metric}_low"], table[f"{metric}_high"] = change - noise, change + noise
+        old, new = float(table[f"{metric}_old"].sum()), float(table[f"{metric}_new"].sum())
+        totals[metric] = Change(old, new, new - old, new - old, new - old)
+    order = np.lexsort((table["name"].astype(str), -table[f"{sort}_diff"]))
+    return Diff(table[order], totals, after.by, sort, [before.at], [after.at], after.anomalies, [], [], [])
 
 
 def interval(old: F8, new: F8) -> tuple[F8, F8, F8, F8, F8]:

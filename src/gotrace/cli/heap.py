@@ -1,16 +1,22 @@
-"""The command ``gotrace heap``: prints what is on the heap at an instant, by group and age. Never here: analysis."""
+"""The command ``gotrace heap``: prints what is on the heap at an instant, or what grew. Never here: analysis."""
 
 from __future__ import annotations
 
 import argparse
 from functools import partial
 
+from gotrace.analysis.leaks import OldObjects, old_objects
 from gotrace.cli import common
 from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.dtypes import HEAP
 from gotrace.heap.table import Heap
+from gotrace.report.growth import growth_document, print_growth
 from gotrace.report.heap import filter_heap, heap_document, print_heap, sort_heap
+from gotrace.report.leaks import old_document, print_old
+from gotrace.tables.growth import HeapPair, heaps_at
 from gotrace.tables.instants import GROUPS, HeapQuery, QueryError, heap_at
+from gotrace.tables.passes import Progress
+from gotrace.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,7 +37,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument(
         "--at",
-        default="end",
         metavar="INSTANT",
         help="start, peak, end, a time such as 12.5s, or gc:17 for the start of the 17th mark phase (default: end)",
     )
@@ -41,6 +46,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--max-age", type=common.count, metavar="N", help="include only objects of age N or less, in GC cycles"
     )
+    for flag, dest, text in (("--from", "first", "start"), ("--to", "last", "end")):
+        parser.add_argument(
+            flag,
+            dest=dest,
+            metavar="INSTANT",
+            help=f"what grew between two instants, as those of --at (default of {flag}: {text})",
+        )
     short = parser.add_mutually_exclusive_group()
     short.add_argument("--leaks", action="store_true", help="possible leaks: same as --min-age 2 at the end")
     short.add_argument(
@@ -65,7 +77,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _query(args: argparse.Namespace) -> HeapQuery:
     youngest, oldest, at = args.min_age, args.max_age, args.at
     if args.leaks:
-        if at != "end" or youngest is not None:
+        if at is not None or youngest is not None:
             args.usage("--leaks is --min-age 2 at the end: do not combine it with --at or --min-age")
         youngest = 2
     if args.temporary:
@@ -73,31 +85,45 @@ def _query(args: argparse.Namespace) -> HeapQuery:
             args.usage("--temporary is what was freed at --max-age 1: do not combine it with --max-age")
         oldest = 1
     try:
-        return HeapQuery(args.by, at, youngest, oldest)
+        return HeapQuery(args.by, at or "end", youngest, oldest)
     except QueryError as wrong:
         args.usage(str(wrong))
         raise
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the heap of each trace."""
+    """Print the heap of each trace, or what grew."""
     query = _query(args)
-
     column = args.sort or ("free_bytes" if args.temporary else "")
+    note = "" if args.filter is None else f", in rows that match {args.filter!r}"
 
-    def arrange(heap: Heap) -> None:
-        if column:
-            sort_heap(heap, column)
-        if args.filter is not None:
-            filter_heap(heap, args.filter)
+    def arrange(*heaps: Heap) -> None:
+        for heap in heaps:
+            if column:
+                sort_heap(heap, column)
+            if args.filter is not None:
+                filter_heap(heap, args.filter)
 
+    if args.first or args.last:
+        if args.at or args.sort or query.aged:
+            args.usage(
+                "--from and --to give what grew: do not combine them with --at, --sort, ages, --leaks or --temporary"
+            )
+        return run_query(
+            *(args, HeapPair, lambda trace, progress: _pair(trace, args, progress)),
+            *(partial(print_growth, top=args.top, note=note), growth_document, lambda pair: arrange(*pair)),
+        )
+    first = column.split("_")[0] if column not in ("", "name") else "inuse"
+    show = partial(print_heap, top=args.top, first=first, note=note)
+    if args.leaks:
+        return run_query(
+            *(args, OldObjects, lambda trace, progress: old_objects(trace.reader, query, progress)),
+            *(partial(print_old, show=show), old_document, lambda found: arrange(found.heap)),
+        )
     return run_query(
-        *(args, Heap, lambda trace, progress: heap_at(trace.reader, query, progress)),
-        partial(
-            print_heap,
-            top=args.top,
-            first=column.split("_")[0] if column not in ("", "name") else "inuse",
-            note="" if args.filter is None else f", in rows that match {args.filter!r}",
-        ),
-        *(heap_document, arrange),
+        *(args, Heap, lambda trace, progress: heap_at(trace.reader, query, progress)), *(show, heap_document, arrange)
     )
+
+
+def _pair(trace: Trace, args: argparse.Namespace, progress: Progress | None) -> HeapPair:
+    return heaps_at(trace.reader, args.by, args.first or "start", args.last or "end", progress)

@@ -173,6 +173,8 @@ cdef void end_object(
     tally.counts[FREES + 1] += size
     r.life[REPLAY_INUSE_OBJECTS] -= 1
     r.life[REPLAY_INUSE_BYTES] -= size
+    if age < 0 or age > 1:
+        tally.old_frees += 1
     if age >= 0:
         if r.youngest <= age <= r.oldest:
             tally.aged[0] += 1
@@ -297,7 +299,7 @@ cdef inline int32_t key_of(ReplayState *r, uint8_t spanclass) noexcept nogil:
         new.type = r.row.type
         new.spanclass = spanclass
         new.peak_id = -1
-        new.aged[0] = new.aged[1] = 0
+        new.aged[0] = new.aged[1] = new.old_frees = 0
         for i in range(6):
             new.counts[i] = new.peak[i] = 0
         r.life[SPACE_N_KEYS] += 1

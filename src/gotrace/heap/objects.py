@@ -83,6 +83,8 @@ class ObjectReplay:
     look : callable
         Called with the time in ns of the first event at or after some of ``ends``, before that event is replayed; it
         may replace ``ends``.
+    marks : bool
+        True if ``ends`` are the starts of mark phases.
     """
 
     detail: bool = False
@@ -92,6 +94,7 @@ class ObjectReplay:
     rows: int = NEVER
     ends: I8 = field(default_factory=lambda: np.empty(0, np.int64))
     look: Callable[[int], None] = lambda time: None
+    marks: bool = False
 
     def __post_init__(self) -> None:
         self.life = np.zeros(max(ReplayCounter) + 1, np.int64)
@@ -137,13 +140,20 @@ class ObjectReplay:
         room = MOST_CYCLES - int(self.life[ReplayCounter.CYCLE]) - len(self._begins)
         self._begins = np.sort(np.concatenate((self._begins, segment.begins[:room])))
         need = int(self.life[ReplayCounter.CYCLE]) + len(self._begins) + 1
+        if self.marks:
+            self.ends, self._reached = self._begins, 0
         if self.cycle < need:
-            self.stop = min(self.stop, int(self._begins[self.cycle - int(self.life[ReplayCounter.CYCLE]) - 1]))
+            self.stop = min(self.stop, self.begin_of(self.cycle))
         while self.detail and len(self._cycles) < need:
             self._cycles = np.concatenate((self._cycles, np.zeros(len(self._cycles), HEAP_CYCLE)))
         self._kernel.enter(
             segment.batches, segment.factors, segment.page_size.bit_length() - 1, self._cycles, segment.type_slots
         )
+
+    def begin_of(self, cycle: int) -> int:
+        """Return the start in ns of a mark phase after the replayed events; NEVER if it is not known yet."""
+        place = cycle - int(self.life[ReplayCounter.CYCLE]) - 1
+        return int(self._begins[place]) if 0 <= place < len(self._begins) else NEVER
 
     def follow(self, rows: Rows, labels: I8) -> Iterator[Rows]:
         """Replay rows of the current segment; yield objects that ended, if rows are written.

@@ -123,6 +123,7 @@ TALLY = aligned(  # a group of objects
     ("counts", "i8", (6,)),  # objects and bytes: allocated, freed, of the snapshot
     ("peak", "i8", (6,)),  # counts at the peak, if ``peak_id`` is the latest
     ("aged", "i8", (2,)),  # objects and bytes freed at an age in the replay's range
+    ("old_frees", "i8"),  # objects freed at an age of 2 or more, or of unknown age
     ("peak_id", "i8"),
     ("type", "i4"),
     ("spanclass", "u1"),

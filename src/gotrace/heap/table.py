@@ -56,6 +56,8 @@ class Heap:
         numbers are 0.
     samples : SampleCounts or None
         Of an estimate: counts of the CPU samples.
+    cycles : int
+        Mark phases that started before the instant; -1 if the query does not require the history of single objects.
     """
 
     table: Rows
@@ -70,6 +72,7 @@ class Heap:
     unaged: dict[str, int] = field(default_factory=dict)
     errors: Rows | None = None
     samples: SampleCounts | None = None
+    cycles: int = -1
 
     def __str__(self) -> str:
         names = ["inuse_objects", "inuse_bytes", "alloc_objects", "alloc_bytes"]

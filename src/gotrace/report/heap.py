@@ -145,9 +145,9 @@ def _ages(youngest: int | None, oldest: int | None) -> str:
 
 
 def heap_document(
-    path: str, heap: Heap, warnings: list[str], losses: list[str], error: Exception | None
+    path: str, heap: Heap, warnings: list[str], losses: list[str], error: Exception | None, **more: Any
 ) -> dict[str, Any]:
-    """Return a heap as a JSON object, rows as in table HEAP."""
+    """Return a heap as a JSON object, rows as in table HEAP, with more members."""
     return document(
         "heap/1",
         path,
@@ -159,11 +159,13 @@ def heap_document(
         unaged=heap.unaged,
         samples=heap.samples and {**vars(heap.samples), "unmatched": heap.samples.unmatched},
         time=heap.time if heap.time >= 0 else None,
+        cycles=heap.cycles if heap.cycles >= 0 else None,
         memory=heap.memory,
         anomalies=heap.anomalies,
         warnings=warnings,
         losses=losses,
         error=error_json(error),
+        **more,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 
@@ -131,7 +132,7 @@ class HeapBuilder(LifetimeBuilder):
         if self.start < 0:
             self.start = segment.start
             if self._query.time is not None:
-                self.lives.stop = min(self.start + self._query.time + 1, NEVER)
+                self.lives.stop = end_of(self.start, self._query.time)
         if self._owners is not None:
             self._owners.learn(segment)
         yield from super().feed(segment)
@@ -153,41 +154,55 @@ class HeapBuilder(LifetimeBuilder):
         QueryError
             The trace has fewer mark phases than the query's number.
         """
-        query, lives, life = self._query, self.lives, self.lives.life
+        query, lives = self._query, self.lives
         lives.finish()
         if query.cycle is not None and lives.stop == NEVER:
-            raise QueryError(f"at={query.at!r}: only {int(life[ReplayCounter.CYCLE])} mark phases start in this trace")
-        peak = query.at == "peak"
-        table, errors, unaged = self._table(peak)
+            self.refuse(query)
+        return self.heap_of(query, *self.state(peak=query.at == "peak"))
+
+    def refuse(self, query: HeapQuery) -> NoReturn:
+        """Raise an error: the query's mark phase does not start in the part of the trace that was replayed."""
+        cycles = int(self.lives.life[ReplayCounter.CYCLE])
+        raise QueryError(f"at={query.at!r}: mark phases that start in this trace: {cycles}")
+
+    def state(self, *, peak: bool = False) -> tuple[Rows, int, dict[str, int], int]:
+        """Return rows of COUNTS by group, time, live memory and mark phases started, at the end or at the peak."""
+        lives = self.lives
+        cycles = lives.life[ReplayCounter.PEAK_CYCLE if peak else ReplayCounter.CYCLE]
+        return lives.counts(peak=peak), self._time(peak), lives.memory(peak=peak), int(cycles)
+
+    def heap_of(self, query: HeapQuery, counts: Rows, time: int, memory: dict[str, int], cycles: int) -> Heap:
+        """Return the heap of rows of COUNTS, one for each group of the replay."""
+        table, errors, unaged = self._table(counts)
         return Heap(
             table,
-            self._time(),
+            time,
             query.by,
             start=self.start,
             seen=bool(self.allocs.heap.sizes[HeapCounter.EVENTS]),
-            memory=lives.memory(peak=peak),
+            memory=memory,
             anomalies=self.anomaly_counts(),
             at=query.at,
             ages=(query.min_age, query.max_age),
             unaged=unaged,
             errors=errors,
             samples=self._owners.counts if isinstance(self._owners, SiteLabels) else None,
+            cycles=cycles,
         )
 
-    def _time(self) -> int:
+    def _time(self, peak: bool) -> int:
         query, lives = self._query, self.lives
         if query.at == "start" or self.start < 0:
             return self.start
-        if query.at == "peak":
+        if peak:
             return int(lives.life[ReplayCounter.PEAK_TIME]) if lives.life[ReplayCounter.PEAK_BYTES] else self.start
         if lives.stop != NEVER:
             return lives.stop - (query.time is not None)
         return self.allocs.heap.time
 
-    def _table(self, peak: bool) -> tuple[Rows, Rows | None, dict[str, int]]:
+    def _table(self, counts: Rows) -> tuple[Rows, Rows | None, dict[str, int]]:
         """Return rows of HEAP, their rows of ESTIMATE if they are estimated, and the counts of unknown age."""
         query, lives = self._query, self.lives
-        counts = lives.counts(peak=peak)
         cells = np.zeros(len(counts), HEAP)
         for name in _COUNTERS:
             cells[name] = counts[name]
@@ -213,6 +228,11 @@ class HeapBuilder(LifetimeBuilder):
         names = sorted(set(labels))
         row = {name: i for i, name in enumerate(names)}
         return add_up(cells, names, np.array([row[name] for name in labels], np.int64)), None, unaged
+
+
+def end_of(start: int, time: int) -> int:
+    """Return the first ns after ``time`` ns from the start of a trace."""
+    return min(start + time + 1, NEVER)
 
 
 def heap_at(reader: TraceReader, query: HeapQuery, progress: Progress | None = None) -> Heap:
