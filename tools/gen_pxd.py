@@ -116,7 +116,7 @@ def struct(name: str, dtype: np.dtype[np.void]) -> str:
 
 def structs() -> dict[str, np.dtype[np.void]]:
     """Return all row types that C can hold, by name."""
-    found = {}
+    found: dict[str, np.dtype[np.void]] = {}
     for module in SOURCES:
         for name, value in vars(module).items():
             if isinstance(value, np.dtype) and value.fields is not None:
