@@ -21,6 +21,7 @@ for name in (
     "gotrace",
     "gotrace.columns",
     "gotrace.experiments",
+    "gotrace.sched",
     "gotrace.simulation",
     "gotrace.tables",
 ):  # their kernels may not be built yet
@@ -32,6 +33,7 @@ from gotrace.columns import rows as column_rows  # noqa: E402
 from gotrace.experiments import rows as experiment_rows  # noqa: E402
 from gotrace.heap import rows as heap_rows  # noqa: E402
 from gotrace.order import rows as order_rows  # noqa: E402
+from gotrace.sched import rows as sched_rows  # noqa: E402
 from gotrace.simulation import rows as simulation_rows  # noqa: E402
 from gotrace.spec import enums, events, limits, sizeclasses  # noqa: E402
 from gotrace.spec.rules import Rule  # noqa: E402
@@ -55,6 +57,7 @@ SOURCES: list[ModuleType] = [
     experiment_rows,
     order_rows,
     heap_rows,
+    sched_rows,
     table_rows,
     column_rows,
     simulation_rows,
@@ -88,6 +91,8 @@ ENUMS: list[tuple[str, type[IntEnum]]] = [
     ("RESOURCE_", enums.Resource),
     ("GC_", enums.GCPhase),
     ("ORDER_ANOMALY_", enums.OrderAnomaly),
+    ("ROLE_", sched_rows.NameRole),
+    ("SUM_", sched_rows.SumKind),
     ("ACTION_", simulation_rows.Action),
     ("REASON_", simulation_rows.Reason),
     ("SIM_ANOMALY_", simulation_rows.SimulatedAnomaly),

@@ -147,8 +147,8 @@ def header_and(path: Path) -> str:
 
 
 def source_of(name: str) -> str:
-    path = layout.PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".pyx")
-    return path.read_text() if path.exists() else ""
+    path = layout.PACKAGE.parent.joinpath(*name.split("."))
+    return "".join(kernel.read_text() for kernel in (path.with_suffix(s) for s in (".pxd", ".pyx")) if kernel.exists())
 
 
 def main() -> None:

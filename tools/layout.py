@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("wire", "varint"),
     ("experiments",),
     ("order", "heap", "columns"),
+    ("sched",),
     ("tables",),
     ("text",),
     ("trace", "raw"),

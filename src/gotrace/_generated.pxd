@@ -13,6 +13,7 @@ cdef enum:
     GROW_KEYS = 8
     GROW_STATE = 9
     WAIT = 10
+    NEW_NAME = 11
     CUT_VARINT = -1
     VARINT_OVERFLOW = -2
     CUT_BATCH = -3
@@ -315,6 +316,19 @@ cdef enum:
     ORDER_ANOMALY_REGION_NOT_INNERMOST = 7
     ORDER_ANOMALY_REGION_NOT_OPEN = 8
     ORDER_ANOMALY_TASK_STARTS_TWICE = 9
+    ROLE_NONE = 0
+    ROLE_FOREVER = 1
+    ROLE_PREEMPTED = 2
+    ROLE_SWEEP_TERMINATION = 3
+    ROLE_MARK_TERMINATION = 4
+    ROLE_DEDICATED = 5
+    ROLE_FRACTIONAL = 6
+    ROLE_IDLE = 7
+    ROLE_SYSTEM = 8
+    SUM_WAIT = 0
+    SUM_STW = 1
+    SUM_SWEEP = 2
+    SUM_ASSIST = 3
     ACTION_BLOCK = 0
     ACTION_UNBLOCK = 1
     ACTION_STOP = 2
@@ -1051,6 +1065,137 @@ cdef struct HEAP_CYCLE:
     int64_t free_bytes
     int64_t inuse_objects
     int64_t inuse_bytes
+
+cdef struct LIFE:
+    int64_t id
+    int64_t created
+    int64_t started
+    int64_t creator
+    int64_t since
+    int64_t offset
+    int64_t m
+    int64_t p_lost
+    uint64_t exec
+    uint64_t sched
+    uint64_t block
+    uint64_t syscall
+    uint64_t syscall_block
+    uint64_t sched_max
+    uint64_t starts
+    int32_t stack
+    int32_t reason
+    int32_t p
+    uint32_t generation
+    int32_t life
+    int32_t function
+    int32_t creator_stack
+    int32_t regions
+    int32_t n_regions
+    int32_t sums
+    int32_t n_sums
+    int32_t tasks
+    int32_t p_row
+    int32_t m_row
+    uint8_t state
+    uint8_t start_known
+    uint8_t over
+    uint8_t assists
+    uint8_t worker
+
+cdef struct SUM:
+    uint64_t key
+    uint64_t time
+    int64_t count
+    int64_t since
+    int32_t name
+    int32_t next
+    int32_t pause
+    uint8_t start
+
+cdef struct WORK:
+    int64_t start
+    int64_t task
+    uint64_t exec
+    uint64_t sched
+    uint64_t block
+    uint64_t syscall
+    uint64_t syscall_block
+    int32_t name
+    int32_t stack
+    int32_t next
+    int32_t depth
+    uint8_t inherited
+
+cdef struct OPEN_TASK:
+    int64_t id
+    int64_t start
+    int64_t parent
+    int64_t g
+    int32_t name
+    int32_t regions
+    int32_t logs
+    int32_t goroutines
+    int32_t members
+    uint8_t used
+
+cdef struct MEMBER:
+    int32_t task
+    int32_t life
+    int32_t next_of_task
+    int32_t prev_of_task
+    int32_t next_of_life
+    int32_t prev_of_life
+
+cdef struct OPEN_PAUSE:
+    int64_t start
+    int64_t stopped
+    int64_t restarted
+    int64_t end
+    int64_t g
+    int64_t m
+    int64_t culprit_g
+    int64_t culprit_m
+    int32_t reason
+    int32_t stack
+    int32_t culprit_stack
+    int32_t p
+    int32_t culprit_p
+    uint8_t stop_kind
+    int32_t cycle
+
+cdef struct PROC_USE:
+    int64_t id
+    int64_t since
+    int64_t started
+    int64_t last_g
+    int64_t sweeper
+    uint64_t running
+    uint64_t idle
+    uint64_t syscall
+    uint64_t gc
+    int64_t starts
+    int64_t steals
+    int32_t last_stack
+    int32_t m_row
+    int32_t in_syscall
+    uint8_t state
+    uint8_t last_kind
+    uint8_t marks
+    uint8_t sweeps
+
+cdef struct THREAD_USE:
+    int64_t id
+    int64_t since
+    uint64_t known
+    uint64_t running
+    uint64_t syscall
+    uint64_t gc
+    int64_t starts
+    int64_t steals
+
+cdef struct NAMED:
+    int32_t row
+    uint8_t role
 
 cdef struct OPEN_WORK:
     int64_t id

@@ -169,6 +169,7 @@ class Status(IntEnum):
     GROW_KEYS = 8
     GROW_STATE = 9  # a table of the ordering state has no room
     WAIT = 10  # the event must wait for another thread
+    NEW_NAME = 11  # a name is used for the first time
     CUT_VARINT = -1
     VARINT_OVERFLOW = -2
     CUT_BATCH = -3

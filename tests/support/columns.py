@@ -25,14 +25,28 @@ _ENUMS = {
     "what": ["span", "object", "stack"],
     "op": ["exists", "alloc", "free"],
     "end": ["alive", "freed", "reused", "span"],
-    "state": ["whole", "cut", "skipped"],
+    "end_kind": ["ended", "goroutine", "open", "unseen"],
+    "stop_kind": ["none", "preempted", "blocked", "syscall", "unknown"],
     "resource": ["None", "Goroutine", "Proc", "Thread"],
     "kind": ["Bad", "Sync", "Metric", "Label", "StackSample", "RangeBegin", "RangeActive", "RangeEnd", "TaskBegin",
              "TaskEnd", "RegionBegin", "RegionEnd", "Log", "StateTransition", "Experimental"],
 }  # fmt: skip
+_ENUMS_IN = {
+    ("generations", "state"): ["whole", "cut", "skipped"],
+    ("goroutine_times", "kind"): ["bad", "waiting", "range"],
+}
 _GOROUTINE = ["Undetermined", "NotExist", "Runnable", "Running", "Waiting", "Syscall"]
+_ENUMS["state"] = _ENUMS["next_state"] = _GOROUTINE
 _PROC = ["Undetermined", "NotExist", "Running", "Idle"]
-_MINUS_ONE = {"g", "m", "p", "task", "parent", "born", "died", "born_cycle", "died_cycle", "age", "swept", "reclaimed"}
+_MINUS_ONE = {
+    *("g", "m", "p", "task", "parent", "born", "died", "born_cycle", "died_cycle", "age", "swept", "reclaimed"),
+    *("by_g", "creator_g", "end_g", "culprit_g", "culprit_m", "culprit_p", "p_lost", "started", "ended", "stopped"),
+    *("restarted", "live_start", "live_end", "goal", "sweep_pause", "mark_pause"),
+}
+_MINUS_ONE_IN = {
+    *(("events", "offset"), ("ranges", "id"), ("states", "end"), ("pauses", "end")),
+    *((table, name) for table in ("region_times", "task_times", "cycles") for name in ("start", "end")),
+}
 _TEXTS = {"name", "reason", "category", "label", "function", "file", "message"}
 
 
@@ -59,10 +73,10 @@ def expected(trace: gotrace.Trace, table: str) -> Columns:
         elif rows.dtype[name] == np.int32 and name in _TEXTS:
             found[name] = [texts[value] if value else None for value in values]
         elif rows.dtype[name] == np.uint8 and table != "experimental":
-            found[name] = _small(trace, rows, name)
-        elif name in ("stack", "resource_stack"):
+            found[name] = _small(trace, rows, name, table)
+        elif name.endswith("stack"):
             found[name] = [value or None for value in values]
-        elif name in _MINUS_ONE or (table, name) in (("events", "offset"), ("ranges", "id")):
+        elif name in _MINUS_ONE or (table, name) in _MINUS_ONE_IN:
             found[name] = [None if value == -1 else value for value in values]
         else:
             found[name] = values
@@ -74,7 +88,7 @@ def exported(trace: gotrace.Trace, table: str) -> Columns:
     found = expected(trace, table)
     rows = getattr(trace, table).to_numpy()
     found["trace"] = [trace.path] * len(rows)
-    if "time" in rows.dtype.names:
+    if {"time", "generation"} <= set(rows.dtype.names):
         shifts = {}
         for generation in trace.generations.to_numpy():
             known = not np.isnat(generation["wall"])
@@ -96,7 +110,9 @@ def as_lines(columns: Columns) -> list[dict[str, Any]]:
     return lines
 
 
-def _small(trace: gotrace.Trace, rows: np.ndarray[Any, Any], name: str) -> list[Any]:
+def _small(trace: gotrace.Trace, rows: np.ndarray[Any, Any], name: str, table: str) -> list[Any]:
+    if (table, name) in _ENUMS_IN:
+        return [_ENUMS_IN[table, name][value] for value in rows[name]]
     if name in _ENUMS:
         return [_ENUMS[name][value] for value in rows[name]]
     if name in ("old", "new"):
@@ -104,7 +120,7 @@ def _small(trace: gotrace.Trace, rows: np.ndarray[Any, Any], name: str) -> list[
         return [states[resource][value] for resource, value in zip(rows["resource"].tolist(), rows[name], strict=True)]
     if name in ("type", "start"):
         names = trace.experiments.event_names | {255: "Sync"}
-        return [names[value] for value in rows[name].tolist()]
+        return [names.get(value, str(value)) for value in rows[name].tolist()]
     values: list[Any] = rows[name].tolist()
     return values
 

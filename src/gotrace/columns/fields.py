@@ -11,7 +11,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gotrace.dtypes import EVENT, EXPERIMENTAL, STACK, STRING, TYPE, End, Op, State, What
+from gotrace.dtypes import (
+    CYCLE,
+    EVENT,
+    EXPERIMENTAL,
+    GENERATION,
+    GOTIME,
+    REGIONTIME,
+    STACK,
+    STRING,
+    TASKTIME,
+    TYPE,
+    End,
+    Op,
+    RegionEnd,
+    State,
+    StopKind,
+    TimeKind,
+    What,
+)
 from gotrace.spec.enums import EventKind, GoState, ProcState, Resource
 
 SCHEMA_VERSION = 1
@@ -97,20 +115,66 @@ def _names(enum: type[IntEnum]) -> tuple[str, ...]:
     return tuple(member.name.lower() if ours else _words(member.name) for member in enum)
 
 
-_ENUMS = {"what": What, "op": Op, "end": End, "state": State, "kind": EventKind, "resource": Resource}
+_ENUMS: dict[str, type[IntEnum]] = {
+    "what": What,
+    "op": Op,
+    "end": End,
+    "state": GoState,
+    "next_state": GoState,
+    "kind": EventKind,
+    "resource": Resource,
+    "end_kind": RegionEnd,
+    "stop_kind": StopKind,
+}
+_ENUMS_OF: dict[np.dtype[np.void], dict[str, type[IntEnum]]] = {
+    GENERATION: {"state": State},
+    GOTIME: {"kind": TimeKind},
+}  # where a field of the same name has another one
 STATES = tuple(dict.fromkeys(_names(GoState) + _names(ProcState)))
 PROC_STATES = np.array([STATES.index(name) for name in _names(ProcState)], np.uint8)
 """Place in STATES of each state of a proc."""
 
 _MINUS_ONE = frozenset(
-    ("g", "m", "p", "id", "task", "parent", "born", "died", "born_cycle", "died_cycle", "age", "swept", "reclaimed")
+    (
+        *(
+            "g",
+            "m",
+            "p",
+            "id",
+            "task",
+            "parent",
+            "born",
+            "died",
+            "born_cycle",
+            "died_cycle",
+            "age",
+            "swept",
+            "reclaimed",
+        ),
+        *("started", "ended", "p_lost", "stopped", "restarted", "live_start", "live_end", "goal"),
+        *("by_g", "creator_g", "end_g", "culprit_g", "culprit_m", "culprit_p", "sweep_pause", "mark_pause"),
+    )
 )  # signed fields that are -1 for none or unknown
 _STRING_ROWS = frozenset(("name", "reason", "category", "label", "function", "file"))
-_STACK_ROWS = frozenset(("stack", "resource_stack"))
+_STACK_ROWS = frozenset(("stack", "resource_stack", "by_stack", "end_stack", "culprit_stack"))
 _UNITS = {
-    **dict.fromkeys(("time", "start", "end", "born", "died"), "ns"),
-    **dict.fromkeys(("address", "size", "offset", "inset", "nbytes", "ptr_bytes", "swept", "reclaimed"), "bytes"),
-    **dict.fromkeys(("frequency",), "1/s"),
+    **dict.fromkeys(
+        (
+            *("time", "start", "end", "born", "died", "created", "started", "ended", "p_lost", "stopped", "restarted"),
+            *("exec", "sched", "block", "syscall", "syscall_block", "total", "unknown", "sched_max"),
+            *("assist", "sweep", "stw", "dedicated", "fractional", "idle", "running", "gc"),
+        ),
+        "ns",
+    ),
+    **dict.fromkeys(
+        (
+            *("address", "size", "offset", "inset", "nbytes", "ptr_bytes", "swept", "reclaimed"),
+            *("live_start", "live_end", "goal"),
+        ),
+        "bytes",
+    ),
+    **dict.fromkeys(("sweep_pause", "mark_pause"), "rows of pauses"),
+    "frequency": "1/s",
 }
 _LOOKUPS = (TYPE, STRING, STACK)
 _NAT = int(np.iinfo(np.int64).min)
@@ -134,7 +198,7 @@ def extras_of(dtype: np.dtype[np.void]) -> dict[str, Field]:
     """Return the columns of a row type that are only included if named."""
     names = dtype.names or ()
     found = [_TRACE]
-    if "time" in names:
+    if "time" in names and "generation" in names:
         found.append(_WALL)
     if "type" in names and dtype["type"] == np.int32:
         found.append(Field("type_row", "type", "i4", unit="rows of types", doc="row of `types`"))
@@ -160,14 +224,20 @@ def _fields(dtype: np.dtype[np.void], name: str) -> list[Field]:
         return [Field(name, name, kind, null=0, unit="rows of stacks")]
     if kind == "M8[ns]":
         return [Field(name, name, kind, null=_NAT)]
-    unknown = name in _MINUS_ONE or (name == "offset" and dtype == EVENT)
+    unknown = name in _MINUS_ONE or (name == "offset" and dtype == EVENT) or _is_extent(dtype, name)
     return [Field(name, name, kind, null=-1 if unknown and base.kind == "i" else None, unit=_UNITS.get(name, ""))]
+
+
+def _is_extent(dtype: np.dtype[np.void], name: str) -> bool:
+    """True for a start or end that may not be in the trace."""
+    return (name == "start" and dtype in (REGIONTIME, TASKTIME, CYCLE)) or (name == "end" and dtype != GENERATION)
 
 
 def _small(dtype: np.dtype[np.void], name: str) -> Field:
     """Return the column of a field of one byte."""
-    if name in _ENUMS:
-        return Field(name, name, "u1", dictionary=Dictionary.ENUM, names=_names(_ENUMS[name]))
+    enum = _ENUMS_OF.get(dtype, {}).get(name, _ENUMS.get(name))
+    if enum is not None:
+        return Field(name, name, "u1", dictionary=Dictionary.ENUM, names=_names(enum))
     if name in ("old", "new"):
         return Field(name, name, "u1", dictionary=Dictionary.STATES, names=STATES)
     if name in ("type", "start") and dtype != EXPERIMENTAL:

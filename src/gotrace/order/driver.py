@@ -68,8 +68,9 @@ class Order:
         self.state = SchedState()
         self._background = background or Background()
         self._threaded = background is not None and not mends  # to correct a trace, the machine itself looks ahead
-        self._machine = machine(MULTIPLIER, mends)
-        self._machine.bind(self.state)
+        self.machine = machine(MULTIPLIER, mends)
+        """Interns names, while it is at the segment that they are from."""
+        self.machine.bind(self.state)
         self._rows: Rows = np.zeros(_ROOM, ORDERED)
         self._ahead = decoded_rows(_DECODED).view(np.recarray)
         self._threads: Any = ()
@@ -96,7 +97,7 @@ class Order:
             self._forget()
         slab = self._input(segment)
         self._generation = int(segment.slab.numbers[-1])
-        self._machine.open(slab)
+        self.machine.open(slab)
         self._threads = slab.cursors
         with self._background.run(slab.ahead) as prefetch:
             yield from self._ordered(segment, slab, prefetch, into)
@@ -111,24 +112,24 @@ class Order:
         while True:
             place = into() if into else None
             written = self._rows if place is None else place
-            self._machine.fill(written)
+            self.machine.fill(written)
             prefetch.wake()
             self._forgotten = False
-            n = self._machine.order()
-            if gen != self._machine.gen:
-                gen, delivered = self._machine.gen, 0
+            n = self.machine.order()
+            if gen != self.machine.gen:
+                gen, delivered = self.machine.gen, 0
             status = int(fault["status"][0])
             if n:
                 rows = written[:n]
                 if segment.losses is not None and gen < len(slab.numbers):
                     delivered += _read_events(rows, slab.numbers[gen])
                 yield rows
-            if self._machine.n_odd:
+            if self.machine.n_odd:
                 self._warn_anomalies(segment)
             if status == Status.OK:
                 break
             if status == Status.GROW_STATE:
-                self._grow(int(fault["detail"][0]))
+                self.grow(int(fault["detail"][0]))
             elif status < 0:
                 fault["batch"] = np.searchsorted(segment.slab.batches["offset"], fault["offset"], side="right") - 1
                 if segment.losses is None:
@@ -139,11 +140,11 @@ class Order:
 
     def _skip_generation(self, segment: Segment, delivered: int) -> str:
         """Skip the rest of a generation whose order is broken, after ``delivered`` events; describe the loss."""
-        gen = self._machine.gen
+        gen = self.machine.gen
         total = segment.n_events(gen)
         lost = f"{total - delivered:,} of {total:,} events ({self._rest(segment, gen):,} bytes) are lost"
         self._forget()
-        self._machine.go_to(gen + 1)
+        self.machine.go_to(gen + 1)
         self.breaks += 1
         return lost
 
@@ -157,7 +158,7 @@ class Order:
                 first = int(by_thread.cursors["batch"][cursor]) + 1
                 batches = segment.slab.batches[by_thread.order[first:last]]
                 starts = batches["offset"] + batches["head"]
-                at = segment.slab.base + int(self._ahead[self._machine.place(cursor)].start)
+                at = segment.slab.base + int(self._ahead[self.machine.place(cursor)].start)
                 rest += int(np.maximum(starts + batches["size"] - np.maximum(starts, at), 0).sum())
         return rest
 
@@ -169,21 +170,22 @@ class Order:
             self.state.empty_id_table()
             self._enter_keys([self.state.used_names()])
 
-    def _grow(self, need: int) -> None:
+    def grow(self, need: int = 1) -> None:
+        """Make room for ``need`` threads, and for one more row of any other table of the state."""
         if self.state.make_room(need):
             self.state.empty_id_table(need)
             self._enter_keys(self.state.used_keys())
-        self._machine.bind(self.state)
+        self.machine.bind(self.state)
 
     def _enter_keys(self, keys: list[tuple[Key, Any, Any]]) -> None:
         """Enter keys into an empty hash table."""
-        self._machine.bind(self.state)
+        self.machine.bind(self.state)
         for kind, ids, used in keys:
-            self._machine.enter_all(kind, np.ascontiguousarray(ids), np.ascontiguousarray(used, np.int32))
+            self.machine.enter_all(kind, np.ascontiguousarray(ids), np.ascontiguousarray(used, np.int32))
 
     def _warn_anomalies(self, segment: Segment) -> None:
         """Warn of the first anomaly of each kind that the machine tolerated in a generation."""
-        for row in self.state.odd[: self._machine.n_odd]:
+        for row in self.state.odd[: self.machine.n_odd]:
             batch = int(np.searchsorted(segment.slab.batches["offset"], int(row.offset), side="right")) - 1
             number = int(segment.slab.numbers[segment.slab.batches["gen"][batch]])
             what = OrderAnomaly(int(row.what))
@@ -192,7 +194,7 @@ class Order:
                 lost = what >= OrderAnomaly.UNKNOWN_STACK
                 report = segment.losses.note if lost and segment.losses is not None else self._warn
                 report(f"generation {number} (byte {int(row.offset)}): {_ANOMALIES[what].format(int(row.id))}")
-        self._machine.n_odd = 0
+        self.machine.n_odd = 0
 
     def finish(self) -> Rows:
         """Return the Sync that ends the trace, or precedes a fault in the next generation."""
@@ -274,9 +276,9 @@ class Order:
         """Fill in the frontier, and the state of the threads, procs and goroutines that it names."""
         ids: dict[str, set[int]] = {"g": set(), "p": set(), "m": set()}
         specs = {event.id: event for event in self._registry.events}
-        front = np.sort(slab.front[: self._machine.n_front], order="time", kind="stable")
+        front = np.sort(slab.front[: self.machine.n_front], order="time", kind="stable")
         for cursor in front["cursor"].tolist():
-            place = self._machine.place(cursor)
+            place = self.machine.place(cursor)
             event = slab.events[place]
             spec = specs[int(event.type)]
             m = int(slab.cursors[cursor].m)

@@ -43,9 +43,15 @@ class SchedState:
     """Goroutines, procs, threads, open ranges and regions, active tasks and names; one row SCHED for the rest.
 
     Row 0 of each table means none. ``id_table`` is one hash table of the keys of all tables.
+
+    Attributes
+    ----------
+    aliases : dict of int to int
+        Numbers of names by rows of strings that tables refer to, apart from those in ``names``.
     """
 
     def __init__(self) -> None:
+        self.aliases: dict[int, int] = {}
         self.sched = rows(1, SCHED)
         self.names = rows(_FIRST, NAME)
         self.name_bytes: npt.NDArray[np.uint8] = np.zeros(4 * MAX_STRING, np.uint8)
@@ -138,6 +144,10 @@ class SchedState:
         """Replace rows below 0, which are names, by the row of strings where the name first appears."""
         found: npt.NDArray[np.int32] = np.where(names < 0, self.names.row[np.where(names < 0, -1 - names, 0)], names)
         return found
+
+    def number(self, row: int) -> int:
+        """Return the number of the name in a row of strings that tables refer to."""
+        return self.aliases.get(row) or int(np.flatnonzero(self.names.row == row)[0])
 
     def name(self, number: int) -> bytes:
         """Return the bytes of a name."""

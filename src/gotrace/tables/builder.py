@@ -46,6 +46,36 @@ class Builder:
         return {}
 
 
+class OrderedBuilder(Builder):
+    """Builder of a table of ordered events: it takes rows of ORDERED, which all such builders of a pass share."""
+
+    places: ClassVar[bool] = False
+    """True if ``place`` returns memory."""
+
+    def begin(self, segment: Segment) -> None:
+        """Start the next segment, before its rows."""
+
+    def place(self) -> Rows | None:
+        """Return the memory for the next rows, if there is no other builder; None for the order's own."""
+        return None
+
+    def take(self, rows: Rows) -> None:
+        """Take the next rows of ORDERED, which are valid only during the call."""
+        raise NotImplementedError
+
+    def ready(self) -> Iterator[Rows]:
+        """Yield the rows of this table that are complete."""
+        raise NotImplementedError
+
+    def end(self) -> Iterator[None]:
+        """Make the rows that the end of the trace, or a fault, completes; yield whenever some are ready."""
+        return iter(())
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Yield none: rows come through ``take``."""
+        return iter(())
+
+
 class Chunks:
     """Rows collected in arrays of a fixed length.
 

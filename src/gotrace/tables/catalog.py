@@ -14,20 +14,29 @@ import numpy as np
 
 from gotrace.dtypes import (
     ALLOC,
+    CYCLE,
     EVENT,
     EXPERIMENTAL,
     FRAME,
     GENERATION,
+    GOROUTINE,
+    GOTIME,
     LABEL,
     LIFETIME,
     LOG,
     METRIC,
+    PAUSE,
+    PROC,
     RANGE,
     REGION,
+    REGIONTIME,
     SAMPLE,
     STACK,
+    STATE,
     STRING,
     TASK,
+    TASKTIME,
+    THREAD,
     TRANSITION,
     TYPE,
     What,
@@ -54,6 +63,7 @@ from gotrace.tables.ordered import (
     TransitionBuilder,
 )
 from gotrace.tables.passes import ReadPass
+from gotrace.tables.scheduling import SchedulingBuilder
 
 
 class TableSpec(NamedTuple):
@@ -107,6 +117,20 @@ TABLES: dict[str, TableSpec] = {
     "logs": TableSpec(LogBuilder, LOG, "Log messages, in order."),
     "labels": TableSpec(LabelBuilder, LABEL, "Labels of goroutines, in order."),
     "metrics": TableSpec(MetricBuilder, METRIC, "Samples of Go's metrics, in order."),
+    **{
+        name: TableSpec(partial(SchedulingBuilder, table=name), dtype, doc)
+        for name, dtype, doc in (
+            ("states", STATE, "Intervals that goroutines spend in one state, in the order in which they end."),
+            ("goroutines", GOROUTINE, "Lives of goroutines, with their times by state."),
+            ("goroutine_times", GOTIME, "Times of each goroutine by reason of waiting, and in ranges."),
+            ("region_times", REGIONTIME, "Regions, with the times of their goroutines by state."),
+            ("task_times", TASKTIME, "Tasks, from their starts to their ends."),
+            ("pauses", PAUSE, "Stopped worlds, with what stopped last."),
+            ("cycles", CYCLE, "Mark phases, with the time of their workers and assists."),
+            ("procs", PROC, "The use of each proc."),
+            ("threads", THREAD, "The use of each thread."),
+        )
+    },
     "types": TableSpec(TypeBuilder, TYPE, "Types of the whole trace; row 0 is untyped, row 1 unresolved."),
     "generations": TableSpec(GenerationBuilder, GENERATION, "A row for each generation."),
     "strings": TableSpec(StringBuilder, STRING, "Strings of each generation; row 0 is the empty one."),

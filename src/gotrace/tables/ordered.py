@@ -24,7 +24,7 @@ from gotrace.order.context import EventContext
 from gotrace.order.rows import ORDERED
 from gotrace.spec.enums import EventKind, EventType, Resource
 from gotrace.spec.events import BY_ID
-from gotrace.tables.builder import Builder, Chunks
+from gotrace.tables.builder import Builder, Chunks, OrderedBuilder
 from gotrace.tables.passes import ReadPass
 from gotrace.wire.segments import Segment
 
@@ -45,28 +45,25 @@ class ContextBuilder(Builder):
     def __init__(self, read_pass: ReadPass, *, copy: bool = False) -> None:
         self._pass = read_pass
         self._copy = copy
+        self._broken = False
         self.context = EventContext(None, read_pass.order, read_pass.registry)
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Order a segment's events and yield them."""
         order = self._pass.order
         self.context = EventContext(segment, order, self._pass.registry, copy=self._copy)
-        self._pass.order_broken = True
+        self._broken = True
         yield from order.run(segment)
-        self._pass.order_broken = False
+        self._broken = False
 
     def flush(self) -> Iterator[Rows]:
         """Yield the Sync that ends the trace, unless the order broke."""
-        if not self._pass.order_broken:
+        if not self._broken:
             yield self._pass.order.finish()
 
 
-class OrderedBuilder(Builder):
-    """Rows of a table of ordered events.
-
-    The builders of one pass share one state machine. The builder of ``events``, or else the first one, runs it and
-    passes its rows to the others.
-    """
+class KindBuilder(OrderedBuilder):
+    """Rows of a table of ordered events of some kinds."""
 
     kinds: ClassVar[tuple[EventKind, ...]]
     columns: ClassVar[dict[str, str]] = {}
@@ -75,35 +72,6 @@ class OrderedBuilder(Builder):
         self.read_pass = read_pass
         self._pending: list[Rows] = []
         read_pass.ordered.append(self)
-
-    @property
-    def _drives(self) -> bool:
-        ordered = self.read_pass.ordered
-        return self is next((b for b in ordered if isinstance(b, EventBuilder)), ordered[0])
-
-    def feed(self, segment: Segment) -> Iterator[Rows]:
-        """Order a segment's events and yield rows of this table."""
-        if self._drives:
-            self.read_pass.order_broken = True
-            for rows in self.read_pass.order.run(segment, self.place):
-                self._share(rows)
-                yield from self.ready()
-            self.read_pass.order_broken = False
-        yield from self.ready()
-
-    def place(self) -> Rows | None:
-        """Return the memory for the next ordered rows; None for the order's own."""
-        return None
-
-    def flush(self) -> Iterator[Rows]:
-        """Yield the remaining rows; the Sync that ends the trace is among them unless the order broke."""
-        if self._drives and not self.read_pass.order_broken:
-            self._share(self.read_pass.order.finish())
-        yield from self.ready()
-
-    def _share(self, rows: Rows) -> None:
-        for builder in self.read_pass.ordered:
-            builder.take(rows)
 
     def take(self, rows: Rows) -> None:
         """Select and convert this table's rows from rows of ORDERED."""
@@ -139,9 +107,10 @@ class EventBuilder(OrderedBuilder):
     """Rows of EVENT: every event in order."""
 
     dtype = EVENT
+    places = True
 
     def __init__(self, read_pass: ReadPass, length: int) -> None:
-        super().__init__(read_pass, length)
+        read_pass.ordered.append(self)
         self._chunks = Chunks(EVENT, length, _MORE)
         self._left: Rows = np.empty(0, ORDERED)
 
@@ -151,8 +120,6 @@ class EventBuilder(OrderedBuilder):
         ORDERED starts with the fields of EVENT; each row overwrites the rest of the row before. Other builders need
         whole rows.
         """
-        if len(self.read_pass.ordered) > 1:
-            return None
         free = self._chunks.room()
         return np.ndarray(len(free) - 1, ORDERED, free, strides=(EVENT.itemsize,))
 
@@ -174,12 +141,11 @@ class EventBuilder(OrderedBuilder):
             yield from self._chunks.full()
 
     def flush(self) -> Iterator[Rows]:
-        """Yield the remaining rows, the last chunk partly filled."""
-        yield from super().flush()
+        """Yield the last chunk, partly filled."""
         yield from self._chunks.last()
 
 
-class TransitionBuilder(OrderedBuilder):
+class TransitionBuilder(KindBuilder):
     """Rows of TRANSITION."""
 
     dtype = TRANSITION
@@ -187,7 +153,7 @@ class TransitionBuilder(OrderedBuilder):
     columns: ClassVar = {"id": "args0", "resource_stack": "stack2", "reason": "name"}
 
 
-class RangeBuilder(OrderedBuilder):
+class RangeBuilder(KindBuilder):
     """Rows of RANGE."""
 
     dtype = RANGE
@@ -206,7 +172,7 @@ class RangeBuilder(OrderedBuilder):
             table[name][rows["type"] != EventType.GC_SWEEP_END] = -1
 
 
-class TaskBuilder(OrderedBuilder):
+class TaskBuilder(KindBuilder):
     """Rows of TASK."""
 
     dtype = TASK
@@ -214,7 +180,7 @@ class TaskBuilder(OrderedBuilder):
     columns: ClassVar = {"task": "args0", "parent": "args1"}
 
 
-class RegionBuilder(OrderedBuilder):
+class RegionBuilder(KindBuilder):
     """Rows of REGION."""
 
     dtype = REGION
@@ -222,7 +188,7 @@ class RegionBuilder(OrderedBuilder):
     columns: ClassVar = {"task": "args0"}
 
 
-class LogBuilder(OrderedBuilder):
+class LogBuilder(KindBuilder):
     """Rows of LOG."""
 
     dtype = LOG
@@ -230,7 +196,7 @@ class LogBuilder(OrderedBuilder):
     columns: ClassVar = {"task": "args0", "category": "name", "message": "text"}
 
 
-class LabelBuilder(OrderedBuilder):
+class LabelBuilder(KindBuilder):
     """Rows of LABEL."""
 
     dtype = LABEL
@@ -238,7 +204,7 @@ class LabelBuilder(OrderedBuilder):
     columns: ClassVar = {"label": "name"}
 
 
-class MetricBuilder(OrderedBuilder):
+class MetricBuilder(KindBuilder):
     """Rows of METRIC."""
 
     dtype = METRIC

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 from gotrace.dtypes import Rows
@@ -19,7 +19,7 @@ from gotrace.errors import TraceError
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.experiments.allocfree import TypeTable
 from gotrace.order.driver import Order
-from gotrace.tables.builder import Builder
+from gotrace.tables.builder import Builder, OrderedBuilder
 from gotrace.wire import header
 from gotrace.wire.helper import Background, OneAhead, check_process, start_thread, use_two_threads
 from gotrace.wire.losses import Losses
@@ -173,13 +173,6 @@ class TraceReader:
             background.thread = None
 
 
-class OrderedConsumer(Protocol):
-    """Consumer of rows of ORDERED."""
-
-    def take(self, rows: Rows) -> None:
-        """Take the next rows, which are valid only during the call."""
-
-
 class ReadPass:
     """One pass over a trace, and the state that its builders share.
 
@@ -192,10 +185,8 @@ class ReadPass:
     background : Background
     types : TypeTable
         Types read so far.
-    ordered : list
-        Builders of tables of ordered events.
-    order_broken : bool
-        True if the order broke, or if the rows of a segment were not consumed to the end.
+    ordered : list of OrderedBuilder
+        Builders that take rows of ORDERED. They share one run of the state machine.
     """
 
     def __init__(self, reader: TraceReader) -> None:
@@ -205,8 +196,8 @@ class ReadPass:
         self.threaded = use_two_threads(reader.jobs) and reader.losses is None  # salvage decides segment by segment
         self.background = Background()
         self.types = TypeTable()
-        self.ordered: list[OrderedConsumer] = []
-        self.order_broken = False
+        self._order_broken = False  # or the rows of a segment were not consumed to the end
+        self.ordered: list[OrderedBuilder] = []
 
     @cached_property
     def order(self) -> Order:
@@ -229,10 +220,10 @@ class ReadPass:
         """
         try:
             yield from self._read(builders, progress)
-            yield from _flushed(builders)
+            yield from self._flush(builders)
         except TraceError as error:
             self._reader.fail(error)
-            yield from _flushed(builders)
+            yield from self._flush(builders)
             raise
         finally:
             self._close(builders)
@@ -240,11 +231,48 @@ class ReadPass:
     def _read(self, builders: Sequence[Builder], progress: Progress | None) -> Iterator[tuple[Builder, Rows]]:
         for segment in self._reader.segments(progress, self.background):
             for builder in builders:
+                if self.ordered and builder is self._first:
+                    yield from self._run(segment)
                 for rows in builder.feed(segment):
                     yield builder, rows
             segment.drop()
             if any(builder.done for builder in builders):
                 return
+
+    @property
+    def _first(self) -> OrderedBuilder:
+        """The builder in whose place the events of a segment are ordered."""
+        return next((builder for builder in self.ordered if builder.places), self.ordered[0])
+
+    def _run(self, segment: Segment) -> Iterator[tuple[Builder, Rows]]:
+        """Order the events of a segment, and yield the rows that builders make of them."""
+        for builder in self.ordered:
+            builder.begin(segment)
+        self._order_broken = True
+        for rows in self.order.run(segment, self.ordered[0].place if len(self.ordered) == 1 else None):
+            yield from self._share(rows)
+        self._order_broken = False
+
+    def _share(self, rows: Rows) -> Iterator[tuple[Builder, Rows]]:
+        for builder in self.ordered:
+            builder.take(rows)
+        yield from self._ready()
+
+    def _ready(self) -> Iterator[tuple[Builder, Rows]]:
+        for builder in self.ordered:
+            for rows in builder.ready():
+                yield builder, rows
+
+    def _flush(self, builders: Sequence[Builder]) -> Iterator[tuple[Builder, Rows]]:
+        """Yield the remaining rows; the Sync that ends the trace is among them unless the order broke."""
+        if self.ordered and not self._order_broken:
+            yield from self._share(self.order.finish())
+        for ordered in self.ordered:
+            for _ in ordered.end():
+                yield from self._ready()
+        for builder in builders:
+            for rows in builder.flush():
+                yield builder, rows
 
     def run(self, *builders: Builder, progress: Progress | None = None) -> TraceError | None:
         """Read with builders that yield no rows; return the fault instead of raising it."""
@@ -262,9 +290,3 @@ class ReadPass:
             reader.anomalies.update(builder.anomaly_counts())
             if builder.refers_to_types and reader.source.once:
                 reader.types = self.types.rows()
-
-
-def _flushed(builders: Sequence[Builder]) -> Iterator[tuple[Builder, Rows]]:
-    for builder in builders:
-        for rows in builder.flush():
-            yield builder, rows

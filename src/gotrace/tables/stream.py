@@ -271,7 +271,7 @@ class _Context(Builder):
             if row in strings.rows:
                 return strings.text(row)
         state = self._pass.order.state
-        return state.name(int(np.flatnonzero(state.names.row == row)[0]))
+        return state.name(state.number(row))
 
     def wall(self, rows: Rows) -> npt.NDArray[np.datetime64]:
         """Return the wall-clock times of rows with the fields time and generation."""

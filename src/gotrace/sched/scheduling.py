@@ -1,0 +1,238 @@
+"""The scheduling tables: rows of ORDERED come in through kernels ``_lives`` and ``_procs``, rows of the tables go out.
+
+The tables that the kernels fill are here; they grow when the kernels need it. Never here: the order of events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gotrace._hashmap import HashMap
+from gotrace.dtypes import (
+    CYCLE,
+    GOROUTINE,
+    GOTIME,
+    PAUSE,
+    PROC,
+    REGIONTIME,
+    STATE,
+    TASKTIME,
+    THREAD,
+    U8,
+    Rows,
+    opaque,
+    select,
+)
+from gotrace.errors import Status
+from gotrace.hashing import new_map, rehashed
+from gotrace.order.driver import Order
+from gotrace.sched._lives import Lives
+from gotrace.sched._procs import Procs
+from gotrace.sched.rows import (
+    LIFE,
+    MEMBER,
+    NAME_ROLES,
+    NAMED,
+    OPEN_PAUSE,
+    OPEN_TASK,
+    PROC_USE,
+    SUM,
+    THREAD_USE,
+    WORK,
+    NameRole,
+)
+from gotrace.wire.segments import Segment
+
+_FIRST = 64  # rows of a new table, and half the places of a new map
+_MORE = 4  # rows or keys that one row of ORDERED adds at most
+_ROOM = 8192  # rows of output
+_LIVES_OUT = {
+    "states": STATE,
+    "goroutines": GOROUTINE,
+    "goroutine_times": GOTIME,
+    "region_times": REGIONTIME,
+    "task_times": TASKTIME,
+}
+_PROCS_OUT = {"pauses": PAUSE, "cycles": CYCLE}
+
+
+class Scheduling:
+    """The scheduling tables of one pass.
+
+    Attributes
+    ----------
+    ready : dict of str to list of ndarray
+        Rows of each table that were not taken yet. Rows of tables that have no entry are dropped.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self.ready: dict[str, list[Rows]] = {}
+        self._order = order
+        self._breaks = 0
+        self._ended = False
+        self._procs = Procs()
+        self._lives = Lives(self._procs, order.machine)
+        self._named: Rows = np.zeros(_FIRST, NAMED)
+        self._past: U8 = np.zeros(_FIRST, np.uint64)
+        self._past_maps = _new_maps(2)
+        self._use: list[Rows] = [np.zeros(_FIRST, PROC_USE), np.zeros(_FIRST, THREAD_USE)]
+        self._use_maps = _new_maps(2)
+        for rows in self._use:
+            rows["id"][0] = -1
+        self._out = {name: np.zeros(_ROOM, dtype) for name, dtype in (_LIVES_OUT | _PROCS_OUT).items()}
+        self._fill()
+        self._empty()
+
+    # --- the tables of the kernels ------------------------------------------------------------------------------
+
+    def _empty(self) -> None:
+        """Use empty tables for what is live."""
+        self._live: list[Rows] = [np.zeros(_FIRST, dtype) for dtype in (LIFE, SUM, WORK, OPEN_TASK, MEMBER)]
+        self._live_maps = _new_maps(4)
+        self._pauses: Rows = np.zeros(_FIRST, OPEN_PAUSE)
+        self._bind()
+
+    def _bind(self) -> None:
+        self._lives.bind(*self._live)
+        self._lives.bind_maps(*self._live_maps, *self._past_maps)
+        self._lives.bind_lasting(self._past, self._named)
+        self._procs.bind(*self._use)
+        self._procs.bind_pauses(self._pauses)
+        self._procs.bind_maps(*self._use_maps)
+
+    def _grow(self) -> None:
+        """Enlarge the tables and maps that may lack room for the next row."""
+        *used, pauses = self._procs.rows_used()
+        *keys, past, again = self._lives.keys_used()
+        self._live = [_longer(rows, n) for rows, n in zip(self._live, self._lives.rows_used(), strict=True)]
+        self._use = [_longer(rows, n) for rows, n in zip(self._use, used, strict=True)]
+        self._pauses, self._past = _longer(self._pauses, pauses), _longer(self._past, past)
+        self._live_maps, self._past_maps = _larger(self._live_maps, keys), _larger(self._past_maps, (past, again))
+        self._use_maps = _larger(self._use_maps, used)
+        self._bind()
+
+    def _enter_name(self) -> None:
+        """Enter the name at which the kernel stopped, or make room for it in the machine's state."""
+        name, row = self._lives.new_name, self._lives.new_row
+        if not name:
+            self._order.grow()
+            return
+        if name >= len(self._named):
+            self._named = _longer(self._named, name)
+            self._bind()
+        text = self._order.state.name(name).decode("utf-8", "replace")
+        system = text.startswith("runtime.") and text != "runtime.main"
+        self._named[name] = row, NAME_ROLES.get(text, NameRole.SYSTEM if system else NameRole.NONE)
+        self._order.state.aliases[row] = name
+
+    def _fill(self) -> None:
+        self._lives.fill(*(self._out[name] for name in _LIVES_OUT))
+        self._procs.fill(*(self._out[name] for name in _PROCS_OUT))
+
+    def _flush(self) -> None:
+        """Take what the kernels wrote; enlarge the output if a row needs more."""
+        written = zip(self._out.items(), (*self._lives.filled(), *self._procs.filled()), strict=True)
+        for (name, out), n in written:
+            if n and name in self.ready:
+                self.ready[name].append(opaque(out[:n]).copy().view(out.dtype))
+        if self._lives.need > _ROOM:
+            self._out = {name: np.zeros(self._lives.need, out.dtype) for name, out in self._out.items()}
+        self._fill()
+
+    # --- rows --------------------------------------------------------------------------------------------------
+
+    def begin(self, segment: Segment) -> None:
+        """Start the next segment, before its rows."""
+        if segment.torn:
+            self._gap()
+        tables = segment.tables
+        self._lives.open(tables.stacks, tables.frames, tables.functions)
+
+    def take(self, rows: Rows) -> None:
+        """Take rows of ORDERED."""
+        if self._order.breaks != self._breaks:
+            self._breaks = self._order.breaks
+            self._gap()
+        for _ in self._steps(lambda at: self._lives.follow(rows, at)):
+            pass
+
+    def _steps(self, step: Callable[[int], int]) -> Iterator[None]:
+        """Call ``step`` with the place where it stopped until it is done; yield whenever rows are ready."""
+        at, status = 0, Status.FULL
+        while status != Status.OK:
+            status = Status(step(at))
+            at = self._lives.at
+            if status == Status.GROW_STATE:
+                self._grow()
+            elif status == Status.NEW_NAME:
+                self._enter_name()
+            else:
+                self._flush()
+                yield
+
+    def _end_lives(self, gap: bool) -> Iterator[None]:
+        """Put out everything that is live, with its times up to the last row."""
+        time = self._lives.last
+        lives, tasks = self._live[0], self._live[3]
+        live = np.flatnonzero(lives["state"]).astype(np.int32)
+        by_start = live[np.lexsort((lives["id"][live], lives["since"][live]))]
+        by_id = live[np.argsort(lives["id"][live])]
+        active = np.flatnonzero(tasks["used"]).astype(np.int32)
+        active = active[np.argsort(tasks["id"][active])]
+        yield from self._steps(lambda at: self._lives.put_open(by_start, at, time if gap else -1))
+        yield from self._steps(lambda at: self._lives.end_lives(by_id, at, time))
+        yield from self._steps(lambda at: self._lives.end_tasks(active, at))
+        self._procs.end(time)
+        self._flush()
+
+    def _gap(self) -> None:
+        """End all intervals: after a gap in a salvaged trace, nothing is known of what was live."""
+        for _ in self._end_lives(gap=True):
+            pass
+        self._procs.forget(self._lives.last)
+        self._lives.forget()
+        self._empty()
+
+    def end(self) -> Iterator[None]:
+        """Put out everything that is live at the end of the trace; yield whenever rows are ready."""
+        if self._ended:
+            return
+        self._ended = True
+        yield from self._end_lives(gap=False)
+        procs, threads, _ = self._procs.rows_used()
+        for name, table in (
+            ("procs", select(self._use[0][1:procs], PROC)),
+            ("threads", self._threads(self._use[1][1:threads])),
+        ):
+            if name in self.ready and len(table):
+                self.ready[name].append(table[np.argsort(table["id"])])
+        yield
+
+    def _threads(self, used: Rows) -> Rows:
+        table = np.zeros(len(used), THREAD)
+        for name in ("id", "running", "syscall", "gc", "starts", "steals"):
+            table[name] = used[name]
+        seen = used["known"].astype(np.int64) + np.where(used["since"] < 0, 0, self._lives.last - used["since"])
+        table["idle"] = np.maximum(seen - table["running"] - table["syscall"], 0)
+        return table
+
+
+def _longer(rows: np.ndarray[tuple[int], np.dtype[Any]], used: int) -> Any:
+    """Return the rows, with unused ones after them if nearly all are used."""
+    if used + _MORE <= len(rows):
+        return rows
+    longer = np.zeros(2 * len(rows) + used, rows.dtype)
+    longer[: len(rows)] = rows
+    return longer
+
+
+def _new_maps(n: int) -> list[HashMap]:
+    return [new_map(2 * _FIRST) for _ in range(n)]
+
+
+def _larger(maps: list[HashMap], keys: Sequence[int]) -> list[HashMap]:
+    """Return the maps, or larger ones where nearly half of the places are used."""
+    return [rehashed(old) if 2 * (n + _MORE) > old.places else old for old, n in zip(maps, keys, strict=True)]
