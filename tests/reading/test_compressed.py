@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import reference
+from support.http_server import in_memory
 
 import gotrace
 from gotrace.cli import main
@@ -25,7 +26,7 @@ from gotrace.wire import compression
 
 def _zstd(data: bytes) -> bytes:
     module = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
-    packed: bytes = module.compress(data)
+    packed: bytes = module.compress(data, options={module.CompressionParameter.checksum_flag: 1})
     return packed
 
 
@@ -36,6 +37,18 @@ DATA = reference.load(reference.DATA / "sched-go1.26-tiny.trace.gz")
 with gotrace.open(DATA) as plain:
     EVENTS = plain.events.to_numpy()
     GENERATIONS = plain.generations.to_numpy()
+
+
+@pytest.fixture(params=[1, 2])
+def jobs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("gotrace.wire.helper.available_cores", lambda: 2)
+    threads: int = request.param
+    return threads
+
+
+def without_isal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("isal", "isal.isal_zlib"):
+        monkeypatch.setitem(sys.modules, module, None)
 
 
 def read(source: Any, **options: Any) -> tuple[list[int], gotrace.TraceError | None]:
@@ -101,11 +114,40 @@ def test_padding_after_gzip() -> None:
 
 
 def test_gzip_without_isal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "isal", None)
+    without_isal(monkeypatch)
     data = gzip.compress(DATA)
     assert read(data) == (EVENTS["offset"].tolist(), None)
     _, error = read(data[:-9])
     assert isinstance(error, gotrace.TruncatedError)
+
+
+@pytest.mark.parametrize("name", [*PACKS, "gzip without isal"])
+def test_no_damage_passes(name: str, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where 200 inputs end early, or 200 have one bit flipped, there is an error with its place, or nothing is lost."""
+    if name == "gzip without isal":
+        without_isal(monkeypatch)
+    data = PACKS[name.split()[0]](DATA)
+    everything = read(DATA)[0]
+    n_bits = 8 * len(data)
+    flipped = []
+    for bit in (*range(100), *range(100, n_bits - 20, n_bits // 80), *range(n_bits - 20, n_bits)):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        flipped.append(bytes(changed))
+    cuts = [data[: len(data) * i // 200] for i in range(200)]
+    n_unharmed = 0
+    for i, part in enumerate((*cuts, *flipped)):
+        source: Any = (in_memory, bytes, io.BytesIO)[i % 3](part)
+        offsets, error = read(source, jobs=jobs)
+        if error is None:
+            assert i >= len(cuts)
+            assert offsets == everything
+            n_unharmed += 1
+        else:
+            assert error.offset >= 0
+            if i < len(cuts):  # a Sync may end the rows
+                assert offsets[:-1] == everything[: max(len(offsets) - 1, 0)]
+    assert n_unharmed < 60  # bits of the header of gzip, and padding
 
 
 def test_a_bomb_takes_little_memory() -> None:

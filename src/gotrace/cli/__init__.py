@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 COMMANDS = (
     *("info", "stats", "heap", "lifetimes", "spans", "diff", "report"),
-    *("dump", "export", "validate", "footprint", "assemble", "simulate"),
+    *("record", "dump", "export", "validate", "footprint", "assemble", "simulate"),
     "completion",
 )
 

@@ -18,6 +18,7 @@ from gotrace.order.selection import Bounds
 from gotrace.trace import Trace
 from gotrace.units import human_bytes, nanoseconds, printable
 from gotrace.wire.compression import is_compressed
+from gotrace.wire.remote import public_name
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""
@@ -29,7 +30,7 @@ _MAX_THREADS = 8  # waiting threads listed for an OrderingError
 
 def log(text: str) -> None:
     """Write a message to stderr, prefixed with the name of the program."""
-    _write(f"gotrace: {printable(text)}")
+    _write(f"gotrace: {printable(public_name(text))}")
 
 
 def _write(text: str) -> None:
@@ -78,7 +79,7 @@ def _bounds(text: str, number: Callable[[str], int]) -> Bounds:
 
 def add_traces(parser: argparse.ArgumentParser, *, many: bool, streams: bool = True) -> None:
     """Add the traces to read as positional arguments; ``streams``: standard input is possible."""
-    text = "trace to read, - for standard input" if streams else "trace to read"
+    text = "trace to read: a path, a URL, or - for standard input" if streams else "trace to read: a path or a URL"
     if many:
         parser.add_argument("traces", nargs="+", metavar="TRACE", help=text)
     else:
@@ -181,7 +182,7 @@ def progress(path: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None
         console=Console(stderr=True),
         transient=True,
     )
-    task = bar.add_task(printable(os.path.basename(path)), total=size, done="")  # noqa: PTH119
+    task = bar.add_task(printable(os.path.basename(public_name(path))), total=size, done="")  # noqa: PTH119
     whole = f" of {human_bytes(size)}" if size else ""
     began = time.monotonic()
 

@@ -15,6 +15,7 @@ from gotrace.cli.output import add_formats, report_output
 from gotrace.errors import NoHeapDataError, TraceError
 from gotrace.report.common import say
 from gotrace.tables.instants import QueryError
+from gotrace.wire.remote import public_name
 
 
 class HeapResult(Protocol):
@@ -73,7 +74,7 @@ def run_query(
     with common.exit_code(codes), report_output(args) as report:
         for number, path in enumerate(paths):
             if report.text and len(paths) > 1:
-                say(report.text, "\n" * (number > 0) + f"{path}:")
+                say(report.text, "\n" * (number > 0) + f"{public_name(path)}:")
             with (
                 common.exit_code(codes, args),
                 report.open(args, path, errors=args.errors, jobs=args.jobs) as trace,

@@ -15,6 +15,7 @@ from gotrace.experiments.allocfree import ANOMALIES
 from gotrace.experiments.rows import Anomaly
 from gotrace.report.layout import GAP, cell_width, fit, is_styled, shorten, width_of, wrap
 from gotrace.units import human_count, printable
+from gotrace.wire.remote import public_name
 
 _ADDRESSES = ("address", "pc")
 
@@ -158,7 +159,7 @@ def document(schema: str, trace: str, **members: Any) -> dict[str, Any]:
     """Return the JSON object of a report, with the members that all reports share."""
     found: dict[str, Any] = {
         "schema": schema,
-        "trace": trace,
+        "trace": public_name(trace),
         "rows": [],
         "anomalies": {},
         "warnings": [],

@@ -10,12 +10,14 @@ import numpy as np
 from gotrace.analysis.info import Info
 from gotrace.report.common import document, error_json, json_rows, print_table, say
 from gotrace.units import human_bytes, human_count, human_share, human_time
+from gotrace.wire.remote import public_name
 
 _SHOWN = 10  # generations and kinds of events listed
 
 
 def print_info(out: TextIO, path: str, info: Info) -> None:
     """Write what a trace contains, whether it is whole, what it lacks, and what to run next."""
+    path = public_name(path)
     say(out, f"{path}: Go execution trace, header 1.{info.version[2:]} (written by {info.writers})")
     if len(info.generations):
         _print_generations(out, info)

@@ -7,11 +7,13 @@ from typing import Any, TextIO
 from gotrace.analysis.validate import Verdict
 from gotrace.report.common import document, error_json, say
 from gotrace.units import human_count
+from gotrace.wire.remote import public_name
 
 
 def print_verdict(out: TextIO, path: str, verdict: Verdict, warnings: list[str], *, valid: bool) -> None:
     """Write a verdict as one line."""
     n_events = human_count(verdict.events, "event")
+    path = public_name(path)
     events = f"{n_events} in {human_count(verdict.generations, 'generation')}"
     if verdict.error is not None:
         verdict.error.path = ""

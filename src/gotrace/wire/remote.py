@@ -117,11 +117,12 @@ def _os_error(error: Exception, name: str) -> OSError:
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, FileNotFoundError):
         number = errno.ENOENT
+    known = max(number or 0, 0)
+    said = getattr(error, "strerror", None)
     if status is not None:
-        text = f"HTTP status {status} {getattr(error, 'message', 'Not Found')}"
-    elif number is not None and number > 0:
-        text = os.strerror(number)
+        text = f"HTTP status {status}: {getattr(error, 'message', 'Not Found')}"
+    elif known and (not said or said.startswith("Connect call failed")):
+        text = os.strerror(known)
     else:
-        text = str(getattr(error, "strerror", None) or error or type(error).__name__)
-    known = number is not None and number > 0
-    return OSError(number if known else errno.EIO, public_name(" ".join(text.split())), name)
+        text = str(said or error or type(error).__name__)
+    return OSError(known or errno.EIO, public_name(" ".join(text.split())), name)
