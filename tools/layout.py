@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tables",),
     ("text",),
     ("trace", "raw"),
+    ("fleet",),
     ("analysis", "simulation"),
     ("report", "export", "__init__"),
     ("cli",),

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import Rows, narrow
+from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments import Registry
 from gotrace.heap.table import Heap
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.generation import Generations
 from gotrace.tables.passes import Progress, TraceReader
-from gotrace.tables.table import Table, chunks, columns_of
-from gotrace.units import parse_size
+from gotrace.tables.table import Table, reader_of_chunks
 from gotrace.wire.structure import Frame
 
 if TYPE_CHECKING:  # imported at first use: most programs need neither
@@ -67,11 +66,16 @@ def open(
     OSError
         The path or URL cannot be opened.
     """
+    check_options(errors=errors, jobs=jobs)
+    return Trace(source, salvage=errors == "salvage", jobs=jobs, mmap=mmap, storage_options=storage_options)
+
+
+def check_options(*, errors: str, jobs: int, **others: object) -> None:
+    """Raise ValueError if an argument of :func:`open` is wrong."""
     if errors not in ("raise", "salvage"):
         raise ValueError(f"errors={errors!r}: must be 'raise' or 'salvage'")
     if jobs < 1:
         raise ValueError(f"jobs={jobs}: must be at least 1")
-    return Trace(source, salvage=errors == "salvage", jobs=jobs, mmap=mmap, storage_options=storage_options)
 
 
 class Trace:
@@ -225,30 +229,7 @@ class Trace:
         TraceError
             After all rows before the fault.
         """
-        names = [tables] if isinstance(tables, str) else list(tables)
-        for name in names:
-            if name not in TABLES:
-                raise ValueError(f"no table {name!r}; tables are {', '.join(TABLES)}")
-        single, step = isinstance(tables, str), parse_size(step_size) // len(names)
-        chunked: Iterator[tuple[str, Any]]
-        empty: dict[str, Any]
-        if library == "np":
-            keep = {name: columns_of(name, columns, single=single) for name in names}
-            chunked = chunks(self.reader, keep, step)
-            empty = {name: np.empty(0, narrow(TABLES[name].dtype, keep[name])) for name in names}
-        else:
-            from gotrace.columns.batch import empty as empty_batch
-            from gotrace.tables import frames
-            from gotrace.tables.stream import batches, fields_to_read, rows_of
-
-            make = frames.containers(library)
-            fields = {name: fields_to_read(name, columns, single=single) for name in names}
-            lengths = {name: rows_of(name, step) for name in names}
-            chunked = ((name, make(batch)) for name, batch in batches(self.reader, fields, lengths))
-            empty = {name: make(empty_batch(fields[name])) for name in names} if not single else {}
-        if single:
-            return (chunk for _, chunk in chunked)
-        return ({**empty, name: chunk} for name, chunk in chunked)
+        return reader_of_chunks(tables, columns, step_size, library)(self.reader)
 
     # --- properties -----------------------------------------------------------------------------------------
 

@@ -92,6 +92,10 @@ class TraceReader:
         self._closed = self._closed or why
         self.source.close()
 
+    def cancel(self) -> None:
+        """End the current pass before its next segment with a ValueError; may be called from any thread."""
+        self._closed = self._closed or "it was cancelled"
+
     def again(self) -> TraceReader:
         """Return a reader of the same input from its start; for a stream, this one.
 
@@ -136,14 +140,17 @@ class TraceReader:
         if threaded or self.source.once:
             check_process(self._process)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError(f"the trace cannot be read: {self._closed}")
+
     def new_pass(self) -> ReadPass:
         """Return a new pass."""
         return ReadPass(self)
 
     def segments(self, progress: Progress | None = None, background: Background | None = None) -> Iterator[Segment]:
         """Yield the segments of one pass; after a fault the input is closed, unless the trace is salvaged."""
-        if self._closed:
-            raise ValueError(f"the trace cannot be read: {self._closed}")
+        self._check_open()
         self._check_process(self.jobs > 1)
         background = background or Background()
         try:
@@ -162,6 +169,7 @@ class TraceReader:
                     finally:
                         background.upcoming = None  # it may hold an exception that refers to the segment
                     self._check_process(thread is not None)
+                    self._check_open()
                     if self.source.shrank():
                         raise segment.changed()
                     if progress is not None:

@@ -215,7 +215,7 @@ class _Context(Builder):
     def __init__(self, read_pass: ReadPass, trace: str, fields: list[Field], dictionaries: Dictionaries) -> None:
         self._pass = read_pass
         self._dictionaries = dictionaries
-        self._event_names = _event_names(read_pass.registry.events)
+        self._event_names = event_names(read_pass.registry.events)
         self.trace_place = dictionaries.growing(Dictionary.TRACE).place(trace)
         self._keeps_strings = any(field.dictionary == Dictionary.STRINGS for field in fields)
         self._keeps_clocks = any(field.name == "wall" and not field.source for field in fields)
@@ -280,7 +280,7 @@ class _Context(Builder):
         return np.where(shifts == _NAT, _NAT, rows["time"] + shifts).view("M8[ns]")
 
 
-def _event_names(events: Iterable[EventSpec]) -> tuple[str, ...]:
+def event_names(events: Iterable[EventSpec]) -> tuple[str, ...]:
     """Return the name of each type of row in tables of ordered events, digits for a type that has none."""
     names = {event.id: event.name for event in events if event.kind is not None} | {EventType.SYNC: "Sync"}
     return tuple(names.get(number, str(number)) for number in range(256))

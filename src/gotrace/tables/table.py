@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -13,7 +13,7 @@ from gotrace.dtypes import Rows, narrow, select
 from gotrace.errors import TraceError
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.passes import Progress, TraceReader
-from gotrace.units import printable
+from gotrace.units import parse_size, printable
 
 if TYPE_CHECKING:
     import pandas
@@ -276,6 +276,53 @@ def chunks(
         name = builders[builder]
         for at in range(0, len(rows), lengths[name]):
             yield name, select(rows[at : at + lengths[name]], dtypes[name])
+
+
+def reader_of_chunks(
+    tables: str | Sequence[str], columns: Sequence[str] | None, step_size: str | int, library: str
+) -> Callable[[TraceReader], Iterator[Any]]:
+    """Return a function that reads tables in chunks, as :meth:`gotrace.Trace.iterate` yields them.
+
+    The arguments are those of that method; wrong ones are found here, before a trace is read.
+
+    Raises
+    ------
+    ImportError
+        The library is not installed.
+    ValueError
+        A table, a column, the size or the library does not exist.
+    """
+    names = [tables] if isinstance(tables, str) else list(tables)
+    for name in names:
+        if name not in TABLES:
+            raise ValueError(f"no table {name!r}; tables are {', '.join(TABLES)}")
+    if not names:
+        raise ValueError("no table is named")
+    single, step = isinstance(tables, str), parse_size(step_size) // len(names)
+    empty: dict[str, Any]
+    if library == "np":
+        keep = {name: columns_of(name, columns, single=single) for name in names}
+        empty = {name: np.empty(0, narrow(TABLES[name].dtype, keep[name])) for name in names}
+
+        def read(reader: TraceReader) -> Iterator[tuple[str, Any]]:
+            return chunks(reader, keep, step)
+
+    else:
+        from gotrace.columns.batch import empty as empty_batch
+        from gotrace.tables import frames
+        from gotrace.tables.stream import batches, fields_to_read, rows_of
+
+        make = frames.containers(library)
+        fields = {name: fields_to_read(name, columns, single=single) for name in names}
+        lengths = {name: rows_of(name, step) for name in names}
+        empty = {name: make(empty_batch(fields[name])) for name in names} if not single else {}
+
+        def read(reader: TraceReader) -> Iterator[tuple[str, Any]]:
+            return ((name, make(batch)) for name, batch in batches(reader, fields, lengths))
+
+    if single:
+        return lambda reader: (chunk for _, chunk in read(reader))
+    return lambda reader: ({**empty, name: chunk} for name, chunk in read(reader))
 
 
 def columns_of(name: str, columns: Sequence[str] | None, *, single: bool) -> list[str]:
