@@ -6,69 +6,6 @@ The public names, imported at first use. Never here: any other logic.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-
-    ALLOC,
-    CYCLE,
-    ChangedError,
-    ESTIMATE,
-    EVENT,
-    EXPERIMENTAL,
-    End,
-    ExperimentError,
-    FRAME,
-    GENERATION,
-    GOROUTINE,
-    GOTIME,
-    GenerationError,
-    HEAP,
-    HeaderError,
-    InternalError,
-    LABEL,
-    LIFETIME,
-    LOG,
-    METRIC,
-    MalformedError,
-    NoHeapDataError,
-    Op,
-    OrderingError,
-    PAUSE,
-    PROC,
-    RANGE,
-    REGION,
-    REGIONTIME,
-    RegionEnd,
-    SAMPLE,
-    SITE,
-    STACK,
-    STATE,
-    STRING,
-    State,
-    StopKind,
-    TASK,
-    TASKTIME,
-    THREAD,
-    TRANSITION,
-    TYPE,
-    TableError,
-    TimeKind,
-    TraceError,
-    TruncatedError,
-    UnsupportedVersionError,
-    What,
-)
-from gotrace.dtypes import (
-from gotrace.errors import (
-from gotrace.experiments import Experiment, ExperimentData, register
-from gotrace.fleet import each, expand, iterate
-from gotrace.heap.table import Heap
-from gotrace.spec.enums import EventKind as Kind
-from gotrace.spec.enums import GoState, ProcState, Resource
-from gotrace.spec.events import EventSpec
-from gotrace.tables.generation import Generation
-from gotrace.tables.table import Table
-from gotrace.trace import Trace, open
-from gotrace.wire.clock import Clock
-from gotrace.wire.structure import Frame
 if TYPE_CHECKING:
     from gotrace.analysis.diff import DIFF, Change, Diff, diff
     from gotrace.analysis.footprint import Footprint, footprint
@@ -131,6 +68,7 @@ if TYPE_CHECKING:
         UnsupportedVersionError,
     )
     from gotrace.experiments import Experiment, ExperimentData, register
+    from gotrace.fleet import each, expand, iterate
     from gotrace.heap.table import Heap
     from gotrace.simulation import simulate
     from gotrace.spec.enums import EventKind as Kind
@@ -246,6 +184,7 @@ _HOMES = {  # imported at first use: numpy and the kernels take a while, which -
         "NoHeapDataError OrderingError TableError TraceError TruncatedError UnsupportedVersionError"
     ),
     "gotrace.experiments": "Experiment ExperimentData register",
+    "gotrace.fleet": "each expand iterate",
     "gotrace.heap.table": "Heap",
     "gotrace.spec.enums": "GoState ProcState Resource",
     "gotrace.spec.events": "EventSpec",

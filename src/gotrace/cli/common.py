@@ -23,7 +23,9 @@ from gotrace.wire.remote import public_name
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 """Exit codes."""
 
-_PROGRESS_FROM = 1 << 25  # bytes read before progress is shown
+PROGRESS_FROM = 1 << 25
+"""Bytes read before progress is shown."""
+
 _MAX_NAMES = 5  # files listed for a pattern
 _MAX_THREADS = 8  # waiting threads listed for an OrderingError
 
@@ -187,7 +189,7 @@ def progress(path: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None
     began = time.monotonic()
 
     def update(nbytes: int) -> None:
-        if nbytes >= _PROGRESS_FROM:
+        if nbytes >= PROGRESS_FROM:
             bar.start()
         rate = nbytes / max(time.monotonic() - began, 1e-3)
         bar.update(task, completed=nbytes, done=f"{human_bytes(nbytes)}{whole}, {human_bytes(rate)}/s")
@@ -209,18 +211,22 @@ def explain(error: TraceError) -> None:
 
 
 @contextmanager
-def exit_code(codes: list[int], args: argparse.Namespace | None = None) -> Iterator[None]:
+def exit_code(codes: list[int], args: argparse.Namespace | None = None, *, brief: bool = False) -> Iterator[None]:
     """Run the block for one trace and append its exit code to ``codes``; print an error of its input.
 
-    With the arguments of a command that has ``--salvage``, an error of a damaged trace points to it.
+    With the arguments of a command that has ``--salvage``, an error of a damaged trace points to it. With ``brief``,
+    for one of several traces, an error is one line.
     """
     try:
         yield
         codes.append(OK)
     except TraceError as error:
-        explain(error)
-        if getattr(args, "errors", "") == "raise" and not isinstance(error, HeaderError):
-            log("to read what can be read after the damage, add --salvage")
+        if brief:
+            log(str(error))
+        else:
+            explain(error)
+            if getattr(args, "errors", "") == "raise" and not isinstance(error, HeaderError):
+                log("to read what can be read after the damage, add --salvage")
         codes.append(UNREADABLE)
     except NoHeapDataError as error:
         log(str(error))
@@ -241,13 +247,13 @@ def log_warnings(warnings: list[str]) -> None:
         log(warning)
 
 
-def report_losses(trace: Trace, codes: list[int]) -> None:
+def report_losses(trace: Trace, codes: list[int], before: str = "") -> None:
     """Print what was lost of a trace opened with ``--salvage``, and append UNREADABLE to ``codes`` for each loss."""
     for loss in trace.losses:
-        log(f"lost: {loss}")
+        log(f"{before}lost: {loss}")
         codes.append(UNREADABLE)
     if trace.losses:
-        log("totals are not reliable: parts of the trace are lost")
+        log(f"{before}totals are not reliable: parts of the trace are lost")
 
 
 class _Stopped(BaseException):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-import gotrace
 from gotrace.analysis.sites import Sites, sites
-from gotrace.cli import common
+from gotrace.cli import common, many
 from gotrace.cli.output import log_written
 from gotrace.cli.parser import did_you_mean
 from gotrace.columns.fields import extras_of, fields_of
@@ -20,13 +20,16 @@ from gotrace.dtypes import narrow
 from gotrace.errors import TraceError
 from gotrace.export import COLUMNAR, FORMATS, PROFILES, Writer, format_of, occupied, replacing, suffix_of
 from gotrace.export.npy import NpyWriter
-from gotrace.export.profile import profile_of
+from gotrace.export.profile import Profile, profile_of
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.frames import library
+from gotrace.tables.passes import Progress
 from gotrace.tables.stream import Dictionaries, batches, fields_to_read
 from gotrace.tables.table import chunks as row_chunks
+from gotrace.trace import Trace
 from gotrace.units import human_count, parse_size
 from gotrace.wire.helper import start_thread
+from gotrace.wire.remote import is_url
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -51,7 +54,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "complete; for a damaged trace, it has all rows before the fault.",
         epilog=f"tables: {', '.join(TABLES)}",
     )
-    common.add_traces(parser, many=True)
+    many.add_traces(parser)
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="file or folder to write, - for standard output"
     )
@@ -74,7 +77,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")
     common.add_quiet(parser)
     common.add_salvage(parser)
-    common.add_jobs(parser)
     parser.set_defaults(run=run, usage=parser.error)
 
 
@@ -137,7 +139,7 @@ def _plan_files(args: argparse.Namespace, tables: list[str]) -> tuple[str, list[
 
 def _in_folder(args: argparse.Namespace, tables: list[str], suffix: str, dot: str) -> list[dict[str, Path]]:
     """Return the files of each trace in a folder; without a ``dot``, their names do not have the table."""
-    paths = [Path("stdin") if trace == "-" else _uncompressed(Path(trace).absolute()) for trace in args.traces]
+    paths = [Path("stdin") if trace == "-" else _uncompressed(_place(trace)) for trace in args.traces]
     folders = [path.parent for path, trace in zip(paths, args.traces, strict=True) if trace != "-"]
     common_folder = os.path.commonpath(folders) if folders else ""
     stems = [path.with_suffix("") if path.name == str(path) else path.relative_to(common_folder).with_suffix("")
@@ -148,6 +150,11 @@ def _in_folder(args: argparse.Namespace, tables: list[str], suffix: str, dot: st
         {table: Path(args.output) / stem.with_name(f"{stem.name}{dot and dot + table}{suffix}") for table in tables}
         for stem in stems
     ]
+
+
+def _place(trace: str) -> Path:
+    """Return the absolute path of a trace, for a URL that of host and path."""
+    return Path("/", re.split(r"::|[?#]", trace)[0].partition("://")[2]) if is_url(trace) else Path(trace).absolute()
 
 
 def _uncompressed(path: Path) -> Path:
@@ -173,31 +180,30 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
     """Write the profile of each trace."""
     if args.table or args.columns:
         args.usage(f"{format} holds a profile, not a table: --table and --columns do not apply")
-    codes: list[int] = []
-    for path, targets in zip(args.traces, files, strict=True):
-        with (
-            common.exit_code(codes, args),
-            gotrace.open(path, errors=args.errors, jobs=args.jobs) as trace,
-            common.progress(path, quiet=args.quiet) as progress,
-        ):
-            error: TraceError | None = None
-            try:
-                result = sites(trace, progress)
-            except TraceError as fault:
-                error, result = fault, cast(Sites, fault.partial)
-            profile = profile_of(result)
-            for target in targets.values():
-                target.parent.mkdir(parents=True, exist_ok=True)
-            with _open(next(iter(targets.values()), None), args) as out:
-                PROFILES[format](profile, out)
-            if not args.quiet:
-                for target in targets.values():
-                    log_written(str(target))
-                common.log_warnings([*trace.warnings, profile.title, *profile.comments])
-            common.report_losses(trace, codes)
-            if error is not None:
-                raise error
-    return common.worst(codes)
+    targets = dict(zip(args.traces, files, strict=True))
+
+    def write(name: str, trace: Trace, progress: Progress | None) -> tuple[Profile, TraceError | None]:
+        error: TraceError | None = None
+        try:
+            result = sites(trace, progress)
+        except TraceError as fault:
+            error, result = fault, cast(Sites, fault.partial)
+        profile = profile_of(result)
+        for target in targets[name].values():
+            target.parent.mkdir(parents=True, exist_ok=True)
+        with _open(next(iter(targets[name].values()), None), args) as out:
+            PROFILES[format](profile, out)
+        return profile, error
+
+    def show(name: str, trace: Trace, written: tuple[Profile, TraceError | None]) -> TraceError | None:
+        profile, error = written
+        if not args.quiet:
+            for target in targets[name].values():
+                log_written(str(target))
+            common.log_warnings([profile.title, *profile.comments])
+        return error
+
+    return common.worst(many.run_each(args, write, show))
 
 
 class _Files:
@@ -253,14 +259,9 @@ class _Files:
         self._opened.__exit__(type(error) if error else None, error, where)  # with an error, files are removed
 
 
-def _write(
-    trace: gotrace.Trace,
-    args: argparse.Namespace,
-    files: _Files,
-    chunks: Iterator[tuple[str, Any]],
-) -> TraceError | None:
-    """Write chunks as they come; with --jobs, in a thread while the next one is decoded. Return the fault, if any."""
-    with start_thread(args.jobs) as thread:
+def _write(trace: Trace, files: _Files, chunks: Iterator[tuple[str, Any]]) -> TraceError | None:
+    """Write chunks as they come, in a second thread while the next one is decoded. Return the fault, if any."""
+    with start_thread(trace.reader.jobs) as thread:
         writing: Future[None] | None = None
         try:
             for table, chunk in chunks:
@@ -275,8 +276,6 @@ def _write(
             error = fault
         if writing is not None:
             writing.result()
-    if not args.quiet:
-        common.log_warnings(trace.warnings)
     return error
 
 
@@ -288,6 +287,7 @@ def _log_files(args: argparse.Namespace, targets: dict[str, Path], n_rows: dict[
 
 def run(args: argparse.Namespace) -> int:
     """Write the tables of each trace."""
+    many.find_traces(args)
     tables = list(dict.fromkeys(args.table or ["allocs"]))
     format, files = _plan_files(args, tables)
     if format in PROFILES:
@@ -301,35 +301,39 @@ def run(args: argparse.Namespace) -> int:
         except ImportError as error:
             args.usage(str(error))
     together = len(files) > 1 and files[0] == files[1]
+    targets = dict(zip(args.traces, files, strict=True))
     dictionaries = Dictionaries()
-    codes: list[int] = []
-    with _Files(args, format, keep) as shared:
-        for path, targets in zip(args.traces, files, strict=True):
-            with (
-                common.exit_code(codes, args),
-                gotrace.open(path, errors=args.errors, jobs=args.jobs) as trace,
-                common.progress(path, quiet=args.quiet) as progress,
-                shared.part() if together else _Files(args, format, keep) as written,
-            ):
-                written.open(targets)
-                before = {table: writer.n for table, writer in written.writers.items()}
-                chunks: Iterator[tuple[str, Any]]
-                if format == "npy":
-                    chunks = row_chunks(trace.reader, keep, max(_STEP // len(keep), 1), progress)
-                else:
-                    fields = {table: fields_to_read(table, columns) for table, columns in keep.items()}
-                    lengths = dict.fromkeys(keep, COLUMNAR[format].rows)
-                    chunks = batches(trace.reader, fields, lengths, dictionaries, progress)
-                fault = _write(trace, args, written, chunks)
-                n_rows = {table: writer.n - before[table] for table, writer in written.writers.items()}
-                if not together:
-                    written.close()
-                    _log_files(args, targets, n_rows)
-                common.report_losses(trace, codes)
-                if fault is not None:
-                    for table, target in targets.items():
-                        common.log(f"{target}: {human_count(n_rows[table], 'row')} before the fault")
-                    raise fault
+    shared = _Files(args, format, keep)
+
+    def write(name: str, trace: Trace, progress: Progress | None) -> tuple[dict[str, int], TraceError | None]:
+        with shared.part() if together else _Files(args, format, keep) as written:
+            written.open(targets[name])
+            before = {table: writer.n for table, writer in written.writers.items()}
+            chunks: Iterator[tuple[str, Any]]
+            if format == "npy":
+                chunks = row_chunks(trace.reader, keep, max(_STEP // len(keep), 1), progress)
+            else:
+                fields = {table: fields_to_read(table, columns) for table, columns in keep.items()}
+                lengths = dict.fromkeys(keep, COLUMNAR[format].rows)
+                values = dictionaries if together else Dictionaries()
+                chunks = batches(trace.reader, fields, lengths, values, progress)
+            fault = _write(trace, written, chunks)
+            n_rows = {table: writer.n - before[table] for table, writer in written.writers.items()}
+            if not together:
+                written.close()
+        return n_rows, fault
+
+    def show(name: str, trace: Trace, written: tuple[dict[str, int], TraceError | None]) -> TraceError | None:
+        n_rows, fault = written
+        if not together:
+            _log_files(args, targets[name], n_rows)
+        if fault is not None:
+            for table, target in targets[name].items():
+                common.log(f"{target}: {human_count(n_rows[table], 'row')} before the fault")
+        return fault
+
+    with shared:
+        codes = many.run_each(args, write, show, in_turn=together)
         n_rows = {table: writer.n for table, writer in shared.writers.items()}
         shared.close()
     _log_files(args, files[0] if together and n_rows else {}, n_rows)

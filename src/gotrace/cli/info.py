@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 
-from gotrace.analysis.info import inspect
-from gotrace.cli import common
+from gotrace.analysis.info import Info, inspect
+from gotrace.cli import common, many
 from gotrace.cli.output import add_formats, report_output
+from gotrace.errors import TraceError
 from gotrace.report.common import say
 from gotrace.report.info import info_document, print_info
+from gotrace.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show what a trace contains, what it lacks, and what to run next",
         description="Show what a trace contains, what it lacks, and what to run next.",
     )
-    common.add_traces(parser, many=True)
+    many.add_traces(parser)
     add_formats(parser)
     common.add_quiet(parser)
     common.add_salvage(parser)
@@ -30,22 +32,24 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print the summary of each trace."""
+    many.find_traces(args)
     codes: list[int] = []
+    first = True
     with common.exit_code(codes), report_output(args) as report:
-        for number, path in enumerate(args.traces):
-            with common.exit_code(codes, args), report.open(args, path, errors=args.errors) as trace:
-                with common.progress(path, quiet=args.quiet) as progress:
-                    info = inspect(trace, progress)
-                if report.text is None:
-                    report.add(info_document(trace.path, info, trace.warnings, trace.losses))
-                else:
-                    if number:
-                        say(report.text)
-                    print_info(report.text, path, info)
-                report.flush()
-                if not (args.quiet or args.json):
-                    common.log_warnings(trace.warnings)
-                common.report_losses(trace, codes)
-                if info.error is not None:
-                    raise info.error
+
+        def show(name: str, trace: Trace, info: Info) -> TraceError | None:
+            nonlocal first
+            if report.text is None:
+                report.add(info_document(trace.path, info, trace.warnings, trace.losses))
+            else:
+                if not first:
+                    say(report.text)
+                print_info(report.text, name, info)
+            first = False
+            return info.error
+
+        codes += many.run_each(
+            *(args, lambda name, trace, progress: inspect(trace, progress), show),
+            lambda name, error: report.add_failure(args, name, error),
+        )
     return common.worst(codes)
