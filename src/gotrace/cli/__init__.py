@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 COMMANDS = (
     *("info", "stats", "heap", "lifetimes", "spans", "diff", "report"),
+    *("rank", "find"),
     *("record", "dump", "export", "validate", "footprint", "assemble", "simulate"),
     "completion",
 )
