@@ -123,8 +123,9 @@ cdef int64_t set_bits(const uint8_t *valid, Py_ssize_t n, uint8_t *bits, Py_ssiz
 
 
 cdef inline void set_bit(uint8_t *bits, Py_ssize_t i, uint8_t value) noexcept nogil:
+    """Set a bit, and clear those after it in its byte."""
     cdef int bit = i & 7
-    bits[i >> 3] = <uint8_t> ((bits[i >> 3] & ~(1 << bit)) | (value << bit))
+    bits[i >> 3] = <uint8_t> ((bits[i >> 3] & ((1 << bit) - 1)) | (value << bit))
 
 
 def pack(const uint8_t[:, ::1] rows, COPY[::1] copies, const int32_t[::1] places, uint8_t[::1] block, int64_t at):
