@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
@@ -189,17 +190,20 @@ class _Calls(Generic[R]):
 
     def _answer(self, name: str) -> tuple[str, R | None, Exception | None]:
         try:
-            with open(name, **self._options) as trace:
-                self._traces.add(trace)
-                try:
-                    if self._cancelled:
-                        trace.reader.cancel()
-                    return name, self._function(name, trace), None
-                finally:
-                    self._traces.discard(trace)
+            return name, self._call(name), None
         except Exception as error:
             _forget_locals(error)
             return name, None, error
+
+    def _call(self, name: str) -> R:
+        with open(name, **self._options) as trace:
+            self._traces.add(trace)
+            try:
+                if self._cancelled:
+                    trace.reader.cancel()
+                return self._function(name, trace)
+            finally:
+                self._traces.discard(trace)
 
     def in_turn(self, names: Iterable[str]) -> Generator[tuple[str, R | None, Exception | None], None, None]:
         """Yield the answers, each computed when it is requested."""
@@ -330,8 +334,9 @@ def _opened(names: list[str], options: dict[str, Any]) -> Generator[tuple[str, T
         try:
             for i, name in enumerate(names):
                 trace = open(name, **options) if coming is None else coming.result()
-                following = names[i + 1 : i + 2]
-                coming = thread.submit(open, *following, **options) if thread is not None and following else None
+                coming = None
+                if thread is not None and i + 1 < len(names):
+                    coming = thread.submit(partial(open, names[i + 1], **options))
                 with trace:
                     yield name, trace
         finally:

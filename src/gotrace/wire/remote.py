@@ -76,14 +76,15 @@ def open_url(url: str, storage_options: Mapping[str, Any] | None = None) -> Bina
             file = fs.open(path, "rb", block_size=_READ_AHEAD)
     if isinstance(file, io.BytesIO):  # the file system in memory has one file object for all its readers
         file = io.BytesIO(file.getvalue())
-    return _RemoteFile(url, file)  # type: ignore[return-value]
+    return _RemoteFile(url, fs, file)  # type: ignore[return-value]
 
 
 class _RemoteFile:
     """A binary stream that raises no exceptions but OSError."""
 
-    def __init__(self, url: str, file: Any) -> None:
+    def __init__(self, url: str, fs: Any, file: Any) -> None:
         self._url = url
+        self._fs = fs  # an archive is closed with its file system
         self._file = file
 
     def read(self, size: int) -> bytes:
