@@ -7,8 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gotrace.analysis.check import Check, check
     from gotrace.analysis.diff import DIFF, Change, Diff, diff
     from gotrace.analysis.footprint import Footprint, footprint
+    from gotrace.analysis.growth import growth
     from gotrace.analysis.history import History
     from gotrace.analysis.history import collect as history
     from gotrace.analysis.leaks import Leaks, leaks
@@ -116,6 +118,7 @@ __all__ = [
     "TYPE",
     "Change",
     "ChangedError",
+    "Check",
     "Clock",
     "Diff",
     "End",
@@ -155,10 +158,12 @@ __all__ = [
     "TruncatedError",
     "UnsupportedVersionError",
     "What",
+    "check",
     "diff",
     "each",
     "expand",
     "footprint",
+    "growth",
     "history",
     "iterate",
     "leaks",
@@ -201,8 +206,10 @@ _LAZY = {
     "raw": "gotrace.raw",
     "simulation": "gotrace.simulation",
     "varint": "gotrace.varint",
+    **dict.fromkeys(("Check", "check"), "gotrace.analysis.check:"),
     **dict.fromkeys(("DIFF", "Change", "Diff", "diff"), "gotrace.analysis.diff:"),
     **dict.fromkeys(("Footprint", "footprint"), "gotrace.analysis.footprint:"),
+    "growth": "gotrace.analysis.growth:",
     "History": "gotrace.analysis.history:",
     "history": "gotrace.analysis.history:collect",
     **dict.fromkeys(("Leaks", "leaks"), "gotrace.analysis.leaks:"),

@@ -7,8 +7,8 @@ import re
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "b": 1}
 
 
-def parse_size(size: str | int) -> int:
-    """Parse a number of bytes, such as ``"32 MB"`` (decimal) or ``"32 MiB"`` (binary).
+def parse_size(size: str | int, name: str = "step_size") -> int:
+    """Parse a number of bytes, such as ``"32 MB"`` (decimal) or ``"32 MiB"`` (binary); ``name`` is for errors.
 
     Raises
     ------
@@ -18,10 +18,10 @@ def parse_size(size: str | int) -> int:
     if isinstance(size, str):
         match = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*", size)
         if match is None or match[2].lower() not in _UNITS:
-            raise ValueError(f"step_size={size!r} is not a size: write a number and a unit, such as '32 MB'")
+            raise ValueError(f"{name}={size!r} is not a size: write a number and a unit, such as '32 MB'")
         size = int(float(match[1]) * _UNITS[match[2].lower()])
     if size < 1:
-        raise ValueError(f"step_size={size} is too small: it must be at least 1")
+        raise ValueError(f"{name}={size} is too small: it must be at least 1")
     return size
 
 

@@ -26,7 +26,7 @@ INSTANTS = (("start", "end"), ("gc:1", "gc:2"), ("gc:1", "end"), ("peak", "end")
 
 
 def grown(trace: gotrace.Trace, by: str, first: str, last: str) -> tuple[dict[str, tuple[int, int]], gotrace.Diff]:
-    diff = gotrace.diff(*heaps_at(trace.reader, by, first, last))
+    diff = gotrace.growth(trace, first, last, by=by)
     rows = {row["name"]: (int(row["inuse_objects_diff"]), int(row["inuse_bytes_diff"])) for row in diff.table}
     return {name: change for name, change in rows.items() if change != (0, 0)}, diff
 

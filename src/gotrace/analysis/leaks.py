@@ -85,6 +85,8 @@ class Leaks:
         Survivors of each GC cycle: what was in use when its mark phase started and was not freed by it.
     freed : ndarray of int64, shape (len(names), n)
         Survivors of the first point or later that a later GC cycle freed, up to each point.
+    total_bytes : ndarray of int64, shape (n,)
+        Bytes of all survivors.
     groups : list of Group
         Types that grow, those in step together, most bytes first.
     totals : dict of str to int
@@ -105,6 +107,7 @@ class Leaks:
     objects: I8 = field(default_factory=lambda: np.empty((0, 0), np.int64))
     nbytes: I8 = field(default_factory=lambda: np.empty((0, 0), np.int64))
     freed: I8 = field(default_factory=lambda: np.empty((0, 0), np.int64))
+    total_bytes: I8 = field(default_factory=lambda: np.empty(0, np.int64))
     groups: list[Group] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
     start: int = -1
@@ -117,6 +120,13 @@ class Leaks:
     def judged(self) -> bool:
         """True if there are enough GC cycles to tell growth from noise."""
         return len(self.points) >= LEAST_POINTS
+
+    @property
+    def growing(self) -> list[str]:
+        """Names of all types that grow steadily, also of those without a name of their own."""
+        if not self.judged:
+            return []
+        return [self.names[row] for row in np.flatnonzero(grows(self.objects, self.freed)).tolist()]
 
     def __repr__(self) -> str:
         return f"<gotrace.Leaks: {self.verdict}>"
@@ -237,9 +247,9 @@ class _LeakBuilder(LifetimeBuilder):
         """Return the survivors, and the types that grow."""
         replay, heap = self._survivors.replay, self.allocs.heap
         points, counts = self._survivors.series()
-        names, group = group_keys(replay.tallies[: counts.shape[1]], self._pass.types, "type")
+        names, group = group_keys(replay.tallies[: counts.shape[1] - 1], self._pass.types, "type")
         series = np.zeros((len(names), len(points), 3), np.int64)
-        np.add.at(series, group, counts.transpose(1, 0, 2))
+        np.add.at(series, group, counts[:, 1:].transpose(1, 0, 2))
         peak = int(replay.life[ReplayCounter.PEAK_BYTES])
         result = Leaks(
             cycles=int(replay.life[ReplayCounter.CYCLE]),
@@ -248,6 +258,7 @@ class _LeakBuilder(LifetimeBuilder):
             objects=series[:, :, 0],
             nbytes=series[:, :, 1],
             freed=series[:, :, 2] - series[:, :1, 2],
+            total_bytes=counts[:, :, 1].sum(axis=1),
             totals={
                 "alloc_bytes": int(replay.tallies["counts"][:, 1].sum()),
                 "peak_bytes": peak,
@@ -270,9 +281,9 @@ class _Survivors:
     def __init__(self) -> None:
         self.replay = ObjectReplay(ages=Ages(0, 0), look=self._look, marks=True)
         self._cycle = 0  # mark phases that had started before the event of the latest look
-        self._inuse, self._freed, self._old = (np.zeros((0, n), np.int64) for n in (2, 2, 1))  # before that event
+        self._inuse, self._freed, self._old = (np.zeros((1, n), np.int64) for n in (2, 2, 1))  # before that event
         self._kept: list[tuple[int, I8]] = []
-        self._last = 0, np.zeros((0, 3), np.int64)
+        self._last = 0, np.zeros((1, 3), np.int64)
         self._step, self._n = 1, 0
 
     def _look(self, time: int) -> None:
@@ -282,14 +293,14 @@ class _Survivors:
     def close(self, cycle: int) -> None:
         """Count the survivors of GC cycles up to ``cycle``; between earlier ones there were no events."""
         self.skip(cycle)
-        tallies = self.replay.tallies[:MOST_SERIES]
-        counts, old = tallies["counts"], tallies["old_frees"][:, None].copy()
-        freed = counts[:, 2:4] - tallies["aged"]  # without objects allocated since the mark phase started
+        tallies = self.replay.tallies
+        counts, old = tallies["counts"], _limited(tallies["old_frees"][:, None])
+        freed = _limited(counts[:, 2:4] - tallies["aged"])  # without objects allocated since the mark phase started
         if cycle > self._cycle:
             n = len(self._inuse)
             self._add(cycle, self._inuse - (freed[:n] - self._freed), old[:n])
         self._cycle, self._freed, self._old = cycle, freed, old
-        self._inuse = counts[:, 4:6] + counts[:, 0:2] - counts[:, 2:4]
+        self._inuse = _limited(counts[:, 4:6] + counts[:, 0:2] - counts[:, 2:4])
 
     def skip(self, cycle: int) -> None:
         """Count as survivors of GC cycles before ``cycle`` what was in use: there were no events."""
@@ -307,13 +318,19 @@ class _Survivors:
     def series(self) -> tuple[I8, I8]:
         """Return the numbers of the GC cycles, and by group their survivors and earlier ones that were freed since.
 
-        The shape of the latter is (cycles, groups, 3): objects, bytes, and objects freed so far.
+        The shape of the latter is (cycles, 1 + groups, 3): objects, bytes, and objects freed so far. The first row has
+        all groups without a series of their own.
         """
         kept = self._kept if not self._kept or self._kept[-1][0] == self._last[0] else [*self._kept, self._last]
-        series = np.zeros((len(kept), min(len(self.replay.tallies), MOST_SERIES), 3), np.int64)
+        series = np.zeros((len(kept), 1 + min(len(self.replay.tallies), MOST_SERIES), 3), np.int64)
         for row, (_, survivors) in zip(series, kept, strict=True):
             row[: len(survivors)] = survivors
         return np.array([cycle for cycle, _ in kept], np.int64), series
+
+
+def _limited(rows: I8) -> I8:
+    """Return the sum of the rows without a series of their own, then those that have one."""
+    return np.concatenate((rows[MOST_SERIES:].sum(axis=0, keepdims=True), rows[:MOST_SERIES]))
 
 
 def grows(objects: I8, freed: I8) -> npt.NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = (
-    *("info", "stats", "heap", "lifetimes", "spans", "diff", "report"),
+    *("info", "stats", "heap", "lifetimes", "spans", "diff", "check", "report"),
     *("rank", "find"),
     *("record", "dump", "export", "validate", "footprint", "assemble", "simulate"),
     "completion",

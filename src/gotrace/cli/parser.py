@@ -84,8 +84,8 @@ def build(names: Iterable[str]) -> Parser:
         prog="gotrace",
         description="Decode Go execution traces (Go 1.22 and later).",
         epilog="gotrace help COMMAND shows the flags of a command. "
-        "Exit codes: 0 success, 1 a check failed (validate, diff --fail-over), 2 wrong usage, 3 a trace could "
-        "not be read to its end, 70 internal error, 130 interrupted.",
+        "Exit codes: 0 success, 1 a check failed (check, validate, diff --fail-over), 2 wrong usage, 3 a trace "
+        "could not be read to its end, 70 internal error, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"gotrace {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

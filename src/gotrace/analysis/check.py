@@ -1,0 +1,229 @@
+"""Limits of a heap, for tests and CI: a trace and limits come in, the exceeded ones go out. Never here: output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from gotrace.analysis.leaks import LEAST_POINTS, Leaks, leaks
+from gotrace.errors import NoHeapDataError, TraceError
+from gotrace.trace import Trace
+from gotrace.trace import open as open_trace
+from gotrace.units import human_bytes, human_change, human_count, parse_size
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit and what was found.
+
+    Attributes
+    ----------
+    name : str
+        ``max_heap``, ``max_growth``, ``max_alloc`` or ``forbid_leak``.
+    limit : str
+        The limit as given.
+    value : float or None
+        What was found, in bytes, bytes per second, or as a share; None if it cannot be judged.
+    ok : bool
+        True if the limit is kept.
+    detail : str
+        One line: what was found, and the limit.
+    """
+
+    name: str
+    limit: str
+    value: float | None
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """The limits of a check; true if all are kept, so that a test can assert it.
+
+    Attributes
+    ----------
+    trace : str
+        Name of the trace.
+    limits : list of Limit
+    """
+
+    trace: str
+    limits: list[Limit] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """True if all limits are kept."""
+        return all(limit.ok for limit in self.limits)
+
+    @property
+    def failures(self) -> list[str]:
+        """A line for each limit that is not kept."""
+        return [limit.detail for limit in self.limits if not limit.ok]
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __repr__(self) -> str:
+        return "\n  ".join((f"<gotrace.Check of {self.trace!r}: {'ok' if self.ok else 'failed'}>", *self.failures))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a check; None for no limit.
+
+    Parameters
+    ----------
+    max_heap, max_growth, max_alloc, forbid_leak
+        As for :func:`check`.
+
+    Raises
+    ------
+    ValueError
+        A limit is invalid, or there is none.
+    """
+
+    max_heap: str | int | None = None
+    max_growth: str | float | None = None
+    max_alloc: str | float | None = None
+    forbid_leak: str | Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if (self.max_heap, self.max_growth, self.max_alloc) == (None, None, None) and not self.forbid_leak:
+            raise ValueError("no limit: use max_heap, max_growth, max_alloc or forbid_leak")
+        self.of(Leaks())  # parse all limits
+
+    def of(self, found: Leaks) -> list[Limit]:
+        """Compare what was found with each limit."""
+        limits = []
+        if self.max_heap is not None:
+            limits.append(_heap(found, self.max_heap))
+        if self.max_growth is not None:
+            limits.append(_growth(found, self.max_growth))
+        if self.max_alloc is not None:
+            limits.append(_alloc(found, self.max_alloc))
+        types = [self.forbid_leak] if isinstance(self.forbid_leak, str) else self.forbid_leak
+        return limits + [_leak(found, pattern) for pattern in types if pattern]
+
+
+def _heap(found: Leaks, limit: str | int) -> Limit:
+    most, peak = parse_size(limit, "max_heap"), found.totals.get("peak_bytes", 0)
+    detail = f"heap: {human_bytes(peak)} in use at the peak, at most {limit} allowed"
+    return Limit("max_heap", str(limit), peak, peak <= most, detail)
+
+
+def _growth(found: Leaks, limit: str | float) -> Limit:
+    share, name = None, str(limit)
+    if isinstance(limit, float):
+        share, name = limit, f"{limit:.4%}"
+    elif isinstance(limit, str) and (percent := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", limit)):
+        share = float(percent[1]) / 100
+    fixed = parse_size(limit, "max_growth") if share is None and not isinstance(limit, float) else 0
+    if len(found.points) < 2:
+        return Limit("max_growth", name, None, False, f"growth: {_unjudged(found, 3)}")
+    first, last = int(found.total_bytes[0]), int(found.total_bytes[-1])
+    ok = last - first <= (fixed if share is None else share * first)
+    change = f"{human_bytes(first)} to {human_bytes(last)} ({human_change(last, first)})"
+    return Limit(
+        "max_growth", name, last - first, ok, f"growth: {change} over {_cycles(found)}, at most {name} allowed"
+    )
+
+
+def _alloc(found: Leaks, limit: str | float) -> Limit:
+    if isinstance(limit, str):
+        if not limit.endswith("/s"):
+            raise ValueError(f"max_alloc={limit!r} is not a rate: write, for example, '10MB/s'")
+        most: float = parse_size(limit[:-2], "max_alloc")
+    else:
+        most = limit
+    rate = found.totals.get("alloc_bytes", 0) * 1e9 / max(found.end - found.start, 1)
+    detail = f"allocations: {human_bytes(rate)}/s, at most {limit} allowed"
+    return Limit("max_alloc", str(limit), rate, rate <= most, detail)
+
+
+def _leak(found: Leaks, pattern: str) -> Limit:
+    if not found.judged:
+        return Limit("forbid_leak", pattern, None, False, f"leak of {pattern}: {_unjudged(found, LEAST_POINTS + 1)}")
+    growing = [name for name in found.growing if name == pattern or fnmatchcase(name, pattern)]
+    rows = [found.names.index(name) for name in growing]
+    objects, nbytes = (values[rows, -1] - values[rows, 0] for values in (found.objects, found.nbytes))
+    grown = ", ".join(f"{name} +{human_count(n, 'object')}" for name, n in zip(growing, objects.tolist(), strict=True))
+    detail = f"leak of {pattern}: {grown or 'none'} over {_cycles(found)}"
+    return Limit("forbid_leak", pattern, int(nbytes.sum()), not growing, detail)
+
+
+def _unjudged(found: Leaks, least: int) -> str:
+    return (
+        f"cannot be judged: {human_count(found.cycles, 'GC cycle')} started in the trace, at least {least} are needed"
+    )
+
+
+def _cycles(found: Leaks) -> str:
+    return human_count(int(found.points[-1] - found.points[0]), "GC cycle")
+
+
+def check(
+    source: Any,
+    *,
+    max_heap: str | int | None = None,
+    max_growth: str | float | None = None,
+    max_alloc: str | float | None = None,
+    forbid_leak: str | Sequence[str] = (),
+    errors: Literal["raise", "salvage"] = "raise",
+) -> Check:
+    """Compare the heap of a trace with limits, for tests.
+
+    One pass.
+
+    Parameters
+    ----------
+    source : Trace, path or buffer
+    max_heap : str or int, optional
+        Most bytes in use at any time, such as ``"64MiB"``.
+    max_growth : str, float or int, optional
+        Most that the objects that survive a GC cycle may grow, from the first cycle to the last whose survivors are
+        known: a share of the first (``"5%"``, or 0.05) or bytes (``"512KiB"``, or an int).
+    max_alloc : str or float, optional
+        Most bytes allocated per second, on average over the trace: ``"10MB/s"``.
+    forbid_leak : str or sequence of str, optional
+        Types, or patterns with ``*`` and ``?``, that must not grow steadily; docs/leak.md states the rule.
+    errors : {"raise", "salvage"}
+        As for :func:`gotrace.open`; not used for a Trace.
+
+    Returns
+    -------
+    Check
+        True if all limits are kept. A limit that cannot be judged for lack of GC cycles is not kept.
+
+    Raises
+    ------
+    ValueError
+        A limit is invalid, or there is none.
+    NoHeapDataError
+        The trace has no alloc/free events.
+    TraceError
+        The trace is damaged; its attribute ``partial`` is the Check up to the fault.
+
+    Examples
+    --------
+    >>> assert gotrace.check("app.trace", max_heap="64MiB", forbid_leak="session.*")  # doctest: +SKIP
+    """
+    limits = Limits(max_heap, max_growth, max_alloc, forbid_leak)
+    with nullcontext(source) if isinstance(source, Trace) else open_trace(source, errors=errors) as trace:
+        return check_trace(trace, limits)
+
+
+def check_trace(trace: Trace, limits: Limits, progress: Callable[[int], None] | None = None) -> Check:
+    """Compare the heap of an open trace with limits; raises like :func:`check`."""
+    try:
+        found = leaks(trace, progress)
+    except TraceError as fault:
+        fault.partial = Check(trace.path, limits.of(fault.partial))
+        raise
+    if not found.seen:
+        raise NoHeapDataError(trace.path, lost=bool(trace.losses))
+    return Check(trace.path, limits.of(found))
