@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import numpy as np
@@ -105,10 +105,10 @@ os.write(result, open("/proc/self/status").read().split("VmHWM:")[1].split()[0].
 """
 
 
-def peak(*args: str | Path) -> float:
+def peak(*args: str | Path, stdin: IO[bytes] | None = None) -> float:
     """Peak memory of a gotrace command in MB (10**6 bytes), mapped files included."""
-    output = subprocess.run([sys.executable, "-c", PEAK, *args], check=True, capture_output=True, text=True).stdout
-    return int(output) * 1024 / 1e6
+    command = [sys.executable, "-c", PEAK, *args]
+    return int(subprocess.run(command, check=True, stdin=stdin, stdout=subprocess.PIPE).stdout) * 1024 / 1e6
 
 
 def encoding(trace: gotrace.Trace) -> dict[str, Task]:

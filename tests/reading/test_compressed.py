@@ -160,6 +160,39 @@ def test_a_bomb_takes_little_memory() -> None:
     assert isinstance(error, gotrace.MalformedError)
 
 
+@pytest.mark.parametrize("name", ["mapped", "not mapped", *PACKS])
+def test_a_file_that_is_still_written(name: str, jobs: int, tmp_path: Path) -> None:
+    """It is read to its last whole generation, or further if it grows, and the error states where it ends."""
+    data = PACKS[name](DATA) if name in PACKS else DATA
+    path = tmp_path / "a.trace"
+    for grown in (len(data) * 2 // 3, len(data) * 5 // 6, len(data)):
+        path.write_bytes(data[: len(data) * 2 // 3])
+        with gotrace.open(path, jobs=jobs, mmap=name != "not mapped") as trace:
+            path.write_bytes(data[:grown])
+            offsets: list[int] = []
+            try:
+                for rows in trace.iterate("events", step_size="64 kB"):
+                    offsets += rows["offset"].tolist()
+            except gotrace.TruncatedError as error:
+                assert 16 < error.offset < len(DATA)
+                assert offsets[:-1] == EVENTS["offset"].tolist()[: max(len(offsets) - 1, 0)]
+            else:
+                assert grown == len(data)
+                assert offsets == EVENTS["offset"].tolist()
+
+
+@packs
+def test_a_file_that_shrinks(name: str, jobs: int, tmp_path: Path) -> None:
+    data = PACKS[name](DATA)
+    path = tmp_path / "a.trace"
+    path.write_bytes(data)
+    with gotrace.open(path, jobs=jobs) as trace:
+        assert len(trace.events) == len(EVENTS)
+        os.truncate(path, len(data) // 2)
+        with pytest.raises(gotrace.TruncatedError, match="end before their end mark"):
+            len(trace.events)
+
+
 def test_other_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.trace.bz2"
     path.write_bytes(bz2.compress(DATA))

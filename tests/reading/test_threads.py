@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import gc
+import gzip
+import io
+import os
+import subprocess
+import sys
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +131,83 @@ def test_a_pass_leaves_nothing_to_the_collector(table: str, jobs: int) -> None:
             assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_streams_are_read_ahead(pack: Callable[[bytes], bytes], table: str) -> None:
+    for part in (long := long_trace(), long[: len(long) * 2 // 3]):
+        found = []
+        for jobs in (1, 2):
+            digest, said = sha256(), ""
+            try:
+                with gotrace.open(io.BytesIO(pack(part)), jobs=jobs) as trace:
+                    for chunk in trace.iterate(table, step_size=2_000_000):
+                        digest.update(chunk.tobytes())
+            except gotrace.TraceError as error:
+                said = str(error)
+            found.append((digest.digest(), said))
+        assert found[0] == found[1]
+        assert bool(said) == (part is not long)
+
+
+@cache
+def long_trace() -> bytes:
+    """A trace of several slabs."""
+    file = io.BytesIO()
+    gotrace.simulate(file, events=500_000, generation_events=50_000)
+    return file.getvalue()
+
+
+@contextmanager
+def stalled_pipe(data: bytes) -> Iterator[int]:
+    """A pipe that has these bytes and then neither more nor an end."""
+    read_end, write_end = os.pipe()
+
+    def write() -> None:
+        with suppress(BrokenPipeError):
+            left = memoryview(data)
+            while left:
+                left = left[os.write(write_end, left) :]
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    yield read_end
+    thread.join()
+    os.close(write_end)
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_pass_over_a_pipe_ends_without_its_next_bytes(pack: Callable[[bytes], bytes], table: str) -> None:
+    with (
+        stalled_pipe(pack(long_trace())[:-1000]) as read_end,
+        os.fdopen(read_end, "rb") as file,
+        gotrace.open(file, jobs=2) as trace,
+    ):
+        rows = trace.iterate(table, step_size=20_000)
+        for _ in range(3):
+            assert len(next(rows)) > 0
+        del rows
+    while any(thread.name == "gotrace" for thread in threading.enumerate()):
+        time.sleep(0.01)
+
+
+STOPS = """
+import sys, gotrace
+from gotrace.wire import helper
+helper.available_cores = lambda: 2
+trace = gotrace.open("-", jobs=2)
+rows = trace.iterate("allocs", step_size=20_000)
+for _ in range(3):
+    assert len(next(rows)) > 0
+del rows
+print("stopped", flush=True)
+"""
+
+
+def test_a_process_ends_without_the_end_of_its_input() -> None:
+    with stalled_pipe(long_trace()[:-1000]) as read_end:
+        run = subprocess.run([sys.executable, "-c", STOPS], stdin=read_end, capture_output=True, text=True, timeout=100)
+        os.close(read_end)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "stopped\n", "")
