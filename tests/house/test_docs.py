@@ -36,6 +36,11 @@ def test_writing_python() -> None:
     assert said[2].endswith("bytes, 100000 objects\n")
 
 
+def test_inputs_python() -> None:
+    for block in re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "inputs.md").read_text(), re.DOTALL):
+        subprocess.run([sys.executable, "-c", block], cwd=PROJECT, check=True)
+
+
 def test_order_python() -> None:
     (block,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "order.md").read_text(), re.DOTALL)
     run = subprocess.run([sys.executable, "-c", block], cwd=PROJECT, capture_output=True, text=True, check=True)

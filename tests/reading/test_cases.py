@@ -179,6 +179,32 @@ def test_fork(stream: bool) -> None:
     trace.close()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_fork_of_a_file_that_is_read_at_a_position(tmp_path: Path) -> None:
+    """A forked process starts its own passes, and does not go on with one of its parent."""
+    path = tmp_path / "a.trace"
+    path.write_bytes((reference.DATA / "known-go1.27-allocfree.trace.gz").read_bytes())
+    with gotrace.open(path) as trace:
+        rows = trace.allocs.to_numpy()
+    with gotrace.open(path) as trace:
+        for begun in (False, True):
+            chunks = trace.iterate("allocs", step_size=640)
+            n = len(next(chunks)) if begun else 0
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)
+                code = 1
+                try:
+                    if begun:
+                        with pytest.raises(ValueError, match="open it again after the fork"):
+                            list(chunks)
+                    code = 0 if (trace.allocs.to_numpy() == rows).all() else 2
+                finally:
+                    os._exit(code)
+            assert n + sum(map(len, chunks)) == len(rows)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_a_table_of_a_damaged_trace_in_a_notebook() -> None:
     """The representation shows the error, and the trace can still be read."""
     data = (

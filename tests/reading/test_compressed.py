@@ -197,7 +197,9 @@ def test_other_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     path = tmp_path / "a.trace.bz2"
     path.write_bytes(bz2.compress(DATA))
     assert main(["info", str(path)]) == 3
-    assert "a.trace.bz2: bzip2 is not read; pipe it: bzcat FILE | gotrace ... -" in capsys.readouterr().err
+    assert f"a.trace.bz2: bzip2 is not read; pipe it: bzcat {path} | gotrace ... -" in capsys.readouterr().err
+    with pytest.raises(gotrace.HeaderError, match="lz4 is not read; pipe it: lz4cat FILE | gotrace ... -"):
+        gotrace.open(b"\x04\x22\x4d\x18" + bytes(20))
 
 
 def test_a_missing_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

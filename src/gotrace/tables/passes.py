@@ -152,6 +152,7 @@ class TraceReader:
         """Yield the segments of one pass; after a fault the input is closed, unless the trace is salvaged."""
         self._check_open()
         self._check_process(self.jobs > 1)
+        process = os.getpid()
         background = background or Background()
         try:
             with start_thread(self.jobs, wait=not self.source.waits) as thread:
@@ -169,6 +170,8 @@ class TraceReader:
                     finally:
                         background.upcoming = None  # it may hold an exception that refers to the segment
                     self._check_process(thread is not None)
+                    if self.source.moves:
+                        check_process(process)
                     self._check_open()
                     if self.source.shrank():
                         raise segment.changed()

@@ -6,9 +6,11 @@ Never here: anything after the header.
 from __future__ import annotations
 
 import re
+import shlex
 
 from gotrace.errors import HeaderError, UnsupportedVersionError
 from gotrace.spec.versions import V1_VERSIONS, VERSIONS, Version
+from gotrace.wire.remote import is_url
 from gotrace.wire.source import Bytes
 
 SIZE = 16
@@ -32,7 +34,7 @@ def read_header(data: Bytes, path: str) -> Version:
         if b"go 1.22 trace\0\0\0".startswith(head[:5]) and len(head) < SIZE:
             what = "the input is empty" if not head else f"the input ends after {len(head)} bytes of header"
             raise HeaderError(f"not a Go execution trace: {what}", **where)  # type: ignore[arg-type]
-        hint = _other_format(head)
+        hint = _other_format(head).format("FILE" if path.startswith("<") or is_url(path) else shlex.quote(path))
         raise HeaderError(hint or "not a Go execution trace", **where)  # type: ignore[arg-type]
     number = int(match[1])
     version = VERSIONS.get(number)
@@ -53,8 +55,8 @@ def read_header(data: Bytes, path: str) -> Version:
 
 def _other_format(head: bytes) -> str:
     for magic, hint in (
-        (b"BZh", "bzip2 is not read; pipe it: bzcat FILE | gotrace ... -"),
-        (b"\x04\x22\x4d\x18", "lz4 is not read; pipe it: lz4cat FILE | gotrace ... -"),
+        (b"BZh", "bzip2 is not read; pipe it: bzcat {} | gotrace ... -"),
+        (b"\x04\x22\x4d\x18", "lz4 is not read; pipe it: lz4cat {} | gotrace ... -"),
         (b"go 1.", "not a Go execution trace: the header is malformed"),
     ):
         if head.startswith(magic):

@@ -60,8 +60,10 @@ class Source:
     """One input, to be closed by the caller.
 
     ``name`` is used in messages. ``once`` is True if the input can be read only once; ``waits`` is True if a read may
-    wait for another program.
+    wait for another program; ``moves`` is True if a read moves a position, which a forked process shares.
     """
+
+    moves = False
 
     def __init__(
         self, name: str, window: Window, *, once: bool, waits: bool = False, file: BinaryIO | None = None
@@ -233,14 +235,18 @@ def _stream(name: str, file: Any) -> Source:
 class _Reopened(Source):
     """An input that each pass opens and reads like a stream."""
 
+    moves = True
+
     def __init__(self, name: str, open_file: Callable[[], BinaryIO], *, waits: bool = False, head: bytes = b"") -> None:
         super().__init__(name, _Stream(io.BytesIO()), once=False, waits=waits)
         self._open = open_file
         self._head = head
+        self._process = os.getpid()  # a forked one shares the position of the file
 
     def window(self) -> Window:
-        if self._file is None or self._used:
+        if self._file is None or self._used or self._process != os.getpid():
             self.close()
+            self._process = os.getpid()
             self._file = self._open()
             self._window = _Stream(self._file)
         self._used = True
