@@ -79,14 +79,16 @@ def serving() -> Iterator[Server]:
             thread.join()
 
 
-def ending_early(data: bytes) -> Answer:
-    """Return an answer that announces all bytes, and ends after some of them."""
+def ending_early(data: bytes, when: threading.Event | None = None) -> Answer:
+    """Return an answer that announces more bytes than it has, and ends after them and the event."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
         request.send_header("Content-Length", str(len(data) + 1))
         request.end_headers()
         request.wfile.write(data)
+        if when is not None:
+            when.wait()
 
     return answer
 

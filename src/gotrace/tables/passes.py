@@ -165,6 +165,8 @@ class TraceReader:
                     for note in segment.notes:
                         self.warn(note)
                     background.upcoming = upcoming
+                    if upcoming is not None and self.source.moves:  # reading takes long: do not wait for a kernel
+                        upcoming.begin()
                     try:
                         yield segment
                     finally:

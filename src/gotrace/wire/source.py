@@ -63,14 +63,13 @@ class Source:
     wait for another program; ``moves`` is True if a read moves a position, which a forked process shares.
     """
 
-    moves = False
-
     def __init__(
         self, name: str, window: Window, *, once: bool, waits: bool = False, file: BinaryIO | None = None
     ) -> None:
         self.name = name
         self.once = once
         self.waits = waits
+        self.moves = once
         self._window = window
         self._file = file
         self._used = False
@@ -235,10 +234,9 @@ def _stream(name: str, file: Any) -> Source:
 class _Reopened(Source):
     """An input that each pass opens and reads like a stream."""
 
-    moves = True
-
     def __init__(self, name: str, open_file: Callable[[], BinaryIO], *, waits: bool = False, head: bytes = b"") -> None:
         super().__init__(name, _Stream(io.BytesIO()), once=False, waits=waits)
+        self.moves = True
         self._open = open_file
         self._head = head
         self._process = os.getpid()  # a forked one shares the position of the file
