@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import io
 import os
 import signal
@@ -18,6 +17,7 @@ from gotrace.order.selection import Bounds
 from gotrace.trace import Trace
 from gotrace.units import human_bytes, nanoseconds, printable
 from gotrace.wire.compression import is_compressed
+from gotrace.wire.discovery import find
 from gotrace.wire.remote import public_name
 
 OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
@@ -89,16 +89,17 @@ def add_traces(parser: argparse.ArgumentParser, *, many: bool, streams: bool = T
 
 
 def one_trace(text: str) -> str:
-    """Expand a pattern that matches one file, for commands that take one trace.
+    """Expand a pattern or a folder that stands for one trace, for commands that take one trace.
 
     Raises
     ------
     argparse.ArgumentTypeError
-        It matches several files.
+        It stands for several.
     """
-    if not glob.has_magic(text) or os.path.exists(text):  # noqa: PTH110
+    try:
+        found = find(text).traces
+    except (OSError, ImportError):  # is reported when it is opened
         return text
-    found = sorted(glob.glob(os.path.expanduser(text), recursive=True))  # noqa: PTH111, PTH207
     if len(found) > 1:
         names = ", ".join(found[:_MAX_NAMES]) + (", ..." if len(found) > _MAX_NAMES else "")
         raise argparse.ArgumentTypeError(f"{text!r} matches {len(found):,} files, but one is needed: {names}")
@@ -162,6 +163,11 @@ def add_salvage(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def size_of(path: str) -> int | None:
+    """Return the number of bytes that will be read of a file; None if it is not known."""
+    return os.path.getsize(path) if os.path.isfile(path) and not is_compressed(path) else None  # noqa: PTH113, PTH202
+
+
 @contextmanager
 def progress(path: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None]:
     """Show the progress of a long read if stderr is a terminal and rich is installed.
@@ -178,7 +184,7 @@ def progress(path: str, *, quiet: bool) -> Iterator[Callable[[int], None] | None
     except ImportError:
         yield None
         return
-    size = os.path.getsize(path) if os.path.isfile(path) and not is_compressed(path) else None  # noqa: PTH113, PTH202
+    size = size_of(path)
     bar = Progress(
         *(TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[done]}")),
         console=Console(stderr=True),

@@ -69,8 +69,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--filter", metavar="PATTERN", help="show only rows whose name contains PATTERN; * and ? match any characters"
     )
-    add_flags(parser, many=True)
-    common.add_jobs(parser)
+    add_flags(parser, several=True)
     parser.set_defaults(run=run)
 
 

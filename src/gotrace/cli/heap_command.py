@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any, Protocol, TextIO, TypeVar
 
 import gotrace
-from gotrace.cli import common
+from gotrace.cli import common, many
 from gotrace.cli.output import add_formats, report_output
 from gotrace.errors import NoHeapDataError, TraceError
 from gotrace.report.common import say
 from gotrace.tables.instants import QueryError
+from gotrace.tables.passes import Progress
 from gotrace.wire.remote import public_name
 
 
@@ -29,9 +30,12 @@ class HeapResult(Protocol):
 R = TypeVar("R", bound=HeapResult)
 
 
-def add_flags(parser: argparse.ArgumentParser, *, top: int = 20, many: bool = False) -> None:
+def add_flags(parser: argparse.ArgumentParser, *, top: int = 20, several: bool = False) -> None:
     """Add the flags that all heap commands accept, after those of the command."""
-    common.add_traces(parser, many=many)
+    if several:
+        many.add_traces(parser)
+    else:
+        common.add_traces(parser, many=False)
     common.add_top(parser, top)
     add_formats(parser)
     common.add_quiet(parser)
@@ -69,39 +73,42 @@ def run_query(
     int
         Exit code.
     """
+    if "traces" in args:
+        many.find_traces(args)
+    else:
+        args.traces, args.missing = [args.trace], {}
     codes: list[int] = []
-    paths = getattr(args, "traces", None) or [args.trace]
+    shown = 0
+
+    def answer(name: str, trace: gotrace.Trace, progress: Progress | None) -> tuple[R, TraceError | None]:
+        try:
+            return query(trace, progress), None
+        except TraceError as fault:
+            if not isinstance(fault.partial, kind):
+                raise
+            return fault.partial, fault
+
     with common.exit_code(codes), report_output(args) as report:
-        for number, path in enumerate(paths):
-            if report.text and len(paths) > 1:
-                say(report.text, "\n" * (number > 0) + f"{public_name(path)}:")
-            with (
-                common.exit_code(codes, args),
-                report.open(args, path, errors=args.errors, jobs=args.jobs) as trace,
-            ):
-                error: Exception | None = None
-                try:
-                    with common.progress(path, quiet=args.quiet) as progress:
-                        result = query(trace, progress)
-                except QueryError as wrong:
-                    args.usage(str(wrong))
-                except TraceError as fault:
-                    error = fault
-                    if not isinstance(fault.partial, kind):
-                        report.add_failure(args, trace.path, fault)
-                        raise
-                    result = fault.partial
-                if not result.seen and error is None:
-                    error = NoHeapDataError(trace.path, lost=bool(trace.losses))
-                sort(result)
-                if report.text is None:
-                    report.add(document(trace.path, result, trace.warnings, trace.losses, error))
-                elif result.seen:
-                    print_text(report.text, result)
-                report.flush()
-                if not (args.quiet or args.json):
-                    common.log_warnings(trace.warnings)
-                common.report_losses(trace, codes)
-                if error is not None:
-                    raise error
+
+        def show(name: str, trace: gotrace.Trace, answered: tuple[R, TraceError | None]) -> Exception | None:
+            nonlocal shown
+            result, error = answered
+            sort(result)
+            missing = NoHeapDataError(trace.path, lost=bool(trace.losses))
+            failure = error if result.seen or error is not None else missing
+            if report.text is None:
+                report.add(document(trace.path, result, trace.warnings, trace.losses, failure))
+            elif result.seen:
+                if len(args.traces) > 1:
+                    say(report.text, "\n" * (shown > 0) + f"{public_name(name)}:")
+                print_text(report.text, result)
+                shown += 1
+            return failure
+
+        def fail(name: str, error: Exception) -> None:
+            if isinstance(error, QueryError):
+                args.usage(str(error))
+            report.add_failure(args, name, error)
+
+        codes += many.run_each(args, answer, show, fail)
     return common.worst(codes)

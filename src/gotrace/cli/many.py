@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -16,7 +17,7 @@ from gotrace import fleet
 from gotrace.cli import common
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
-from gotrace.units import human_bytes
+from gotrace.units import human_bytes, printable
 from gotrace.wire.discovery import Found
 from gotrace.wire.remote import public_name
 
@@ -93,7 +94,7 @@ def run_each(
     """
     codes: list[int] = []
     names, several = args.traces, len(args.traces) > 1
-    with _progress(len(names), quiet=args.quiet) as bar:
+    with _progress(names, quiet=args.quiet) as bar:
         results = fleet.answers(
             lambda name, trace: (trace, function(name, trace, bar.of_trace())),
             names,
@@ -126,18 +127,25 @@ def run_each(
 class _Bar:
     """The progress of all traces, in files and bytes; nothing is shown without ``display``, a Progress of rich."""
 
-    def __init__(self, n: int, display: Any = None) -> None:
-        self._n = n
-        self._done = 0
-        self._nbytes = 0
+    def __init__(self, names: list[str], display: Any = None) -> None:
+        self._names = names
         self._display = display
-        self._task = display.add_task("", total=n) if display is not None else None
-        self._describe()
+        self._done = self._nbytes = 0
+        if display is not None:
+            sizes = [common.size_of(name) for name in names]
+            self._size = None if None in sizes else sum(filter(None, sizes))
+            self._task = display.add_task("", total=self._size or (len(names) if len(names) > 1 else None), done="")
+            self._describe()
 
     def _describe(self) -> None:
-        if self._display is not None:
-            files = f"{self._done:,} of {self._n:,} traces, {human_bytes(self._nbytes)} read"
-            self._display.update(self._task, description=files, completed=self._done)
+        if self._display is None:
+            return
+        n = len(self._names)
+        what = f"{self._done:,} of {n:,} traces" if n > 1 else printable(os.path.basename(self._names[0]))  # noqa: PTH119
+        whole = f" of {human_bytes(self._size)}" if self._size else ""
+        completed = self._nbytes if self._size or n == 1 else self._done
+        done = f"{human_bytes(self._nbytes)}{whole}"
+        self._display.update(self._task, description=what, completed=completed, done=done)
 
     def of_trace(self) -> Progress | None:
         """Return a callback that takes the number of bytes of a trace read so far."""
@@ -166,7 +174,7 @@ class _Bar:
 
 
 @contextmanager
-def _progress(n: int, *, quiet: bool) -> Iterator[_Bar]:
+def _progress(names: list[str], *, quiet: bool) -> Iterator[_Bar]:
     """Show the progress of all traces if stderr is a terminal and rich is installed."""
     display = None
     if not quiet and sys.stderr.isatty():
@@ -176,10 +184,10 @@ def _progress(n: int, *, quiet: bool) -> Iterator[_Bar]:
         except ImportError:
             pass
         else:
-            columns = (TextColumn("{task.description}", markup=False), BarColumn())
-            display = Progress(*columns, console=Console(stderr=True), transient=True)
+            texts = [TextColumn("{task." + field + "}", markup=False) for field in ("description", "fields[done]")]
+            display = Progress(texts[0], BarColumn(), texts[1], console=Console(stderr=True), transient=True)
     try:
-        yield _Bar(n, display)
+        yield _Bar(names, display)
     finally:
         if display is not None:
             display.stop()
