@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 COMMANDS = (
     *("info", "stats", "heap", "lifetimes", "spans", "diff", "check", "report"),
-    *("rank", "find"),
+    *("rank", "find", "sql"),
     *("record", "dump", "export", "validate", "footprint", "assemble", "simulate"),
     "completion",
 )

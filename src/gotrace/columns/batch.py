@@ -151,16 +151,21 @@ class Batch:
 
 def empty(fields: list[Field]) -> Batch:
     """Return a batch without rows."""
-    block = Block(_LINE)
+    return nulls(fields, 0)
+
+
+def nulls(fields: list[Field], n: int) -> Batch:
+    """Return a batch of ``n`` rows without values; its columns share their memory."""
+    block = Block(_LINE + 8 * n)
     view(block, np.uint8)[:] = 0
-    place: Place = (block, 0)
-    return Batch(0, {field.name: _empty(field, place) for field in fields})
+    return Batch(n, {field.name: _nulls(field, n, (block, 0)) for field in fields})
 
 
-def _empty(field: Field, place: Place) -> Values:
+def _nulls(field: Field, n: int, zeros: Place) -> Values:
+    validity = zeros if n else None
     if field.text:
-        return Values(field, 0, (None, place, place))
-    return Values(field, 0, (None, place), Texts(field.names).stored() if field.dictionary else None)
+        return Values(field, n, (validity, zeros, zeros))
+    return Values(field, n, (validity, zeros), Texts(field.names).stored() if field.dictionary else None)
 
 
 def arrow_type(fields: list[Field]) -> Type:

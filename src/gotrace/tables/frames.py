@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _Made = TypeVar("_Made")
-_EXTRAS = {"pyarrow": "arrow", "pandas": "pandas", "polars": "polars"}
+_EXTRAS = {"pyarrow": "arrow", "pandas": "pandas", "polars": "polars", "duckdb": "sql", "dask": "dask"}
 _GROWTH = 8  # an array grows by this part of its length at a time
 
 

@@ -145,7 +145,7 @@ def own_batches(reader: TraceReader, name: str, fields: list[Field]) -> Generato
 
 
 class TableStream(_arrow.Producer):
-    """An Arrow stream of one table, to be read once.
+    """An Arrow stream of the batches of a table, to be read once.
 
     Attributes
     ----------
@@ -154,10 +154,10 @@ class TableStream(_arrow.Producer):
         The exception that ended the stream; its consumer gets the text only.
     """
 
-    def __init__(self, reader: TraceReader, name: str, fields: list[Field]) -> None:
+    def __init__(self, fields: list[Field], batches: Generator[Batch, None, None]) -> None:
         self.error: BaseException | None = None
         self.fields = fields
-        self._batches = own_batches(reader, name, fields)
+        self._batches = batches
 
     def batches(self) -> Iterator[Batch]:
         """Return the batches of the stream, for use instead of it."""

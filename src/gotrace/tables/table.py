@@ -110,10 +110,10 @@ class Table:
         return Table(self._reader, self.name, columns)
 
     def _stream(self, columns: Sequence[str] | None = None) -> TableStream:
-        from gotrace.tables.stream import TableStream, fields_to_read  # imported when used: start-up is shorter
+        from gotrace.tables.stream import TableStream, fields_to_read, own_batches  # imported when used: it is slow
 
         chosen = fields_to_read(self.name, self._selected if columns is None else columns)
-        return TableStream(self._reader, self.name, chosen)
+        return TableStream(chosen, own_batches(self._reader, self.name, chosen))
 
     def __arrow_c_schema__(self) -> object:
         """Return the schema as a capsule of Arrow; nothing is read."""
