@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("text",),
     ("trace", "raw"),
     ("fleet",),
-    ("analysis", "simulation"),
+    ("analysis", "simulation", "dask"),
     ("report", "export", "__init__"),
     ("cli",),
     ("__main__",),

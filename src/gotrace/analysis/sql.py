@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import Any, Literal, TypeAlias
 
 from gotrace.columns.batch import Batch, arrow_type, nulls
-from gotrace.columns.fields import Field, extras_of, fields_of
+from gotrace.columns.fields import Field
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.frames import library
-from gotrace.tables.stream import STEP, TableStream, batches, rows_of
+from gotrace.tables.stream import STEP, TableStream, batches, every_field, rows_of
 from gotrace.trace import open as open_trace
 
 OPTIONS = {
@@ -193,7 +193,7 @@ class Query:
 
     def stream(self, table: str) -> TableStream:
         """Return a new stream of a table over all traces."""
-        fields = _fields(table)
+        fields = every_field(table)
         needed = [field for field in fields if self._needed is None or field.name in self._needed]
         stream = TableStream(fields, self._decoding.proxy(self._batches(table, needed or fields[:1], fields)))
         self._streams.append(stream)
@@ -275,15 +275,10 @@ class _UnionTable:
         self._name = name
 
     def __arrow_c_schema__(self) -> object:
-        return arrow_type(_fields(self._name)).capsule()
+        return arrow_type(every_field(self._name)).capsule()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self._query.stream(self._name).__arrow_c_stream__()
-
-
-def _fields(table: str) -> list[Field]:
-    dtype = TABLES[table].dtype
-    return [*fields_of(dtype).values(), *extras_of(dtype).values()]
 
 
 def _scans(node: dict[str, Any]) -> int:

@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
             flag = arg.partition("=")[0]
             if arg == "--":
                 return
-            if arg.startswith("--") and not any(name.startswith(flag) for name in known):
+            if arg.startswith("--") and " " not in arg and not any(name.startswith(flag) for name in known):
                 self.error(f"unknown flag {flag}{did_you_mean(flag, known)}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

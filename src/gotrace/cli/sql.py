@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gotrace.analysis.sql import NULL, OPTIONS, Query, QueryError
-from gotrace.cli import common
+from gotrace.cli import common, many
 from gotrace.cli.output import check_output, output
 from gotrace.report.rows import print_rows
 from gotrace.tables.catalog import TABLES
@@ -28,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog=f"tables: {', '.join(TABLES)}. Columns: gotrace sql 'describe allocs' TRACE",
     )
     parser.add_argument("query", metavar="QUERY", help="a SELECT, or DESCRIBE, SUMMARIZE, PIVOT")
-    common.add_traces(parser, many=True)
+    many.add_traces(parser)
     parser.add_argument("-o", "--output", default="-", metavar="OUT", help="file to write (default: standard output)")
     parser.add_argument(
         "--format", choices=("table", *OPTIONS), help="format (default: by the suffix of OUT, else table)"
@@ -36,7 +36,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("-f", "--force", action="store_true", help="overwrite an existing file")
     common.add_quiet(parser)
     common.add_salvage(parser)
-    common.add_jobs(parser)
     parser.set_defaults(run=run, usage=parser.error)
 
 
@@ -49,23 +48,27 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.output).parent
     if not folder.is_dir():
         args.usage(f"folder {folder} does not exist")
+    many.find_traces(args)
     codes: list[int] = []
-    with common.exit_code(codes):
+    with common.exit_code(codes, args, brief=len(args.traces) > 1):
+        for error in args.missing.values():
+            raise error
         try:
             with (
                 Query(args.query, args.traces, errors=args.errors, jobs=args.jobs) as query,
                 TemporaryDirectory(prefix=".gotrace-", dir=None if args.output == "-" else folder) as temporary,
             ):
                 _write(args, query, format, Path(temporary) / "result")
-                if query.losses:
-                    codes.append(common.UNREADABLE)
-        except QueryError as error:
+        except (QueryError, ImportError) as error:
             for line in filter(None, str(error).splitlines()):
                 common.log(line)
             return common.USAGE
-        except ImportError as error:
-            common.log(str(error))
-            return common.USAGE
+        if not args.quiet:
+            common.log_warnings([f"{trace}: {line}" for trace, lines in query.warnings.items() for line in lines])
+        for trace, losses in query.losses.items():
+            for loss in losses:
+                common.log(f"{trace}: lost: {loss}")
+            codes.append(common.UNREADABLE)
     return common.worst(codes)
 
 
@@ -77,25 +80,9 @@ def _write(args: argparse.Namespace, query: Query, format: str, result: Path) ->
         query.write(result, format)
     with output(args.output, force=args.force) as out:
         if format == "table":
-            _print_table(args, result, io.TextIOWrapper(out, sys.stdout.encoding, errors="backslashreplace"))
+            text = io.TextIOWrapper(out, sys.stdout.encoding, errors="backslashreplace")
+            print_rows(text, result, NULL)
+            text.detach()
         else:
             with result.open("rb") as file:
                 shutil.copyfileobj(file, out)
-    if not args.quiet:
-        _log(query.warnings, "")
-    _log(query.losses, "lost: ")
-
-
-def _print_table(args: argparse.Namespace, result: Path, out: io.TextIOWrapper) -> None:
-    """Write the table, as wide as the terminal if it goes there."""
-    wide = shutil.get_terminal_size().columns if args.output == "-" and sys.stdout.isatty() else None
-    left_out = print_rows(out, result, NULL, wide)
-    out.detach()
-    if left_out:
-        common.log(f"{left_out} more columns do not fit: name columns in the query, or use --format csv")
-
-
-def _log(notes: dict[str, list[str]], prefix: str) -> None:
-    for trace, lines in notes.items():
-        for line in lines:
-            common.log(f"{trace}: {prefix}{line}")

@@ -167,7 +167,7 @@ class _PandasColumn:
             return pandas.array(self._texts, dtype=pandas.StringDtype(na_value=np.nan))
         values = self._values.finish()
         if self._field.dictionary:
-            return pandas.Categorical.from_codes(values, self._categories)
+            return pandas.Categorical.from_codes(values, pandas.Index(self._categories, dtype=str))
         if values.dtype.kind == "M":
             return pandas.DatetimeIndex(values).tz_localize("UTC")
         if self._field.null is not None:

@@ -56,6 +56,12 @@ def fields_to_read(name: str, columns: Sequence[str] | None, *, single: bool = T
     return [known[column] for column in columns if column in known]
 
 
+def every_field(name: str) -> list[Field]:
+    """Return all columns of a table, the extra ones last."""
+    dtype = TABLES[name].dtype
+    return [*fields_of(dtype).values(), *extras_of(dtype).values()]
+
+
 class Dictionaries:
     """The values of dictionaries, which several passes can share: a value then keeps its place in all of them."""
 
