@@ -98,6 +98,19 @@ def test_sites(tmp_path: Path) -> None:
             assert run("-m", "gotrace", *shlex.split(command)) == want, command
 
 
+def test_fleet(tmp_path: Path) -> None:
+    """Every Python block and command of fleet.md, in its order, says what is printed there."""
+    env = {**os.environ, "PYTHONPATH": str(Path(gotrace.__file__).parent.parent)}
+    text = (PROJECT / "docs" / "fleet.md").read_text().partition("not run here")[0]
+    for kind, block, printed in re.findall(r"```(python|console)\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.DOTALL):
+        command, _, output = block.partition("\n")
+        arguments = ["-c", block] if kind == "python" else ["-m", "gotrace", *shlex.split(command)[2:]]
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == (printed if kind == "python" else output), command
+
+
 def test_diff_python(tmp_path: Path) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs" / "diff.md").read_text(), re.DOTALL)
     env = {**os.environ, "PYTHONPATH": str(Path(gotrace.__file__).parent.parent)}
