@@ -120,7 +120,18 @@ def long_pipes(setup: Setup) -> Iterator[str]:
         out.unlink(missing_ok=True)
 
 
-MEASURES: list[Callable[[Setup], Iterator[str]]] = [compressed, long_pipes]
+def sql(setup: Setup) -> Iterator[str]:
+    """Memory of a query over few and many traces."""
+    query = "select type, count(*), sum(size) from allocs where op = 'alloc' group by type"
+    names = [setup.folder / f"{i:02}.trace" for i in range(16)]
+    for name in names:
+        name.symlink_to(setup.trace.resolve())
+    peaks = [peak("sql", query, *names[:n], "-q", "-f", "-o", setup.folder / "out.csv") for n in (16, 4)]
+    title = "memory of `sql`, a group by over 16 traces / over 4"
+    yield f"| {title} | {peaks[0]:.0f} MB | {peaks[1]:.0f} MB | {peaks[0] / peaks[1]:.2f} | |"
+
+
+MEASURES: list[Callable[[Setup], Iterator[str]]] = [compressed, long_pipes, sql]
 """The parts; each yields lines of the table."""
 
 
