@@ -109,9 +109,9 @@ def test_only_needed_columns_are_decoded(traces: list[str], tmp_path: Path, monk
     decoded: list[list[str]] = []
     original = stream.batches
 
-    def spy(reader: Any, keep: dict[str, list[Any]], *args: Any) -> Any:
+    def spy(reader: Any, keep: dict[str, list[Any]], *args: Any, **options: Any) -> Any:
         decoded.extend([field.name for field in fields] for fields in keep.values())
-        return original(reader, keep, *args)
+        return original(reader, keep, *args, **options)
 
     monkeypatch.setattr("gotrace.analysis.sql.batches", spy)
     for query, want in {
@@ -206,6 +206,24 @@ def test_a_missing_trace_gives_no_result(tmp_path: Path, capfd: pytest.CaptureFi
     printed = capfd.readouterr()
     assert not printed.out
     assert printed.err == f"gotrace: {tmp_path / 'none'}: No such file or directory\n"
+
+
+def test_folders(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A folder stands for its traces; one without any gives no result."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "empty").mkdir()
+    for name in ("x.trace", "a/y.trace"):
+        (tmp_path / name).write_bytes(EXAMPLE.read_bytes())
+    (tmp_path / "other.txt").write_text("no trace")
+    query = "select trace from generations order by 1"
+    assert main(["sql", query, str(tmp_path), "--format", "csv"]) == 0
+    printed = capfd.readouterr()
+    assert printed.out.splitlines() == ["trace", str(tmp_path / "a" / "y.trace"), str(tmp_path / "x.trace")]
+    assert printed.err == f"gotrace: {tmp_path}: 1 file is not a trace\n"
+    assert main(["sql", query, str(tmp_path / "a"), str(tmp_path / "empty")]) == 3
+    printed = capfd.readouterr()
+    assert not printed.out
+    assert printed.err == f"gotrace: {tmp_path / 'empty'}: no traces here\n"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -17,6 +18,7 @@ from gotrace.columns.batch import Batch, arrow_type, nulls
 from gotrace.columns.fields import Field
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.frames import library
+from gotrace.tables.passes import Progress
 from gotrace.tables.stream import STEP, TableStream, batches, every_field, rows_of
 from gotrace.trace import open as open_trace
 
@@ -50,10 +52,14 @@ class Query:
     errors : {"raise", "salvage"}
         As for :func:`gotrace.open`.
     jobs : int
-        Number of DuckDB's threads. One at a time decodes.
+        Number of DuckDB's threads. One at a time waits for rows.
 
     Attributes
     ----------
+    scans : int
+        How often the traces are read.
+    reading : callable
+        Returns a context manager in which one trace is read; its value is a progress callback or None.
     warnings, losses : dict of str to list of str
         Those of each trace that has been read and has any.
 
@@ -73,6 +79,8 @@ class Query:
         self._errors = errors
         self._needed: set[str] | None = None  # names of columns; None: all
         self._streams: list[TableStream] = []
+        self.scans = 2
+        self.reading: Callable[[], AbstractContextManager[Progress | None]] = nullcontext
         self._decoding = _Decoding()
         self.warnings: dict[str, list[str]] = {}
         self.losses: dict[str, list[str]] = {}
@@ -153,10 +161,11 @@ class Query:
             raise QueryError(f"{kind} is not a query: write a SELECT")
         query = self._without_end(text)
         if kind == "MULTI":  # a PIVOT, which runs a query for its columns: there is no plan before that
-            self._check_streams(2)
+            self._check_streams()
             return query
         self._connection.sql(query)  # binds it: messages quote the query alone
-        self._check_streams(sum(_scans(node) for node in self._plan(query)))
+        self.scans = sum(_scans(node) for node in self._plan(query))
+        self._check_streams()
         self._connection.execute("set disabled_optimizers = 'filter_pushdown'")  # a pushed filter hides its columns
         self._needed = {column for node in self._plan(query) for column in _projected(node)}
         self._connection.execute("reset disabled_optimizers")
@@ -181,10 +190,10 @@ class Query:
             nodes += node["children"]
             yield node
 
-    def _check_streams(self, scans: int) -> None:
+    def _check_streams(self) -> None:
         """Reject a query that would read a stream more than once."""
         for source in self._sources:
-            if scans * self._sources.count(source) > 1 and _is_stream(source):
+            if self.scans * self._sources.count(source) > 1 and _is_stream(source):
                 name = "standard input" if source == "-" else source
                 raise QueryError(
                     f"{name} can be read only once, but the query scans it several times: save it to a file, "
@@ -204,8 +213,8 @@ class Query:
         unused = [field for field in fields if field not in needed]
         length = rows_of(table, STEP)
         for source in self._sources:
-            with open_trace(source, errors=self._errors) as trace:
-                for _, batch in batches(trace.reader, {table: needed}, {table: length}):
+            with open_trace(source, errors=self._errors) as trace, self.reading() as progress:
+                for _, batch in batches(trace.reader, {table: needed}, {table: length}, progress=progress):
                     columns = batch.columns | nulls(unused, batch.n).columns
                     yield Batch(batch.n, {field.name: columns[field.name] for field in fields})
                 for found, notes in ((self.warnings, trace.warnings), (self.losses, trace.losses)):

@@ -94,7 +94,7 @@ def run_each(
     """
     codes: list[int] = []
     names, several = args.traces, len(args.traces) > 1
-    with _progress(names, quiet=args.quiet) as bar:
+    with progress(names, quiet=args.quiet) as bar:
         results = fleet.answers(
             lambda name, trace: (trace, function(name, trace, bar.of_trace())),
             names,
@@ -124,7 +124,7 @@ def run_each(
     return codes
 
 
-class _Bar:
+class Bar:
     """The progress of all traces, in files and bytes; nothing is shown without ``display``, a Progress of rich."""
 
     def __init__(self, names: list[str], display: Any = None) -> None:
@@ -174,7 +174,7 @@ class _Bar:
 
 
 @contextmanager
-def _progress(names: list[str], *, quiet: bool) -> Iterator[_Bar]:
+def progress(names: list[str], *, quiet: bool) -> Iterator[Bar]:
     """Show the progress of all traces if stderr is a terminal and rich is installed."""
     display = None
     if not quiet and sys.stderr.isatty():
@@ -187,7 +187,7 @@ def _progress(names: list[str], *, quiet: bool) -> Iterator[_Bar]:
             texts = [TextColumn("{task." + field + "}", markup=False) for field in ("description", "fields[done]")]
             display = Progress(texts[0], BarColumn(), texts[1], console=Console(stderr=True), transient=True)
     try:
-        yield _Bar(names, display)
+        yield Bar(names, display)
     finally:
         if display is not None:
             display.stop()

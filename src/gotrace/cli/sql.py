@@ -6,6 +6,9 @@ import argparse
 import io
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +17,7 @@ from gotrace.cli import common, many
 from gotrace.cli.output import check_output, output
 from gotrace.report.rows import print_rows
 from gotrace.tables.catalog import TABLES
+from gotrace.tables.passes import Progress
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
             with (
                 Query(args.query, args.traces, errors=args.errors, jobs=args.jobs) as query,
                 TemporaryDirectory(prefix=".gotrace-", dir=None if args.output == "-" else folder) as temporary,
+                many.progress(list(args.traces) * query.scans, quiet=args.quiet) as bar,
             ):
+                query.reading = partial(_reading, bar)
                 _write(args, query, format, Path(temporary) / "result")
         except (QueryError, ImportError) as error:
             for line in filter(None, str(error).splitlines()):
@@ -70,6 +76,14 @@ def run(args: argparse.Namespace) -> int:
                 common.log(f"{trace}: lost: {loss}")
             codes.append(common.UNREADABLE)
     return common.worst(codes)
+
+
+@contextmanager
+def _reading(bar: many.Bar) -> Iterator[Progress | None]:
+    """Show how much of a trace has been read in the block, and count it."""
+    yield bar.of_trace()
+    with bar.counted():
+        pass
 
 
 def _write(args: argparse.Namespace, query: Query, format: str, result: Path) -> None:
