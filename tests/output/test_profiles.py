@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from support import reference
-from support.trace_builder import alloc_trace, new, span
+from support.trace_builder import alloc_trace, new, span, types
 
 import gotrace
-from gotrace.analysis.sites import Sites, sites
+from gotrace.analysis.stacks import HeapStacks, heap_stacks
 from gotrace.cli import main
 from gotrace.export import PROFILES, SUFFIXES
 from gotrace.export.profile import Place, Profile, profile_of
+from gotrace.raw import allocfree_types
 
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"  # without CPU samples
 FIXTURE = reference.DATA / "sites-go1.27-allocfree.trace.gz"
@@ -33,9 +34,13 @@ def sampled(tmp_path: Path) -> Path:
     return path
 
 
-def found(path: Path) -> Sites:
+COLUMNS = ("alloc_objects", "alloc_bytes", "inuse_objects", "inuse_bytes")
+MEASURES = ["alloc_objects/count", "alloc_space/bytes", "inuse_objects/count", "inuse_space/bytes[dflt]"]
+
+
+def found(path: Path) -> HeapStacks:
     with gotrace.open(path) as trace:
-        return sites(trace)
+        return heap_stacks(trace)
 
 
 def pprof(path: Path, *flags: str) -> str:
@@ -48,7 +53,7 @@ def pprof(path: Path, *flags: str) -> str:
 
 
 def raw(path: Path) -> tuple[list[str], dict[tuple[str, ...], list[int]]]:
-    """Measures, and values by type and functions (leaf first), of ``go tool pprof -raw``."""
+    """Measures, and values by size class and functions (leaf first), of ``go tool pprof -raw``."""
     text = pprof(path, "-raw")
     functions = {}
     for number, name in re.findall(r"^ +(\d+): 0x0 (?:M=\d+ )?(.*?) \S*:\d+:\d+ s=0", text, re.MULTILINE):
@@ -56,7 +61,7 @@ def raw(path: Path) -> tuple[list[str], dict[tuple[str, ...], list[int]]]:
     head, body = text.split("Samples:\n")[1].split("\n", 1)
     samples: dict[tuple[str, ...], list[int]] = {}
     for values, numbers, kind in re.findall(
-        r"^([ \d-]+): ([\d ]+?) *\n(?: +type:\[(.*)\]\n)?", body.split("Locations")[0], re.MULTILINE
+        r"^([ \d-]+): ([\d ]+?) *\n(?: +class:\[(.*)\]\n)?", body.split("Locations")[0], re.MULTILINE
     ):
         key = (kind, *(functions[number] for number in numbers.split()))
         old = samples.get(key, [0] * len(values.split()))
@@ -71,20 +76,26 @@ def test_pprof_of_sites(sampled: Path, tmp_path: Path) -> None:
     assert main(["export", str(sampled), "-o", str(out)]) == 0
     want: dict[tuple[str, ...], list[int]] = {}
     whole = found(sampled)
-    for row in whole.table:
-        stack = [frame.function for frame in whole.stacks[int(row["stack"])]] or ["(no sample)"]
-        old = want.setdefault((whole.names[row["type"]], *stack), [0, 0, 0])
-        for i, name in enumerate(("samples", "objects", "bytes")):
-            old[i] += int(row[name])
+    for row, samples, site, size in zip(whole.table, whole.sampled, whole.sites, whole.classes, strict=True):
+        stack = [site] if isinstance(site, str) else [frame.function for frame in site]
+        values = [int(samples), *(int(row[name]) for name in COLUMNS)]
+        key = (size, row["name"], *stack)
+        want[key] = [a + b for a, b in zip(want.get(key, [0] * 5), values, strict=True)]
     measures, samples = raw(out)
-    assert measures == ["samples/count", "alloc_objects/count", "alloc_space/bytes[dflt]"]
-    assert samples == want
+    assert measures == ["samples/count", *MEASURES]
+    assert samples == {key: values for key, values in want.items() if any(values)}
+    largest = max(samples, key=lambda key: samples[key][0])
     top = pprof(out, "-top", "-sample_index=samples", "-nodecount=1")
-    largest = max(whole.table, key=lambda row: row["samples"])
-    function = whole.stacks[int(largest["stack"])][0].function
-    assert re.search(rf"^ +{largest['samples']} .* {re.escape(function)}$", top, re.MULTILINE)
+    assert re.search(rf"^ +\d+ .* {re.escape(largest[1])}$", top, re.MULTILINE)
     assert f"estimated from {whole.matched} CPU samples" in pprof(out, "-comments")
-    assert "sites.go:" in pprof(out, "-top", "-lines")
+    assert "sites.go:" in pprof(out, "-top", "-lines", "-cum")
+    with gotrace.open(sampled) as trace:
+        heap, by_site = trace.heap(), trace.heap(by="site")
+    assert np.array(list(samples.values())).sum(axis=0)[1:].tolist() == [heap.table[name].sum() for name in COLUMNS]
+    for row in by_site.table:
+        mine = [row["name"] == site if isinstance(site, str) else row["name"].startswith(f"{site[0].function} (")
+                for site in whole.sites]  # fmt: skip
+        assert whole.table["inuse_bytes"][mine].sum() == row["inuse_bytes"]
 
 
 @pytest.mark.reference
@@ -93,15 +104,30 @@ def test_pprof_of_types(tmp_path: Path) -> None:
     out = tmp_path / "out.pb.gz"
     assert main(["export", str(EXAMPLE), "-o", str(out)]) == 0
     measures, samples = raw(out)
-    assert measures == ["alloc_objects/count", "alloc_space/bytes", "inuse_objects/count", "inuse_space/bytes[dflt]"]
+    assert measures == MEASURES
     with gotrace.open(EXAMPLE) as trace:
         rows = trace.heap(by="type").table
-    columns = ("alloc_objects", "alloc_bytes", "inuse_objects", "inuse_bytes")
     order = next(row for row in rows if row["name"] == "main.Order")
-    assert samples["", "576 B", "main.Order", "main"] == [int(order[name]) for name in columns]
+    assert samples["576 B", "main.Order", "main"] == [int(order[name]) for name in COLUMNS]
     total = np.array(list(samples.values())).sum(axis=0)
-    assert total.tolist() == [int(rows[name].sum()) for name in columns]
+    assert total.tolist() == [int(rows[name].sum()) for name in COLUMNS]
     assert "no call stacks" in pprof(out, "-comments")
+
+
+@pytest.mark.reference
+@needs_go
+def test_pprof_answers_what_is_in_use_and_what_grew(tmp_path: Path) -> None:
+    """The leaf is the type: ``-top`` lists types, ``-base`` what is new, ``-tagfocus`` a size class."""
+    base, out = tmp_path / "base.pb.gz", tmp_path / "out.pb.gz"
+    for path, n in ((base, 3), (out, 10)):
+        events = [span(0), *(new(2 * i, 1 + i % 2) for i in range(n))]
+        trace = tmp_path / "x.trace"
+        trace.write_bytes(alloc_trace(events, tables=[allocfree_types(types("main.T", "main.Unit"))]))
+        assert main(["export", str(trace), "-o", str(path), "-q"]) == 0
+    flags = ("-top", "-unit=B")
+    assert re.search(r"^ +80B .* main.T$", pprof(out, *flags), re.MULTILINE)
+    assert re.search(r"^ +48B .* main.T$", pprof(out, *flags, f"-base={base}"), re.MULTILINE)
+    assert re.search(r" 160B +100%  main$", pprof(out, *flags, "-tagfocus=class=16 B"), re.MULTILINE)
 
 
 def lines(text: str) -> dict[tuple[str, ...], int]:
@@ -115,10 +141,10 @@ def test_collapsed(suffix: str, sampled: Path, tmp_path: Path) -> None:
     assert main(["export", str(sampled), "-o", str(out), "-q"]) == 0
     got = lines(out.read_text())
     whole = found(sampled)
-    assert sum(got.values()) == whole.table["bytes"].sum()
-    title = f"allocations by site, estimated from {whole.matched} CPU samples"
+    assert sum(got.values()) == whole.table["inuse_bytes"].sum()
+    title = f"heap by site, estimated from {whole.matched} CPU samples"
     assert {names[0] for names in got} == {title}
-    leaf = (title, "runtime.goexit", "main.main.func1", "main.(*keep).round", "main.(*keep).one", "main.Shared")
+    leaf = (title, "runtime.goexit", "main.main.func1", "main.(*keep).round", "main.(*keep).six", "main.Shared")
     assert leaf in got
     assert (title, "(no sample)", "uint64") in got
 
@@ -153,21 +179,22 @@ def test_speedscope(with_samples: bool, sampled: Path, tmp_path: Path) -> None:
     profiles = {profile["name"].partition(":")[0]: profile for profile in whole["profiles"]}
     got = found(path)
     if with_samples:
-        assert list(profiles) == ["samples", "alloc_objects", "alloc_space"]
+        assert list(profiles) == ["samples", "alloc_objects", "alloc_space", "inuse_objects", "inuse_space"]
         assert profiles["samples"]["endValue"] == got.matched
         assert "estimates" in whole["name"]
     else:
         assert list(profiles) == ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"]
         assert "No CPU samples" in whole["name"]
-    assert profiles["alloc_objects"]["endValue"] == got.counts["alloc_objects"].sum()
-    assert profiles["alloc_space"]["endValue"] == got.counts["alloc_bytes"].sum()
+    for measure, column in zip(list(profiles)[-4:], COLUMNS, strict=True):
+        assert profiles[measure]["endValue"] == got.table[column].sum()
 
 
 def test_odd_names() -> None:
     """Separators and ends of lines break no format."""
     stacks = [[Place("a;b\nc", "/x", 1)], [Place("a;b\nc", "/x", 2)], [Place("z")]]
-    types = ["struct { a; b }", "struct { a; b }", ""]
-    profile = Profile("odd; title", [("alloc_space", "bytes")], stacks, types, np.array([[5], [6], [-3]]), [])
+    stacks = [[Place("struct { a; b }"), *stack] for stack in stacks[:2]] + stacks[2:]
+    classes = ["16 B", "32 B", ""]
+    profile = Profile("odd; title", [("alloc_space", "bytes")], stacks, classes, np.array([[5], [6], [-3]]), [])
     outs = {name: io.BytesIO() for name in PROFILES}
     for name, write in PROFILES.items():
         write(profile, outs[name])
@@ -178,8 +205,8 @@ def test_odd_names() -> None:
 def test_bytes_that_are_no_utf8() -> None:
     data = alloc_trace([span(0), new(0)])
     with gotrace.open(data) as trace:
-        whole = sites(trace)
-    whole.names = ["\udcff" + name for name in whole.names]
+        whole = heap_stacks(trace)
+    whole.table["name"] = ["\udcff" + name for name in whole.table["name"]]
     for write in PROFILES.values():
         write(profile_of(whole), io.BytesIO())
 

@@ -10,6 +10,7 @@ from gotrace.units import human_time
 
 if TYPE_CHECKING:
     from gotrace.analysis.sites import Sites
+    from gotrace.analysis.stacks import HeapStacks
 
 
 def account_of_samples(counts: SampleCounts) -> list[str]:
@@ -24,15 +25,13 @@ def account_of_samples(counts: SampleCounts) -> list[str]:
     return [sentence] if counts.matched else [sentence, "Allocation sites are therefore unknown."]
 
 
-def account(result: Sites) -> list[str]:
+def account(result: Sites | HeapStacks) -> list[str]:
     """Return sentences on the samples and the accuracy of allocations by site."""
     sentences = account_of_samples(result)
     if not result.matched:
         return sentences
-    rows = result.table
-    covered = int(rows["bytes"][rows["samples"] > 0].sum()) / max(int(rows["bytes"].sum()), 1)
     return [
         *sentences,
-        f"Totals by type are exact; shares by site are estimates. Types with samples have {covered:.1%} of the "
+        f"Totals by type are exact; shares by site are estimates. Types with samples have {result.covered:.1%} of the "
         "allocated bytes.",
     ]

@@ -45,6 +45,12 @@ class Sites(SampleCounts):
     names: list[str]
     counts: Rows
 
+    @property
+    def covered(self) -> float:
+        """Share of the allocated bytes whose type and size class has samples."""
+        allocated = self.table["bytes"]
+        return float(allocated[self.table["samples"] > 0].sum() / max(int(allocated.sum()), 1))
+
     def by_site(self) -> Rows:
         """Return rows of SITE summed over all types, with ``type`` -1, most bytes first."""
         rows = self.table.copy()

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from gotrace.analysis.sites import Sites, sites
+from gotrace.analysis.stacks import HeapStacks, heap_stacks
 from gotrace.cli import common, many
 from gotrace.cli.output import log_written
 from gotrace.cli.parser import did_you_mean
 from gotrace.columns.fields import extras_of, fields_of
 from gotrace.dtypes import narrow
-from gotrace.errors import TraceError
+from gotrace.errors import NoHeapDataError, TraceError
 from gotrace.export import COLUMNAR, FORMATS, PROFILES, Writer, format_of, occupied, replacing, suffix_of
 from gotrace.export.npy import NpyWriter
 from gotrace.export.profile import Profile, profile_of
@@ -49,9 +49,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "apart. The formats csv, jsonl, arrow and parquet have names of enums, types and strings, and nulls where "
         "there is no value; npy has numbers. They also have the columns trace and wall, the wall-clock time, unless "
         "--columns is given. arrow and parquet need pyarrow. The formats pprof, collapsed and speedscope hold a "
-        "profile instead of a table: allocations by site, inferred from the CPU samples of the trace, or the heap by "
-        "type if there are none. Their names are STEM and the suffix of the format. A file appears only when it is "
-        "complete; for a damaged trace, it has all rows before the fault.",
+        "profile instead of a table: what was allocated and what is in use at the end, by site as inferred from the "
+        "CPU samples of the trace, or by package and type if there are none. Their names are STEM and the suffix of "
+        "the format. A file appears only when it is complete; for a damaged trace, it has all rows before the fault.",
         epilog=f"tables: {', '.join(TABLES)}",
     )
     many.add_traces(parser)
@@ -185,9 +185,11 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
     def write(name: str, trace: Trace, progress: Progress | None) -> tuple[Profile, TraceError | None]:
         error: TraceError | None = None
         try:
-            result = sites(trace, progress)
+            result = heap_stacks(trace, progress)
         except TraceError as fault:
-            error, result = fault, cast(Sites, fault.partial)
+            error, result = fault, cast(HeapStacks, fault.partial)
+        if error is None and not result.seen:
+            raise NoHeapDataError(trace.path, lost=bool(trace.losses))
         profile = profile_of(result)
         for target in targets[name].values():
             target.parent.mkdir(parents=True, exist_ok=True)

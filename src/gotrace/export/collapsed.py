@@ -15,7 +15,7 @@ def write_collapsed(profile: Profile, out: BinaryIO) -> None:
     The format has no comments, so the root frame is the title of the profile.
     """
     lines: dict[str, int] = {}
-    for stack, values in zip(profile.with_types(), profile.values.tolist(), strict=True):
+    for stack, values in zip(profile.stacks, profile.values.tolist(), strict=True):
         names = [profile.title, *(place.function for place in reversed(stack))]
         line = ";".join(name.translate(_NOT_IN_NAMES) for name in names)
         lines[line] = lines.get(line, 0) + values[-1]

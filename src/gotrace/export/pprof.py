@@ -36,7 +36,7 @@ class _Ids(Generic[_T]):
 
 
 def write_pprof(profile: Profile, out: BinaryIO) -> None:
-    """Write a profile, compressed; object types become values of the label ``type``."""
+    """Write a profile, compressed; size classes become values of the label ``class``."""
     strings = _Ids[str](0)
     functions = _Ids[tuple[str, str]](1)
     places = _Ids[Place](1)
@@ -44,10 +44,9 @@ def write_pprof(profile: Profile, out: BinaryIO) -> None:
     data = bytearray()
     for name, unit in profile.measures:
         data += _bytes(_SAMPLE_TYPE, _number(_TYPE, strings(name)) + _number(_UNIT, strings(unit)))
-    for stack, kind, values in zip(profile.stacks, profile.types, profile.values.tolist(), strict=True):
-        sample = _packed(_LOCATION_IDS, map(places, stack)) + _packed(_VALUES, values)
-        if kind:
-            sample += _bytes(_LABEL, _number(_KEY, strings("type")) + _number(_TEXT, strings(kind)))
+    for stack, size, values in zip(profile.stacks, profile.classes, profile.values.tolist(), strict=True):
+        label = _number(_KEY, strings("class")) + _number(_TEXT, strings(size))
+        sample = _packed(_LOCATION_IDS, map(places, stack)) + _packed(_VALUES, values) + _bytes(_LABEL, label)
         data += _bytes(_SAMPLE, sample)
     for place, number in places.ids.items():
         line = _number(_FUNCTION_ID, functions((place.function, place.file))) + _number(_LINE_NUMBER, place.line)

@@ -1,4 +1,4 @@
-"""Profiles: sites or types come in, stacks with values go out, for all profile formats. Never here: a file format."""
+"""Profiles: a heap by call stack comes in, stacks with values go out. Never here: a file format."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace.analysis.account import account
-from gotrace.analysis.sites import Sites
-from gotrace.heap.table import class_name, package_of
-from gotrace.tables.sites import NO_SAMPLE
+from gotrace.analysis.stacks import HeapStacks
+from gotrace.heap.table import package_of
+from gotrace.tables.sites import Site
+from gotrace.units import human_count
 from gotrace.wire.structure import Frame
 
 
@@ -35,9 +36,9 @@ class Profile:
     measures : list of tuple of str
         Name and unit (``count`` or ``bytes``); the last one is the default.
     stacks : list of list of Place
-        Leaf first.
-    types : list of str
-        Object type of each stack; empty if the type is a frame of the stack.
+        Leaf first; the leaf is the type of the objects.
+    classes : list of str
+        Size class of each stack, for formats with labels.
     values : ndarray of int64, shape (n_stacks, n_measures)
     comments : list of str
         Sentences on the accuracy of the values.
@@ -46,54 +47,50 @@ class Profile:
     title: str
     measures: list[tuple[str, str]]
     stacks: list[list[Place]]
-    types: list[str]
+    classes: list[str]
     values: npt.NDArray[np.int64]
     comments: list[str]
-
-    def with_types(self) -> list[list[Place]]:
-        """Return the stacks with the object type as leaf, for formats without labels."""
-        return [[Place(kind), *stack] if kind else stack for stack, kind in zip(self.stacks, self.types, strict=True)]
 
 
 ProfileWriter = Callable[[Profile, BinaryIO], None]
 
 
-def profile_of(sites: Sites) -> Profile:
-    """Return a profile by site, or by type if no sample matched an allocation."""
-    return _of_sites(sites) if sites.matched else _of_types(sites)
+_MEASURES = (
+    ("alloc_objects", "alloc_objects"),
+    ("alloc_space", "alloc_bytes"),
+    ("inuse_objects", "inuse_objects"),
+    ("inuse_space", "inuse_bytes"),
+)
+"""Names of pprof, and the columns of HEAP."""
 
 
-def _of_sites(sites: Sites) -> Profile:
-    table = sites.table
+def profile_of(heap: HeapStacks) -> Profile:
+    """Return a profile by site, or by package if no sample matched an allocation."""
+    by_site = bool(heap.matched)
+    columns = [heap.table[column] for _, column in _MEASURES]
+    measures = [(name, "bytes" if name.endswith("space") else "count") for name, _ in _MEASURES]
+    if by_site:
+        columns.insert(0, heap.sampled)
+        measures.insert(0, ("samples", "count"))
+    values = np.stack(columns, axis=1).astype(np.int64)
+    used = np.flatnonzero(values.any(axis=1)).tolist()
+    names = [plain(name) for name in heap.table["name"].tolist()]
     return Profile(
-        f"allocations by site, estimated from {sites.matched:,} CPU samples",
-        [("samples", "count"), ("alloc_objects", "count"), ("alloc_space", "bytes")],
-        [[_place(frame) for frame in sites.stacks[stack]] or [Place(NO_SAMPLE)] for stack in table["stack"].tolist()],
-        [plain(sites.names[kind]) for kind in table["type"].tolist()],
-        np.stack([table[name].astype(np.int64) for name in ("samples", "objects", "bytes")], axis=1),
-        account(sites),
+        f"heap by site, estimated from {human_count(heap.matched, 'CPU sample')}"
+        if by_site
+        else "heap by package and type: no call stacks",
+        measures,
+        [[Place(names[i]), *_places(heap.sites[i] if by_site else package_of(names[i]))] for i in used],
+        [heap.classes[i] for i in used],
+        values[used],
+        account(heap),
     )
 
 
-def _of_types(sites: Sites) -> Profile:
-    counts = sites.counts
-    names = [plain(sites.names[kind]) for kind in counts["type"].tolist()]
-    classes = map(class_name, counts["spanclass"].tolist())
-    values = [
-        [counts[f"alloc_{unit}"] for unit in ("objects", "bytes")],
-        [counts[f"start_{unit}"] + counts[f"alloc_{unit}"] - counts[f"free_{unit}"] for unit in ("objects", "bytes")],
-    ]
-    return Profile(
-        "heap by package, type and size class: no call stacks",
-        [
-            *(("alloc_objects", "count"), ("alloc_space", "bytes")),
-            *(("inuse_objects", "count"), ("inuse_space", "bytes")),
-        ],
-        [[Place(size), Place(name), Place(package_of(name))] for name, size in zip(names, classes, strict=True)],
-        [""] * len(counts),
-        np.stack([column for columns in values for column in columns], axis=1).astype(np.int64).reshape(-1, 4),
-        account(sites),
-    )
+def _places(site: Site | str) -> list[Place]:
+    if isinstance(site, str):
+        return [Place(plain(site))]
+    return [_place(frame) for frame in site]
 
 
 def _place(frame: Frame) -> Place:

@@ -13,7 +13,7 @@ _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 def write_speedscope(profile: Profile, out: BinaryIO) -> None:
     """Write one profile per measure, the last one active; leaves are object types."""
     frames: dict[Place, int] = {}
-    stacks = [[frames.setdefault(place, len(frames)) for place in reversed(stack)] for stack in profile.with_types()]
+    stacks = [[frames.setdefault(place, len(frames)) for place in reversed(stack)] for stack in profile.stacks]
     profiles = []
     for i, (measure, unit) in enumerate(profile.measures):
         weights = profile.values[:, i].tolist()

@@ -155,7 +155,7 @@ class SiteLabels:
         self.counts = SampleCounts()
         self._builder = SampleBuilder(read_pass, 1)
         self._callers, self._pending = _Callers(), _PendingSamples()
-        self._labels = {NO_SAMPLE: _NO_SAMPLE, BEFORE: _BEFORE}
+        self._labels: dict[str | int, int] = {NO_SAMPLE: _NO_SAMPLE, BEFORE: _BEFORE}
         self._by_stack: dict[int, int] = {}
         self.stacks = self._callers.stacks
 
@@ -182,11 +182,47 @@ class SiteLabels:
 
     def _site(self, stack: int) -> int:
         if stack not in self._by_stack:
-            name = site_name(self.stacks[stack])
-            self._by_stack[stack] = self._labels.setdefault(name, len(self._labels))
+            self._by_stack[stack] = self._labels.setdefault(self._place(stack), len(self._labels))
         return self._by_stack[stack]
 
+    def _place(self, stack: int) -> str | int:
+        """Return what stacks of one label share: the name of their site."""
+        return site_name(self.stacks[stack])
+
+    def places(self, labels: I8) -> list[str | int]:
+        """Return what each label stands for: NO_SAMPLE, BEFORE or a site's name."""
+        known = list(self._labels)
+        return [known[label] for label in (labels >> _SITE).tolist()]
+
     def estimate(self, parts: Rows, whole: Rows, labels: I8) -> tuple[Rows, Rows]:
+        """Distribute counts over the sites, and sum them up by site.
+
+        Parameters
+        ----------
+        parts, whole, labels
+            As for :meth:`distribute`.
+
+        Returns
+        -------
+        table : ndarray of HEAP
+            A row for each site.
+        errors : ndarray of ESTIMATE
+            Errors of the rows of ``table``.
+        """
+        parts, errors, labels = self.distribute(parts, whole, labels)
+        places = self.places(labels)
+        names = list(dict.fromkeys(map(str, places)))
+        row = {name: i for i, name in enumerate(names)}
+        group = np.array([row[str(place)] for place in places], np.int64)
+        table = add_up(parts, names, group)
+        summed = np.zeros(len(names), ESTIMATE)
+        for column in ESTIMATE.names or ():
+            np.add.at(summed[column], group, errors[column])
+            if column.endswith("_error"):
+                summed[column] = np.sqrt(summed[column])
+        return table, summed[[row[name] for name in table["name"]]]
+
+    def distribute(self, parts: Rows, whole: Rows, labels: I8) -> tuple[Rows, Rows, I8]:
         """Distribute counts over the sites, each type and size class by its own samples.
 
         Live and freed objects are distributed separately, by the samples of live and of freed objects: this separates
@@ -202,10 +238,12 @@ class SiteLabels:
 
         Returns
         -------
-        table : ndarray of HEAP
-            A row for each site.
+        parts : ndarray of HEAP
+            Estimates in place of counts, a row for each label.
         errors : ndarray of ESTIMATE
-            Errors of the rows of ``table``.
+            Samples, and variances in place of errors.
+        labels : ndarray of int64
+            Of these rows.
         """
         order = np.argsort(labels & _CLASS, kind="stable")
         parts, whole, labels = parts[order], whole[order], labels[order]
@@ -226,17 +264,14 @@ class SiteLabels:
                 if name in counts:
                     parts[columns[0]], parts[columns[1]] = shares[:, 0], shares[:, 1]
         parts["alloc_objects"], parts["alloc_bytes"] = allocated[:, 0], allocated[:, 1]
-        labelled = list(self._labels)
-        rows, group = np.unique(sites, return_inverse=True)
-        names = [labelled[row] for row in rows.tolist()]
-        table = add_up(parts, names, group)
-        summed = np.zeros(len(names), ESTIMATE)
-        for column in ESTIMATE.names or ():
-            np.add.at(summed[column], group, errors[column])
-            if column.endswith("_error"):
-                summed[column] = np.sqrt(summed[column])
-        place = {name: i for i, name in enumerate(names)}
-        return table, summed[[place[name] for name in table["name"]]]
+        return parts, errors, labels
+
+
+class StackLabels(SiteLabels):
+    """Labels by whole call stack: places are rows of :attr:`stacks`."""
+
+    def _place(self, stack: int) -> str | int:
+        return stack
 
 
 def _distribute(values: I8, of: I8, sites: I8) -> tuple[I8, I8, F8]:
