@@ -181,6 +181,13 @@ def test_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for mode in ("", "fixed"):
         trace = tmp_path / f"leak{mode}.trace"
         reference.record(binary, trace, *([mode] if mode else []), debug="traceallocfree=1")
+        page = tmp_path / f"leak{mode}.html"
+        assert main(["report", str(trace), "-o", str(page), "-q"]) == 0
+        text = page.read_text()
+        assert (
+            "<li>Growth: main.Mailbox, main.Message and main.Client grow together, +52 each per GC cycle" in text
+        ) == (not mode)
+        assert ('<table class="rows" id="growing">' in text, "Old bytes by goroutine" in text) == (True, True)
         assert main(["heap", "--leaks", "--json", str(trace)]) == 0
         answer = json.loads(capsys.readouterr().out)
         assert (answer["cycles"], answer["judged"]) == (10, True)

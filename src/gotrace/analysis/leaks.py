@@ -23,6 +23,9 @@ from gotrace.tables.passes import ReadPass, TraceReader
 from gotrace.trace import Trace
 from gotrace.units import human_count
 
+OUTLIVED = 2
+"""GC cycles that an old object has outlived, at least."""
+
 LEAST_POINTS = 4
 """GC cycles with known survivors that growth is judged by, at least: one less than the mark phases that started."""
 
@@ -137,7 +140,7 @@ class Leaks:
         if not self.seen:
             return "no alloc/free events"
         if not self.judged:
-            what, least = ("leaks", _OUTLIVED) if self.cycles < _OUTLIVED else ("growth", LEAST_POINTS + 1)
+            what, least = ("leaks", OUTLIVED) if self.cycles < OUTLIVED else ("growth", LEAST_POINTS + 1)
             return (
                 f"{what} cannot be judged: {human_count(self.cycles, 'GC cycle')} started in the trace, "
                 f"at least {least} are needed"
@@ -149,7 +152,6 @@ class Leaks:
         return "; ".join(sentences) + (f"; and {human_count(rest, 'smaller group')}" if rest else "")
 
 
-_OUTLIVED = 2  # GC cycles that an old object has outlived
 _MOST_GROUPS, _MOST_NAMES = 3, 4  # in a verdict
 
 
@@ -197,19 +199,21 @@ def leaks(trace: Trace, progress: Callable[[int], None] | None = None) -> Leaks:
 
 
 class OldObjects(NamedTuple):
-    """Old objects at the end of a trace, and the types that grow."""
+    """Old objects at the end of a trace by one or several groups, and the types that grow."""
 
-    heap: Heap
+    heaps: list[Heap]
     leaks: Leaks
 
     @property
     def seen(self) -> bool:
         """True if the trace has alloc/free events."""
-        return self.heap.seen
+        return self.leaks.seen
 
 
-def old_objects(reader: TraceReader, query: HeapQuery, progress: Callable[[int], None] | None = None) -> OldObjects:
-    """Return the heap at the end of a trace, of the query's ages, and the types that grow, in one pass.
+def old_objects(reader: TraceReader, *queries: HeapQuery, progress: Callable[[int], None] | None = None) -> OldObjects:
+    """Return the heap at the end of a trace for each query, and the types that grow, in one pass.
+
+    At most one query may be by an owner: a goroutine, a task or a region.
 
     Raises
     ------
@@ -217,9 +221,9 @@ def old_objects(reader: TraceReader, query: HeapQuery, progress: Callable[[int],
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
     read_pass = reader.new_pass()
-    heap, survivors = HeapBuilder(read_pass, query), _LeakBuilder(read_pass)
-    fault = read_pass.run(heap, survivors, progress=progress)
-    result = OldObjects(heap.heap(), survivors.leaks())
+    heaps, survivors = [HeapBuilder(read_pass, query) for query in queries], _LeakBuilder(read_pass)
+    fault = read_pass.run(*heaps, survivors, progress=progress)
+    result = OldObjects([heap.heap() for heap in heaps], survivors.leaks())
     if fault is not None:
         fault.partial = result
         raise fault

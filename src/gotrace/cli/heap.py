@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from gotrace.analysis.leaks import OldObjects, old_objects
+from gotrace.analysis.leaks import OUTLIVED, OldObjects, old_objects
 from gotrace.cli import common
 from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.dtypes import HEAP
@@ -78,7 +78,7 @@ def _query(args: argparse.Namespace) -> HeapQuery:
     if args.leaks:
         if at is not None or youngest is not None:
             args.usage("--leaks is --min-age 2 at the end: do not combine it with --at or --min-age")
-        youngest = 2
+        youngest = OUTLIVED
     if args.temporary:
         if oldest is not None:
             args.usage("--temporary is what was freed at --max-age 1: do not combine it with --max-age")
@@ -116,8 +116,8 @@ def run(args: argparse.Namespace) -> int:
     show = partial(print_heap, top=args.top, first=first, note=note)
     if args.leaks:
         return run_query(
-            *(args, OldObjects, lambda trace, progress: old_objects(trace.reader, query, progress)),
-            *(partial(print_old, show=show), old_document, lambda found: arrange(found.heap)),
+            *(args, OldObjects, lambda trace, progress: old_objects(trace.reader, query, progress=progress)),
+            *(partial(print_old, show=show), old_document, lambda found: arrange(*found.heaps)),
         )
     return run_query(
         *(args, Heap, lambda trace, progress: heap_at(trace.reader, query, progress)), *(show, heap_document, arrange)

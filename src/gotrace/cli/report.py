@@ -7,10 +7,13 @@ import io
 
 import gotrace
 from gotrace.analysis.history import History, collect
+from gotrace.analysis.leaks import OUTLIVED, OldObjects, old_objects
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
 from gotrace.cli.output import check_output, log_written, output
+from gotrace.errors import TraceError
 from gotrace.report.page import write_page
+from gotrace.tables.instants import HeapQuery
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="write the heap over time as one HTML page",
         description="Write a page about the heap of a trace taken with GODEBUG=traceallocfree=1: live bytes by type "
         "over time, rates, GC cycles, ages, size classes and spans. The page is a single file of bounded size that "
-        "loads nothing from elsewhere. The trace is read twice.",
+        "loads nothing from elsewhere. The trace is read three times, or four if it has CPU samples.",
     )
     common.add_traces(parser, many=False, streams=False)
     parser.add_argument(
@@ -42,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         with common.progress(args.trace, quiet=args.quiet) as progress:
             history = collect(args.trace, errors=args.errors, progress=progress)
         page = io.StringIO()
-        write_page(page, history, _sites(history, args), gotrace=gotrace.__version__)
+        write_page(page, history, _sites(history, args), _old(history, args), gotrace=gotrace.__version__)
         with output(args.output, force=args.force) as file:
             file.write(page.getvalue().encode())
         if not args.quiet:
@@ -62,3 +65,17 @@ def _sites(history: History, args: argparse.Namespace) -> Sites | None:
         return None
     with gotrace.open(args.trace, errors=args.errors) as trace:
         return sites(trace)
+
+
+def _old(history: History, args: argparse.Namespace) -> OldObjects | None:
+    """Return what grows and who holds old bytes, up to the fault of a damaged trace; None without alloc/free events."""
+    if not history.seen:
+        return None
+    groups = ("package", "goroutine", *(["site"] if history.samples else []))
+    with gotrace.open(args.trace, errors=args.errors) as trace:
+        try:
+            found = old_objects(trace.reader, *(HeapQuery(by, min_age=OUTLIVED) for by in groups))
+        except TraceError as fault:
+            return fault.partial if isinstance(fault.partial, OldObjects) else None
+        history.warnings += [warning for warning in trace.warnings if warning not in history.warnings]
+        return found

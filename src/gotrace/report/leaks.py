@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from gotrace.analysis.leaks import Leaks, OldObjects
 from gotrace.heap.table import Heap
 from gotrace.report.common import say
 from gotrace.report.heap import heap_document
-from gotrace.units import printable
+from gotrace.units import human_bytes, printable
+
+_Row = tuple[str, list[tuple[float, str]]]
 
 FORCE = (
     "trace longer, or force collections while tracing: with runtime.GC(), or in a server by fetching "
@@ -24,14 +26,46 @@ def print_old(out: TextIO, found: OldObjects, *, show: Callable[[TextIO, Heap], 
     say(out, f"verdict  {printable(leaks.verdict)}")
     say(out, f"basis    {leaks.cycles:,} GC cycles started in the trace" if leaks.judged else f"next     {FORCE}")
     say(out)
-    show(out, found.heap)
+    for heap in found.heaps:
+        show(out, heap)
 
 
 def old_document(
     path: str, found: OldObjects, warnings: list[str], losses: list[str], error: Exception | None
 ) -> dict[str, Any]:
     """Return old objects as a JSON object like that of any heap, with the types that grow."""
-    return heap_document(path, found.heap, warnings, losses, error, **leaks_json(found.leaks))
+    return heap_document(path, found.heaps[0], warnings, losses, error, **leaks_json(found.leaks))
+
+
+def leak_tables(found: OldObjects) -> Iterator[tuple[str, str, list[str], list[_Row], str]]:
+    """Yield the name, title, column titles, rows and note of each table of a page: what grows, and who holds old bytes.
+
+    A row is a name, and for each number its value and its text.
+    """
+    leaks = found.leaks
+    rows: list[_Row] = []
+    for name in leaks.growing:
+        i = leaks.names.index(name)
+        first, last = int(leaks.objects[i, 0]), int(leaks.objects[i, -1])
+        grown = int(leaks.nbytes[i, -1] - leaks.nbytes[i, 0])
+        each = (last - first) / int(leaks.points[-1] - leaks.points[0])
+        counts = [(n, f"{n:,}") for n in (first, last)]
+        rows.append((name, [(grown, human_bytes(grown)), (each, f"{each:+,.1f}"), *counts]))
+    rows.sort(key=lambda row: -row[1][0][0])
+    heads = ["type", "growth", "objects per GC cycle", "objects at first", "objects at last"]
+    note = (
+        "Types of which more and more objects survive the GC cycles of the trace; those with the same growth per cycle "
+        f"belong together. {leaks.verdict[:1].upper()}{leaks.verdict[1:]}."
+    )
+    yield "growing", "Types that grow", heads, rows, note
+    for heap in found.heaps:
+        old = heap.table[heap.table["inuse_objects"] > 0]
+        columns = [(human_bytes, "inuse_bytes"), ("{:,}".format, "inuse_objects")]
+        rows = [(row["name"], [(int(row[column]), text(int(row[column]))) for text, column in columns]) for row in old]
+        note = "Bytes allocated in the trace that outlived two GC cycles or more and are still alive."
+        if heap.errors is not None:
+            note += " Shares by site are estimated from CPU samples."
+        yield f"old-{heap.by}", f"Old bytes by {heap.by}", [heap.by, "old", "objects"], rows, note
 
 
 def leaks_json(leaks: Leaks) -> dict[str, Any]:

@@ -19,10 +19,12 @@ import numpy as np
 
 from gotrace.analysis.account import account
 from gotrace.analysis.history import OTHER, History
+from gotrace.analysis.leaks import OldObjects
 from gotrace.analysis.sites import Sites
 from gotrace.errors import HEAP_DATA_ADVICE
 from gotrace.heap.table import UNKNOWN_SPAN, package_of
 from gotrace.report.common import caveats
+from gotrace.report.leaks import leak_tables
 from gotrace.tables.sites import NO_SAMPLE
 from gotrace.units import human_bytes, human_time
 
@@ -56,7 +58,9 @@ _LABELS = {
 }
 
 
-def write_page(out: TextIO, history: History, sites: Sites | None = None, *, gotrace: str) -> None:
+def write_page(
+    out: TextIO, history: History, sites: Sites | None = None, old: OldObjects | None = None, *, gotrace: str
+) -> None:
     """Write the page.
 
     Parameters
@@ -65,6 +69,8 @@ def write_page(out: TextIO, history: History, sites: Sites | None = None, *, got
     history : History
     sites : Sites, optional
         Allocation sites.
+    old : OldObjects, optional
+        Types that grow, and old objects by some groups.
     gotrace : str
         Version of gotrace, for the footer.
     """
@@ -84,10 +90,10 @@ def write_page(out: TextIO, history: History, sites: Sites | None = None, *, got
         "style": style,
         "alerts": "".join(f'<p class="alert" role="alert">{escape(text)}</p>\n' for text in _alerts(history)),
         "tiles": "\n".join(_tile(*tile) for tile in _tiles(history)),
-        "insights": _list(_insights(history), "insights"),
+        "insights": _list([*_verdict(old), *_insights(history)], "insights"),
         "hidden": "" if history.seen else " hidden",
         "charts": _fill(_asset("charts.html"), _captions(history, sites)),
-        "tables": _tables(history),
+        "tables": _tables(history, old),
         "notes": _list(_notes(history)),
         "licence": _asset("uPlot.LICENSE"),
         "data": _json({**_data(history), "who": _who(sites)}),
@@ -193,6 +199,10 @@ def _first(history: History, what: str) -> tuple[str, str, str]:
 def _top_share(history: History, what: str) -> str:
     sizes = history.types[f"{what}_bytes"]
     return _share(int(sizes.max()), int(sizes.sum()))
+
+
+def _verdict(old: OldObjects | None) -> list[str]:
+    return [f"Growth: {old.leaks.verdict}."] if old is not None and old.seen else []
 
 
 def _insights(history: History) -> list[str]:
@@ -420,8 +430,13 @@ def _map(history: History) -> dict[str, Any]:
 # --- tables -------------------------------------------------------------------------------------------------
 
 
-def _tables(history: History) -> str:
-    return f'<div class="tables">\n{_type_table(history)}\n{_class_table(history)}\n{_span_table(history)}\n</div>'
+def _tables(history: History, old: OldObjects | None) -> str:
+    leaks = [
+        _table(name, title, heads, rows[:ROWS], note)
+        for name, title, heads, rows, note in (leak_tables(old) if old is not None and old.seen else ())
+    ]
+    tables = "\n".join((*leaks, _type_table(history), _class_table(history), _span_table(history)))
+    return f'<div class="tables">\n{tables}\n</div>'
 
 
 def _type_table(history: History) -> str:
