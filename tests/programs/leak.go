@@ -1,12 +1,15 @@
 // A chat server in small: clients join a room, get messages, and leave. The room forgets to take their mailbox off
-// its list when they leave; with "fixed" as second argument it does not forget. Says what the trace must show.
+// its list when they leave; with "fixed" as second argument it does not forget. With "long" it runs for a second or two,
+// with a CPU profile of ten times the usual rate. Says what the trace must show.
 package main
 
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"runtime/trace"
 )
 
@@ -79,7 +82,15 @@ func main() {
 	if err := trace.Start(out); err != nil {
 		panic(err)
 	}
-	const rounds, guests, messages = 8, 60, 10
+	rounds, guests, messages := 8, 60, 10
+	if len(os.Args) > 2 && os.Args[2] == "long" {
+		rounds, guests = 40, 600
+		runtime.SetCPUProfileRate(1000)
+		if err := pprof.StartCPUProfile(io.Discard); err != nil {
+			panic(err)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	for round := 0; round < rounds; round++ {
 		var here []*Client
 		for i := 0; i < guests; i++ {

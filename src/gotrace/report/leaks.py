@@ -9,7 +9,7 @@ from gotrace.analysis.leaks import Leaks, OldObjects
 from gotrace.heap.table import Heap
 from gotrace.report.common import say
 from gotrace.report.heap import heap_document
-from gotrace.units import human_bytes, printable
+from gotrace.units import human_bytes, human_count, printable
 
 _Row = tuple[str, list[tuple[float, str]]]
 
@@ -24,7 +24,12 @@ def print_old(out: TextIO, found: OldObjects, *, show: Callable[[TextIO, Heap], 
     """Write the verdict, what it is based on, and old objects with ``show``."""
     leaks = found.leaks
     say(out, f"verdict  {printable(leaks.verdict)}")
-    say(out, f"basis    {leaks.cycles:,} GC cycles started in the trace" if leaks.judged else f"next     {FORCE}")
+    if leaks.judged:
+        say(out, f"basis    {human_count(leaks.cycles, 'GC cycle')} started in the trace")
+    if leaks.groups:
+        say(out, "next     --by site shows who allocated them (with CPU samples), --by goroutine which goroutines did")
+    elif not leaks.judged:
+        say(out, f"next     {FORCE}")
     say(out)
     for heap in found.heaps:
         show(out, heap)
