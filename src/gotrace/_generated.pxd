@@ -1093,7 +1093,6 @@ cdef struct LIFE:
     int32_t n_regions
     int32_t sums
     int32_t n_sums
-    int32_t tasks
     int32_t p_row
     int32_t m_row
     uint8_t state

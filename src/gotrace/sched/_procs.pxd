@@ -31,7 +31,9 @@ cdef class Procs:
     # Stopped worlds; the first one that is open is followed.
     cdef OPEN_PAUSE[::1] open_pauses
     cdef int32_t n_open_pauses
-    cdef int32_t free_pause, followed, n_before
+    cdef int32_t free_pause, followed
+    cdef int32_t n_before                       # other procs that have been running since its start
+    cdef bint resumed                           # goroutines start again: the world was stopped
     cdef PAUSE[::1] pauses
     cdef int32_t n_pauses, first_pause
     # Mark phases.
@@ -47,6 +49,7 @@ cdef class Procs:
     cdef int32_t thread(self, int64_t id, int64_t time) noexcept nogil
     cdef void count(self, PROC_USE *proc, int64_t time) noexcept nogil
     cdef void turn(self, const ORDERED *row) noexcept nogil
+    cdef void resume(self, const PROC_USE *proc) noexcept nogil
     cdef void stop(self, const PROC_USE *proc, const ORDERED *row) noexcept nogil
     cdef int32_t start_pause(self, const ORDERED *row, int32_t reason) noexcept nogil
     cdef void end_pause(self, int32_t at, int64_t end, int role) noexcept nogil
@@ -54,5 +57,17 @@ cdef class Procs:
     cdef void count_marks(self, int64_t time) noexcept nogil
     cdef void mark(self, const ORDERED *row) noexcept nogil
     cdef void put_cycle(self) noexcept nogil
-    cdef bint has_room(self) noexcept nogil
-    cdef bint has_output(self, int32_t n_pauses) noexcept nogil
+    cdef int64_t room(self) noexcept nogil
+    cdef int64_t output(self) noexcept nogil
+
+
+cdef inline int32_t proc_of(Procs procs, int64_t id) noexcept nogil:
+    """Return the row of a proc."""
+    cdef int32_t at = procs.near_procs[id & (NEAR - 1)]
+    return at if procs.procs[at].id == id else procs.proc(id)
+
+
+cdef inline int32_t thread_of(Procs procs, int64_t id, int64_t time) noexcept nogil:
+    """Return the row of a thread, which is there at this time."""
+    cdef int32_t at = procs.near_threads[id & (NEAR - 1)]
+    return at if procs.threads[at].id == id and procs.threads[at].since >= 0 else procs.thread(id, time)

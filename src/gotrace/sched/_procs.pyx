@@ -37,11 +37,15 @@ cdef class Procs:
         self.thread_map = threads
 
     def fill(self, PAUSE[::1] pauses, CYCLE[::1] cycles):
-        """Write the next pauses and cycles to these rows."""
-        self.first_pause = self.first_pause + self.n_pauses
-        self.n_pauses = self.n_cycles = 0
+        """Write the next rows to these."""
         self.pauses = pauses
         self.cycles = cycles
+        self.empty()
+
+    def empty(self):
+        """Write the next rows to the start of the output."""
+        self.first_pause = self.first_pause + self.n_pauses
+        self.n_pauses = self.n_cycles = 0
 
     def rows_used(self) -> tuple[int, int, int]:
         """Return the number of rows that were used, row 0 included: procs, threads, open pauses."""
@@ -79,28 +83,26 @@ cdef class Procs:
         for i in range(3):
             self.n_workers[i] = 0
 
-    cdef bint has_room(self) noexcept nogil:
-        """Return True if each table has room for what one row may add."""
-        return (
-            self.n_procs < self.procs.shape[0]
-            and self.n_threads + 2 <= self.threads.shape[0]
-            and 2 * (self.n_procs + 1) <= self.proc_map.room
-            and 2 * (self.n_threads + 2) <= self.thread_map.room
-            and (self.free_pause or self.n_open_pauses < self.open_pauses.shape[0])
+    cdef int64_t room(self) noexcept nogil:
+        """Return the number of events for which there is room."""
+        return min(
+            min(self.procs.shape[0] - self.n_procs, self.threads.shape[0] - self.n_threads),
+            min(
+                self.open_pauses.shape[0] - self.n_open_pauses,
+                min(self.proc_map.room // 2 - self.n_procs, self.thread_map.room // 2 - self.n_threads),
+            ),
         )
 
-    cdef bint has_output(self, int32_t n_pauses) noexcept nogil:
-        """Return True if there is room to put out so many pauses, and a cycle."""
-        return self.n_pauses + n_pauses <= self.pauses.shape[0] and self.n_cycles < self.cycles.shape[0]
+    cdef int64_t output(self) noexcept nogil:
+        """Return the number of events for which there is room in the output."""
+        return min(self.pauses.shape[0] - self.n_pauses, self.cycles.shape[0] - self.n_cycles)
 
     # --- procs and threads -------------------------------------------------------------------------------------
 
     cdef int32_t proc(self, int64_t id) noexcept nogil:
         """Return the row of a proc, which is added if it is new; 0 for none."""
-        cdef int32_t at = self.near_procs[id & (NEAR - 1)]
+        cdef int32_t at
         cdef int64_t home
-        if self.procs[at].id == id:
-            return at
         if id == -1:
             return 0
         home = place(&self.proc_map.map, <uint64_t> id)
@@ -117,23 +119,22 @@ cdef class Procs:
 
     cdef int32_t thread(self, int64_t id, int64_t time) noexcept nogil:
         """Return the row of a thread, which is there at this time; 0 for none."""
-        cdef int32_t at = self.near_threads[id & (NEAR - 1)]
+        cdef int32_t at
         cdef int64_t home
-        if self.threads[at].id != id:
-            if id == -1:
-                return 0
-            home = place(&self.thread_map.map, <uint64_t> id)
-            at = self.thread_map.map.vals[home]
-            if at == 0:
-                at = self.n_threads
-                self.n_threads = at + 1
-                self.thread_map.map.keys[home] = <uint64_t> id
-                self.thread_map.map.vals[home] = at
-                self.threads[at].id = id
-                self.threads[at].since = -1
-            self.near_threads[id & (NEAR - 1)] = at
-        if at and self.threads[at].since < 0:
+        if id == -1:
+            return 0
+        home = place(&self.thread_map.map, <uint64_t> id)
+        at = self.thread_map.map.vals[home]
+        if at == 0:
+            at = self.n_threads
+            self.n_threads = at + 1
+            self.thread_map.map.keys[home] = <uint64_t> id
+            self.thread_map.map.vals[home] = at
+            self.threads[at].id = id
+            self.threads[at].since = -1
+        if self.threads[at].since < 0:
             self.threads[at].since = time
+        self.near_threads[id & (NEAR - 1)] = at
         return at
 
     cdef void count(self, PROC_USE *proc, int64_t time) noexcept nogil:
@@ -154,8 +155,8 @@ cdef class Procs:
 
     cdef void turn(self, const ORDERED *row) noexcept nogil:
         """Apply a transition of a proc."""
-        cdef PROC_USE *proc = &self.procs[self.proc(row.args[0])]
-        cdef int32_t m_row = self.thread(row.m, row.time)
+        cdef PROC_USE *proc = &self.procs[proc_of(self, row.args[0])]
+        cdef int32_t m_row = thread_of(self, row.m, row.time)
         cdef OPEN_PAUSE *pause = &self.open_pauses[self.followed]
         if row.old == row.new:
             return
@@ -211,13 +212,19 @@ cdef class Procs:
             pause.stop_kind = STOP_UNKNOWN
         else:
             self.followed = at
-            self.n_before = <int32_t> self.n_running - (self.procs[self.proc(row.p)].state == PROC_STATE_RUNNING)
+            self.resumed = False
+            self.n_before = <int32_t> self.n_running - (self.procs[proc_of(self, row.p)].state == PROC_STATE_RUNNING)
         return at
+
+    cdef void resume(self, const PROC_USE *proc) noexcept nogil:
+        """Note that a goroutine starts: what stops from now on, before the end of the pause, did not delay it."""
+        if self.n_before == 0 and proc.id != self.open_pauses[self.followed].p:
+            self.resumed = True
 
     cdef void stop(self, const PROC_USE *proc, const ORDERED *row) noexcept nogil:
         """Note that a proc stopped, if the world is being stopped."""
         cdef OPEN_PAUSE *pause = &self.open_pauses[self.followed]
-        if self.followed == 0 or proc.id == pause.p:
+        if self.followed == 0 or proc.id == pause.p or self.resumed:
             return
         self.n_before = self.n_before - (proc.started < pause.start)
         pause.stopped = row.time

@@ -36,7 +36,6 @@ LIFE = aligned(  # a live goroutine, and its current interval; times in ns
     ("n_regions", "i4"),
     ("sums", "i4"),  # last row of SUM
     ("n_sums", "i4"),
-    ("tasks", "i4"),  # last row of MEMBER
     ("p_row", "i4"),  # row of PROC_USE, of RUNNING and SYSCALL
     ("m_row", "i4"),  # row of THREAD_USE, likewise
     ("state", "u1"),  # GoState; 0: unused

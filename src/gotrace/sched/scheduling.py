@@ -15,6 +15,7 @@ from gotrace.dtypes import (
     CYCLE,
     GOROUTINE,
     GOTIME,
+    I4,
     PAUSE,
     PROC,
     REGIONTIME,
@@ -30,7 +31,11 @@ from gotrace.errors import Status
 from gotrace.hashing import new_map, rehashed
 from gotrace.order.driver import Order
 from gotrace.sched._lives import Lives
+from gotrace.sched._names import Names
+from gotrace.sched._past import Past
 from gotrace.sched._procs import Procs
+from gotrace.sched._regions import Regions
+from gotrace.sched._tasks import Tasks
 from gotrace.sched.rows import (
     LIFE,
     MEMBER,
@@ -49,14 +54,15 @@ from gotrace.wire.segments import Segment
 _FIRST = 64  # rows of a new table, and half the places of a new map
 _MORE = 4  # rows or keys that one row of ORDERED adds at most
 _ROOM = 8192  # rows of output
-_LIVES_OUT = {
+_OUT = {
     "states": STATE,
     "goroutines": GOROUTINE,
     "goroutine_times": GOTIME,
     "region_times": REGIONTIME,
     "task_times": TASKTIME,
+    "pauses": PAUSE,
+    "cycles": CYCLE,
 }
-_PROCS_OUT = {"pauses": PAUSE, "cycles": CYCLE}
 
 
 class Scheduling:
@@ -73,16 +79,17 @@ class Scheduling:
         self._order = order
         self._breaks = 0
         self._ended = False
-        self._procs = Procs()
-        self._lives = Lives(self._procs, order.machine)
+        self._names, self._past = Names(order.machine), Past()
+        self._procs, self._regions, self._tasks = Procs(), Regions(self._names), Tasks()
+        self._lives = Lives(self._names, self._past, self._procs, self._regions, self._tasks)
         self._named: Rows = np.zeros(_FIRST, NAMED)
-        self._past: U8 = np.zeros(_FIRST, np.uint64)
-        self._past_maps = _new_maps(2)
-        self._use: list[Rows] = [np.zeros(_FIRST, PROC_USE), np.zeros(_FIRST, THREAD_USE)]
-        self._use_maps = _new_maps(2)
-        for rows in self._use:
+        self._past_words: U8 = np.zeros(_FIRST, np.uint64)
+        self._past_maps = _new_maps()
+        self._proc_rows: list[Rows] = [np.zeros(_FIRST, PROC_USE), np.zeros(_FIRST, THREAD_USE)]
+        self._proc_maps = _new_maps()
+        for rows in self._proc_rows:
             rows["id"][0] = -1
-        self._out = {name: np.zeros(_ROOM, dtype) for name, dtype in (_LIVES_OUT | _PROCS_OUT).items()}
+        self._out = {name: np.zeros(_ROOM, dtype) for name, dtype in _OUT.items()}
         self._fill()
         self._empty()
 
@@ -90,33 +97,46 @@ class Scheduling:
 
     def _empty(self) -> None:
         """Use empty tables for what is live."""
-        self._live: list[Rows] = [np.zeros(_FIRST, dtype) for dtype in (LIFE, SUM, WORK, OPEN_TASK, MEMBER)]
-        self._live_maps = _new_maps(4)
+        self._life_rows: list[Rows] = [np.zeros(_FIRST, dtype) for dtype in (LIFE, SUM)]
+        self._region_rows: Rows = np.zeros(_FIRST, WORK)
+        self._task_rows: list[Rows] = [np.zeros(_FIRST, dtype) for dtype in (OPEN_TASK, MEMBER)]
+        self._life_maps, self._task_maps = _new_maps(), _new_maps()
         self._pauses: Rows = np.zeros(_FIRST, OPEN_PAUSE)
+        self._members: I4 = np.zeros(_FIRST, np.int32)
         self._bind()
 
     def _bind(self) -> None:
-        self._lives.bind(*self._live)
-        self._lives.bind_maps(*self._live_maps, *self._past_maps)
-        self._lives.bind_lasting(self._past, self._named)
-        self._procs.bind(*self._use)
+        self._names.bind(self._named)
+        self._past.bind(self._past_words, *self._past_maps)
+        self._lives.bind(*self._life_rows)
+        self._lives.bind_maps(*self._life_maps)
+        self._regions.bind(self._region_rows)
+        self._tasks.bind(*self._task_rows)
+        self._tasks.bind_members(self._members)
+        self._tasks.bind_maps(*self._task_maps)
+        self._procs.bind(*self._proc_rows)
         self._procs.bind_pauses(self._pauses)
-        self._procs.bind_maps(*self._use_maps)
+        self._procs.bind_maps(*self._proc_maps)
 
     def _grow(self) -> None:
         """Enlarge the tables and maps that may lack room for the next row."""
-        *used, pauses = self._procs.rows_used()
-        *keys, past, again = self._lives.keys_used()
-        self._live = [_longer(rows, n) for rows, n in zip(self._live, self._lives.rows_used(), strict=True)]
-        self._use = [_longer(rows, n) for rows, n in zip(self._use, used, strict=True)]
-        self._pauses, self._past = _longer(self._pauses, pauses), _longer(self._past, past)
-        self._live_maps, self._past_maps = _larger(self._live_maps, keys), _larger(self._past_maps, (past, again))
-        self._use_maps = _larger(self._use_maps, used)
+        words, again = self._past.used()
+        procs, threads, pauses = self._procs.rows_used()
+        self._past_words, self._pauses = _longer(self._past_words, words), _longer(self._pauses, pauses)
+        self._life_rows = _all_longer(self._life_rows, self._lives.rows_used())
+        self._region_rows = _longer(self._region_rows, self._regions.rows_used())
+        self._task_rows = _all_longer(self._task_rows, self._tasks.rows_used())
+        self._proc_rows = _all_longer(self._proc_rows, (procs, threads))
+        self._members = _longer(self._members, len(self._life_rows[0]) - _MORE)
+        self._past_maps = _all_larger(self._past_maps, (words, again))
+        self._life_maps = _all_larger(self._life_maps, self._lives.keys_used())
+        self._task_maps = _all_larger(self._task_maps, self._tasks.keys_used())
+        self._proc_maps = _all_larger(self._proc_maps, (procs, threads))
         self._bind()
 
     def _enter_name(self) -> None:
         """Enter the name at which the kernel stopped, or make room for it in the machine's state."""
-        name, row = self._lives.new_name, self._lives.new_row
+        name, row = self._names.number, self._names.row
         if not name:
             self._order.grow()
             return
@@ -129,18 +149,24 @@ class Scheduling:
         self._order.state.aliases[row] = name
 
     def _fill(self) -> None:
-        self._lives.fill(*(self._out[name] for name in _LIVES_OUT))
-        self._procs.fill(*(self._out[name] for name in _PROCS_OUT))
+        states, goroutines, times, regions, tasks, pauses, cycles = self._out.values()
+        self._lives.fill(states, goroutines, times)
+        self._regions.fill(regions)
+        self._tasks.fill(tasks)
+        self._procs.fill(pauses, cycles)
 
     def _flush(self) -> None:
         """Take what the kernels wrote; enlarge the output if a row needs more."""
-        written = zip(self._out.items(), (*self._lives.filled(), *self._procs.filled()), strict=True)
-        for (name, out), n in written:
+        filled = (*self._lives.filled(), self._regions.filled, self._tasks.filled, *self._procs.filled())
+        for (name, out), n in zip(self._out.items(), filled, strict=True):
             if n and name in self.ready:
                 self.ready[name].append(opaque(out[:n]).copy().view(out.dtype))
-        if self._lives.need > _ROOM:
-            self._out = {name: np.zeros(self._lives.need, out.dtype) for name, out in self._out.items()}
-        self._fill()
+        if self._lives.need > len(self._out["goroutine_times"]):
+            self._out = {name: np.zeros(2 * self._lives.need, out.dtype) for name, out in self._out.items()}
+            self._fill()
+        else:
+            for kernel in (self._lives, self._regions, self._tasks, self._procs):
+                kernel.empty()
 
     # --- rows --------------------------------------------------------------------------------------------------
 
@@ -149,7 +175,7 @@ class Scheduling:
         if segment.torn:
             self._gap()
         tables = segment.tables
-        self._lives.open(tables.stacks, tables.frames, tables.functions)
+        self._names.open(tables.stacks, tables.frames, tables.functions)
 
     def take(self, rows: Rows) -> None:
         """Take rows of ORDERED."""
@@ -176,7 +202,7 @@ class Scheduling:
     def _end_lives(self, gap: bool) -> Iterator[None]:
         """Put out everything that is live, with its times up to the last row."""
         time = self._lives.last
-        lives, tasks = self._live[0], self._live[3]
+        lives, tasks = self._life_rows[0], self._task_rows[0]
         live = np.flatnonzero(lives["state"]).astype(np.int32)
         by_start = live[np.lexsort((lives["id"][live], lives["since"][live]))]
         by_id = live[np.argsort(lives["id"][live])]
@@ -184,7 +210,11 @@ class Scheduling:
         active = active[np.argsort(tasks["id"][active])]
         yield from self._steps(lambda at: self._lives.put_open(by_start, at, time if gap else -1))
         yield from self._steps(lambda at: self._lives.end_lives(by_id, at, time))
-        yield from self._steps(lambda at: self._lives.end_tasks(active, at))
+        at = 0
+        while at < len(active):
+            at = self._tasks.end(active, at)
+            self._flush()
+            yield
         self._procs.end(time)
         self._flush()
 
@@ -193,7 +223,8 @@ class Scheduling:
         for _ in self._end_lives(gap=True):
             pass
         self._procs.forget(self._lives.last)
-        self._lives.forget()
+        for kernel in (self._lives, self._regions, self._tasks):
+            kernel.forget()
         self._empty()
 
     def end(self) -> Iterator[None]:
@@ -204,8 +235,8 @@ class Scheduling:
         yield from self._end_lives(gap=False)
         procs, threads, _ = self._procs.rows_used()
         for name, table in (
-            ("procs", select(self._use[0][1:procs], PROC)),
-            ("threads", self._threads(self._use[1][1:threads])),
+            ("procs", select(self._proc_rows[0][1:procs], PROC)),
+            ("threads", self._threads(self._proc_rows[1][1:threads])),
         ):
             if name in self.ready and len(table):
                 self.ready[name].append(table[np.argsort(table["id"])])
@@ -229,10 +260,14 @@ def _longer(rows: np.ndarray[tuple[int], np.dtype[Any]], used: int) -> Any:
     return longer
 
 
-def _new_maps(n: int) -> list[HashMap]:
-    return [new_map(2 * _FIRST) for _ in range(n)]
+def _all_longer(tables: list[Rows], used: Sequence[int]) -> list[Rows]:
+    return [_longer(rows, n) for rows, n in zip(tables, used, strict=True)]
 
 
-def _larger(maps: list[HashMap], keys: Sequence[int]) -> list[HashMap]:
+def _new_maps() -> list[HashMap]:
+    return [new_map(2 * _FIRST), new_map(2 * _FIRST)]
+
+
+def _all_larger(maps: list[HashMap], keys: Sequence[int]) -> list[HashMap]:
     """Return the maps, or larger ones where nearly half of the places are used."""
     return [rehashed(old) if 2 * (n + _MORE) > old.places else old for old, n in zip(maps, keys, strict=True)]
