@@ -78,6 +78,13 @@ def durations(state: Row, end: int) -> Counter[str]:
 class Oracle:
     """The rows of all tables of a trace, as dicts.
 
+    Parameters
+    ----------
+    trace : Trace
+    as_go : bool
+        Make a mistake of Go's tool: a goroutine that leaves a system call without its P ends the next one that another
+        goroutine makes with that P, as far as losing the P is concerned.
+
     Attributes
     ----------
     states, goroutines, goroutine_times, region_times : list of dict
@@ -85,7 +92,8 @@ class Oracle:
         By task.
     """
 
-    def __init__(self, trace: gotrace.Trace) -> None:
+    def __init__(self, trace: gotrace.Trace, *, as_go: bool = False) -> None:
+        self.as_go = as_go
         self.text = trace.strings["text"].tolist()
         stacks, frames = trace.stacks.to_numpy(), trace.frames["function"].tolist()
         last = stacks["first"] + stacks["n_frames"] - 1
@@ -198,7 +206,9 @@ class Oracle:
     def leave(self, life: Life, state: Row) -> None:
         self.states.append(state)
         if state["state"] == GoState.SYSCALL:
-            self.in_syscall.pop(self.entered_with.pop(life.g), None)
+            p = self.entered_with.pop(life.g)
+            if self.as_go or self.in_syscall.get(p) == life.g:
+                self.in_syscall.pop(p, None)
         self.account(life, state, state["end"])
 
     def account(self, life: Life, state: Row, end: int) -> None:
