@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gotrace.analysis.check import Check, check
+    from gotrace.analysis.critical import PATH, SEGMENT, Critical, critical
     from gotrace.analysis.diff import DIFF, Change, Diff, diff
     from gotrace.analysis.footprint import Footprint, footprint
     from gotrace.analysis.growth import growth
     from gotrace.analysis.history import History
     from gotrace.analysis.history import collect as history
     from gotrace.analysis.leaks import Leaks, leaks
+    from gotrace.analysis.mmu import MMU
+    from gotrace.analysis.profiles import WAIT, Profile, profile
     from gotrace.analysis.sites import Sites, sites
     from gotrace.analysis.spans import Spans, spans
     from gotrace.analysis.stats import Stats, stats
+    from gotrace.analysis.utilization import UTIL, utilization
     from gotrace.dtypes import (
         ALLOC,
         CYCLE,
@@ -101,12 +105,15 @@ __all__ = [
     "LIFETIME",
     "LOG",
     "METRIC",
+    "MMU",
+    "PATH",
     "PAUSE",
     "PROC",
     "RANGE",
     "REGION",
     "REGIONTIME",
     "SAMPLE",
+    "SEGMENT",
     "SITE",
     "STACK",
     "STATE",
@@ -116,10 +123,13 @@ __all__ = [
     "THREAD",
     "TRANSITION",
     "TYPE",
+    "UTIL",
+    "WAIT",
     "Change",
     "ChangedError",
     "Check",
     "Clock",
+    "Critical",
     "Diff",
     "End",
     "Event",
@@ -143,6 +153,7 @@ __all__ = [
     "Op",
     "OrderingError",
     "ProcState",
+    "Profile",
     "RegionEnd",
     "Resource",
     "Sites",
@@ -159,6 +170,7 @@ __all__ = [
     "UnsupportedVersionError",
     "What",
     "check",
+    "critical",
     "diff",
     "each",
     "expand",
@@ -168,6 +180,7 @@ __all__ = [
     "iterate",
     "leaks",
     "open",
+    "profile",
     "raw",
     "register",
     "simulate",
@@ -175,6 +188,7 @@ __all__ = [
     "sites",
     "spans",
     "stats",
+    "utilization",
     "varint",
 ]
 
@@ -207,15 +221,19 @@ _LAZY = {
     "simulation": "gotrace.simulation",
     "varint": "gotrace.varint",
     **dict.fromkeys(("Check", "check"), "gotrace.analysis.check:"),
+    **dict.fromkeys(("PATH", "SEGMENT", "Critical", "critical"), "gotrace.analysis.critical:"),
     **dict.fromkeys(("DIFF", "Change", "Diff", "diff"), "gotrace.analysis.diff:"),
     **dict.fromkeys(("Footprint", "footprint"), "gotrace.analysis.footprint:"),
     "growth": "gotrace.analysis.growth:",
     "History": "gotrace.analysis.history:",
     "history": "gotrace.analysis.history:collect",
     **dict.fromkeys(("Leaks", "leaks"), "gotrace.analysis.leaks:"),
+    "MMU": "gotrace.analysis.mmu:",
+    **dict.fromkeys(("WAIT", "Profile", "profile"), "gotrace.analysis.profiles:"),
     **dict.fromkeys(("Sites", "sites"), "gotrace.analysis.sites:"),
     **dict.fromkeys(("Spans", "spans"), "gotrace.analysis.spans:"),
     **dict.fromkeys(("Stats", "stats"), "gotrace.analysis.stats:"),
+    **dict.fromkeys(("UTIL", "utilization"), "gotrace.analysis.utilization:"),
     "Event": "gotrace.text.event:",
     "simulate": "gotrace.simulation:",
 }

@@ -11,7 +11,6 @@ from support import reference
 from support.random_schedules import Schedule
 from support.sched_oracle import Oracle
 
-import gotrace
 from gotrace import GOROUTINE, STATE, GoState
 from gotrace.analysis.critical import CAUSED, Step, Walk
 
@@ -56,9 +55,7 @@ def check(walk: Walk, oracle: Oracle, start: int, end: int, steps: list[Step]) -
 
 @pytest.mark.parametrize("source", [*TRACES, *range(15)], ids=str)
 def test_paths(source: Path | int) -> None:
-    data = reference.load(source) if isinstance(source, Path) else Schedule(source, steps=400).trace
-    with gotrace.open(data) as trace:
-        oracle = Oracle(trace)
+    oracle = Oracle(reference.load(source) if isinstance(source, Path) else Schedule(source, steps=400).trace)
     walk = walk_of(oracle)
     n = 0
     for life in oracle.goroutines:

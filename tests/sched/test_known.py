@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ import gotrace
 from gotrace import GoState, StopKind
 from gotrace.analysis.critical import Critical, critical
 from gotrace.analysis.profiles import profile
-from gotrace.dtypes import Rows
 
 pytestmark = [
     pytest.mark.reference,
@@ -25,7 +25,7 @@ def trace_of(scene: str) -> gotrace.Trace:
     return gotrace.open(reference.scene(scene))
 
 
-def longest(path: Critical) -> Rows:
+def longest(path: Critical) -> Any:
     return path.table[np.argmax(path.table["end"] - path.table["start"])]
 
 

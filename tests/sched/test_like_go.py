@@ -89,8 +89,7 @@ def kept_by_go(oracle: Oracle) -> list[dict[str, Any]]:
 
 def test_goroutines(path: Path) -> None:
     go = reference.truth(path, "summary")
-    with gotrace.open(path) as trace:
-        oracle = Oracle(trace, as_go=True)
+    oracle = Oracle(path, as_go=True)
     assert oracle.end == go["end"]
     lives = {row["g"]: row for row in oracle.goroutines}  # the last one, as in Go
     assert sorted(lives) == [g["g"] for g in go["goroutines"]]
@@ -113,8 +112,7 @@ def test_goroutines(path: Path) -> None:
 
 def test_regions(path: Path) -> None:
     go = reference.truth(path, "summary")
-    with gotrace.open(path) as trace:
-        oracle = Oracle(trace, as_go=True)
+    oracle = Oracle(path, as_go=True)
     found = Counter(
         (*(row[n] for n in ("g", "name", "task", "start", "end", "inherited", *TIMES, "total")),)
         for row in kept_by_go(oracle)
@@ -130,8 +128,7 @@ def test_regions(path: Path) -> None:
 
 def test_tasks(path: Path) -> None:
     go = reference.truth(path, "summary")
-    with gotrace.open(path) as trace:
-        oracle = Oracle(trace, as_go=True)
+    oracle = Oracle(path, as_go=True)
     assert sorted(oracle.task_times) == [task["task"] for task in go["tasks"]]
     for task in go["tasks"]:
         row = oracle.task_times[task["task"]]
@@ -144,8 +141,7 @@ def test_tasks(path: Path) -> None:
 
 def test_latency(path: Path) -> None:
     go = reference.truth(path, "summary")
-    with gotrace.open(path) as trace:
-        oracle = Oracle(trace, as_go=True)
+    oracle = Oracle(path, as_go=True)
     tasks: dict[str, list[int]] = {}
     for task in oracle.task_times.values():
         complete = task["start"] >= 0 and task["end"] >= 0
@@ -186,8 +182,8 @@ def pcs(stack: list[int]) -> tuple[int, ...]:
 
 def test_profiles(path: Path) -> None:
     go = reference.truth(path, "summary", "profiles")
+    oracle = Oracle(path, as_go=True)
     with gotrace.open(path) as trace:
-        oracle = Oracle(trace, as_go=True)
         found = Gathered(trace, {})
     first_runs = {g["g"]: g["started"] for g in go["goroutines"]}
     ends = {g["g"]: g["ended"] or go["end"] for g in go["goroutines"]}

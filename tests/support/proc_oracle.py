@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-import gotrace
 from gotrace import GoState, Kind, ProcState, Resource, StopKind
 from support.sched_oracle import ASSIST, STW, SWEEP, Oracle
 
@@ -38,16 +37,12 @@ class ProcOracle:
 
     Parameters
     ----------
-    trace : Trace
-        Of one session: its rows must be those of ``oracle``.
     oracle : Oracle
     """
 
-    def __init__(self, trace: gotrace.Trace, oracle: Oracle) -> None:
-        self.oracle, self.end = oracle, oracle.end
-        tables = {name: getattr(trace, name).to_numpy() for name in ("transitions", "ranges", "labels", "metrics")}
-        rows = {name: [dict(zip(t.dtype.names, row, strict=True)) for row in t.tolist()] for name, t in tables.items()}
-        self.syncs = sorted(trace.events.to_numpy(["time"])["time"][trace.events["kind"] == Kind.SYNC].tolist())
+    def __init__(self, oracle: Oracle) -> None:
+        self.oracle, self.end, self.syncs = oracle, oracle.end, oracle.syncs
+        rows = oracle.tables
         self.turns = [
             row for row in rows["transitions"] if row["resource"] == Resource.PROC and row["old"] != row["new"]
         ]
@@ -234,7 +229,7 @@ class ProcOracle:
                     and first < pause["start"]
                     and (last == self.end if pause["end"] < 0 else pause["end"] < last)
                 ]
-                cycle[name] = rows[0] if rows else -1
+                cycle[name] = rows[0 if name == "sweep_pause" else -1] if rows else -1
         return found
 
     def metric(self, kind: int, time: int) -> int:

@@ -7,20 +7,42 @@ assertions.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import gotrace
 from gotrace import GoState, Kind, ProcState, Resource
+from gotrace.dtypes import Rows
 
 Row = dict[str, Any]
-TABLES = ("transitions", "ranges", "tasks", "regions", "logs")
+TABLES = ("transitions", "ranges", "tasks", "regions", "logs", "labels", "metrics")
 STW, SWEEP, ASSIST = 26, 32, 35
 COLUMN = {GoState.RUNNING: "exec", GoState.RUNNABLE: "sched", GoState.WAITING: "block"}
 OPEN = {"end": -1, "end_stack": 0, "end_kind": 2}
 UNSEEN = {"start": -1, "stack": 0, "inherited": 0}
 TIMES = ("exec", "sched", "block", "syscall", "syscall_block")
+
+
+def read(source: Path | bytes, *names: str) -> dict[str, Rows]:
+    """Return the rows of tables and of ``strings``, up to the fault if there is one."""
+    names = ("strings", *names)  # lookups first, so that they have a generation whose order breaks
+    with gotrace.open(source) as trace:
+        pieces = {name: [np.empty(0, getattr(trace, name).dtype)] for name in names}
+        with suppress(gotrace.OrderingError):
+            for chunk in trace.iterate(names):
+                for name in names:
+                    pieces[name].append(chunk[name])
+    return {name: np.concatenate(found) for name, found in pieces.items()}
+
+
+def dicts(rows: Rows) -> list[Row]:
+    """Return rows as dicts."""
+    return [dict(zip(rows.dtype.names or (), row, strict=True)) for row in rows.tolist()]
 
 
 @dataclass
@@ -80,7 +102,8 @@ class Oracle:
 
     Parameters
     ----------
-    trace : Trace
+    source : Path or bytes
+        If it is damaged, the rows are those up to the fault.
     as_go : bool
         Make a mistake of Go's tool: a goroutine that leaves a system call without its P ends the next one that another
         goroutine makes with that P, as far as losing the P is concerned.
@@ -92,12 +115,14 @@ class Oracle:
         By task.
     """
 
-    def __init__(self, trace: gotrace.Trace, *, as_go: bool = False) -> None:
+    def __init__(self, source: Path | bytes, *, as_go: bool = False) -> None:
         self.as_go = as_go
-        self.text = trace.strings["text"].tolist()
-        stacks, frames = trace.stacks.to_numpy(), trace.frames["function"].tolist()
-        last = stacks["first"] + stacks["n_frames"] - 1
-        self.function = ["" if not n else self.text[frames[at]] for at, n in zip(last, stacks["n_frames"], strict=True)]
+        found = read(source, "stacks", "frames", *TABLES, "events")
+        self.tables = {name: dicts(found[name]) for name in TABLES}
+        self.text = found["strings"]["text"].tolist()
+        functions = found["frames"]["function"].tolist()
+        stacks = found["stacks"][["first", "n_frames"]].tolist()
+        self.function = [self.text[functions[first + n - 1]] if n else "" for first, n in stacks]
         self.states: list[Row] = []
         self.goroutines: list[Row] = []
         self.goroutine_times: list[Row] = []
@@ -108,15 +133,12 @@ class Oracle:
         self.in_syscall: dict[int, int] = {}  # goroutine by the P that it entered a syscall with
         self.entered_with: dict[int, int] = {}  # the inverse
         self.sweeps: dict[int, int] = {}  # goroutine by P
-        events = trace.events.to_numpy(["time", "kind"])
+        events = found["events"]
         self.end = int(events["time"][-1]) if len(events) else 0
-        rows: list[tuple[int, str, Row]] = [
-            (int(time), "sync", {}) for time in events["time"][events["kind"] == Kind.SYNC]
-        ]
-        for table in TABLES:
-            array = getattr(trace, table).to_numpy()
-            names = array.dtype.names
-            rows += [(row["time"], table, row) for row in (dict(zip(names, r, strict=True)) for r in array.tolist())]
+        self.syncs: list[int] = events["time"][events["kind"] == Kind.SYNC].tolist()
+        rows: list[tuple[int, str, Row]] = [(time, "sync", {}) for time in self.syncs]
+        for table in TABLES[:5]:
+            rows += [(row["time"], table, row) for row in self.tables[table]]
         self.sync = 0
         for time, table, row in sorted(rows, key=itemgetter(0)):
             if table == "sync":

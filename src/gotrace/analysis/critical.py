@@ -80,9 +80,8 @@ class Walk:
         self._start, self._end, self._by = (np.ascontiguousarray(self.states[n]) for n in ("start", "end", "by_g"))
         waits = self.states["state"] == GoState.WAITING
         self._waits, self._caused = waits, waits & caused[order]
-        gs, firsts = np.unique(self.states["g"], return_index=True)
-        lasts = np.append(firsts[1:], len(order))
-        self._rows = {g: slice(a, b) for g, a, b in zip(gs.tolist(), firsts.tolist(), lasts.tolist(), strict=True)}
+        places = np.unique(self.states["g"], return_index=True, return_counts=True)
+        self._rows = {g: slice(a, a + n) for g, a, n in zip(*(column.tolist() for column in places), strict=True)}
         creators = {(g, life): by for g, life, by in lives[["g", "life", "creator_g"]].tolist()}
         new = np.append(True, (self.states["g"][1:] != self.states["g"][:-1]) | (np.diff(self.states["life"]) != 0))
         new = np.flatnonzero(new[: len(order)] & (self.states["start_known"] > 0))
