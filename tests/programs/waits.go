@@ -14,7 +14,10 @@ import (
 	"time"
 )
 
-const held = 20 * time.Millisecond
+const (
+	held     = 20 * time.Millisecond
+	attempts = 5
+)
 
 func spin(d time.Duration) {
 	for start := time.Now(); time.Since(start) < d; {
@@ -43,16 +46,18 @@ func holder(mu *sync.Mutex, locked chan<- bool) {
 	mu.Unlock()
 }
 
-// The lock is held by a goroutine that is busy.
+// The lock is held by a goroutine that is busy. On a loaded machine this one may run too late to wait: several attempts.
 func mutex() {
-	var mu sync.Mutex
-	locked := make(chan bool)
-	go holder(&mu, locked)
-	<-locked
-	_, task := trace.NewTask(context.Background(), "lock")
-	mu.Lock()
-	task.End()
-	mu.Unlock()
+	for range attempts {
+		var mu sync.Mutex
+		locked := make(chan bool)
+		go holder(&mu, locked)
+		<-locked
+		_, task := trace.NewTask(context.Background(), "lock")
+		mu.Lock()
+		task.End()
+		mu.Unlock()
+	}
 }
 
 //go:noinline
@@ -75,10 +80,12 @@ func stubborn() {
 		begin = time.Now()
 		loop(n)
 	}
-	started := make(chan bool)
-	go busy(started, n)
-	<-started
-	runtime.GC()
+	for range attempts {
+		started := make(chan bool)
+		go busy(started, n)
+		<-started
+		runtime.GC()
+	}
 }
 
 func producer(out chan<- int) {
