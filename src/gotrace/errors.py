@@ -142,6 +142,7 @@ class NoHeapDataError(ValueError):
     def __init__(self, path: str, *, lost: bool = False) -> None:
         remedy = " in what could be read" if lost else f": {HEAP_DATA_ADVICE}"
         super().__init__(f"{path}: no alloc/free events{remedy}")
+        self.path = path
 
 
 HEAP_DATA_ADVICE = "start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later), and trace it again"

@@ -99,8 +99,11 @@ def human_share(part: float, whole: float, digits: int = 1) -> str:
 
 
 def human_change(new: float, old: float) -> str:
-    """Format a relative change with its sign: ``"+12.5%"``; empty if ``old`` is 0."""
-    return f"{100 * (new - old) / old:+,.1f}%" if old else ""
+    """Format a relative change with its sign: ``"+12.5%"``; ``"+0.0%"`` is exact; empty if ``old`` is 0."""
+    if not old:
+        return ""
+    percent = 100 * (new - old) / old
+    return f"{'-' if percent < 0 else '+'}{'<0.1' if 0 < abs(percent) < 0.05 else f'{abs(percent):,.1f}'}%"
 
 
 def printable(text: str) -> str:

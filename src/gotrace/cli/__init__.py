@@ -24,8 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"gotrace {__version__}")
         return 0
-    from gotrace.cli import common
-    from gotrace.cli.parser import parse
+    try:
+        from gotrace.cli import common
+        from gotrace.cli.parser import parse
 
-    args = parse(argv, COMMANDS)
-    return common.run(args.run, args)
+        args = parse(argv, COMMANDS)
+        return common.run(args.run, args)
+    except KeyboardInterrupt:  # during an import, too
+        return 130

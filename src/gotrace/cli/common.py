@@ -89,12 +89,12 @@ def add_traces(parser: argparse.ArgumentParser, *, many: bool, streams: bool = T
 
 
 def one_trace(text: str) -> str:
-    """Expand a pattern or a folder that stands for one trace, for commands that take one trace.
+    """Replace a folder or a glob of one trace by its name, for commands that take one trace.
 
     Raises
     ------
     argparse.ArgumentTypeError
-        It stands for several.
+        It has several traces.
     """
     try:
         found = find(text).traces
@@ -102,7 +102,7 @@ def one_trace(text: str) -> str:
         return text
     if len(found) > 1:
         names = ", ".join(found[:_MAX_NAMES]) + (", ..." if len(found) > _MAX_NAMES else "")
-        raise argparse.ArgumentTypeError(f"{text!r} matches {len(found):,} files, but one is needed: {names}")
+        raise argparse.ArgumentTypeError(f"{text!r} has {len(found):,} traces, but one is needed: {names}")
     return found[0] if found else text
 
 
@@ -298,8 +298,6 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
     except io.UnsupportedOperation:
         log("standard output is closed")
         return UNREADABLE
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except _Stopped as stopped:
         return 128 + stopped.number
     except Exception as error:

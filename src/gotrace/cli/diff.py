@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import re
 from functools import partial
 
-from gotrace.analysis.diff import METRICS, Diff, diff, traces_of
+from gotrace.analysis.diff import METRICS, compare
+from gotrace.analysis.iterations import UNITS
+from gotrace.analysis.limits import Limit, judge
 from gotrace.cli import common
 from gotrace.cli.output import add_formats, report_output
 from gotrace.errors import NoHeapDataError, TraceError
-from gotrace.heap.table import KINDS
 from gotrace.report.diff import diff_document, print_diff
+from gotrace.tables.instants import GROUPS
+from gotrace.units import human_count
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,16 +27,30 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("old", metavar="OLD", help="trace or traces of the old build")
     parser.add_argument("new", metavar="NEW", help="trace or traces of the new build")
-    parser.add_argument("--by", choices=KINDS, default="type", help="what to group by (default: type)")
+    parser.add_argument("--by", choices=GROUPS, default="type", help="what to group by (default: type)")
     parser.add_argument(
         "--sort", choices=METRICS, default=METRICS[0], help=f"metric to compare and sort by (default: {METRICS[0]})"
     )
     parser.add_argument(
-        "--fail-over",
-        type=_percent,
-        metavar="PERCENT",
-        help="exit with 1 if the total grew by more than this beyond noise, for example 5%%",
+        "--per",
+        choices=UNITS,
+        help="divide the amounts of each trace by its operations, its seconds, or the tasks that it starts; operations "
+        "are those of --ops, or those that the trace records in logs of category b.N, or in types of tasks such as "
+        "b.N=1000",
     )
+    parser.add_argument(
+        "--ops", type=_ops, metavar="OLD,NEW", help="operations of each trace of either side; implies --per op"
+    )
+    parser.add_argument(
+        "--fail-over",
+        action="append",
+        type=_limit,
+        default=[],
+        metavar="LIMIT",
+        help="exit with 1 if the total grew by more than LIMIT beyond noise: 5%% or 512KiB; TYPE=5%% is a limit of the "
+        "rows of that name; may be repeated",
+    )
+    parser.add_argument("-a", "--all", action="store_true", help="show rows without a significant change, too")
     common.add_top(parser)
     add_formats(parser)
     common.add_quiet(parser)
@@ -42,51 +58,57 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(run=run)
 
 
-def _percent(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)%", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage: write, for example, 5%")
-    return float(match[1]) / 100
+def _limit(text: str) -> Limit:
+    try:
+        return Limit.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _ops(text: str) -> tuple[float, float]:
+    try:
+        old, new = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: write two numbers, for example 1000,2000") from None
+    return old, new
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the comparison of the two sides."""
     codes: list[int] = []
-    with common.exit_code(codes), report_output(args) as report:
+    with common.exit_code(codes, args), report_output(args) as report:
         try:
-            old, new = traces_of(args.old), traces_of(args.new)
-        except ValueError as error:
-            args.usage(str(error))
-        try:
-            result = diff(
-                *(old, new),
+            result = compare(
+                *(args.old, args.new),
                 by=args.by,
                 sort=args.sort,
+                per=args.per,
+                ops=args.ops,
                 errors=args.errors,
                 progress=partial(common.progress, quiet=args.quiet),
             )
         except (TraceError, NoHeapDataError, OSError) as error:
-            found = getattr(error, "partial", None)
-            if not isinstance(found, Diff):
-                report.add_failure(args, args.new, error)
-                raise
-            result = found
+            report.add_failure(args, args.new, error)
+            raise
         except ValueError as error:
             args.usage(str(error))
+        verdict = judge(result, args.fail_over)
         if report.text is None:
-            report.add(diff_document(result))
+            report.add(diff_document(result, verdict))
         else:
-            print_diff(report.text, result, top=args.top)
+            print_diff(report.text, result, verdict, top=args.top, every=args.all)
         report.flush()
         if not (args.quiet or args.json):
             common.log_warnings(result.warnings)
         for loss in result.losses:
             common.log(f"lost: {loss}")
             codes.append(common.UNREADABLE)
-        if args.fail_over is not None and result.exceeds(args.fail_over):
-            common.log(f"{result.sort} grew by more than {100 * args.fail_over:g} %")
-            codes.append(common.NO)
         for fault in result.faults:
-            with common.exit_code(codes):
+            with common.exit_code(codes, args):
                 raise fault
+        if result.skipped:
+            common.log(f"{human_count(len(result.skipped), 'trace is', 'traces are')} not compared")
+        if verdict.exceeded:
+            common.log(verdict.text)
+            codes.append(common.NO)
     return common.worst(codes)

@@ -50,6 +50,8 @@ def run_query(
     print_text: Callable[[TextIO, R], None],
     document: Callable[[str, R, list[str], list[str], Exception | None], dict[str, Any]],
     sort: Callable[[R], None] = lambda result: None,
+    *,
+    headings: bool = True,
 ) -> int:
     """Run ``query`` on each trace, print the results, and report warnings, losses and errors.
 
@@ -67,6 +69,8 @@ def run_query(
         Returns the JSON object of a path, a result, warnings, losses and an error.
     sort : callable, optional
         Sorts the rows of the result in place.
+    headings : bool, optional
+        Write the name of each trace before its result, if there are several.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def run_query(
             if report.text is None:
                 report.add(document(trace.path, result, trace.warnings, trace.losses, failure))
             elif result.seen:
-                if len(args.traces) > 1:
+                if headings and len(args.traces) > 1:
                     say(report.text, "\n" * (shown > 0) + f"{public_name(name)}:")
                 print_text(report.text, result)
                 shown += 1

@@ -95,6 +95,8 @@ class Report:
     def open(self, args: argparse.Namespace, path: str, **options: Any) -> gotrace.Trace:
         """Open a trace; an input that cannot be opened has a document, too."""
         try:
+            if path in getattr(args, "missing", ()):
+                raise args.missing[path]
             return gotrace.open(path, **options)
         except (TraceError, OSError, ImportError) as error:
             self.add_failure(args, path, error)

@@ -7,31 +7,46 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from gotrace.analysis.diff import Change, Diff
+from gotrace.analysis.diff import Change, Diff, Fault
+from gotrace.analysis.limits import Verdict, amount
 from gotrace.report.common import document, error_json, json_rows, plain, print_anomalies, print_table, say
-from gotrace.units import human_bytes
+from gotrace.units import human_change, human_count
 
 
-def print_diff(out: TextIO, diff: Diff, *, top: int) -> None:
-    """Write a comparison as a table of at most ``top`` rows, 0 for all, and a table of totals."""
+def print_diff(out: TextIO, diff: Diff, verdict: Verdict, *, top: int, every: bool = False) -> None:
+    """Write a verdict, a table of at most ``top`` rows that changed significantly, 0 for all, and a table of totals.
+
+    With ``every``, rows that did not change significantly are shown, too.
+    """
+    say(out, verdict.text)
     say(out, f"old: {_traces(diff.old)}; new: {_traces(diff.new)}")
     if min(len(diff.old), len(diff.new)) < 2:
         say(out, "n=1: the noise of the differences is unknown")
     say(out)
+    table = diff.table if every else diff.table[diff.significant()]
     n_pairs = Counter(diff.table["name"].tolist())
     rows = [
-        (*_cells(diff.sort, *(float(row[f"{diff.sort}_{part}"]) for part in _PARTS)), _label(row, n_pairs[row["name"]]))
-        for row in diff.table[: top or None]
-    ]
-    columns = ("old", "new", "difference", "±", "percent", f"{diff.sort} by {diff.by}")
-    print_table(out, columns, rows, total=len(diff.table))
+        (*_cells(diff.sort, Change(*(float(row[f"{diff.sort}_{part}"]) for part in _PARTS))),
+         _label(row, n_pairs[row["name"]]))
+        for row in table[: top or None]
+    ]  # fmt: skip
+    if diff.geomean:
+        rows.append((*_cells(diff.sort, diff.geomean)[:3], "", "", "(geomean)"))
+    title = f"{diff.sort}{f' per {diff.per}' * bool(diff.per)} by {diff.by}"
+    print_table(out, (*_TITLES, title), rows, drop=_DROP)
+    if top and len(table) > top:
+        say(out, f"... and {human_count(len(table) - top, 'more row')} (--top 0 shows all)")
+    if hidden := len(diff.table) - len(table):
+        say(out, f"{human_count(hidden, 'row')} without a significant change left out (--all shows them)")
     say(out)
-    totals = [(*_change(metric, change), metric) for metric, change in diff.totals.items()]
-    print_table(out, ("old", "new", "difference", "±", "percent", "total"), totals)
+    totals = [(*_cells(metric, change), metric) for metric, change in diff.totals.items()]
+    print_table(out, (*_TITLES, "total"), totals, drop=_DROP)
     print_anomalies(out, diff.anomalies)
 
 
-_PARTS = ("old", "new", "diff", "high")
+_PARTS = ("old", "new", "diff", "low", "high")
+_TITLES = ("old", "new", "delta", "±", "difference")
+_DROP = (4, 3, 0, 1)  # the delta stays
 
 
 def _label(row: np.void, n_pairs: int) -> str:
@@ -50,21 +65,18 @@ def _traces(paths: list[str]) -> str:
     return paths[0] if len(paths) == 1 else f"{len(paths)} traces"
 
 
-def _change(metric: str, change: Change) -> tuple[str, ...]:
-    return _cells(metric, change.old, change.new, change.diff, change.high)
+def _cells(metric: str, change: Change) -> tuple[str, ...]:
+    """Return old, new, relative change, its noise, and the difference; ``~`` is no significant change."""
+    noise = "" if np.isnan(change.high) or not change.old else f"{100 * (change.high - change.diff) / change.old:,.1f}%"
+    delta = human_change(change.new, change.old) or "new"
+    sign = "+" if change.diff > 0 else ""
+    return (
+        *(amount(metric, change.old), amount(metric, change.new)),
+        *(delta if change.significant else "~", noise, sign + amount(metric, change.diff)),
+    )
 
 
-def _cells(metric: str, old: float, new: float, diff: float, high: float) -> tuple[str, ...]:
-    noise = "" if np.isnan(high) else _number(metric, high - diff)
-    percent = f"{diff / old:+.1%}" if old else ""
-    return _number(metric, old), _number(metric, new), ("+" if diff > 0 else "") + _number(metric, diff), noise, percent
-
-
-def _number(metric: str, value: float) -> str:
-    return human_bytes(round(value)) if metric.endswith("bytes") else f"{round(value, 1):,.10g}"
-
-
-def diff_document(diff: Diff) -> dict[str, Any]:
+def diff_document(diff: Diff, verdict: Verdict) -> dict[str, Any]:
     """Return a comparison as a JSON object, rows as in table DIFF."""
     return document(
         "diff/1",
@@ -74,14 +86,23 @@ def diff_document(diff: Diff) -> dict[str, Any]:
         sort=diff.sort,
         old={"traces": diff.old, "n": len(diff.old)},
         new={"traces": diff.new, "n": len(diff.new)},
+        per=diff.per or None,
+        verdict=verdict.text,
+        limits=verdict.limits,
+        geomean=diff.geomean and _json(diff.geomean),
         totals={metric: _json(change) for metric, change in diff.totals.items()},
         anomalies=diff.anomalies,
         warnings=diff.warnings,
         losses=diff.losses,
         error=error_json(diff.faults[0]) if diff.faults else None,
-        faults=[{"trace": fault.path, **(error_json(fault) or {})} for fault in diff.faults],
+        skipped=diff.skipped,
+        faults=[{"trace": _path_of(fault), **(error_json(fault) or {})} for fault in diff.faults],
     )
 
 
 def _json(change: Change) -> dict[str, Any]:
     return {name: plain(value) for name, value in vars(change).items()}
+
+
+def _path_of(fault: Fault) -> str:
+    return str(fault.filename) if isinstance(fault, OSError) else fault.path

@@ -47,6 +47,26 @@ def print_stats(out: TextIO, result: Stats, *, top: int) -> None:
     print_anomalies(out, result.anomalies, 12)
 
 
+def print_benchmark(out: TextIO, result: Stats, operations: int) -> None:
+    """Write a line of Go's benchmark format; with a number of operations, also amounts per operation."""
+    totals = result.totals
+    seconds = max(result.end - result.start, 1) / 1e9
+    values: dict[str, float] = {
+        "alloc-bytes": totals["alloc_bytes"],
+        "alloc-objects": totals["alloc_objects"],
+        "alloc-bytes/s": round(totals["alloc_bytes"] / seconds),
+        "inuse-bytes": totals["inuse_bytes"],
+        "inuse-objects": totals["inuse_objects"],
+        "peak-bytes": result.peak["bytes"],
+        "GC-cycles": len(result.cycles) - 1,
+    }
+    if operations:
+        values["B/op"] = totals["alloc_bytes"] / operations
+        values["allocs/op"] = totals["alloc_objects"] / operations
+    cells = [f"{value:.10g} {unit}" for unit, value in values.items()]
+    print("BenchmarkHeap", max(operations, 1), *cells, sep="\t", file=out)
+
+
 def _print_title(out: TextIO, title: str) -> None:
     say(out)
     say(out, title)
