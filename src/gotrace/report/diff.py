@@ -41,7 +41,9 @@ def print_diff(out: TextIO, diff: Diff, verdict: Verdict, *, top: int, every: bo
     say(out)
     totals = [(*_cells(metric, change), metric) for metric, change in diff.totals.items()]
     print_table(out, (*_TITLES, "total"), totals, drop=_DROP)
-    print_anomalies(out, diff.anomalies)
+    if diff.anomalies:
+        say(out)
+        print_anomalies(out, diff.anomalies)
 
 
 _PARTS = ("old", "new", "diff", "low", "high")
