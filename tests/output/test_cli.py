@@ -82,6 +82,13 @@ def test_heap_json(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (answer["anomalies"], answer["warnings"], answer["losses"], answer["error"]) == ({}, [], [], None)
 
 
+def test_a_profile_of_nothing_is_not_written(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = plain.parent / "heap.pb.gz"
+    assert main(["export", str(plain), "-o", str(out)]) == 3
+    assert "GODEBUG=traceallocfree=1" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_top(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["heap", "-n", "3", str(EXAMPLE)]) == 0
     short = capsys.readouterr().out
