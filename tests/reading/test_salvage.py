@@ -223,7 +223,7 @@ def test_a_damaged_event_costs_the_rest_of_its_batch(name: str) -> None:
             rows = set(trace.allocs["offset"].tolist())
             (loss,) = trace.losses
             assert trace.heap().seen
-        end = int(place) + int(re.search(r"([\d,]+) bytes of a batch", loss)[1].replace(",", ""))  # type: ignore[index]
+        end = int(place) + int(re.search(r"([\d,]+) bytes? of a batch", loss)[1].replace(",", ""))  # type: ignore[index]
         assert rows == {offset for offset in whole.tolist() if not place <= offset < end}
 
 
@@ -279,7 +279,11 @@ def test_foreign_bytes_between_batches(version: int, size: int) -> None:
             generations = trace.generations.to_numpy()
             assert generations["number"].tolist() == [1, 2, 3, 4]
             assert len(trace.experimental) + int(generations["events"].sum()) == sound
-            assert [loss for loss in trace.losses if f"{size:,} bytes are lost: expected a batch, found byte 0" in loss]
+            assert [
+                loss
+                for loss in trace.losses
+                if f"{size:,} byte{'s are' if size != 1 else ' is'} lost: expected a batch, found byte 0" in loss
+            ]
         with gotrace.open(io.BytesIO(data), errors="salvage") as stream, gotrace.open(data, errors="salvage") as trace:
             assert (stream.events.to_numpy() == trace.events.to_numpy()).all()
             assert stream.losses == trace.losses

@@ -125,13 +125,13 @@ class Info:
     def _of_the_schedule(self) -> list[tuple[str, str]]:
         found = []
         if "UserRegionBegin" in self.events:
-            found.append(("export FILE --table regions -o regions.csv", "starts and ends of regions"))
+            found.append(("export FILE --table region_times -o regions.csv", "regions, with their times by state"))
         if "UserTaskBegin" in self.events:
-            found.append(("export FILE --table tasks -o tasks.csv", "starts and ends of tasks"))
+            found.append(("export FILE --table task_times -o tasks.csv", "tasks, from their starts to their ends"))
         return [
             *found,
-            ("export FILE --table transitions -o transitions.csv", "states of goroutines over time"),
-            ("export FILE --table ranges -o ranges.csv", "GC phases and stopped worlds"),
+            ("export FILE --table goroutines -o goroutines.csv", "lives of goroutines, with their times by state"),
+            ("export FILE --table pauses -o pauses.csv", "when the world was stopped, and what stopped last"),
             ("validate FILE", "whether the events are in order"),
         ]
 

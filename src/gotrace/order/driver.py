@@ -21,6 +21,7 @@ from gotrace.order.rows import FRONTIER, ORDERED, WAITER, Key, WaitLayout
 from gotrace.order.specs import specs
 from gotrace.order.state import SchedState, SlabInput, rows
 from gotrace.spec.enums import EventKind, EventType, GoStatus, OrderAnomaly, ProcStatus
+from gotrace.units import human_count
 from gotrace.wire import clock
 from gotrace.wire.helper import Background, Prefetch, large_enough
 from gotrace.wire.rows import LEAST_DECODED, Layout
@@ -142,7 +143,8 @@ class Order:
         """Skip the rest of a generation whose order is broken, after ``delivered`` events; describe the loss."""
         gen = self.machine.gen
         total = segment.n_events(gen)
-        lost = f"{total - delivered:,} of {total:,} events ({self._rest(segment, gen):,} bytes) are lost"
+        rest = human_count(self._rest(segment, gen), "byte")
+        lost = f"{total - delivered:,} of {human_count(total, 'event')} ({rest}) are lost"
         self._forget()
         self.machine.go_to(gen + 1)
         self.breaks += 1

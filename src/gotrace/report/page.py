@@ -152,7 +152,7 @@ def _alerts(history: History) -> list[str]:
     alerts += [f"Lost: {loss}" for loss in history.losses[:5]]
     if len(history.losses) > 5:
         alerts.append(f"and {len(history.losses) - 5:,} more losses: gotrace info --salvage lists them")
-    if not history.seen:
+    if not history.seen and history.error is None and not history.losses:
         alerts.append(f"No alloc/free events in this trace: {HEAP_DATA_ADVICE}.")
     return alerts
 

@@ -16,6 +16,7 @@ from gotrace.dtypes import I4, I8, Rows
 from gotrace.errors import Status, TraceError, new_fault
 from gotrace.spec.lookup import TimedEvents
 from gotrace.spec.versions import Version
+from gotrace.units import human_count
 from gotrace.wire import _scan, clock
 from gotrace.wire._cursor import EventBatches
 from gotrace.wire.losses import Losses
@@ -135,10 +136,11 @@ class Segment:
         faults = np.repeat(new_fault(), _MAX_REPORTED)
         n, nbytes = _scan.trim(self.event_batches(), by_thread.cursors, faults)
         for fault in faults[:n]:
-            self.losses.add(self.error(fault), f"{int(fault['limit']):,} bytes of a batch are lost")
+            lost = human_count(int(fault["limit"]), "byte of a batch is lost", "bytes of a batch are lost")
+            self.losses.add(self.error(fault), lost)
         if n > _MAX_REPORTED:
             more = nbytes - int(faults["limit"].sum())
-            self.losses.note(f"{self.place(0)}: {more:,} bytes of {n - _MAX_REPORTED:,} more batches are lost")
+            self.losses.note(f"{self.place(0)}: {human_count(more, 'byte')} of {n - _MAX_REPORTED:,} more batches lost")
         return n
 
     def marks(self, kinds: tuple[int, ...]) -> Rows:

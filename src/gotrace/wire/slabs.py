@@ -18,6 +18,7 @@ from gotrace.errors import Status, TraceError, TruncatedError, from_fault, new_f
 from gotrace.spec.enums import EventType
 from gotrace.spec.limits import MAX_BATCH_SIZE
 from gotrace.spec.versions import Version
+from gotrace.units import human_count
 from gotrace.wire import _batch
 from gotrace.wire.losses import Losses
 from gotrace.wire.rows import BATCH, CURSOR, DECODED, BatchKind
@@ -228,7 +229,8 @@ def _report_gaps(slab: Slab, gaps: list[tuple[int, int, np.void]], losses: Losse
     for row, size, fault in gaps:
         number = int(slab.batches[max(row - 1, 0)]["generation"]) if len(slab.batches) else None
         near = around(slab.data, slab.base, int(fault["offset"]))
-        lost = f"{size:,} bytes are lost" if size > 0 else f"a batch is {-size:,} bytes shorter than its header claims"
+        short = f"a batch is {human_count(-size, 'byte')} shorter than its header claims"
+        lost = human_count(size, "byte is lost", "bytes are lost") if size > 0 else short
         losses.add(from_fault(fault, path=slab.path, generation=number, **near), lost)
     slab.gaps = [row for row, _, _ in gaps]
 
@@ -295,7 +297,10 @@ def _drop_strays(slab: Slab, losses: Losses) -> None:
     for row, status, lost, other in sorted(strays):
         kept[lost] = False
         nbytes = int(batches["head"][lost].sum(dtype=np.int64) + batches["size"][lost].sum(dtype=np.int64))
-        losses.add(slab.blame(status, row, int(batches["generation"][row]), other), f"{nbytes:,} bytes are lost")
+        losses.add(
+            slab.blame(status, row, int(batches["generation"][row]), other),
+            human_count(nbytes, "byte is lost", "bytes are lost"),
+        )
     rows_before = np.concatenate(([0], np.cumsum(kept)))
     lost_rows = [row for row, *_ in strays if batches["kind"][row] != BatchKind.END]
     slab.gaps = sorted(int(rows_before[row]) for row in [*slab.gaps, *lost_rows])

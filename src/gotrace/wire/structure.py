@@ -15,6 +15,7 @@ import numpy.typing as npt
 from gotrace.dtypes import I4, I8, Rows
 from gotrace.errors import Status, TraceError, new_fault
 from gotrace.hashing import MULTIPLIER, Index, make_index
+from gotrace.units import human_count
 from gotrace.wire import _structure, clock
 from gotrace.wire.losses import Losses
 from gotrace.wire.rows import CLOCK, PC_CACHE, RAW_PC, RAW_SAMPLE, RAW_STACK, RAW_STRING, BatchKind
@@ -149,7 +150,7 @@ def _truncate_batch(slab: Slab, fault: np.void, record: int, losses: Losses, *, 
     size = max(record - int(batch["offset"]) - int(batch["head"]), 0)
     if size >= batch["size"]:
         size = 0
-    losses.add(error, f"{int(batch['size']) - size:,} bytes of a table are lost")
+    losses.add(error, human_count(int(batch["size"]) - size, "byte of a table is lost", "bytes of a table are lost"))
     batch["size"] = size
     if rest:
         others = slab.batches[row:]
