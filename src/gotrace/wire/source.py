@@ -24,7 +24,7 @@ Bytes: TypeAlias = "npt.NDArray[np.uint8]"
 BLOCK = 1 << 20  # bytes read from a stream at a time
 _LEAST = 16  # bytes of a window at the start: a trace's header
 _COMPARED = 256  # bytes at the start that are the same in each pass
-_UNUSED = 2  # references to a local variable's array that nothing else uses: the variable's and the argument's
+_UNUSED = 2  # references to a block that no array views: the attribute's and the argument's
 ROOM = 1 << 26  # bytes of a stream's window: pages take memory only once filled, and free() returns them
 
 
@@ -156,7 +156,6 @@ class _Stream:
         self._detected = False
         self._failure: tuple[type[TraceError], str] | None = None
         self._block: Bytes = np.empty(ROOM, np.uint8)
-        self._before: Bytes | None = None  # the block before, used again if no array views it
         self.data: Bytes = self._block[:0]
         self.base = 0
         self.last = False
@@ -200,10 +199,9 @@ class _Stream:
 
     def release(self, offset: int, in_use: int | None = None) -> None:
         rest = self.data[offset - self.base :].copy()
-        block, self._before = self._before, self._block
-        if block is None or not len(block) == ROOM >= 2 * len(rest) or sys.getrefcount(block) > _UNUSED:
-            block = np.empty(max(ROOM, 2 * len(rest)), np.uint8)
-        self._block = block
+        self.data = rest
+        if not len(self._block) == ROOM >= 2 * len(rest) or sys.getrefcount(self._block) > _UNUSED:
+            self._block = np.empty(max(ROOM, 2 * len(rest)), np.uint8)
         self._block[: len(rest)] = rest
         self.data = self._block[: len(rest)]
         self.base = offset
