@@ -28,7 +28,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="print a line of Go's benchmark format for each trace, for benchstat; with amounts per operation if the "
         "trace records operations in logs of category b.N, or in types of tasks such as b.N=1000",
     )
-    add_flags(parser, top=5, many=True)
+    add_flags(parser, top=5, several=True)
     parser.set_defaults(run=run)
 
 
