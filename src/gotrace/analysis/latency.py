@@ -87,6 +87,30 @@ class Distributions:
         np.add.at(self._counts, inverse, counts)
         self._pending, self._n_pending = [], 0
 
+    def regrouped(self, groups: npt.ArrayLike) -> Distributions:
+        """Return the distributions of groups of groups.
+
+        Parameters
+        ----------
+        groups : array_like of int
+            The new number of each group; -1 leaves a group out.
+        """
+        self._compact()
+        groups = np.asarray(groups, np.int64)
+        other = Distributions()
+        kept = (groups >= 0) & (self.count > 0)
+        other._grow(int(groups.max(initial=-1)) + 1)
+        np.add.at(other.count, groups[kept], self.count[kept])
+        np.add.at(other.sum, groups[kept], self.sum[kept])
+        np.maximum.at(other.max, groups[kept], self.max[kept])
+        np.minimum.at(other._min, groups[kept], self._min[kept])
+        group, bucket = groups[self._keys // _BUCKETS], self._keys % _BUCKETS
+        kept = group >= 0
+        other._keys, inverse = np.unique(group[kept] * _BUCKETS + bucket[kept], return_inverse=True)
+        other._counts = np.zeros(len(other._keys), np.int64)
+        np.add.at(other._counts, inverse, self._counts[kept])
+        return other
+
     def percentile(self, q: float) -> I8:
         """Return a percentile of each group.
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 COMMANDS = (
     *("info", "stats", "heap", "lifetimes", "spans", "diff", "check", "report"),
+    *("goroutines", "sched", "block", "net", "syscalls", "gc", "mmu", "tasks", "regions", "critical", "procs"),
     *("rank", "find", "sql"),
     *("record", "dump", "export", "validate", "footprint", "assemble", "simulate"),
     "completion",

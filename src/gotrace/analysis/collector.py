@@ -1,0 +1,98 @@
+"""Cycles and pauses of the garbage collector, and which goroutines delay them. Never here: output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from gotrace.analysis.gather import Gathered
+from gotrace.analysis.texts import NO_STACK, merged, one_line, start_function
+from gotrace.dtypes import CYCLE, PAUSE, Rows
+from gotrace.trace import Trace
+
+ASSISTS = np.dtype([("name", "O"), ("goroutines", "i8"), ("assist", "i8"), ("exec", "i8")], align=True)
+"""A row for each start function: its goroutines that assisted, their time in mark assists and running, in ns."""
+
+Progress: TypeAlias = "Callable[[int], None] | None"
+
+
+@dataclass
+class Collector:
+    """What the garbage collector did in a trace.
+
+    Attributes
+    ----------
+    cycles : ndarray of CYCLE
+    pauses : ndarray of PAUSE
+    reasons, requests, culprits : list of str
+        For each pause, its reason, the call stack that requested it, and where the goroutine was that stopped last.
+    assists : ndarray of ASSISTS
+        Most ``assist`` first.
+    start, end : int
+        ns, the first and the last event; -1 if there is none.
+    seen : bool
+        True if the trace has events.
+    """
+
+    cycles: Rows = field(default_factory=lambda: np.empty(0, CYCLE))
+    pauses: Rows = field(default_factory=lambda: np.empty(0, PAUSE))
+    reasons: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    culprits: list[str] = field(default_factory=list)
+    assists: Rows = field(default_factory=lambda: np.empty(0, ASSISTS))
+    start: int = -1
+    end: int = -1
+    seen: bool = False
+
+
+def gc(trace: Trace, *, progress: Progress = None) -> Collector:
+    """Return cycles and pauses of the garbage collector, with what delayed each pause. One pass.
+
+    Parameters
+    ----------
+    trace : Trace
+    progress : callable, optional
+        Called with the number of bytes read so far.
+
+    Returns
+    -------
+    Collector
+
+    Raises
+    ------
+    TraceError
+        The trace is damaged; its attribute ``partial`` is the result up to the fault.
+    """
+    tables = ("cycles", "pauses", "goroutines", "generations")
+    found = Gathered(trace, dict.fromkeys(tables, np.copy), progress)
+    cycles, pauses, lives, generations = (found.rows[name] for name in tables)
+    result = Collector(cycles, pauses, seen=len(generations) > 0)
+    if len(generations):
+        result.start, result.end = int(generations["start"].min()), int(generations["end"].max())
+    result.reasons = [found.texts[row] for row in pauses["reason"].tolist()]
+    result.requests = [one_line(found.frames(row)) for row in pauses["stack"].tolist()]
+    result.culprits = [_culprit(found, row) for row in pauses["culprit_stack"].tolist()]
+    lives = lives[lives["assist"] > 0]
+    numbers, names = merged(found.texts[row] or NO_STACK for row in lives["function"].tolist())
+    assists = np.zeros(len(names), ASSISTS)
+    assists["name"] = names
+    np.add.at(assists["goroutines"], numbers, 1)
+    for name in ("assist", "exec"):
+        np.add.at(assists[name], numbers, lives[name])
+    result.assists = assists[np.argsort(-assists["assist"], kind="stable")]
+    if found.fault is not None:
+        found.fault.partial = result
+        raise found.fault
+    return result
+
+
+def _culprit(found: Gathered, stack: int) -> str:
+    """Return where a goroutine was stopped: its start function, and its leaf."""
+    frames = found.frames(stack)
+    if not frames:
+        return ""
+    names = [start_function(frames), frames[0].function]
+    return ", ".join(dict.fromkeys(names))

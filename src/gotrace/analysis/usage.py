@@ -1,0 +1,67 @@
+"""How procs and threads are used. Never here: output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from gotrace.analysis.gather import Gathered
+from gotrace.dtypes import PROC, THREAD, Rows
+from gotrace.trace import Trace
+
+Progress: TypeAlias = "Callable[[int], None] | None"
+
+
+@dataclass
+class Usage:
+    """Use of procs and threads.
+
+    Attributes
+    ----------
+    procs : ndarray of PROC
+        By id.
+    threads : ndarray of THREAD
+        By id.
+    duration : int
+        ns, of the trace.
+    seen : bool
+        True if the trace has procs.
+    """
+
+    procs: Rows = field(default_factory=lambda: np.empty(0, PROC))
+    threads: Rows = field(default_factory=lambda: np.empty(0, THREAD))
+    duration: int = 0
+    seen: bool = False
+
+
+def procs(trace: Trace, *, progress: Progress = None) -> Usage:
+    """Return how procs and threads are used. One pass.
+
+    Parameters
+    ----------
+    trace : Trace
+    progress : callable, optional
+        Called with the number of bytes read so far.
+
+    Returns
+    -------
+    Usage
+
+    Raises
+    ------
+    TraceError
+        The trace is damaged; its attribute ``partial`` is the result up to the fault.
+    """
+    found = Gathered(trace, dict.fromkeys(("procs", "threads", "generations"), np.copy), progress)
+    generations = found.rows["generations"]
+    by_id = [np.sort(found.rows[name], order="id") for name in ("procs", "threads")]
+    result = Usage(by_id[0], by_id[1], seen=len(by_id[0]) > 0)
+    if len(generations):
+        result.duration = int(generations["end"].max()) - int(generations["start"].min())
+    if found.fault is not None:
+        found.fault.partial = result
+        raise found.fault
+    return result

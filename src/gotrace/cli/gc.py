@@ -1,0 +1,29 @@
+"""The command ``gotrace gc``: prints cycles and pauses of the garbage collector. Never here: analysis."""
+
+from __future__ import annotations
+
+import argparse
+
+from gotrace.analysis.collector import Collector, gc
+from gotrace.cli.sched_command import add_sched_flags, run_sched
+from gotrace.report.sched import print_gc, print_gc_json
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parser of the command."""
+    parser = commands.add_parser(
+        "gc",
+        help="show cycles and pauses of the garbage collector",
+        description="Show each stop-the-world pause with the goroutine that stopped last, the mark phases, and "
+        "which goroutines assist them.",
+    )
+    add_sched_flags(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print cycles and pauses of the garbage collector of the trace."""
+    return run_sched(
+        *(args, Collector, lambda trace, progress: gc(trace, progress=progress)),
+        *(print_gc, print_gc_json),
+    )

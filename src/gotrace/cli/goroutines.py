@@ -1,0 +1,44 @@
+"""The command ``gotrace goroutines``: prints how goroutines spend their time. Never here: analysis."""
+
+from __future__ import annotations
+
+import argparse
+
+from gotrace.analysis.goroutines import Goroutines, goroutines
+from gotrace.cli.sched_command import add_sched_flags, run_sched
+from gotrace.report.sched import print_goroutines, print_goroutines_json
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parser of the command."""
+    parser = commands.add_parser(
+        "goroutines",
+        help="show how goroutines spend their time",
+        description="Show how many goroutines there are, and how long they run, wait for a P, wait for each "
+        "other, are in system calls, and help the garbage collector.",
+    )
+    parser.add_argument(
+        "--by",
+        choices=("function", "goroutine", "creator"),
+        default="function",
+        help="what a row is: the function that goroutines start with, a goroutine, or where goroutines are "
+        "created (default: function)",
+    )
+    parser.add_argument("--function", metavar="NAME", help="only goroutines that start with this function")
+    parser.add_argument("--goroutine", type=int, metavar="ID", help="only this goroutine, with its intervals")
+    add_sched_flags(parser, ("count", "exec", "sched", "block", "syscall", "assist", "sweep", "total", "sched_max"))
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print how goroutines spend their time of the trace."""
+    return run_sched(
+        *(
+            args,
+            Goroutines,
+            lambda trace, progress: goroutines(
+                trace, by=args.by, function=args.function, goroutine=args.goroutine, progress=progress
+            ),
+        ),
+        *(print_goroutines, print_goroutines_json),
+    )

@@ -1,0 +1,29 @@
+"""The command ``gotrace procs``: prints how procs and threads are used. Never here: analysis."""
+
+from __future__ import annotations
+
+import argparse
+
+from gotrace.analysis.usage import Usage, procs
+from gotrace.cli.sched_command import add_sched_flags, run_sched
+from gotrace.report.sched import print_procs, print_procs_json
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parser of the command."""
+    parser = commands.add_parser(
+        "procs",
+        help="show how procs (Ps) and threads (Ms) are used",
+        description="Show how long each proc (P) and each thread (M) runs goroutines, is idle, is in system "
+        "calls, and works for the garbage collector.",
+    )
+    add_sched_flags(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print how procs and threads are used of the trace."""
+    return run_sched(
+        *(args, Usage, lambda trace, progress: procs(trace, progress=progress)),
+        *(print_procs, print_procs_json),
+    )

@@ -1,0 +1,30 @@
+"""The command ``gotrace regions``: prints the latency of regions. Never here: analysis."""
+
+from __future__ import annotations
+
+import argparse
+
+from gotrace.analysis.annotations import Latencies, regions
+from gotrace.cli.sched_command import add_sched_flags, run_sched
+from gotrace.report.sched import print_latencies, print_latencies_json
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parser of the command."""
+    parser = commands.add_parser(
+        "regions",
+        help="show the latency of regions (runtime/trace)",
+        description="Show the latency of regions of package runtime/trace by name, and how goroutines spend "
+        "their time in them.",
+    )
+    parser.add_argument("--name", metavar="NAME", help="only regions of this name")
+    add_sched_flags(parser, ("count", "incomplete", "total", "p50", "p90", "p99", "max", "exec", "sched", "block"))
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the latency of regions of the trace."""
+    return run_sched(
+        *(args, Latencies, lambda trace, progress: regions(trace, name=args.name, progress=progress)),
+        *(print_latencies, print_latencies_json),
+    )

@@ -1,0 +1,68 @@
+"""The flags and steps that scheduling commands share. Never here: analysis, or the layout of a result."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from gotrace.cli import common
+from gotrace.cli.heap_command import HeapResult, add_flags, run_query
+from gotrace.trace import Trace
+
+R = TypeVar("R", bound=HeapResult)
+
+
+def add_sched_flags(parser: argparse.ArgumentParser, columns: tuple[str, ...] = (), *, time: bool = False) -> None:
+    """Add the flags that scheduling commands accept; ``--sort`` if there are columns to sort by."""
+    if time:
+        parser.add_argument(
+            "--time",
+            type=common.time_range,
+            metavar="A:B",
+            help="only waits that start in this time from the start of the trace, such as 1.5s:2s",
+        )
+    if columns:
+        parser.add_argument(
+            "--sort", choices=columns, metavar="COLUMN", help=f"sort by a column, largest first: {', '.join(columns)}"
+        )
+    add_flags(parser)
+    common.add_jobs(parser)
+
+
+def time_of(args: argparse.Namespace, trace: Trace) -> tuple[int | None, int | None]:
+    """Return the range of ``--time`` on the trace's clock."""
+    if args.time is None:
+        return None, None
+    if trace.reader.source.once:
+        args.usage("--time needs a trace that can be read twice: save standard input to a file")
+    first, end = args.time
+    return tuple(None if t is None else t + trace.start for t in (first, end))  # type: ignore[return-value]
+
+
+def run_sched(
+    args: argparse.Namespace,
+    kind: type[R],
+    query: Callable[[Trace, Callable[[int], None] | None], R],
+    print_text: Callable[..., None],
+    print_json: Callable[..., None],
+) -> int:
+    """Run a query on the trace and print its result, as :func:`run_query` does."""
+
+    def sort(result: R) -> None:
+        if getattr(args, "sort", None):
+            _sort(result, args.sort)
+
+    return run_query(args, kind, query, lambda out, result: print_text(out, result, top=args.top), print_json, sort)
+
+
+def _sort(result: Any, column: str) -> None:
+    """Sort the rows of a result by a column, largest first, and the lists that have an item for each row."""
+    order = np.argsort(-result.table[column], kind="stable")
+    for name in ("stacks", "histograms"):
+        items = getattr(result, name, None)
+        if items:
+            setattr(result, name, [items[i] for i in order.tolist()])
+    result.table = result.table[order]

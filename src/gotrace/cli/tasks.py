@@ -1,0 +1,31 @@
+"""The command ``gotrace tasks``: prints the latency of tasks. Never here: analysis."""
+
+from __future__ import annotations
+
+import argparse
+
+from gotrace.analysis.annotations import Latencies, tasks
+from gotrace.cli.sched_command import add_sched_flags, run_sched
+from gotrace.report.sched import print_latencies, print_latencies_json
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parser of the command."""
+    parser = commands.add_parser(
+        "tasks",
+        help="show the latency of tasks (runtime/trace)",
+        description="Show the latency of tasks of package runtime/trace by name; of one task, its regions, "
+        "logs and goroutines.",
+    )
+    parser.add_argument("--name", metavar="NAME", help="only tasks of this name")
+    parser.add_argument("--task", type=int, metavar="ID", help="only this task, with its regions and logs")
+    add_sched_flags(parser, ("count", "incomplete", "total", "p50", "p90", "p99", "max"))
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the latency of tasks of the trace."""
+    return run_sched(
+        *(args, Latencies, lambda trace, progress: tasks(trace, name=args.name, task=args.task, progress=progress)),
+        *(print_latencies, print_latencies_json),
+    )

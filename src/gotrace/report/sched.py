@@ -1,0 +1,428 @@
+"""Scheduling reports as tables and as JSON: waits, goroutines, the collector, tasks and regions, procs.
+
+Never here: analysis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+import numpy as np
+
+from gotrace.analysis.annotations import TIMES, Latencies
+from gotrace.analysis.collector import Collector
+from gotrace.analysis.goroutines import Goroutines
+from gotrace.analysis.usage import Usage
+from gotrace.analysis.waits import Waits
+from gotrace.dtypes import I8, RegionEnd, Rows, StopKind, TimeKind
+from gotrace.errors import TraceError
+from gotrace.report.common import error_json, json_rows, print_json, print_table
+from gotrace.spec.enums import GoState
+from gotrace.units import human_bytes, human_time
+
+NOTHING = "no goroutines in this trace: it has no events of the scheduler"
+_TITLES = {
+    "sched": "waits for a P",
+    "block": "waits",
+    "net": "waits for the network",
+    "syscall": "system calls",
+}
+_CYCLE_TITLES = (
+    *("at", "mark", "live before", "live after", "goal", "assists", "dedicated", "fractional", "idle", "swept"),
+    "cycle",
+)
+_HOW = {
+    StopKind.PREEMPTED: "(preempted)",
+    StopKind.BLOCKED: "(blocked or ended)",
+    StopKind.SYSCALL: "(in a system call)",
+    StopKind.UNKNOWN: "(not known)",
+}
+_ENDS = {RegionEnd.GOROUTINE: " (ended with its goroutine)", RegionEnd.OPEN: " (open)"}
+_BAR = 40  # characters of the longest bar
+
+
+def print_waits(out: TextIO, result: Waits, *, top: int) -> None:
+    """Write waits as a table of at most ``top`` rows, 0 for all, and as a histogram."""
+    if not result.seen:
+        print(NOTHING, file=out)
+        return
+    table = result.table
+    total = human_time(int(table["total"].sum()))
+    print(f"{int(table['count'].sum()):,} {_TITLES[result.kind]}, {total} in all{_left_out(result)}", file=out)
+    if not len(table):
+        return
+    print(file=out)
+    lost = ("lost P",) if result.kind == "syscall" else ()
+    name = {"function": "goroutines that start with", "stack": "where", "waker": "waker -> waiter"}
+    columns = ("p50", "p90", "p99", "p99.9", "max", "total", "count", *lost, name.get(result.by, result.by))
+    rows = [
+        (
+            *(human_time(int(row[column])) for column in ("p50", "p90", "p99", "p999", "max", "total")),
+            f"{row['count']:,}",
+            *([f"{row['lost']:,}"] if lost else []),
+            str(row["name"]),
+        )
+        for row in table[: top or None]
+    ]
+    print_table(out, columns, rows)
+    _more(out, len(table), top)
+    print(file=out)
+    _print_histogram(out, *result.histogram)
+
+
+def _left_out(result: Waits) -> str:
+    parts = []
+    if result.open:
+        parts.append(f"{result.open:,} open at the end")
+    if result.unknown:
+        parts.append(f"{result.unknown:,} with unknown start")
+    return f"; left out: {', '.join(parts)}" if parts else ""
+
+
+def _more(out: TextIO, n: int, top: int) -> None:
+    if top and n > top:
+        print(f"... and {n - top:,} more rows (--top 0 shows all)", file=out)
+
+
+def _print_histogram(out: TextIO, edges: I8, counts: I8) -> None:
+    """Write a bar for each power of ten."""
+    powers = np.zeros(len(edges), np.int64)
+    powers[edges > 0] = np.floor(np.log10(edges[edges > 0])).astype(np.int64)
+    sums = np.bincount(powers, counts).astype(np.int64)
+    first = int(np.flatnonzero(sums)[0])
+    rows = [
+        (f"from {human_time(10**power)}", f"{n:,}", "#" * round(_BAR * n / sums.max()))
+        for power, n in enumerate(sums.tolist())
+        if power >= first
+    ]
+    print_table(out, ("", "count", ""), rows)
+
+
+def print_waits_json(
+    out: TextIO, path: str, result: Waits, warnings: list[str], losses: list[str], error: TraceError | None
+) -> None:
+    """Write waits as one JSON object, rows as in WAITS."""
+    rows = json_rows(result.table)
+    for row, frames in zip(rows, result.stacks, strict=False):
+        row["stack"] = [frame._asdict() for frame in frames]
+    edges, counts = (column.tolist() for column in result.histogram)
+    print_json(
+        out,
+        f"{'syscalls' if result.kind == 'syscall' else result.kind}/1",
+        path,
+        rows=rows,
+        by=result.by,
+        open=result.open,
+        unknown=result.unknown,
+        histogram=[list(pair) for pair in zip(edges, counts, strict=True)],
+        warnings=warnings,
+        losses=losses,
+        error=error_json(error),
+    )
+
+
+def print_goroutines(out: TextIO, result: Goroutines, *, top: int) -> None:
+    """Write goroutines as a table of at most ``top`` rows, 0 for all; of a selected one, its intervals too."""
+    if not result.seen:
+        print(NOTHING, file=out)
+        return
+    table = result.table
+    columns = ("count", "exec", "sched", "block", "syscall", "assist", "sweep", result.by)
+    rows = [
+        (
+            f"{row['count']:,}",
+            *(human_time(int(row[name])) for name in ("exec", "sched", "block")),
+            human_time(int(row["syscall"]) + int(row["syscall_block"])),
+            *(human_time(int(row[name])) for name in ("assist", "sweep")),
+            str(row["name"]),
+        )
+        for row in table[: top or None]
+    ]
+    print_table(out, columns, rows)
+    _more(out, len(table), top)
+    waits = result.reasons[result.reasons["kind"] == TimeKind.WAITING]
+    if len(waits):
+        print(file=out)
+        lines = [
+            (human_time(int(row["time"])), f"{row['count']:,}", f"{row['reason']}: {row['name']}")
+            for row in waits[: top or None]
+        ]
+        print_table(out, ("waiting", "count", f"reason: {result.by}"), lines)
+        _more(out, len(waits), top)
+    if len(result.intervals):
+        print(file=out)
+        _print_intervals(out, result, top)
+
+
+def _print_intervals(out: TextIO, result: Goroutines, top: int) -> None:
+    start = int(result.intervals["start"].min())
+    rows = []
+    texts = zip(result.why, result.places, result.wakers, strict=True)
+    for row, (why, place, waker) in zip(result.intervals[: top or None], texts, strict=False):
+        ended = row["end"] >= 0
+        by = ""
+        if row["state"] == GoState.WAITING and ended:
+            by = f"woken by G{row['by_g']} at {waker}" if row["by_g"] >= 0 else "woken by a timer, network or runtime"
+        rows.append(
+            (
+                human_time(int(row["start"]) - start),
+                human_time(int(row["end"] - row["start"])) if ended else "open",
+                ", ".join(filter(None, (GoState(row["state"]).name.lower(), why, place, by))),
+            )
+        )
+    print_table(out, ("at", "for", "state"), rows)
+    _more(out, len(result.intervals), top)
+
+
+def print_goroutines_json(
+    out: TextIO, path: str, result: Goroutines, warnings: list[str], losses: list[str], error: TraceError | None
+) -> None:
+    """Write goroutines as one JSON object, rows as in GOROUTINES, ``reasons`` as in REASONS."""
+    intervals = _nullable(json_rows(result.intervals), ("end", "by_g", "m", "p", "p_lost"))
+    for row, why, place, waker in zip(intervals, result.why, result.places, result.wakers, strict=True):
+        row.update(state=GoState(row["state"]).name, reason=why or None, stack=place, by_stack=waker or None)
+    print_json(
+        out,
+        "goroutines/1",
+        path,
+        rows=json_rows(result.table),
+        by=result.by,
+        reasons=json_rows(result.reasons),
+        intervals=intervals,
+        warnings=warnings,
+        losses=losses,
+        error=error_json(error),
+    )
+
+
+def print_gc(out: TextIO, result: Collector, *, top: int) -> None:
+    """Write pauses, cycles and assists, each as a table of at most ``top`` rows, 0 for all."""
+    if not result.seen:
+        print(NOTHING, file=out)
+        return
+    pauses, cycles = result.pauses, result.cycles
+    ends = np.where(pauses["end"] < 0, result.end, pauses["end"])
+    total = human_time(int((ends - pauses["start"]).sum()))
+    print(f"{len(pauses):,} pauses, {total} in all; {len(cycles):,} mark phases", file=out)
+    if len(pauses):
+        print(file=out)
+        longest = np.argsort(pauses["start"] - ends, kind="stable")[: top or None]
+        rows = [_pause_cells(result, i, int(ends[i])) for i in np.sort(longest).tolist()]
+        print_table(out, ("at", "total", "stopping", "stopped", "restart", "pause", "last to stop"), rows, left=2)
+        if top and len(pauses) > top:
+            print(f"... and {len(pauses) - top:,} shorter pauses (--top 0 shows all)", file=out)
+    if len(cycles):
+        print(file=out)
+        print_table(out, _CYCLE_TITLES, [_cycle_cells(row, result) for row in cycles[: top or None]])
+        _more(out, len(cycles), top)
+    if len(result.assists):
+        print(file=out)
+        rows = [
+            (human_time(int(row["assist"])), _share(row["assist"], row["exec"]), f"{row['goroutines']:,}", row["name"])
+            for row in result.assists[: top or None]
+        ]
+        print_table(out, ("assist", "of exec", "goroutines", "goroutines that start with"), rows)
+        _more(out, len(result.assists), top)
+
+
+def _share(part: Any, whole: Any) -> str:
+    return f"{part / whole:.1%}" if whole else ""
+
+
+def _pause_cells(result: Collector, i: int, end: int) -> tuple[str, ...]:
+    row = result.pauses[i]
+    times = [int(row[name]) for name in ("start", "stopped", "restarted")]
+    parts = [human_time(b - a) for a, b in zip(times, (*times[1:], end), strict=True)]
+    at = human_time(times[0] - result.start)
+    return at, human_time(end - times[0]), *parts, result.reasons[i], _culprit(result, i)
+
+
+def _culprit(result: Collector, i: int) -> str:
+    row = result.pauses[i]
+    if row["stop_kind"] == StopKind.NONE:
+        return "(no other proc ran)"
+    goroutine = f"G{row['culprit_g']}" if row["culprit_g"] >= 0 else ""
+    how = _HOW[StopKind(int(row["stop_kind"]))]
+    return " ".join(filter(None, (f"P{row['culprit_p']}", goroutine, result.culprits[i], how)))
+
+
+def _cycle_cells(row: Rows, result: Collector) -> tuple[str, ...]:
+    def size(name: str) -> str:
+        return human_bytes(int(row[name])) if row[name] >= 0 else ""
+
+    end = int(row["end"])
+    return (
+        human_time(int(row["start"]) - result.start),
+        human_time(end - int(row["start"])) if end >= 0 else "open",
+        *map(size, ("live_start", "live_end", "goal")),
+        *(human_time(int(row[name])) for name in ("assist", "dedicated", "fractional", "idle")),
+        size("swept"),
+        str(row["number"]),
+    )
+
+
+def print_gc_json(
+    out: TextIO, path: str, result: Collector, warnings: list[str], losses: list[str], error: TraceError | None
+) -> None:
+    """Write the collector's work as one JSON object, rows as in PAUSE, ``cycles`` as in CYCLE."""
+    rows = _nullable(json_rows(result.pauses), ("end", "g", "p", "culprit_g", "culprit_m", "culprit_p"))
+    texts = zip(result.reasons, result.requests, result.culprits, strict=True)
+    for row, (reason, request, culprit) in zip(rows, texts, strict=True):
+        row.update(
+            reason=reason,
+            stack=request,
+            culprit_stack=culprit or None,
+            stop_kind=StopKind(row["stop_kind"]).name,
+        )
+    unknown = ("end", "live_start", "live_end", "goal", "sweep_pause", "mark_pause")
+    print_json(
+        out,
+        "gc/1",
+        path,
+        rows=rows,
+        cycles=_nullable(json_rows(result.cycles), unknown),
+        assists=json_rows(result.assists),
+        start=result.start if result.start >= 0 else None,
+        end=result.end if result.end >= 0 else None,
+        warnings=warnings,
+        losses=losses,
+        error=error_json(error),
+    )
+
+
+def print_latencies(out: TextIO, result: Latencies, *, top: int) -> None:
+    """Write tasks or regions as a table of at most ``top`` rows, 0 for all; of one task, its parts too."""
+    if not result.seen:
+        call = "trace.NewTask" if result.kind == "tasks" else "trace.WithRegion"
+        print(f"no {result.kind} in this trace: a program records them with {call} (runtime/trace)", file=out)
+        return
+    table = result.table
+    times = TIMES[:3] if result.kind == "regions" else ()
+    columns = ("p50", "p90", "p99", "max", "total", *times, "count", "incomplete", "histogram", result.kind)
+    rows = [
+        (
+            *(human_time(int(row[name])) if row[name] >= 0 else "" for name in ("p50", "p90", "p99", "max")),
+            *(human_time(int(row[name])) for name in ("total", *times)),
+            f"{row['count']:,}",
+            f"{row['incomplete']:,}",
+            _spark(histogram),
+            row["name"] or "(no name)",
+        )
+        for row, histogram in zip(table[: top or None], result.histograms, strict=False)
+    ]
+    print_table(out, columns, rows, left=2)
+    _more(out, len(table), top)
+    for row, name in zip(result.tasks, result.names, strict=True):
+        print(file=out)
+        _print_task(out, result, row, name)
+
+
+def _spark(counts: I8) -> str:
+    """Return a character for each bucket in use, from the first: its share of the largest, and ``.`` if empty."""
+    filled = np.flatnonzero(counts)
+    if not len(filled):
+        return ""
+    most = int(counts.max())
+    bars = "".join("." if n == 0 else "12345678"[min(8 * n // most, 7)] for n in counts[filled[0] :].tolist())
+    return f"{human_time(round(10 ** (filled[0] / 5)))} {bars}"
+
+
+def _print_task(out: TextIO, result: Latencies, row: Rows, name: str) -> None:
+    start, end = int(row["start"]), int(row["end"])
+    took = human_time(end - start) if start >= 0 and end >= 0 else "not complete in this trace"
+    parent = f", child of task {row['parent']}" if row["parent"] > 0 else ""
+    print(f'task {row["task"]} "{name}", {took}{parent}; {row["goroutines"]:,} goroutines', file=out)
+    lines = []
+    regions = zip(result.regions, result.region_names, result.places, strict=True)
+    for region, title, place in regions:
+        text = f"region {title or '(inherited)'}{_ENDS.get(RegionEnd(int(region['end_kind'])), '')}"
+        lines.append((int(region["start"]), int(region["total"]), f"G{region['g']}", f"{text} at {place}"))
+    for log, category, message in zip(result.logs, result.categories, result.messages, strict=True):
+        lines.append((int(log["time"]), -1, f"G{log['g']}", f"log {category + ': ' if category else ''}{message}"))
+    base = start if start >= 0 else min((at for at, *_ in lines), default=0)
+    rows = [
+        (human_time(at - base) if at >= 0 else "before", human_time(took) if took >= 0 else "", who, what)
+        for at, took, who, what in sorted(lines)
+    ]
+    if rows:
+        print_table(out, ("at", "for", "goroutine", "what"), rows)
+
+
+def print_latencies_json(
+    out: TextIO, path: str, result: Latencies, warnings: list[str], losses: list[str], error: TraceError | None
+) -> None:
+    """Write tasks or regions as one JSON object, rows as in LATENCIES with Go's histogram."""
+    rows = _nullable(json_rows(result.table), ("p50", "p90", "p99"))
+    for row, histogram in zip(rows, result.histograms, strict=True):
+        row["histogram"] = histogram.tolist()
+    print_json(
+        out,
+        f"{result.kind}/1",
+        path,
+        rows=rows,
+        tasks=_texts(_nullable(json_rows(result.tasks), ("start", "end", "parent", "g", "end_g")), name=result.names),
+        regions=_texts(
+            _nullable(json_rows(result.regions), ("start", "end")), name=result.region_names, stack=result.places
+        ),
+        logs=_texts(json_rows(result.logs), category=result.categories, message=result.messages),
+        warnings=warnings,
+        losses=losses,
+        error=error_json(error),
+    )
+
+
+def print_procs(out: TextIO, result: Usage, *, top: int) -> None:
+    """Write the use of procs and threads as tables of at most ``top`` rows, 0 for all."""
+    if not result.seen:
+        print(NOTHING, file=out)
+        return
+    for title, table in (("proc", result.procs), ("thread", result.threads)):
+        if title == "thread":
+            print(file=out)
+        columns = ("running", "busy", "idle", "syscall", "GC", "starts", "steals", title)
+        busiest = np.argsort(-table["running"], kind="stable")[: top or None]
+        rows = [
+            (
+                human_time(int(row["running"])),
+                _share(row["running"], result.duration),
+                *(human_time(int(row[name])) for name in ("idle", "syscall", "gc")),
+                *(f"{row[name]:,}" for name in ("starts", "steals")),
+                f"{title[0].upper() if title == 'proc' else 'M'}{row['id']}",
+            )
+            for row in table[busiest]
+        ]
+        print_table(out, columns, rows)
+        _more(out, len(table), top)
+
+
+def print_procs_json(
+    out: TextIO, path: str, result: Usage, warnings: list[str], losses: list[str], error: TraceError | None
+) -> None:
+    """Write the use of procs and threads as one JSON object, rows as in PROC, ``threads`` as in THREAD."""
+    print_json(
+        out,
+        "procs/1",
+        path,
+        rows=json_rows(result.procs),
+        threads=json_rows(result.threads),
+        duration=result.duration,
+        warnings=warnings,
+        losses=losses,
+        error=error_json(error),
+    )
+
+
+def _nullable(rows: list[dict[str, Any]], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Replace -1 in some columns by None."""
+    for row in rows:
+        row.update((name, None) for name in names if row[name] == -1)
+    return rows
+
+
+def _texts(rows: list[dict[str, Any]], **columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Set columns of text."""
+    for name, texts in columns.items():
+        for row, text in zip(rows, texts, strict=True):
+            row[name] = text
+    return rows
