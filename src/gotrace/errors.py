@@ -136,13 +136,20 @@ class ChangedError(TraceError):
     """The input changed while it was read."""
 
 
-class NoHeapDataError(ValueError):
+class MissingDataError(ValueError):
+    """A trace does not have the events that a report is about."""
+
+    def __init__(self, path: str, what: str, advice: str, *, lost: bool = False) -> None:
+        remedy = " in what could be read" if lost else f": {advice}"
+        super().__init__(f"{path}: no {what}{remedy}")
+        self.path = path
+
+
+class NoHeapDataError(MissingDataError):
     """A trace without alloc/free events was to be read for its heap."""
 
     def __init__(self, path: str, *, lost: bool = False) -> None:
-        remedy = " in what could be read" if lost else f": {HEAP_DATA_ADVICE}"
-        super().__init__(f"{path}: no alloc/free events{remedy}")
-        self.path = path
+        super().__init__(path, "alloc/free events", HEAP_DATA_ADVICE, lost=lost)
 
 
 HEAP_DATA_ADVICE = "start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later), and trace it again"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +11,7 @@ from gotrace.analysis.gather import Gathered, Keep
 from gotrace.analysis.latency import Distributions, go_histogram
 from gotrace.analysis.texts import merged, one_line
 from gotrace.dtypes import I8, LOG, REGIONTIME, TASKTIME, RegionEnd, Rows
+from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
 
 TIMES = ("exec", "sched", "block", "syscall", "syscall_block")
@@ -31,8 +30,6 @@ LATENCIES = np.dtype(
     align=True,
 )
 """A row for each name of tasks or regions."""
-
-Progress: TypeAlias = "Callable[[int], None] | None"
 
 
 @dataclass
@@ -69,7 +66,9 @@ class Latencies:
     seen: bool = False
 
 
-def tasks(trace: Trace, *, name: str | None = None, task: int | None = None, progress: Progress = None) -> Latencies:
+def tasks(
+    trace: Trace, *, name: str | None = None, task: int | None = None, progress: Progress | None = None
+) -> Latencies:
     """Return the latencies of tasks by name. One pass.
 
     Parameters
@@ -95,7 +94,7 @@ def tasks(trace: Trace, *, name: str | None = None, task: int | None = None, pro
     keep: dict[str, Keep] = {"task_times": np.copy}
     if task is not None:
         keep = {table: lambda rows: rows[rows["task"] == task] for table in ("task_times", "region_times", "logs")}
-    found = Gathered(trace, keep, progress)
+    found = Gathered(trace, keep, progress=progress)
     rows = found.rows["task_times"]
     rows = rows[rows["task"] > 0]  # 0 is the background task of regions and logs
     if name is not None:
@@ -113,7 +112,7 @@ def tasks(trace: Trace, *, name: str | None = None, task: int | None = None, pro
     return _checked(result, found)
 
 
-def regions(trace: Trace, *, name: str | None = None, progress: Progress = None) -> Latencies:
+def regions(trace: Trace, *, name: str | None = None, progress: Progress | None = None) -> Latencies:
     """Return the latencies of regions by name. One pass.
 
     A region without a start or an end counts from the start, or to the end of the trace, as in Go's trace tool. The
@@ -137,7 +136,7 @@ def regions(trace: Trace, *, name: str | None = None, progress: Progress = None)
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
     keep: dict[str, Keep] = {"region_times": lambda rows: rows[rows["inherited"] == 0], "generations": np.copy}
-    found = Gathered(trace, keep, progress)
+    found = Gathered(trace, keep, progress=progress)
     rows, generations = found.rows["region_times"], found.rows["generations"]
     if name is not None:
         rows = rows[found.where(rows["name"], name.__eq__)]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 
 from gotrace.analysis.gather import Gathered
 from gotrace.analysis.texts import NO_STACK, merged, one_line, start_function
 from gotrace.dtypes import CYCLE, PAUSE, Rows
+from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
 
 ASSISTS = np.dtype([("name", "O"), ("goroutines", "i8"), ("assist", "i8"), ("exec", "i8")], align=True)
 """A row for each start function: its goroutines that assisted, their time in mark assists and running, in ns."""
-
-Progress: TypeAlias = "Callable[[int], None] | None"
 
 
 @dataclass
@@ -48,7 +45,7 @@ class Collector:
     seen: bool = False
 
 
-def gc(trace: Trace, *, progress: Progress = None) -> Collector:
+def gc(trace: Trace, *, progress: Progress | None = None) -> Collector:
     """Return cycles and pauses of the garbage collector, with what delayed each pause. One pass.
 
     Parameters
@@ -67,7 +64,7 @@ def gc(trace: Trace, *, progress: Progress = None) -> Collector:
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
     tables = ("cycles", "pauses", "goroutines", "generations")
-    found = Gathered(trace, dict.fromkeys(tables, np.copy), progress)
+    found = Gathered(trace, dict.fromkeys(tables, np.copy), progress=progress)
     cycles, pauses, lives, generations = (found.rows[name] for name in tables)
     result = Collector(cycles, pauses, seen=len(generations) > 0)
     if len(generations):

@@ -134,6 +134,11 @@ class Critical:
     table: Rows
     stacks: dict[int, tuple[Frame, ...]]
 
+    @property
+    def seen(self) -> bool:
+        """True if there is a path."""
+        return len(self.paths) > 0
+
 
 def critical(
     trace: Trace,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from gotrace.analysis.gather import Gathered, Keep
 from gotrace.analysis.texts import NO_STACK, merged, one_line
 from gotrace.dtypes import I8, STATE, Rows, TimeKind
 from gotrace.spec.events import EVENTS, RANGES
+from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
 from gotrace.wire.structure import Frame
 
@@ -34,8 +34,6 @@ REASONS = np.dtype(
 """A row for each group and each reason of a wait (``kind`` 1), or range (2): ns, and number of waits or ranges."""
 
 _RANGES = {event.id: RANGES[event.name] for event in EVENTS if event.name in RANGES}
-
-Progress: TypeAlias = "Callable[[int], None] | None"
 
 
 @dataclass
@@ -75,7 +73,7 @@ def goroutines(
     by: Literal["function", "goroutine", "creator"] = "function",
     function: str | None = None,
     goroutine: int | None = None,
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> Goroutines:
     """Return how goroutines spend their time.
 
@@ -109,7 +107,7 @@ def goroutines(
     tables: dict[str, Keep] = {"goroutines": np.copy, "goroutine_times": np.copy}
     if goroutine is not None:
         tables = {name: lambda rows: rows[rows["g"] == goroutine] for name in (*tables, "states")}
-    found = Gathered(trace, tables, progress)
+    found = Gathered(trace, tables, progress=progress)
     lives = found.rows["goroutines"]
     result = Goroutines(by, seen=len(lives) > 0)
     if function is not None:

@@ -93,10 +93,10 @@ class Distributions:
         Parameters
         ----------
         groups : array_like of int
-            The new number of each group; -1 leaves a group out.
+            The new number of each group; -1 leaves a group out. Those after the last group are ignored.
         """
         self._compact()
-        groups = np.asarray(groups, np.int64)
+        groups = np.asarray(groups, np.int64)[: len(self)]
         other = Distributions()
         kept = (groups >= 0) & (self.count > 0)
         other._grow(int(groups.max(initial=-1)) + 1)

@@ -6,12 +6,17 @@ one of its edges meets a change of utilization.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
 
 import numpy as np
 
+from gotrace.analysis.utilization import INCLUDE, utilization
 from gotrace.dtypes import F8, I8, Rows
+from gotrace.errors import TraceError
+from gotrace.tables.passes import Progress
+from gotrace.trace import Trace
 
 _POINTS = 100  # of a curve
 _DECADES = 6  # that a curve covers
@@ -78,6 +83,11 @@ class MMU:
         low, high, mass = (np.concatenate(columns) for columns in zip(*pieces, strict=True))
         return _quantiles(low, high, mass, np.asarray(quantiles) * sum(one.length - window for one in longer))
 
+    def mean(self) -> float:
+        """Return the mean of all functions, by their lengths."""
+        length = sum(one.length for one in self._series)
+        return sum(one.total() for one in self._series) / length if length else float("nan")
+
     def worst(self, window: int, n: int = 10) -> list[Window]:
         """Return up to n windows with the least utilization that do not overlap, lowest and then earliest first."""
         if window <= 0 or not self._series:
@@ -107,6 +117,107 @@ class MMU:
         return windows, np.array([self.mmu(window) for window in windows.tolist()])
 
 
+WINDOWS = np.dtype([("window", "i8"), *((name, "f8") for name in ("mmu", "q01", "q05", "q10", "q50"))], align=True)
+"""A row for each length of a window, in ns: minimum mutator utilization, and quantiles of its distribution."""
+
+_QUANTILES = (0.01, 0.05, 0.1, 0.5)
+
+
+@dataclass
+class Utilization:
+    """Mutator utilization of a trace.
+
+    Attributes
+    ----------
+    table : ndarray of WINDOWS
+    curve : tuple of ndarray
+        Lengths of windows in ns, and the minimum mutator utilization of each: see :meth:`MMU.curve`.
+    worst : list of Window
+        Windows of the shortest length of ``table`` with the least utilization.
+    mean : float
+        Over the whole trace; NaN if it is not known.
+    start : int
+        ns, the start of the trace; -1 if it has no events.
+    include : tuple of str
+        What counts as collection.
+    per_goroutine : bool
+        As requested.
+    seen : bool
+        True if the trace states the number of procs.
+    """
+
+    table: Rows = field(default_factory=lambda: np.empty(0, WINDOWS))
+    curve: tuple[I8, F8] = field(default_factory=lambda: (np.empty(0, np.int64), np.empty(0)))
+    worst: list[Window] = field(default_factory=list)
+    mean: float = float("nan")
+    start: int = -1
+    include: tuple[str, ...] = INCLUDE
+    per_goroutine: bool = False
+    seen: bool = False
+
+
+def mmu(
+    trace: Trace,
+    *,
+    include: Iterable[str] = INCLUDE,
+    per_goroutine: bool = False,
+    windows: Sequence[int] = (),
+    worst: int = 10,
+    progress: Progress | None = None,
+) -> Utilization:
+    """Return the minimum mutator utilization: how little of a window of time the collector leaves to the program.
+
+    Parameters
+    ----------
+    trace : Trace
+    include, per_goroutine
+        As for :func:`gotrace.utilization`.
+    windows : sequence of int, optional
+        Lengths of windows in ns. By default, those of each power of ten up to the length of the trace.
+    worst : int
+        Number of worst windows.
+    progress : callable, optional
+        Called with the number of bytes read so far.
+
+    Returns
+    -------
+    Utilization
+
+    Raises
+    ------
+    ValueError
+        ``include`` has an unknown name.
+    TraceError
+        The trace is damaged; its attribute ``partial`` is the result up to the fault.
+    """
+    fault: TraceError | None = None
+    chosen = tuple(include)
+    try:
+        series = utilization(trace, chosen, per_goroutine=per_goroutine, progress=progress)
+    except TraceError as error:
+        fault, series = error, cast("list[Rows]", error.partial or [])
+    result = Utilization(include=chosen, per_goroutine=per_goroutine, seen=len(series) > 0)
+    if series:
+        functions = MMU(series)
+        lengths = list(windows) or _powers(max(int(rows["time"][-1] - rows["time"][0]) for rows in series))
+        result.table = np.array(
+            [(length, functions.mmu(length), *functions.mud(length, _QUANTILES)) for length in lengths], WINDOWS
+        )
+        result.curve = functions.curve()
+        result.worst = functions.worst(min(lengths), worst)
+        result.mean = functions.mean()
+        result.start = min(int(rows["time"][0]) for rows in series)
+    if fault is not None:
+        fault.partial = result
+        raise fault
+    return result
+
+
+def _powers(longest: int) -> list[int]:
+    """Return the powers of ten from 10 µs up to a length; at least one."""
+    return [10**power for power in range(4, 19) if 10**power <= longest] or [max(longest, 1)]
+
+
 class _Integral:
     """A utilization function and its integral."""
 
@@ -114,6 +225,10 @@ class _Integral:
         self._time, self._util = rows["time"].astype(np.int64), rows["util"].astype(np.float64)
         self._sums = np.append(0.0, np.cumsum(self._util[:-1] * np.diff(self._time)))
         self.length = int(self._time[-1] - self._time[0])
+
+    def total(self) -> float:
+        """Return the integral over the whole function."""
+        return float(self._sums[-1])
 
     def _upto(self, time: I8) -> F8:
         at = np.searchsorted(self._time, time, side="right") - 1

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 
 from gotrace.analysis.gather import Gathered
 from gotrace.dtypes import PROC, THREAD, Rows
+from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
-
-Progress: TypeAlias = "Callable[[int], None] | None"
 
 
 @dataclass
@@ -37,7 +34,7 @@ class Usage:
     seen: bool = False
 
 
-def procs(trace: Trace, *, progress: Progress = None) -> Usage:
+def procs(trace: Trace, *, progress: Progress | None = None) -> Usage:
     """Return how procs and threads are used. One pass.
 
     Parameters
@@ -55,7 +52,7 @@ def procs(trace: Trace, *, progress: Progress = None) -> Usage:
     TraceError
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
-    found = Gathered(trace, dict.fromkeys(("procs", "threads", "generations"), np.copy), progress)
+    found = Gathered(trace, dict.fromkeys(("procs", "threads", "generations"), np.copy), progress=progress)
     generations = found.rows["generations"]
     by_id = [np.sort(found.rows[name], order="id") for name in ("procs", "threads")]
     result = Usage(by_id[0], by_id[1], seen=len(by_id[0]) > 0)

@@ -14,6 +14,7 @@ from gotrace.analysis.profiles import KINDS
 from gotrace.analysis.texts import NO_STACK, Groups, merged, one_line, start_function
 from gotrace.dtypes import I8, STATE, Rows
 from gotrace.spec.enums import GoState
+from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
 from gotrace.wire.structure import Frame
 
@@ -33,7 +34,6 @@ WAITS = np.dtype(
 )
 """A row for each group: number of waits, their total and percentiles."""
 
-Progress: TypeAlias = "Callable[[int], None] | None"
 Range: TypeAlias = "tuple[int | None, int | None] | None"
 _RAW_CALLS = ("Syscall", "Syscall6", "RawSyscall", "RawSyscall6", "rawSyscallNoError", "rawVforkSyscall", "syscall")
 
@@ -73,7 +73,7 @@ def sched(
     *,
     by: Literal["function", "proc", "reason"] = "function",
     time: Range = None,
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> Waits:
     """Return how long runnable goroutines wait for a P.
 
@@ -105,7 +105,7 @@ def block(
     *,
     by: Literal["stack", "function", "reason", "waker"] = "stack",
     time: Range = None,
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> Waits:
     """Return how long goroutines wait for anything but a P.
 
@@ -125,7 +125,7 @@ def block(
     return _waits(trace, "block", by, ("stack", "function", "reason", "waker"), time, progress)
 
 
-def net(trace: Trace, *, time: Range = None, progress: Progress = None) -> Waits:
+def net(trace: Trace, *, time: Range = None, progress: Progress | None = None) -> Waits:
     """Return how long goroutines wait for the network, by call stack. See :func:`gotrace.block`."""
     return _waits(trace, "net", "stack", ("stack",), time, progress)
 
@@ -135,7 +135,7 @@ def syscalls(
     *,
     by: Literal["call", "stack", "function"] = "call",
     time: Range = None,
-    progress: Progress = None,
+    progress: Progress | None = None,
 ) -> Waits:
     """Return how long system calls take.
 
@@ -155,14 +155,14 @@ def syscalls(
     return _waits(trace, "syscall", by, ("call", "stack", "function"), time, progress)
 
 
-def _waits(trace: Trace, kind: str, by: str, choices: tuple[str, ...], time: Range, progress: Progress) -> Waits:
+def _waits(trace: Trace, kind: str, by: str, choices: tuple[str, ...], time: Range, progress: Progress | None) -> Waits:
     if by not in choices:
         raise ValueError(f"by={by!r}: must be one of {', '.join(map(repr, choices))}")
     collected = _Collected(kind, by, time or (None, None))
     tables: dict[str, Keep] = {"states": collected.add}
     if by == "function":
         tables["goroutines"] = np.copy
-    found = Gathered(trace, tables, progress)
+    found = Gathered(trace, tables, progress=progress)
     result = collected.result(found)
     if found.fault is not None:
         found.fault.partial = result

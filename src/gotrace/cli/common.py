@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, TextIO
 
-from gotrace.errors import HeaderError, NoHeapDataError, OrderingError, TraceError
+from gotrace.errors import HeaderError, MissingDataError, OrderingError, TraceError
 from gotrace.order.selection import Bounds
 from gotrace.trace import Trace
 from gotrace.units import human_bytes, nanoseconds, printable
@@ -234,7 +234,7 @@ def exit_code(codes: list[int], args: argparse.Namespace | None = None, *, brief
             if getattr(args, "errors", "") == "raise" and not isinstance(error, HeaderError):
                 log("to read what can be read after the damage, add --salvage")
         codes.append(UNREADABLE)
-    except NoHeapDataError as error:
+    except MissingDataError as error:
         log(str(error))
         codes.append(UNREADABLE)
     except (BrokenPipeError, io.UnsupportedOperation):

@@ -6,7 +6,7 @@ import argparse
 
 from gotrace.analysis.collector import Collector, gc
 from gotrace.cli.sched_command import add_sched_flags, run_sched
-from gotrace.report.sched import print_gc, print_gc_json
+from gotrace.report.sched import gc_document, print_gc
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,5 +25,5 @@ def run(args: argparse.Namespace) -> int:
     """Print cycles and pauses of the garbage collector of the trace."""
     return run_sched(
         *(args, Collector, lambda trace, progress: gc(trace, progress=progress)),
-        *(print_gc, print_gc_json),
+        *(print_gc, gc_document),
     )

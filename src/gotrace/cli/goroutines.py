@@ -6,7 +6,7 @@ import argparse
 
 from gotrace.analysis.goroutines import Goroutines, goroutines
 from gotrace.cli.sched_command import add_sched_flags, run_sched
-from gotrace.report.sched import print_goroutines, print_goroutines_json
+from gotrace.report.sched import goroutines_document, print_goroutines
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,5 +40,5 @@ def run(args: argparse.Namespace) -> int:
                 trace, by=args.by, function=args.function, goroutine=args.goroutine, progress=progress
             ),
         ),
-        *(print_goroutines, print_goroutines_json),
+        *(print_goroutines, goroutines_document),
     )

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO, TypeVar
 import gotrace
 from gotrace.cli import common, many
 from gotrace.cli.output import add_formats, report_output
-from gotrace.errors import NoHeapDataError, TraceError
+from gotrace.errors import MissingDataError, NoHeapDataError, TraceError
 from gotrace.report.common import say
 from gotrace.tables.instants import QueryError
 from gotrace.tables.passes import Progress
@@ -52,6 +52,7 @@ def run_query(
     sort: Callable[[R], None] = lambda result: None,
     *,
     headings: bool = True,
+    missing: Callable[..., MissingDataError] = NoHeapDataError,
 ) -> int:
     """Run ``query`` on each trace, print the results, and report warnings, losses and errors.
 
@@ -71,6 +72,8 @@ def run_query(
         Sorts the rows of the result in place.
     headings : bool, optional
         Write the name of each trace before its result, if there are several.
+    missing : callable, optional
+        Makes the exception of a trace of which nothing is seen, from its path and ``lost``.
 
     Returns
     -------
@@ -98,8 +101,8 @@ def run_query(
             nonlocal shown
             result, error = answered
             sort(result)
-            missing = NoHeapDataError(trace.path, lost=bool(trace.losses))
-            failure = error if result.seen or error is not None else missing
+            nothing = missing(trace.path, lost=bool(trace.losses))
+            failure = error if result.seen or error is not None else nothing
             if report.text is None:
                 report.add(document(trace.path, result, trace.warnings, trace.losses, failure))
             elif result.seen:

@@ -6,7 +6,7 @@ import argparse
 
 from gotrace.analysis.waits import Waits, net
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
-from gotrace.report.sched import print_waits, print_waits_json
+from gotrace.report.sched import print_waits, waits_document
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,5 +24,5 @@ def run(args: argparse.Namespace) -> int:
     """Print how long goroutines wait for the network of the trace."""
     return run_sched(
         *(args, Waits, lambda trace, progress: net(trace, time=time_of(args, trace), progress=progress)),
-        *(print_waits, print_waits_json),
+        *(print_waits, waits_document),
     )

@@ -6,7 +6,7 @@ import argparse
 
 from gotrace.analysis.usage import Usage, procs
 from gotrace.cli.sched_command import add_sched_flags, run_sched
-from gotrace.report.sched import print_procs, print_procs_json
+from gotrace.report.sched import print_procs, procs_document
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,5 +25,5 @@ def run(args: argparse.Namespace) -> int:
     """Print how procs and threads are used of the trace."""
     return run_sched(
         *(args, Usage, lambda trace, progress: procs(trace, progress=progress)),
-        *(print_procs, print_procs_json),
+        *(print_procs, procs_document),
     )

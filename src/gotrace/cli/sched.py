@@ -6,7 +6,7 @@ import argparse
 
 from gotrace.analysis.waits import Waits, sched
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
-from gotrace.report.sched import print_waits, print_waits_json
+from gotrace.report.sched import print_waits, waits_document
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,5 +32,5 @@ def run(args: argparse.Namespace) -> int:
     """Print how long runnable goroutines wait for a P of the trace."""
     return run_sched(
         *(args, Waits, lambda trace, progress: sched(trace, by=args.by, time=time_of(args, trace), progress=progress)),
-        *(print_waits, print_waits_json),
+        *(print_waits, waits_document),
     )

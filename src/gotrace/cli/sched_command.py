@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
 from gotrace.cli import common
 from gotrace.cli.heap_command import HeapResult, add_flags, run_query
+from gotrace.errors import MissingDataError
 from gotrace.trace import Trace
 
 R = TypeVar("R", bound=HeapResult)
+
+_NOTHING = {
+    "tasks": ("tasks", "a program records them with trace.NewTask of package runtime/trace"),
+    "regions": ("regions", "a program records them with trace.WithRegion of package runtime/trace"),
+    "critical": ("such task, region or goroutine", "gotrace tasks, regions and goroutines list them"),
+    "mmu": ("number of procs", "it is not in traces without a whole generation"),
+}
+_NO_GOROUTINES = ("goroutines", "take an execution trace with runtime/trace, /debug/pprof/trace or go test -trace")
 
 
 def add_sched_flags(parser: argparse.ArgumentParser, columns: tuple[str, ...] = (), *, time: bool = False) -> None:
@@ -38,8 +47,8 @@ def time_of(args: argparse.Namespace, trace: Trace) -> tuple[int | None, int | N
         return None, None
     if trace.reader.source.once:
         args.usage("--time needs a trace that can be read twice: save standard input to a file")
-    first, end = args.time
-    return tuple(None if t is None else t + trace.start for t in (first, end))  # type: ignore[return-value]
+    first, end = (None if time is None else time + trace.start for time in args.time)
+    return first, end
 
 
 def run_sched(
@@ -47,7 +56,7 @@ def run_sched(
     kind: type[R],
     query: Callable[[Trace, Callable[[int], None] | None], R],
     print_text: Callable[..., None],
-    print_json: Callable[..., None],
+    document: Callable[[str, R, list[str], list[str], Exception | None], dict[str, Any]],
 ) -> int:
     """Run a query on the trace and print its result, as :func:`run_query` does."""
 
@@ -55,7 +64,13 @@ def run_sched(
         if getattr(args, "sort", None):
             _sort(result, args.sort)
 
-    return run_query(args, kind, query, lambda out, result: print_text(out, result, top=args.top), print_json, sort)
+    def missing(path: str, *, lost: bool) -> MissingDataError:
+        return MissingDataError(path, *_NOTHING.get(args.command, _NO_GOROUTINES), lost=lost)
+
+    def show(out: TextIO, result: R) -> None:
+        print_text(out, result, top=args.top)
+
+    return run_query(args, kind, query, show, document, sort, missing=missing)
 
 
 def _sort(result: Any, column: str) -> None:

@@ -6,7 +6,7 @@ import argparse
 
 from gotrace.analysis.waits import Waits, syscalls
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
-from gotrace.report.sched import print_waits, print_waits_json
+from gotrace.report.sched import print_waits, waits_document
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,5 +36,5 @@ def run(args: argparse.Namespace) -> int:
             Waits,
             lambda trace, progress: syscalls(trace, by=args.by, time=time_of(args, trace), progress=progress),
         ),
-        *(print_waits, print_waits_json),
+        *(print_waits, waits_document),
     )

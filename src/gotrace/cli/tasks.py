@@ -6,7 +6,7 @@ import argparse
 
 from gotrace.analysis.annotations import Latencies, tasks
 from gotrace.cli.sched_command import add_sched_flags, run_sched
-from gotrace.report.sched import print_latencies, print_latencies_json
+from gotrace.report.sched import latencies_document, print_latencies
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,5 +27,5 @@ def run(args: argparse.Namespace) -> int:
     """Print the latency of tasks of the trace."""
     return run_sched(
         *(args, Latencies, lambda trace, progress: tasks(trace, name=args.name, task=args.task, progress=progress)),
-        *(print_latencies, print_latencies_json),
+        *(print_latencies, latencies_document),
     )

@@ -12,21 +12,22 @@ import numpy as np
 
 from gotrace.analysis.annotations import TIMES, Latencies
 from gotrace.analysis.collector import Collector
+from gotrace.analysis.critical import Critical
 from gotrace.analysis.goroutines import Goroutines
+from gotrace.analysis.mmu import Utilization
+from gotrace.analysis.texts import NO_STACK, one_line
 from gotrace.analysis.usage import Usage
 from gotrace.analysis.waits import Waits
 from gotrace.dtypes import I8, RegionEnd, Rows, StopKind, TimeKind
-from gotrace.errors import TraceError
-from gotrace.report.common import error_json, json_rows, print_json, print_table
+from gotrace.report.common import document, error_json, json_rows, print_table, say
 from gotrace.spec.enums import GoState
-from gotrace.units import human_bytes, human_time
+from gotrace.units import human_bytes, human_count, human_share, human_time
 
-NOTHING = "no goroutines in this trace: it has no events of the scheduler"
 _TITLES = {
-    "sched": "waits for a P",
-    "block": "waits",
-    "net": "waits for the network",
-    "syscall": "system calls",
+    "sched": ("wait for a P", "waits for a P"),
+    "block": ("wait", "waits"),
+    "net": ("wait for the network", "waits for the network"),
+    "syscall": ("system call", "system calls"),
 }
 _CYCLE_TITLES = (
     *("at", "mark", "live before", "live after", "goal", "assists", "dedicated", "fractional", "idle", "swept"),
@@ -44,15 +45,12 @@ _BAR = 40  # characters of the longest bar
 
 def print_waits(out: TextIO, result: Waits, *, top: int) -> None:
     """Write waits as a table of at most ``top`` rows, 0 for all, and as a histogram."""
-    if not result.seen:
-        print(NOTHING, file=out)
-        return
     table = result.table
     total = human_time(int(table["total"].sum()))
-    print(f"{int(table['count'].sum()):,} {_TITLES[result.kind]}, {total} in all{_left_out(result)}", file=out)
+    say(out, f"{human_count(int(table['count'].sum()), *_TITLES[result.kind])}, {total} in all{_left_out(result)}")
     if not len(table):
         return
-    print(file=out)
+    say(out)
     lost = ("lost P",) if result.kind == "syscall" else ()
     name = {"function": "goroutines that start with", "stack": "where", "waker": "waker -> waiter"}
     columns = ("p50", "p90", "p99", "p99.9", "max", "total", "count", *lost, name.get(result.by, result.by))
@@ -65,9 +63,8 @@ def print_waits(out: TextIO, result: Waits, *, top: int) -> None:
         )
         for row in table[: top or None]
     ]
-    print_table(out, columns, rows)
-    _more(out, len(table), top)
-    print(file=out)
+    print_table(out, columns, rows, total=len(table))
+    say(out)
     _print_histogram(out, *result.histogram)
 
 
@@ -78,11 +75,6 @@ def _left_out(result: Waits) -> str:
     if result.unknown:
         parts.append(f"{result.unknown:,} with unknown start")
     return f"; left out: {', '.join(parts)}" if parts else ""
-
-
-def _more(out: TextIO, n: int, top: int) -> None:
-    if top and n > top:
-        print(f"... and {n - top:,} more rows (--top 0 shows all)", file=out)
 
 
 def _print_histogram(out: TextIO, edges: I8, counts: I8) -> None:
@@ -99,16 +91,15 @@ def _print_histogram(out: TextIO, edges: I8, counts: I8) -> None:
     print_table(out, ("", "count", ""), rows)
 
 
-def print_waits_json(
-    out: TextIO, path: str, result: Waits, warnings: list[str], losses: list[str], error: TraceError | None
-) -> None:
-    """Write waits as one JSON object, rows as in WAITS."""
+def waits_document(
+    path: str, result: Waits, warnings: list[str], losses: list[str], error: Exception | None
+) -> dict[str, Any]:
+    """Return waits as a JSON object, rows as in WAITS."""
     rows = json_rows(result.table)
     for row, frames in zip(rows, result.stacks, strict=False):
         row["stack"] = [frame._asdict() for frame in frames]
     edges, counts = (column.tolist() for column in result.histogram)
-    print_json(
-        out,
+    return document(
         f"{'syscalls' if result.kind == 'syscall' else result.kind}/1",
         path,
         rows=rows,
@@ -124,9 +115,6 @@ def print_waits_json(
 
 def print_goroutines(out: TextIO, result: Goroutines, *, top: int) -> None:
     """Write goroutines as a table of at most ``top`` rows, 0 for all; of a selected one, its intervals too."""
-    if not result.seen:
-        print(NOTHING, file=out)
-        return
     table = result.table
     columns = ("count", "exec", "sched", "block", "syscall", "assist", "sweep", result.by)
     rows = [
@@ -139,19 +127,17 @@ def print_goroutines(out: TextIO, result: Goroutines, *, top: int) -> None:
         )
         for row in table[: top or None]
     ]
-    print_table(out, columns, rows)
-    _more(out, len(table), top)
+    print_table(out, columns, rows, total=len(table))
     waits = result.reasons[result.reasons["kind"] == TimeKind.WAITING]
     if len(waits):
-        print(file=out)
+        say(out)
         lines = [
             (human_time(int(row["time"])), f"{row['count']:,}", f"{row['reason']}: {row['name']}")
             for row in waits[: top or None]
         ]
-        print_table(out, ("waiting", "count", f"reason: {result.by}"), lines)
-        _more(out, len(waits), top)
+        print_table(out, ("waiting", "count", f"reason: {result.by}"), lines, total=len(waits))
     if len(result.intervals):
-        print(file=out)
+        say(out)
         _print_intervals(out, result, top)
 
 
@@ -171,19 +157,17 @@ def _print_intervals(out: TextIO, result: Goroutines, top: int) -> None:
                 ", ".join(filter(None, (GoState(row["state"]).name.lower(), why, place, by))),
             )
         )
-    print_table(out, ("at", "for", "state"), rows)
-    _more(out, len(result.intervals), top)
+    print_table(out, ("at", "for", "state"), rows, total=len(result.intervals))
 
 
-def print_goroutines_json(
-    out: TextIO, path: str, result: Goroutines, warnings: list[str], losses: list[str], error: TraceError | None
-) -> None:
-    """Write goroutines as one JSON object, rows as in GOROUTINES, ``reasons`` as in REASONS."""
+def goroutines_document(
+    path: str, result: Goroutines, warnings: list[str], losses: list[str], error: Exception | None
+) -> dict[str, Any]:
+    """Return goroutines as a JSON object, rows as in GOROUTINES, ``reasons`` as in REASONS."""
     intervals = _nullable(json_rows(result.intervals), ("end", "by_g", "m", "p", "p_lost"))
     for row, why, place, waker in zip(intervals, result.why, result.places, result.wakers, strict=True):
         row.update(state=GoState(row["state"]).name, reason=why or None, stack=place, by_stack=waker or None)
-    print_json(
-        out,
+    return document(
         "goroutines/1",
         path,
         rows=json_rows(result.table),
@@ -198,36 +182,35 @@ def print_goroutines_json(
 
 def print_gc(out: TextIO, result: Collector, *, top: int) -> None:
     """Write pauses, cycles and assists, each as a table of at most ``top`` rows, 0 for all."""
-    if not result.seen:
-        print(NOTHING, file=out)
-        return
     pauses, cycles = result.pauses, result.cycles
     ends = np.where(pauses["end"] < 0, result.end, pauses["end"])
     total = human_time(int((ends - pauses["start"]).sum()))
-    print(f"{len(pauses):,} pauses, {total} in all; {len(cycles):,} mark phases", file=out)
+    say(out, f"{human_count(len(pauses), 'pause')}, {total} in all; {human_count(len(cycles), 'mark phase')}")
     if len(pauses):
-        print(file=out)
+        say(out)
         longest = np.argsort(pauses["start"] - ends, kind="stable")[: top or None]
         rows = [_pause_cells(result, i, int(ends[i])) for i in np.sort(longest).tolist()]
-        print_table(out, ("at", "total", "stopping", "stopped", "restart", "pause", "last to stop"), rows, left=2)
+        columns = ("at", "total", "stopping", "stopped", "restart", "pause: last to stop")
+        print_table(out, columns, rows)
         if top and len(pauses) > top:
-            print(f"... and {len(pauses) - top:,} shorter pauses (--top 0 shows all)", file=out)
+            say(out, f"... and {human_count(len(pauses) - top, 'shorter pause')} (--top 0 shows all)")
     if len(cycles):
-        print(file=out)
-        print_table(out, _CYCLE_TITLES, [_cycle_cells(row, result) for row in cycles[: top or None]])
-        _more(out, len(cycles), top)
+        say(out)
+        print_table(out, _CYCLE_TITLES, [_cycle_cells(row, result) for row in cycles[: top or None]], total=len(cycles))
     if len(result.assists):
-        print(file=out)
+        say(out)
         rows = [
-            (human_time(int(row["assist"])), _share(row["assist"], row["exec"]), f"{row['goroutines']:,}", row["name"])
+            (
+                human_time(int(row["assist"])),
+                human_share(int(row["assist"]), int(row["exec"])),
+                f"{row['goroutines']:,}",
+                row["name"],
+            )
             for row in result.assists[: top or None]
         ]
-        print_table(out, ("assist", "of exec", "goroutines", "goroutines that start with"), rows)
-        _more(out, len(result.assists), top)
-
-
-def _share(part: Any, whole: Any) -> str:
-    return f"{part / whole:.1%}" if whole else ""
+        print_table(
+            out, ("assist", "of exec", "goroutines", "goroutines that start with"), rows, total=len(result.assists)
+        )
 
 
 def _pause_cells(result: Collector, i: int, end: int) -> tuple[str, ...]:
@@ -235,7 +218,7 @@ def _pause_cells(result: Collector, i: int, end: int) -> tuple[str, ...]:
     times = [int(row[name]) for name in ("start", "stopped", "restarted")]
     parts = [human_time(b - a) for a, b in zip(times, (*times[1:], end), strict=True)]
     at = human_time(times[0] - result.start)
-    return at, human_time(end - times[0]), *parts, result.reasons[i], _culprit(result, i)
+    return at, human_time(end - times[0]), *parts, f"{result.reasons[i]}: {_culprit(result, i)}"
 
 
 def _culprit(result: Collector, i: int) -> str:
@@ -262,10 +245,10 @@ def _cycle_cells(row: Rows, result: Collector) -> tuple[str, ...]:
     )
 
 
-def print_gc_json(
-    out: TextIO, path: str, result: Collector, warnings: list[str], losses: list[str], error: TraceError | None
-) -> None:
-    """Write the collector's work as one JSON object, rows as in PAUSE, ``cycles`` as in CYCLE."""
+def gc_document(
+    path: str, result: Collector, warnings: list[str], losses: list[str], error: Exception | None
+) -> dict[str, Any]:
+    """Return the collector's work as a JSON object, rows as in PAUSE, ``cycles`` as in CYCLE."""
     rows = _nullable(json_rows(result.pauses), ("end", "g", "p", "culprit_g", "culprit_m", "culprit_p"))
     texts = zip(result.reasons, result.requests, result.culprits, strict=True)
     for row, (reason, request, culprit) in zip(rows, texts, strict=True):
@@ -276,8 +259,7 @@ def print_gc_json(
             stop_kind=StopKind(row["stop_kind"]).name,
         )
     unknown = ("end", "live_start", "live_end", "goal", "sweep_pause", "mark_pause")
-    print_json(
-        out,
+    return document(
         "gc/1",
         path,
         rows=rows,
@@ -293,10 +275,6 @@ def print_gc_json(
 
 def print_latencies(out: TextIO, result: Latencies, *, top: int) -> None:
     """Write tasks or regions as a table of at most ``top`` rows, 0 for all; of one task, its parts too."""
-    if not result.seen:
-        call = "trace.NewTask" if result.kind == "tasks" else "trace.WithRegion"
-        print(f"no {result.kind} in this trace: a program records them with {call} (runtime/trace)", file=out)
-        return
     table = result.table
     times = TIMES[:3] if result.kind == "regions" else ()
     columns = ("p50", "p90", "p99", "max", "total", *times, "count", "incomplete", "histogram", result.kind)
@@ -311,10 +289,9 @@ def print_latencies(out: TextIO, result: Latencies, *, top: int) -> None:
         )
         for row, histogram in zip(table[: top or None], result.histograms, strict=False)
     ]
-    print_table(out, columns, rows, left=2)
-    _more(out, len(table), top)
+    print_table(out, columns, rows, total=len(table))
     for row, name in zip(result.tasks, result.names, strict=True):
-        print(file=out)
+        say(out)
         _print_task(out, result, row, name)
 
 
@@ -332,7 +309,8 @@ def _print_task(out: TextIO, result: Latencies, row: Rows, name: str) -> None:
     start, end = int(row["start"]), int(row["end"])
     took = human_time(end - start) if start >= 0 and end >= 0 else "not complete in this trace"
     parent = f", child of task {row['parent']}" if row["parent"] > 0 else ""
-    print(f'task {row["task"]} "{name}", {took}{parent}; {row["goroutines"]:,} goroutines', file=out)
+    goroutines = human_count(int(row["goroutines"]), "goroutine")
+    say(out, f'task {row["task"]} "{name}", {took}{parent}; {goroutines}')
     lines = []
     regions = zip(result.regions, result.region_names, result.places, strict=True)
     for region, title, place in regions:
@@ -349,15 +327,14 @@ def _print_task(out: TextIO, result: Latencies, row: Rows, name: str) -> None:
         print_table(out, ("at", "for", "goroutine", "what"), rows)
 
 
-def print_latencies_json(
-    out: TextIO, path: str, result: Latencies, warnings: list[str], losses: list[str], error: TraceError | None
-) -> None:
-    """Write tasks or regions as one JSON object, rows as in LATENCIES with Go's histogram."""
+def latencies_document(
+    path: str, result: Latencies, warnings: list[str], losses: list[str], error: Exception | None
+) -> dict[str, Any]:
+    """Return tasks or regions as a JSON object, rows as in LATENCIES with Go's histogram."""
     rows = _nullable(json_rows(result.table), ("p50", "p90", "p99"))
     for row, histogram in zip(rows, result.histograms, strict=True):
         row["histogram"] = histogram.tolist()
-    print_json(
-        out,
+    return document(
         f"{result.kind}/1",
         path,
         rows=rows,
@@ -374,39 +351,148 @@ def print_latencies_json(
 
 def print_procs(out: TextIO, result: Usage, *, top: int) -> None:
     """Write the use of procs and threads as tables of at most ``top`` rows, 0 for all."""
-    if not result.seen:
-        print(NOTHING, file=out)
-        return
     for title, table in (("proc", result.procs), ("thread", result.threads)):
         if title == "thread":
-            print(file=out)
+            say(out)
         columns = ("running", "busy", "idle", "syscall", "GC", "starts", "steals", title)
         busiest = np.argsort(-table["running"], kind="stable")[: top or None]
         rows = [
             (
                 human_time(int(row["running"])),
-                _share(row["running"], result.duration),
+                human_share(int(row["running"]), result.duration),
                 *(human_time(int(row[name])) for name in ("idle", "syscall", "gc")),
                 *(f"{row[name]:,}" for name in ("starts", "steals")),
                 f"{title[0].upper() if title == 'proc' else 'M'}{row['id']}",
             )
             for row in table[busiest]
         ]
-        print_table(out, columns, rows)
-        _more(out, len(table), top)
+        print_table(out, columns, rows, total=len(table))
 
 
-def print_procs_json(
-    out: TextIO, path: str, result: Usage, warnings: list[str], losses: list[str], error: TraceError | None
-) -> None:
-    """Write the use of procs and threads as one JSON object, rows as in PROC, ``threads`` as in THREAD."""
-    print_json(
-        out,
+def procs_document(
+    path: str, result: Usage, warnings: list[str], losses: list[str], error: Exception | None
+) -> dict[str, Any]:
+    """Return the use of procs and threads as a JSON object, rows as in PROC, ``threads`` as in THREAD."""
+    return document(
         "procs/1",
         path,
         rows=json_rows(result.procs),
         threads=json_rows(result.threads),
         duration=result.duration,
+        warnings=warnings,
+        losses=losses,
+        error=error_json(error),
+    )
+
+
+def print_mmu(out: TextIO, result: Utilization, *, top: int) -> None:
+    """Write the utilization of windows by length, and the worst ones; ``top`` limits both, 0 for all."""
+    mean = human_share(result.mean, 1)
+    say(out, f"the program has {mean} of the Ps; the collector: {', '.join(result.include)}")
+    say(out)
+    names = ("mmu", "q01", "q05", "q10", "q50")
+    rows = [
+        (*(human_share(float(row[name]), 1) for name in names), human_time(int(row["window"])))
+        for row in result.table[: top or None]
+    ]
+    print_table(out, ("minimum", "1 %", "5 %", "10 %", "median", "window"), rows, total=len(result.table))
+    worst = [window for window in result.worst if window.util < 1]
+    if worst:
+        say(out)
+        length = human_time(int(result.table["window"].min()))
+        lines = [(human_share(util, 1), human_time(start - result.start)) for start, util in worst[: top or None]]
+        print_table(out, ("utilization", f"worst windows of {length}, from"), lines)
+
+
+def mmu_document(
+    path: str, result: Utilization, warnings: list[str], losses: list[str], error: Exception | None
+) -> dict[str, Any]:
+    """Return utilization as a JSON object, rows as in WINDOWS."""
+    lengths, values = (column.tolist() for column in result.curve)
+    return document(
+        "mmu/1",
+        path,
+        rows=json_rows(result.table),
+        mean=result.mean if result.seen else None,
+        curve=[list(point) for point in zip(lengths, values, strict=True)],
+        worst=[{"start": start, "util": util} for start, util in result.worst],
+        include=list(result.include),
+        per_goroutine=result.per_goroutine,
+        warnings=warnings,
+        losses=losses,
+        error=error_json(error),
+    )
+
+
+def print_critical(out: TextIO, result: Critical, *, top: int) -> None:
+    """Write the segments of one path, or the sums over several, as a table of at most ``top`` rows, 0 for all."""
+    paths, table = result.paths, result.table
+    total = int((paths["end"] - paths["start"]).sum())
+    hops = human_count(int(paths["hops"].sum()), "hop")
+    sums: dict[str, int] = {}
+    for row in table:
+        what = _activity(row)
+        sums[what] = sums.get(what, 0) + int(row["end"] - row["start"])
+    parts = [f"{human_time(time)} {what}" for what, time in sorted(sums.items(), key=lambda item: -item[1])]
+    subject = f"task {paths['task'][0]}, " if len(paths) == 1 and paths["task"][0] > 0 else ""
+    many = f"{human_count(len(paths), 'path')}, " if len(paths) > 1 else ""
+    say(out, f"{subject}{many}{human_time(total)}: {', '.join([*parts, hops])}")
+    say(out)
+    if len(paths) == 1:
+        start = int(paths["start"][0])
+        rows = [_segment_cells(result, row, start) for row in table[: top or None]]
+        print_table(out, ("at", "for", "goroutine: state"), rows, total=len(table))
+        return
+    groups: dict[tuple[str, str], list[int]] = {}
+    for row in table:
+        group = groups.setdefault((row["function"] or NO_STACK, _activity(row)), [0, 0])
+        group[0] += int(row["end"] - row["start"])
+        group[1] += 1
+    largest = sorted(groups.items(), key=lambda item: -item[1][0])
+    rows = [
+        (human_time(time), human_share(time, total), f"{n:,}", f"{function}: {what}")
+        for (function, what), (time, n) in largest[: top or None]
+    ]
+    print_table(out, ("time", "of all", "segments", "goroutine: state"), rows, total=len(largest))
+
+
+def _activity(row: Any) -> str:
+    """Return what a segment of a path is."""
+    state = GoState(int(row["state"]))
+    if state == GoState.UNDETERMINED:
+        return "unknown"
+    if state == GoState.WAITING:
+        return f"waiting for {row['reason']}" if row["reason"] else "waiting"
+    return "in a system call" if state == GoState.SYSCALL else state.name.lower()
+
+
+def _segment_cells(result: Critical, row: Any, start: int) -> tuple[str, ...]:
+    woken = f", woken by G{row['by_g']}" if row["by_g"] >= 0 else ""
+    stack = result.stacks.get(int(row["stack"]), ())
+    place = f" at {one_line(stack)}" if stack and row["state"] == GoState.WAITING else ""
+    return (
+        human_time(int(row["start"]) - start),
+        human_time(int(row["end"] - row["start"])),
+        f"G{row['g']} {row['function'] or NO_STACK}: {_activity(row)}{place}{woken}",
+    )
+
+
+def critical_document(
+    path: str, result: Critical, warnings: list[str], losses: list[str], error: Exception | None
+) -> dict[str, Any]:
+    """Return critical paths as a JSON object, rows as in SEGMENT, ``paths`` as in PATH."""
+    rows = _nullable(json_rows(result.table), ("by_g",))
+    for row in rows:
+        row.update(
+            state=GoState(row["state"]).name,
+            reason=row["reason"] or None,
+            stack=[frame._asdict() for frame in result.stacks.get(row["stack"], ())],
+        )
+    return document(
+        "critical/1",
+        path,
+        rows=rows,
+        paths=_nullable(json_rows(result.paths), ("task",)),
         warnings=warnings,
         losses=losses,
         error=error_json(error),
