@@ -56,7 +56,7 @@ class MMU:
         """
         if window <= 0:
             return 0.0
-        return min((float(one.windows(window)[1].min()) for one in self._series), default=1.0)
+        return min((one.least(window) for one in self._series), default=1.0)
 
     def mud(self, window: int, quantiles: Sequence[float]) -> F8:
         """Return quantiles of the mutator utilization distribution.
@@ -130,8 +130,8 @@ class Utilization:
     Attributes
     ----------
     table : ndarray of WINDOWS
-    curve : tuple of ndarray
-        Lengths of windows in ns, and the minimum mutator utilization of each: see :meth:`MMU.curve`.
+    functions : MMU
+        For windows of other lengths.
     worst : list of Window
         Windows of the shortest length of ``table`` with the least utilization.
     mean : float
@@ -147,7 +147,7 @@ class Utilization:
     """
 
     table: Rows = field(default_factory=lambda: np.empty(0, WINDOWS))
-    curve: tuple[I8, F8] = field(default_factory=lambda: (np.empty(0, np.int64), np.empty(0)))
+    functions: MMU = field(default_factory=lambda: MMU([]))
     worst: list[Window] = field(default_factory=list)
     mean: float = float("nan")
     start: int = -1
@@ -198,12 +198,11 @@ def mmu(
         fault, series = error, cast("list[Rows]", error.partial or [])
     result = Utilization(include=chosen, per_goroutine=per_goroutine, seen=len(series) > 0)
     if series:
-        functions = MMU(series)
+        functions = result.functions = MMU(series)
         lengths = list(windows) or _powers(max(int(rows["time"][-1] - rows["time"][0]) for rows in series))
         result.table = np.array(
             [(length, functions.mmu(length), *functions.mud(length, _QUANTILES)) for length in lengths], WINDOWS
         )
-        result.curve = functions.curve()
         result.worst = functions.worst(min(lengths), worst)
         result.mean = functions.mean()
         result.start = min(int(rows["time"][0]) for rows in series)
@@ -233,6 +232,17 @@ class _Integral:
     def _upto(self, time: I8) -> F8:
         at = np.searchsorted(self._time, time, side="right") - 1
         return np.asarray(self._sums[at] + self._util[at] * (time - self._time[at]))
+
+    def least(self, window: int) -> float:
+        """Return the least mean of a window."""
+        window = min(window, self.length)
+        if window == 0:
+            return float(self._util[0])
+        last = self._time[-1] - window
+        after, before = self._time[self._time <= last], self._time[self._time - window >= self._time[0]]
+        sums = self._sums[: len(after)], self._sums[len(self._time) - len(before) :]
+        means = self._upto(after + window) - sums[0], sums[1] - self._upto(before - window)
+        return float(min(column.min() for column in means if len(column))) / window
 
     def windows(self, window: int) -> tuple[I8, F8]:
         """Return where a window can start so that one of its edges meets a change, rising, and the means."""

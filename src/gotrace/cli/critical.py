@@ -18,8 +18,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "critical",
         help="show what a task, a region or a goroutine waited for",
         description="Show the critical path of a task, or of a goroutine in a range of time: from its end back to its "
-        "start, what ran, or what was waited for. Where another goroutine ended a wait, the path goes on with that one. "
-        "Of all tasks or regions of a name, show the sums.",
+        "start, what ran, or what was waited for. Where another goroutine ended a wait, the path goes on with that "
+        "one. Of all tasks or regions of a name, show the sums.",
     )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--task", type=int, metavar="ID", help="the task of this id")

@@ -19,8 +19,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "mmu",
         help="show the minimum mutator utilization",
-        description="Show the minimum mutator utilization (MMU): the smallest share of the Ps that the garbage collector "
-        "leaves to the program, in any window of a length; with quantiles over all windows, and the worst ones.",
+        description="Show the minimum mutator utilization (MMU): the smallest share of the Ps that the garbage "
+        "collector leaves to the program, in any window of a length; with quantiles over all windows, and the "
+        "worst ones.",
     )
     parser.add_argument(
         "--include",

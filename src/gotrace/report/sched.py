@@ -408,7 +408,7 @@ def mmu_document(
     path: str, result: Utilization, warnings: list[str], losses: list[str], error: Exception | None
 ) -> dict[str, Any]:
     """Return utilization as a JSON object, rows as in WINDOWS."""
-    lengths, values = (column.tolist() for column in result.curve)
+    lengths, values = (column.tolist() for column in result.functions.curve()) if result.seen else ([], [])
     return document(
         "mmu/1",
         path,
