@@ -302,7 +302,7 @@ cdef class Procs:
         elif row.kind == EVENT_RANGE_BEGIN or not self.in_cycle:
             self.put_cycle()
             self.in_cycle = True
-            self.cycle.number += 1
+            self.cycle.number = self.cycle.number + 1
             self.cycle.start = row.time if row.kind == EVENT_RANGE_BEGIN else -1
             self.cycle.end = self.cycle.live_end = self.cycle.sweep_pause = self.cycle.mark_pause = -1
             self.cycle.live_start = self.live_heap
