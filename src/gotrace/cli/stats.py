@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import partial
-from typing import TextIO
+from typing import Any, NamedTuple, TextIO
 
 import gotrace
 from gotrace.analysis.iterations import recorded_operations
@@ -38,15 +38,26 @@ def run(args: argparse.Namespace) -> int:
         return run_query(args, Stats, stats, partial(print_stats, top=args.top), stats_document)
     if "-" in args.traces:
         args.usage("--benchfmt reads a trace twice, but standard input can be read only once: save it to a file first")
-    operations = 0
 
-    def query(trace: gotrace.Trace, progress: Callable[[int], None] | None) -> Stats:
-        nonlocal operations
-        result = stats(trace, progress)
-        operations = recorded_operations(trace)
-        return result
+    def query(trace: gotrace.Trace, progress: Callable[[int], None] | None) -> _Benchmark:
+        return _Benchmark(stats(trace, progress), recorded_operations(trace))
 
-    def print_line(out: TextIO, result: Stats) -> None:
-        print_benchmark(out, result, operations)
+    def show(out: TextIO, found: _Benchmark) -> None:
+        print_benchmark(out, found.stats, found.operations)
 
-    return run_query(args, Stats, query, print_line, stats_document, headings=False)
+    def document(path: str, found: _Benchmark, *rest: Any) -> dict[str, Any]:
+        return stats_document(path, found.stats, *rest)
+
+    return run_query(args, _Benchmark, query, show, document, headings=False)
+
+
+class _Benchmark(NamedTuple):
+    """The statistics of a trace, and the number of operations that it records."""
+
+    stats: Stats
+    operations: int
+
+    @property
+    def seen(self) -> bool:
+        """True if the trace has alloc/free events."""
+        return self.stats.seen
