@@ -121,11 +121,6 @@ def add_top(parser: argparse.ArgumentParser, default: int = 20) -> None:
     )
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print one JSON object per trace, one per line")
-
-
 def add_quiet(parser: argparse.ArgumentParser) -> None:
     """Add ``--quiet``."""
     parser.add_argument("-q", "--quiet", action="store_true", help="suppress progress and warnings")

@@ -175,8 +175,3 @@ def json_line(document: Mapping[str, Any]) -> str:
     import json  # slow to import
 
     return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace").decode()
-
-
-def print_json(out: TextIO, schema: str, trace: str, **members: Any) -> None:
-    """Write the JSON object of a report on one line."""
-    print(json_line(document(schema, trace, **members)), file=out)
