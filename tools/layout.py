@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "gotrace"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("_generated", "dtypes", "spec", "units", "plots"),
-    ("_varint", "_hashmap", "errors"),
+    ("_varint", "_hashmap", "errors", "views"),
     ("hashing",),
     ("wire", "varint"),
     ("experiments",),

@@ -1,9 +1,11 @@
 """Go execution traces (Go 1.22 and later) as numpy structured arrays.
 
-The public names, imported at first use. Never here: any other logic.
+The public names, imported at first use; their ``__module__`` is this one. Never here: any other logic.
 """
 
+import sys
 from importlib import import_module
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
     from gotrace.analysis.growth import growth
     from gotrace.analysis.history import History
     from gotrace.analysis.history import collect as history
+    from gotrace.analysis.ages import Lifespans, lifespans
+    from gotrace.analysis.diff import DIFF, Change, Diff, diff
+    from gotrace.analysis.footprint import Footprint, footprint
+    from gotrace.analysis.heap import heap
+    from gotrace.analysis.history import History, history
+    from gotrace.analysis.info import Info, info
     from gotrace.analysis.leaks import Leaks, leaks
     from gotrace.analysis.mmu import MMU
     from gotrace.analysis.profiles import WAIT, Profile, profile
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
     from gotrace.analysis.spans import Spans, spans
     from gotrace.analysis.stats import Stats, stats
     from gotrace.analysis.utilization import UTIL, utilization
+    from gotrace.analysis.validate import Verdict, validate
     from gotrace.dtypes import (
         ALLOC,
         CYCLE,
@@ -71,6 +80,7 @@ if TYPE_CHECKING:
         TableError,
         TraceError,
         TruncatedError,
+        UnknownNameError,
         UnsupportedVersionError,
     )
     from gotrace.experiments import Experiment, ExperimentData, register
@@ -145,9 +155,11 @@ __all__ = [
     "HeaderError",
     "Heap",
     "History",
+    "Info",
     "InternalError",
     "Kind",
     "Leaks",
+    "Lifespans",
     "MalformedError",
     "NoHeapDataError",
     "Op",
@@ -167,7 +179,9 @@ __all__ = [
     "Trace",
     "TraceError",
     "TruncatedError",
+    "UnknownNameError",
     "UnsupportedVersionError",
+    "Verdict",
     "What",
     "check",
     "critical",
@@ -176,9 +190,12 @@ __all__ = [
     "expand",
     "footprint",
     "growth",
+    "heap",
     "history",
+    "info",
     "iterate",
     "leaks",
+    "lifespans",
     "open",
     "profile",
     "raw",
@@ -189,6 +206,7 @@ __all__ = [
     "spans",
     "stats",
     "utilization",
+    "validate",
     "varint",
 ]
 
@@ -200,18 +218,31 @@ _HOMES = {  # imported at first use: numpy and the kernels take a while, which -
     ),
     "gotrace.errors": (
         "ChangedError ExperimentError GenerationError HeaderError InternalError MalformedError "
-        "NoHeapDataError OrderingError TableError TraceError TruncatedError UnsupportedVersionError"
+        "NoHeapDataError OrderingError TableError TraceError TruncatedError UnknownNameError UnsupportedVersionError"
     ),
     "gotrace.experiments": "Experiment ExperimentData register",
     "gotrace.fleet": "each expand iterate",
     "gotrace.heap.table": "Heap",
-    "gotrace.spec.enums": "GoState ProcState Resource",
+    "gotrace.spec.enums": "GoState Kind ProcState Resource",
     "gotrace.spec.events": "EventSpec",
     "gotrace.tables.generation": "Generation",
     "gotrace.tables.table": "Table",
     "gotrace.trace": "Trace open",
     "gotrace.wire.clock": "Clock",
     "gotrace.wire.structure": "Frame",
+    "gotrace.analysis.ages": "Lifespans lifespans",
+    "gotrace.analysis.diff": "DIFF Change Diff diff",
+    "gotrace.analysis.footprint": "Footprint footprint",
+    "gotrace.analysis.heap": "heap",
+    "gotrace.analysis.history": "History history",
+    "gotrace.analysis.info": "Info info",
+    "gotrace.analysis.leaks": "Leaks leaks",
+    "gotrace.analysis.sites": "Sites sites",
+    "gotrace.analysis.spans": "Spans spans",
+    "gotrace.analysis.stats": "Stats stats",
+    "gotrace.analysis.validate": "Verdict validate",
+    "gotrace.simulation": "simulate",
+    "gotrace.text.event": "Event",
 }
 
 _LAZY = {
@@ -237,17 +268,30 @@ _LAZY = {
     "Event": "gotrace.text.event:",
     "simulate": "gotrace.simulation:",
 }
+_MODULES = ("raw", "simulation", "varint")
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+_ORIGINAL = {"Kind": "EventKind"}  # names that differ where they are defined
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LAZY:
+    if name in _MODULES:
+        return import_module(f"gotrace.{name}")
+    if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, colon, attribute = _LAZY[name].partition(":")
-    value: object = import_module(module)
-    if colon:
-        value = getattr(value, attribute or name)
-    globals()[name] = value
-    return value
+    import_module(_HOME_OF[name])
+    if "gotrace.heap" in sys.modules:  # a folder, which must not hide the function
+        import_module("gotrace.analysis.heap")
+    for home in _HOMES.keys() & sys.modules.keys():
+        _publish(sys.modules[home], _HOMES.pop(home).split())
+    return globals()[name]
+
+
+def _publish(home: ModuleType, names: list[str]) -> None:
+    """Add names of a module, as if they were defined in this one."""
+    for name in names:
+        value = globals()[name] = getattr(home, _ORIGINAL.get(name, name))
+        if isinstance(value, type | FunctionType):
+            value.__module__, value.__name__, value.__qualname__ = __name__, name, name
 
 
 def __dir__() -> list[str]:

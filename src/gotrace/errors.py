@@ -6,6 +6,7 @@ Never here: imports of kernels.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -161,6 +162,55 @@ class InternalError(AssertionError):
 
     def __str__(self) -> str:
         return f"{super().__str__()}\nThis is a bug in gotrace. Please report it, with the trace if you can share it."
+
+
+class UnknownNameError(KeyError, ValueError):
+    """A table or a column that does not exist; the message lists those that do."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def unknown_name(problem: str, name: object, known: Iterable[str]) -> UnknownNameError:
+    """Return the exception for a name that is not one of the known ones."""
+    names = list(known)
+    return UnknownNameError(f"{problem} {name!r}; it has {', '.join(names)}{_suggestion(name, names)}")
+
+
+def check_choice(argument: str, value: object, choices: Iterable[str]) -> None:
+    """Check that the value of an argument is one of some strings.
+
+    Raises
+    ------
+    TypeError
+        It is no string.
+    ValueError
+        It is another string.
+    """
+    names = list(choices)
+    if value in names:
+        return
+    kind = ValueError if isinstance(value, str) else TypeError
+    raise kind(f"{argument}={value!r}: must be one of {', '.join(map(repr, names))}{_suggestion(value, names)}")
+
+
+def check_names(argument: str, names: object) -> None:
+    """Check that the value of an argument is a sequence of strings, and not one string.
+
+    Raises
+    ------
+    TypeError
+        It is not.
+    """
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{argument}={names!r}: must be a list of names")
+
+
+def _suggestion(name: object, names: list[str]) -> str:
+    from difflib import get_close_matches  # slow to import
+
+    close = get_close_matches(name, names, 1) if isinstance(name, str) else []
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 class Status(IntEnum):

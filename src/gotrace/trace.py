@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -9,18 +10,23 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+import gotrace
 from gotrace.dtypes import Rows
-from gotrace.errors import TraceError
+from gotrace.errors import TraceError, check_choice
 from gotrace.experiments import Registry
 from gotrace.heap.table import Heap
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.generation import Generations
 from gotrace.tables.passes import Progress, TraceReader
 from gotrace.tables.table import Table, reader_of_chunks
+from gotrace.views import View, Viewed
 from gotrace.wire.structure import Frame
 
-if TYPE_CHECKING:  # imported at first use: most programs need neither
+if TYPE_CHECKING:  # imported at first use: most programs need none of them
+    from gotrace import Footprint, History, Info, Leaks, Lifespans, Sites, Spans, Stats, Verdict
+    from gotrace.heap.table import Kind
     from gotrace.order.selection import Selection
+    from gotrace.tables.instants import Group, Instant
     from gotrace.text.event import Event
 
 
@@ -38,7 +44,8 @@ def open(
     ----------
     source : path, URL, buffer, binary file object or "-"
         A path is memory-mapped; a text that contains ``://`` is a URL and is opened with fsspec; ``"-"`` is standard
-        input. Each may be compressed with gzip, zstd or xz. A stream can be read only once.
+        input. A file object that can seek is read from its current position, and stays open. Each may be compressed
+        with gzip, zstd or xz. A stream can be read only once.
     errors : {"raise", "salvage"}
         How to treat a damaged trace: return all rows before the fault, then raise :class:`TraceError`; or read whatever
         can be read and list the rest in :attr:`Trace.losses`.
@@ -65,24 +72,37 @@ def open(
         A library is missing for the URL or for the compression.
     OSError
         The path or URL cannot be opened.
+    TypeError, ValueError
+        An argument is wrong.
     """
     check_options(errors=errors, jobs=jobs)
     return Trace(source, salvage=errors == "salvage", jobs=jobs, mmap=mmap, storage_options=storage_options)
 
 
 def check_options(*, errors: str, jobs: int, **others: object) -> None:
-    """Raise ValueError if an argument of :func:`open` is wrong."""
-    if errors not in ("raise", "salvage"):
-        raise ValueError(f"errors={errors!r}: must be 'raise' or 'salvage'")
-    if jobs < 1:
+    """Raise TypeError or ValueError if an argument of :func:`open` is wrong."""
+    check_choice("errors", errors, ("raise", "salvage"))
+    if operator.index(jobs) < 1:
         raise ValueError(f"jobs={jobs}: must be at least 1")
 
 
-class Trace:
+class _Spans(Table):
+    """Table ``spans``; called, it is the analysis :func:`gotrace.spans` of its trace."""
+
+    def __init__(self, trace: Trace) -> None:
+        super().__init__(trace.reader, "spans")
+        self._trace = trace
+
+    def __call__(self, at: Instant = "end", progress: Progress | None = None) -> Spans:
+        """Return how full spans are at an instant, as :func:`gotrace.spans` does."""
+        return gotrace.spans(self._trace, at, progress)
+
+
+class Trace(Viewed):
     """An open trace, made by :func:`open`.
 
-    A trace must not be used by several threads at a time. Each name in :data:`gotrace.tables.catalog.TABLES` is an
-    attribute, a :class:`Table`.
+    A trace must not be used by several threads at a time. Each name in :attr:`tables` is an attribute, a
+    :class:`Table`. Each analysis, such as :func:`gotrace.stats`, is also a method.
 
     Attributes
     ----------
@@ -121,6 +141,11 @@ class Trace:
 
     def __repr__(self) -> str:
         return f"<gotrace.Trace {self.path!r}, version {self.version}>"
+
+    def view(self) -> View:
+        """Return the names of the tables, without reading the trace."""
+        rows = [(name, table.doc.replace("``", "")) for name, table in TABLES.items()]
+        return View(f"{self.path}: trace of {self.writers} (version {self.version})", ("table", "rows"), rows)
 
     def __enter__(self) -> Trace:
         return self
@@ -224,6 +249,10 @@ class Trace:
 
         Raises
         ------
+        KeyError
+            There is no such table or column.
+        TypeError, ValueError
+            Another argument is wrong.
         ImportError
             The library is not installed.
         TraceError
@@ -294,8 +323,19 @@ class Trace:
         return wall
 
     def stack(self, row: int) -> list[Frame]:
-        """Return the frames of a row of table ``stacks``, leaf first; row 0 has none."""
-        stack = self._whole("stacks")[row]
+        """Return the frames of a row of table ``stacks``, leaf first; rows 0 and -1 have none.
+
+        Raises
+        ------
+        IndexError
+            There is no such row.
+        """
+        if row == -1:
+            return []
+        stacks = self._whole("stacks")
+        if not 0 <= operator.index(row) < len(stacks):
+            raise IndexError(f"table stacks has no row {row}; it has {len(stacks):,} rows")
+        stack = stacks[row]
         text = self._whole("strings")["text"]
         first, n = int(stack["first"]), int(stack["n_frames"])
         return [
@@ -311,6 +351,16 @@ class Trace:
     # --- tables ---------------------------------------------------------------------------------------------
 
     @property
+    def tables(self) -> dict[str, Table]:
+        """All tables by name."""
+        return {name: getattr(self, name) for name in TABLES}
+
+    @property
+    def spans(self) -> _Spans:
+        """The rows of ``allocs`` about spans; ``spans()`` is the analysis :func:`gotrace.spans`."""
+        return _Spans(self)
+
+    @property
     def generations(self) -> Generations:
         """Table with a row for each generation; iteration yields :class:`Generation` objects."""
         return Generations(self.reader, "generations")
@@ -318,8 +368,8 @@ class Trace:
     def heap(
         self,
         *,
-        by: str = "type",
-        at: str = "end",
+        by: Group = "type",
+        at: Instant = "end",
         min_age: int | None = None,
         max_age: int | None = None,
         progress: Progress | None = None,
@@ -335,9 +385,10 @@ class Trace:
             region are those of the allocating goroutine: the function it started with, and its innermost task or region
             at that time. They are derived from the ordered events; objects that cannot be attributed, among them all
             that existed at the start, are ``(unknown)``. By site is an estimate from CPU samples, with ``errors``.
-        at : str
+        at : str, float or timedelta
             The instant: ``"start"``, ``"peak"`` (the first instant with the most bytes in use), ``"end"``, a time since
-            the start of the trace such as ``"12.5s"``, or ``"gc:17"``, the start of the 17th mark phase of the trace.
+            the start of the trace such as ``"12.5s"``, ``12.5`` (seconds), a timedelta or a timedelta64, or
+            ``"gc:17"``, the start of the 17th mark phase of the trace.
         min_age, max_age : int, optional
             Range of ages to include, in GC cycles, both ends inclusive. The age of an object is the number of mark
             phases that started during its life.
@@ -350,14 +401,51 @@ class Trace:
 
         Raises
         ------
-        ValueError
-            The group, instant or age does not exist, or a stream would have to be read twice.
+        TypeError, ValueError
+            The group, instant or age is wrong, the instant is not in the trace, or a stream would have to be read
+            twice.
         TraceError
             The trace is damaged; its attribute ``partial`` is the heap up to the fault.
         """
         from gotrace.tables.instants import HeapQuery, heap_at
 
         return heap_at(self.reader, HeapQuery(by, at, min_age, max_age), progress)
+
+    # --- analyses -------------------------------------------------------------------------------------------
+
+    def footprint(
+        self, *, by: Literal["type", "thread", "generation"] = "type", progress: Progress | None = None
+    ) -> Footprint:
+        """Return the bytes of the trace by kind of event, as :func:`gotrace.footprint` does."""
+        return gotrace.footprint(self, by=by, progress=progress)
+
+    def history(self, progress: Progress | None = None) -> History:
+        """Return the heap over time, as :func:`gotrace.history` does."""
+        return gotrace.history(self, progress)
+
+    def info(self, progress: Progress | None = None) -> Info:
+        """Return the contents of the trace, as :func:`gotrace.info` does."""
+        return gotrace.info(self, progress)
+
+    def leaks(self, progress: Progress | None = None) -> Leaks:
+        """Return which types survive GC cycles in growing numbers, as :func:`gotrace.leaks` does."""
+        return gotrace.leaks(self, progress)
+
+    def lifespans(self, by: Kind = "type", progress: Progress | None = None) -> Lifespans:
+        """Return how long objects live, as :func:`gotrace.lifespans` does."""
+        return gotrace.lifespans(self, by, progress)
+
+    def sites(self, progress: Progress | None = None) -> Sites:
+        """Return allocations by call site, as :func:`gotrace.sites` does."""
+        return gotrace.sites(self, progress)
+
+    def stats(self, progress: Progress | None = None) -> Stats:
+        """Return the heap in numbers, as :func:`gotrace.stats` does."""
+        return gotrace.stats(self, progress)
+
+    def validate(self, progress: Progress | None = None) -> Verdict:
+        """Return whether the trace is complete, in order and valid, as :func:`gotrace.validate` does."""
+        return gotrace.validate(self, progress)
 
 
 def _table(name: str) -> property:

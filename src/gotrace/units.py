@@ -15,6 +15,8 @@ def parse_size(size: str | int, name: str = "step_size") -> int:
     ValueError
         The text is not a size, or the size is below 1.
     """
+    if not isinstance(size, str | int):
+        raise TypeError(f"step_size={size!r}: must be a number of bytes or a text such as '32 MB'")
     if isinstance(size, str):
         match = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*", size)
         if match is None or match[2].lower() not in _UNITS:

@@ -9,7 +9,7 @@ from support.trace_builder import BASE, GO, PAGE, PROC, alloc_trace, free, manua
 
 import gotrace
 from gotrace import Op, What
-from gotrace.analysis.info import inspect
+from gotrace.analysis.info import info as inspect
 from gotrace.raw import Writer, allocfree_info, allocfree_types, event
 
 WORD = PAGE // 8

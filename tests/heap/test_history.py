@@ -13,7 +13,8 @@ from support import reference, reference_decoder, trace_builder
 
 import gotrace
 from gotrace.analysis import history as heap_history
-from gotrace.analysis.history import History, collect
+from gotrace.analysis.history import History
+from gotrace.analysis.history import history as collect
 from gotrace.heap import objects as replay_of_objects
 from gotrace.heap.rows import HeapLayout
 from gotrace.heap.table import UNKNOWN_SPAN, package_of
@@ -216,7 +217,8 @@ def test_damage_ends_in_an_error_and_sums_hold(path: Path) -> None:
         for _ in range(draw.randrange(1, 4)):
             damaged[draw.randrange(16, len(damaged))] = draw.randrange(256)
         for errors in ("raise", "salvage"):
-            history = collect(bytes(damaged), errors=errors)
+            with gotrace.open(bytes(damaged), errors=errors) as opened:
+                history = opened.history()
             types = history.types
             if history.names:
                 assert int(types["inuse_bytes"].sum()) == int(history.moments["inuse_bytes"][-1])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from support import go_owners, reference, reference_decoder
+from support.streams import Stream
 from support.trace_builder import GO, PROC, alloc_trace, free, mark, new, old, span
 
 import gotrace
@@ -19,6 +23,7 @@ from gotrace.heap.table import class_name
 from gotrace.raw import event
 from gotrace.simulation import simulate
 
+EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
 ALLOC_FREE = [path for path in reference.fixtures() if "allocfree" in path.name or "tiny" in path.name]
 REFUSED = ("frees-idle-proc-go1.26-allocfree.trace.gz", "sched-go1.27-tiny.trace.gz")
 GOROOT = reference.toolchain()
@@ -162,13 +167,13 @@ def test_who_allocated_as_in_go_s_text(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("by", ["type", "package", "goroutine", "task", "region"])
-def test_neither_steps_nor_streams_change_a_row(by: str, tmp_path: Path) -> None:
+def test_neither_steps_nor_streams_change_a_row(by: Any, tmp_path: Path) -> None:
     for path in (p for p in ALLOC_FREE if "1.27" in p.name):
         data = reference.load(path)
         (tmp_path / path.stem).write_bytes(data)
         for at in ("peak", "1ms", "end"):
             heaps = []
-            for source in (data, io.BytesIO(data), tmp_path / path.stem):
+            for source in (data, Stream(data), tmp_path / path.stem):
                 with gotrace.open(source) as trace:
                     heaps.append(trace.heap(by=by, at=at))
             first, *others = heaps
@@ -272,20 +277,40 @@ class TestMade:
 
     def test_questions_without_an_answer(self) -> None:
         data = alloc_trace([PROC, GO, span(0), new(0), mark(1)])
-        wrong = (
+        wrong: tuple[dict[str, Any], ...] = (
             {"by": "luck"},
             {"at": "now"},
             {"at": "gc:0"},
             {"at": "gc:2"},
             {"at": "5"},
+            {"at": "5s"},
+            {"at": -1.0},
+            {"at": math.nan},
+            {"at": np.timedelta64("NaT")},
             {"min_age": -1},
         )
         with gotrace.open(data) as trace:
             for question in wrong:
                 with pytest.raises(ValueError, match=next(iter(question))):
                     trace.heap(**question)
-        with gotrace.open(io.BytesIO(data)) as trace, pytest.raises(ValueError, match="two passes"):
+            for question in ({"at": None}, {"at": True}, {"by": 3}, {"min_age": "1"}):
+                with pytest.raises(TypeError):
+                    trace.heap(**question)
+        with gotrace.open(Stream(data)) as trace, pytest.raises(ValueError, match="two passes"):
             trace.heap(at="peak", max_age=1)
+
+    def test_a_time_in_any_form(self) -> None:
+        times = (0.0015, np.float32(0.0015), "1.5ms", "1500us", timedelta(milliseconds=1.5))
+        with gotrace.open(EXAMPLE) as trace:
+            for at in (*times, np.timedelta64(1500, "us"), pd.Timedelta("1.5ms")):
+                heap = trace.heap(at=at)
+                assert heap.time - trace.start == pytest.approx(1_500_000, abs=50)
+                assert trace.spans(at=at).time == heap.time
+            last = np.timedelta64(trace.end - trace.start, "ns")
+            assert (trace.heap(at=last).table == trace.heap().table).all()
+            for after in (last + 1, 2, 2.0, "1m"):
+                with pytest.raises(ValueError, match=r"the trace ends .* ms after its start"):
+                    trace.heap(at=after)
 
     def test_what_came_before_a_fault(self) -> None:
         data = alloc_trace([PROC, GO, span(0), new(0), new(2)]) + b"\7\7\7"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 import pytest
 from support import reference, reference_decoder
+from support.streams import Stream
 from support.trace_builder import BASE, GO, PROC, alloc_trace, free, new, old, span
 
 import gotrace
@@ -87,7 +87,7 @@ def test_neither_steps_nor_streams_change_a_row() -> None:
     data = reference.load(next(path for path in ALLOC_FREE if path.name.startswith("known-go1.27")))
     with gotrace.open(data) as trace:
         whole = trace.lifetimes.to_numpy()
-    for source in (data, io.BytesIO(data)):
+    for source in (data, Stream(data)):
         with gotrace.open(source) as trace:
             parts = list(trace.iterate("lifetimes", step_size=1000))
         assert max(map(len, parts)) == 1000 // gotrace.LIFETIME.itemsize

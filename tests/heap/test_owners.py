@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from support.trace_builder import BASE, GO, PROC, new, span
@@ -109,6 +110,7 @@ def test_random_programs(seed: int) -> None:
     for _ in range(20_000):
         program.step()
     with gotrace.open(program.trace()) as trace:
-        for by, expected in (("task", program.by_task), ("region", program.by_region)):
+        cases: list[tuple[Any, Any]] = [("task", program.by_task), ("region", program.by_region)]
+        for by, expected in cases:
             table = trace.heap(by=by).table
             assert {row["name"]: int(row["alloc_objects"]) for row in table} == dict(expected)

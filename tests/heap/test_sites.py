@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import reference
+from support.streams import Stream
 from support.trace_builder import BASE, GO, PROC, free, mark, new, span, types
 
 import gotrace
@@ -226,10 +227,9 @@ def test_a_trace_without_the_experiment() -> None:
 
 
 def test_a_stream() -> None:
-    import io
 
     data = reference.load(FIXTURE)
-    np.testing.assert_array_equal(of(io.BytesIO(data)).table, of(data).table)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(of(Stream(data)).table, of(data).table)  # type: ignore[arg-type]
 
 
 def test_damage_leaves_what_was_before() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import reference, reference_decoder, trace_builder
+from support.streams import Stream
 
 import gotrace
 from gotrace.analysis.spans import spans
@@ -227,17 +228,7 @@ def test_a_stream_has_no_second_pass() -> None:
     file = io.BytesIO()
     gotrace.simulate(file, events=20_000)
 
-    class Stream(io.RawIOBase):
-        def __init__(self) -> None:
-            self._file = io.BytesIO(file.getvalue())
-
-        def readable(self) -> bool:
-            return True
-
-        def readinto(self, buffer: Any) -> int:
-            return self._file.readinto(buffer)
-
-    with gotrace.open(io.BufferedReader(Stream())) as trace, pytest.raises(ValueError, match="save it"):
+    with gotrace.open(Stream(file.getvalue())) as trace, pytest.raises(ValueError, match="save it"):
         spans(trace, "peak")
-    with gotrace.open(io.BufferedReader(Stream())) as trace, gotrace.open(file.getvalue()) as other:
+    with gotrace.open(Stream(file.getvalue())) as trace, gotrace.open(file.getvalue()) as other:
         assert (spans(trace).table == spans(other).table).all()

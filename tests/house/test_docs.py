@@ -56,6 +56,15 @@ def test_simulate_python() -> None:
     assert said[1] == "True [1]\nFalse [2]\n"
 
 
+def test_experiments() -> None:
+    """The blocks of the page are one program, which prints what the page shows."""
+    text = (PROJECT / "docs" / "experiments.md").read_text()
+    program = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    (printed,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    run = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert run.stdout == printed
+
+
 def test_every_simulated_anomaly_is_explained() -> None:
     text = (PROJECT / "docs" / "simulate.md").read_text()
     assert all(f"| `{name}` |" in text for name in gotrace.simulation.ANOMALIES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from support.columns import (
     of_arrow,
     of_polars,
 )
+from support.streams import Stream
 from support.trace_builder import GO, PROC, alloc_trace, new, span
 
 import gotrace
@@ -258,7 +258,7 @@ def test_damage(name: str, table: str, steps: bool) -> None:
 
 def test_a_stream_is_read_once() -> None:
     """A binary stream is consumed by the first batch, not by the call; later streams say so."""
-    with gotrace.open(io.BytesIO(EXAMPLE.read_bytes())) as trace:
+    with gotrace.open(Stream(EXAMPLE.read_bytes())) as trace:
         first, second = (pa.RecordBatchReader.from_stream(trace.allocs) for _ in range(2))
         assert first.schema == second.schema
         assert sum(len(batch) for batch in first) == 40772

@@ -59,7 +59,7 @@ def test_groups() -> None:
         gotrace.open(alloc_trace((PROC,))) as trace,
         pytest.raises(ValueError, match="must be one of 'type', 'thread', 'generation'"),
     ):
-        gotrace.footprint(trace, by="proc")  # type: ignore[arg-type]
+        gotrace.footprint(trace, by="proc")  # type: ignore[call-overload]
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

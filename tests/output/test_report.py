@@ -21,7 +21,7 @@ import pytest
 from support import browser, reference, trace_builder
 
 import gotrace
-from gotrace.analysis.history import collect
+from gotrace.analysis.history import history as collect
 from gotrace.cli import main
 from gotrace.raw import allocfree_types
 from gotrace.report.page import BOXES, LINES, NAME, ROWS, survival, write_page

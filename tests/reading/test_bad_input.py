@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import io
 
 import pytest
+from support.streams import Stream
 from support.trace_builder import BASE, GO, PROC, alloc_trace, new, span
 
 import gotrace
@@ -17,7 +17,7 @@ HEADER = 16
 def rows_and_error(data: bytes) -> tuple[int, gotrace.TraceError | None]:
     """How many rows come before the error, and the error; the same for buffers and for streams."""
     answers = []
-    for source in (data, io.BytesIO(data)):
+    for source in (data, Stream(data)):
         n, error = 0, None
         try:
             with gotrace.open(source) as trace:

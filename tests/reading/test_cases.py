@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import os
 import random
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support import reference
+from support.streams import Stream
 from support.trace_builder import GO, PROC, alloc_trace, new, span, types
 
 import gotrace
@@ -23,7 +24,7 @@ def case(name: str) -> bytes:
     return reference.load(CASES / f"{name}.trace.gz")
 
 
-def objects(trace: gotrace.Trace, by: str = "type") -> dict[str, tuple[int, int]]:
+def objects(trace: gotrace.Trace, by: Any = "type") -> dict[str, tuple[int, int]]:
     """Objects and bytes in use of each row of the heap."""
     return {row["name"]: (int(row["inuse_objects"]), int(row["inuse_bytes"])) for row in trace.heap(by=by).table}
 
@@ -149,7 +150,7 @@ def test_place_of_a_wrong_generation(batches: int, tmp_path: Path) -> None:
     data, at = _far_generation(batches)
     path = tmp_path / "x.trace"
     path.write_bytes(data)
-    for source in (data, io.BytesIO(data), path):
+    for source in (data, Stream(data), path):
         with gotrace.open(source) as trace, pytest.raises(gotrace.GenerationError) as error:
             trace.events.to_numpy()
         assert (error.value.offset, error.value.generation, error.value.m) == (at, 3, 1)
@@ -160,7 +161,7 @@ def test_place_of_a_wrong_generation(batches: int, tmp_path: Path) -> None:
 def test_fork(stream: bool) -> None:
     """A forked process does not read on what it shares with its parent, and does not wait for it."""
     data = reference.load(reference.DATA / "known-go1.27-allocfree.trace.gz")
-    trace = gotrace.open(io.BytesIO(data) if stream else data, jobs=2)
+    trace = gotrace.open(Stream(data) if stream else data, jobs=2)
     chunks = trace.iterate("allocs", step_size=640)
     next(chunks)
     child = os.fork()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import json
 import lzma
 import os
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 from support import reference
 from support.http_server import in_memory
+from support.streams import Stream
 
 import gotrace
 from gotrace.cli import main
@@ -75,7 +75,7 @@ def test_every_kind_of_input(name: str, tmp_path: Path) -> None:
                 assert (trace.events.to_numpy() == EVENTS).all()
                 assert len(trace.events) == len(EVENTS)  # a second pass
                 assert len(b"".join(trace.text("wire"))) > 0
-        with gotrace.open(io.BytesIO(data)) as stream:
+        with gotrace.open(Stream(data)) as stream:
             assert (stream.events.to_numpy() == EVENTS).all()
             with pytest.raises(ValueError, match="has already been read"):
                 len(stream.events)

@@ -40,7 +40,7 @@ finally:
 
 EVERY = f"""
 import os, sys, gotrace
-from gotrace.analysis.info import inspect
+from gotrace.analysis.info import info as inspect
 
 def use(rows):
     for _ in rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 import zlib
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import reference, reference_decoder
+from support.streams import Stream
 from support.trace_builder import GO, PROC, alloc_trace, free, manual, new, old, span
 
 import gotrace
@@ -175,7 +175,7 @@ def test_text_and_back(texts: list[bytes], version: int) -> None:
     with gotrace.open(trace.getvalue()) as read:
         text = b"".join(read.text("wire"))
     again = assemble(text, version=version)
-    with gotrace.open(io.BytesIO(again)) as read:
+    with gotrace.open(Stream(again)) as read:
         # Only the sizes of batches may tell them apart: they are written as they were, padded or not.
         assert b"".join(read.text("wire")) == text
 

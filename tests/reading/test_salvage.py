@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import re
@@ -15,6 +14,7 @@ import pytest
 from support import reference
 from support.gotrace_text import parsed
 from support.random_schedules import Schedule
+from support.streams import Stream
 from support.trace_builder import GO, PROC, alloc_trace, new, span
 from support.validator import Validator
 
@@ -284,7 +284,7 @@ def test_foreign_bytes_between_batches(version: int, size: int) -> None:
                 for loss in trace.losses
                 if f"{size:,} byte{'s are' if size != 1 else ' is'} lost: expected a batch, found byte 0" in loss
             ]
-        with gotrace.open(io.BytesIO(data), errors="salvage") as stream, gotrace.open(data, errors="salvage") as trace:
+        with gotrace.open(Stream(data), errors="salvage") as stream, gotrace.open(data, errors="salvage") as trace:
             assert (stream.events.to_numpy() == trace.events.to_numpy()).all()
             assert stream.losses == trace.losses
 

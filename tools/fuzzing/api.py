@@ -14,24 +14,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+from support.streams import Stream
 
 import gotrace
 from fuzzing.checks import Problem, problem_of
-from gotrace.analysis.ages import lifespans
-from gotrace.analysis.info import inspect
-from gotrace.analysis.validate import validate
 from gotrace.cli import main
 from gotrace.raw import Reader
 from gotrace.raw.batches import END_MARK
 from gotrace.tables.catalog import TABLES
-from gotrace.tables.instants import GROUPS
+from gotrace.tables.instants import GROUPS, Group
 from gotrace.wire.header import SIZE
 
 CALLS_OF_INPUT = 8
-N_SOURCES = 5
+N_SOURCES = 6
 MOST_MEMORY = 64 << 20  # bytes beside 16 times the input
 MOST_DATA = 4 << 30  # bytes of this process: more than that ends in a MemoryError, which is a finding
 STATUS = Path("/proc/self/status")
@@ -54,7 +52,8 @@ def _sources(data: bytes, path: Path) -> Iterator[tuple[str, Any, dict[str, Any]
     yield "path", path, {}
     yield "path without a map", path, {"mmap": False}
     yield "path with two threads", path, {"jobs": 2}
-    yield "stream", io.BytesIO(data), {}
+    yield "file", io.BytesIO(data), {}
+    yield "stream", Stream(data), {}
 
 
 def _table(data: bytes, path: Path, name: str, step: int) -> str | None:
@@ -138,10 +137,11 @@ READS: dict[str, Callable[[gotrace.Trace], Any]] = {
     "stats": lambda trace: str(gotrace.stats(trace)),
     "spans": lambda trace: str(gotrace.spans(trace)),
     "sites": lambda trace: str(gotrace.sites(trace)),
-    "ages": lifespans,
-    "info": inspect,
-    "validate": validate,
-    **{f"heap by {by}": partial(gotrace.Trace.heap, by=by) for by in GROUPS},
+    "ages": gotrace.Trace.lifespans,
+    "history": gotrace.Trace.history,
+    "info": gotrace.Trace.info,
+    "validate": gotrace.Trace.validate,
+    **{f"heap by {by}": partial(gotrace.Trace.heap, by=by) for by in get_args(Group)},
     "heap at the peak": lambda trace: str(trace.heap(at="peak", max_age=2)),
     "heap by region at a time": lambda trace: str(trace.heap(by="region", at="1us")),
 }
@@ -203,8 +203,6 @@ class Api:
         for command in COMMANDS:
             calls[" ".join(command)] = partial(_command, self._path, command)
         calls["raw batches"] = partial(_copy, data)
-        calls["history, raise"] = partial(gotrace.history, data)
-        calls["history, salvage"] = partial(gotrace.history, data, errors="salvage")
         calls["diff, raise"] = partial(gotrace.diff, self._path, self._path)
         calls["diff, salvage"] = partial(gotrace.diff, self._path, self._path, errors="salvage")
         return calls

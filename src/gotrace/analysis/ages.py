@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I8, Rows
-from gotrace.errors import TraceError
+from gotrace.errors import TraceError, check_choice
 from gotrace.heap.objects import ObjectReplay
 from gotrace.heap.rows import HeapCounter, ReplayCounter
-from gotrace.heap.table import KINDS, group_keys
+from gotrace.heap.table import KINDS, Kind, group_keys
 from gotrace.tables.allocs import LifetimeBuilder
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 
 FIRST_AGES = (0, 1, 2, 3, 4, 8, 16, 32)
 """First age of each bin in GC cycles; the last bin is unbounded."""
@@ -45,8 +47,8 @@ _MAX_PENDING = 1 << 18  # bins that wait to be added up, at least
 _BINS = _AGE_BINS + 65 * _PER_OCTAVE
 
 
-@dataclass
-class Lifespans:
+@dataclass(repr=False)
+class Lifespans(Viewed):
     """How long objects lived.
 
     Attributes
@@ -73,15 +75,22 @@ class Lifespans:
     seen: bool = False
     anomalies: dict[str, int] = field(default_factory=dict)
 
+    def view(self) -> View:
+        """Return deaths and median ages by group."""
+        columns = ("name", "died_objects", "died_bytes", "alive_objects", "alive_bytes", "median_cycles", "median_time")
+        facts = f"{int(self.table['died_objects'].sum()):,} objects died in {self.cycles:,} GC cycles, by {self.by}"
+        return View(facts, columns, cells(self.table, columns), len(self.table))
 
-def lifespans(trace: Trace, by: str = "type", progress: Callable[[int], None] | None = None) -> Lifespans:
+
+@analysis
+def lifespans(trace: Trace, by: Kind = "type", progress: Callable[[int], None] | None = None) -> Lifespans:
     """Return how old objects were when they died.
 
     One pass. Memory is bounded by the live heap and a few kilobytes per type and size class.
 
     Parameters
     ----------
-    trace : Trace
+    trace : Trace, path, buffer or file, or a list of these
     by : {"type", "class", "package"}
         What a row groups.
     progress : callable, optional
@@ -96,8 +105,7 @@ def lifespans(trace: Trace, by: str = "type", progress: Callable[[int], None] | 
     TraceError
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
-    if by not in KINDS:
-        raise ValueError(f"by={by!r}: must be one of {', '.join(KINDS)}")
+    check_choice("by", by, KINDS)
     read_pass = trace.reader.new_pass()
     deaths = _Deaths()
     builder = LifetimeBuilder(read_pass, 1, deaths.replay)

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from glob import has_magic
-from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,13 +17,14 @@ import numpy.typing as npt
 
 from gotrace.analysis.iterations import UNITS, Per, iterations
 from gotrace.dtypes import Rows
-from gotrace.errors import NoHeapDataError, TraceError
+from gotrace.errors import NoHeapDataError, TraceError, check_choice
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap.rows import HeapCounter
 from gotrace.heap.table import KINDS, Heap, group_keys
 from gotrace.tables.instants import GROUPS, HeapQuery, heap_at, replay_counts
 from gotrace.trace import Trace
 from gotrace.trace import open as open_trace
+from gotrace.views import View, Viewed, cells
 from gotrace.wire.discovery import find
 from gotrace.wire.remote import is_url
 
@@ -75,8 +75,8 @@ class Change:
         return bool(self.growth > limit * self.old)
 
 
-@dataclass
-class Diff:
+@dataclass(repr=False)
+class Diff(Viewed):
     """The difference between two builds.
 
     Attributes
@@ -138,14 +138,12 @@ class Diff:
         """
         return self.totals[self.sort].exceeds(limit)
 
-    def _repr_html_(self) -> str:
-        columns = [f"{self.sort}_{part}" for part in ("old", "new", "diff", "low", "high")]
-        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
-        body = "".join(
-            f"<tr><td>{escape(row['name'])}</td>" + "".join(f"<td>{row[name]:,.6g}</td>" for name in columns) + "</tr>"
-            for row in self.table
-        )
-        return f"<table><thead><tr><th>{escape(self.by)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"
+    def view(self) -> View:
+        """Return the totals, and the metric of ``sort`` by group."""
+        columns = ("name", *(f"{self.sort}_{part}" for part in ("old", "new", "diff", "low", "high")))
+        total = self.totals[self.sort]
+        facts = f"{self.sort} of {len(self.old):,} and {len(self.new):,} traces: {total.old:,.0f}, {total.new:,.0f}"
+        return View(facts, columns, cells(self.table, columns), len(self.table))
 
 
 def traces_of(side: str) -> list[str]:
@@ -343,8 +341,7 @@ def _count(run: _Run, trace: Trace, by: str, progress: Callable[[int], None] | N
 
 
 def _metric(sort: str) -> str:
-    if sort not in METRICS:
-        raise ValueError(f"sort={sort!r}: must be one of {', '.join(METRICS)}")
+    check_choice("sort", sort, METRICS)
     return sort
 
 

@@ -9,10 +9,12 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I8, Rows
-from gotrace.errors import TraceError
+from gotrace.errors import TraceError, check_choice
 from gotrace.tables.builder import Builder
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 from gotrace.wire import header
 from gotrace.wire.rows import BatchKind
 from gotrace.wire.segments import Segment
@@ -33,8 +35,8 @@ _RECORDS = {
 }
 
 
-@dataclass
-class Footprint:
+@dataclass(repr=False)
+class Footprint(Viewed):
     """The bytes of a trace by group.
 
     Attributes
@@ -54,7 +56,13 @@ class Footprint:
     nbytes: int = 0
     error: TraceError | None = None
 
+    def view(self) -> View:
+        """Return events and bytes by group."""
+        columns = ("name", "count", "nbytes")
+        return View(f"{self.nbytes:,} bytes by {self.by}", columns, cells(self.table, columns), len(self.table))
 
+
+@analysis
 def footprint(
     trace: Trace,
     *,
@@ -67,7 +75,7 @@ def footprint(
 
     Parameters
     ----------
-    trace : Trace
+    trace : Trace, path, buffer or file, or a list of these
     by : {"type", "thread", "generation"}
     progress : callable, optional
         Called with the number of bytes read so far.
@@ -82,8 +90,7 @@ def footprint(
     ValueError
         ``by`` is not one of the groups.
     """
-    if by not in _SPLITS:
-        raise ValueError(f"by={by!r}: must be one of {', '.join(map(repr, _SPLITS))}")
+    check_choice("by", by, _SPLITS)
     builder = FootprintBuilder(trace, by)
     error = trace.reader.new_pass().run(builder, progress=progress)
     table = builder.table()

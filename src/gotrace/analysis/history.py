@@ -9,13 +9,14 @@ from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gotrace import plots
 from gotrace.analysis.spans import SPANS, occupancy
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNTYPED, TypeTable
@@ -26,7 +27,8 @@ from gotrace.spec.enums import EventType
 from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
 from gotrace.tables.allocs import ExperimentalBuilder, LifetimeBuilder
 from gotrace.tables.lookup import GenerationBuilder
-from gotrace.trace import Trace, open
+from gotrace.trace import Trace
+from gotrace.views import ROWS, View, Viewed
 
 BINS = 300
 """Number of time bins."""
@@ -44,7 +46,7 @@ I8 = npt.NDArray[np.int64]
 
 
 @dataclass(repr=False)
-class History:
+class History(Viewed):
     """The heap over the time of a trace.
 
     Attributes
@@ -173,9 +175,13 @@ class History:
             return names, self.series[chosen]
         return [OTHER, *names], np.concatenate((others[np.newaxis], self.series[chosen]))
 
-    def __repr__(self) -> str:
-        peak, cycles = self.peak_bytes, len(self.begins)
-        return f"<gotrace.History of {self.path!r}: peak {peak:,} bytes, {cycles:,} GC cycles>"
+    def view(self) -> View:
+        """Return the largest types at their peak."""
+        names = ("peak_bytes", "inuse_bytes", "alloc_bytes", "old_bytes")
+        largest = np.argsort(-self.types["peak_bytes"], kind="stable")[:ROWS].tolist() if self.types else []
+        rows = ((self.names[i], *(int(self.types[name][i]) for name in names)) for i in largest)
+        facts = f"{self.path!r}, peak {self.peak_bytes:,} bytes, {len(self.begins):,} GC cycles"
+        return View(facts, ("name", *names), rows, len(self.names))
 
     def plot(self, *, top: int = 8, ax: Any = None) -> Any:
         """Plot the live heap over time by type with matplotlib (extra ``plot``); mark phases are shaded.
@@ -276,20 +282,15 @@ def _inuse(counts: I8) -> I8:
     return inuse
 
 
-def collect(
-    source: Any,
-    *,
-    errors: Literal["raise", "salvage"] = "raise",
-    progress: Callable[[int], None] | None = None,
-) -> History:
+@analysis
+def history(trace: Trace, progress: Callable[[int], None] | None = None) -> History:
     """Replay a trace and return its heap over time.
+
+    Two passes: the first one finds the extent of the trace and its GC cycles.
 
     Parameters
     ----------
-    source : path or buffer
-        The input, which is read twice.
-    errors : {"raise", "salvage"}
-        As for :func:`gotrace.open`.
+    trace : Trace, path, buffer or file, or a list of these
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -300,18 +301,19 @@ def collect(
 
     Raises
     ------
-    HeaderError, UnsupportedVersionError, OSError
-        As for :func:`gotrace.open`.
+    ValueError
+        The trace is a stream, which can be read only once.
 
     Notes
     -----
     Objects follow the rules of docs/allocfree.md; at the end they equal those of :meth:`gotrace.Trace.heap`.
     """
-    with open(source, errors=errors) as trace:
-        history = History(trace.path, trace.version, trace.writers)
+    if trace.reader.source.once:
+        raise ValueError("the heap over time needs two passes, but a stream allows only one: save it to a file first")
+    history = History(trace.path, trace.version, trace.writers)
+    with trace.reader.peek():  # a fault is reported by the second pass
         _survey(trace, history)
-    with open(source, errors=errors) as trace:
-        _replay(trace, history, progress)
+    _replay(trace, history, progress)
     return history
 
 

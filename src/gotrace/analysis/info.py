@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gotrace.analysis.footprint import FOOTPRINT, FootprintBuilder
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import GENERATION, Rows
 from gotrace.errors import HEAP_DATA_ADVICE, TraceError
 from gotrace.experiments.batches import alloc_free, experiment_data
 from gotrace.tables.lookup import GenerationBuilder
 from gotrace.tables.passes import ReadPass
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed
 from gotrace.wire.segments import Segment
 
 
-@dataclass
-class Info:
+@dataclass(repr=False)
+class Info(Viewed):
     """The contents of a trace.
 
     Attributes
@@ -135,8 +137,15 @@ class Info:
             ("validate FILE", "whether the events are in order"),
         ]
 
+    def view(self) -> View:
+        """Return the number of events by name, most first."""
+        rows = sorted(self.events.items(), key=lambda event: -event[1])
+        facts = f"{self.writers}: {sum(self.events.values()):,} events in {len(self.generations):,} generations"
+        return View(facts, ("event", "number"), rows, len(rows), "; ".join(self.missing))
+
 
 _LEAK_CYCLES = 2  # mark phases that an object must outlive to be a possible leak
+
 
 _ALLOC_NAMES = (
     *("Span", "SpanAlloc", "SpanFree", "HeapObject", "HeapObjectAlloc", "HeapObjectFree"),
@@ -144,25 +153,38 @@ _ALLOC_NAMES = (
 )
 
 
-def inspect(trace: Trace, progress: Callable[[int], None] | None = None) -> Info:
-    """Read a trace in one pass and return its contents; a fault is stored in ``error``."""
-    info = Info(trace.version, trace.writers)
+@analysis
+def info(trace: Trace, progress: Callable[[int], None] | None = None) -> Info:
+    """Return the contents of a trace, read in one pass.
+
+    Parameters
+    ----------
+    trace : Trace, path, buffer or file, or a list of these
+    progress : callable, optional
+        Called with the number of bytes read so far.
+
+    Returns
+    -------
+    Info
+        If the trace is damaged, the contents before the fault, which is in ``error``.
+    """
+    found = Info(trace.version, trace.writers)
     read_pass = trace.reader.new_pass()
-    builder, footprint = _InfoBuilder(read_pass, info), FootprintBuilder(trace)
+    builder, footprint = _InfoBuilder(read_pass, found), FootprintBuilder(trace)
     rows: list[Rows] = []
     try:
         rows += (chunk for _, chunk in read_pass.read(builder, footprint, progress=progress))
     except TraceError as error:
-        info.error = error
-    info.lost = bool(trace.losses)
-    info.threads = len(builder.threads - {-1})
+        found.error = error
+    found.lost = bool(trace.losses)
+    found.threads = len(builder.threads - {-1})
     if rows:
-        info.generations = np.concatenate(rows)
+        found.generations = np.concatenate(rows)
     names = trace.experiments.event_names
-    info.events = {names[i]: int(n) for i, n in enumerate(builder.counts) if n}
-    info.footprint = footprint.table()
-    info.has_snapshot = any(name in info.events for name in ("Span", "HeapObject"))
-    return info
+    found.events = {names[i]: int(n) for i, n in enumerate(builder.counts) if n}
+    found.footprint = footprint.table()
+    found.has_snapshot = any(name in found.events for name in ("Span", "HeapObject"))
+    return found
 
 
 class _InfoBuilder(GenerationBuilder):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I8, Rows
 from gotrace.heap.objects import Ages, ObjectReplay
 from gotrace.heap.rows import HeapCounter, ReplayCounter
@@ -21,6 +22,7 @@ from gotrace.tables.allocs import LifetimeBuilder
 from gotrace.tables.instants import HeapBuilder, HeapQuery
 from gotrace.tables.passes import ReadPass, TraceReader
 from gotrace.trace import Trace
+from gotrace.views import ROWS, View, Viewed
 from gotrace.units import human_count
 
 OUTLIVED = 2
@@ -71,8 +73,8 @@ class Group:
     per_cycle: float
 
 
-@dataclass
-class Leaks:
+@dataclass(repr=False)
+class Leaks(Viewed):
     """Objects that survive GC cycles, by type, and the types that grow.
 
     Attributes
@@ -131,8 +133,17 @@ class Leaks:
             return []
         return [self.names[row] for row in np.flatnonzero(grows(self.objects, self.freed)).tolist()]
 
-    def __repr__(self) -> str:
-        return f"<gotrace.Leaks: {self.verdict}>"
+    def view(self) -> View:
+        """Return the verdict, and the types of which most more objects survive."""
+        if not self.objects.size:
+            return View(self.verdict)
+        growth = self.objects[:, -1] - self.objects[:, 0]
+        rows = [
+            (self.names[i], int(self.objects[i, 0]), int(self.objects[i, -1]), int(self.nbytes[i, -1]))
+            for i in np.argsort(-growth, kind="stable")[:ROWS].tolist()
+        ]
+        columns = ("name", "objects, first cycle", "objects, last cycle", "bytes, last cycle")
+        return View(self.verdict, columns, rows, len(self.names))
 
     @property
     def verdict(self) -> str:
@@ -169,6 +180,7 @@ def _sentence(group: Group) -> str:
     )
 
 
+@analysis
 def leaks(trace: Trace, progress: Callable[[int], None] | None = None) -> Leaks:
     """Return which types survive GC cycles in growing numbers.
 
@@ -176,7 +188,7 @@ def leaks(trace: Trace, progress: Callable[[int], None] | None = None) -> Leaks:
 
     Parameters
     ----------
-    trace : Trace
+    trace : Trace, path, buffer or file, or a list of these
     progress : callable, optional
         Called with the number of bytes read so far.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import SITE, Rows, What
 from gotrace.heap.table import SampleCounts
 from gotrace.tables.allocs import AllocBuilder
@@ -18,14 +19,15 @@ from gotrace.tables.passes import ReadPass
 from gotrace.tables.sites import Site, SiteLabels, site_name, spread
 from gotrace.trace import Trace
 from gotrace.units import printable
+from gotrace.views import View, Viewed, cells
 from gotrace.wire.segments import Segment
 
 _LENGTH = 1 << 14  # rows at a time, few enough to stay in the cache
 _MATCH = np.dtype([("type", "i4"), ("spanclass", "u1"), ("stack", "i4")])
 
 
-@dataclass(kw_only=True)
-class Sites(SampleCounts):
+@dataclass(kw_only=True, repr=False)
+class Sites(Viewed, SampleCounts):
     """Allocation sites of objects, with the counts of the CPU samples they are estimated from.
 
     Attributes
@@ -63,6 +65,16 @@ class Sites(SampleCounts):
         """Return the label of a stack of the table: ``"main.load (load.go:12)"``."""
         return site_name(self.stacks[stack])
 
+    def view(self) -> View:
+        """Return the counts of samples, and the largest sites by type."""
+        columns = ("type", "site", "samples", "objects", "objects_error", "bytes", "bytes_error")
+        rows = (
+            (self.names[kind], self.label(stack), *numbers)
+            for kind, stack, *numbers in cells(self.table, ("type", "stack", *columns[2:]))
+        )
+        facts = f"{self.matched:,} of {self.samples:,} CPU samples matched an allocation"
+        return View(facts, columns, rows, len(self.table))
+
     def __str__(self) -> str:
         head = f"{'samples':>7} {'objects':>12} {'error':>10} {'bytes':>14}  type, site"
         lines = [
@@ -73,6 +85,7 @@ class Sites(SampleCounts):
         return "\n".join([head, *lines])
 
 
+@analysis
 def sites(trace: Trace, progress: Callable[[int], None] | None = None) -> Sites:
     """Estimate from CPU samples where the objects of a trace were allocated.
 
@@ -80,7 +93,7 @@ def sites(trace: Trace, progress: Callable[[int], None] | None = None) -> Sites:
 
     Parameters
     ----------
-    trace : Trace
+    trace : Trace, path, buffer or file, or a list of these
         Of a program that ran with ``GODEBUG=traceallocfree=1`` and a CPU profile. Without samples, every row has
         stack 0.
     progress : callable, optional

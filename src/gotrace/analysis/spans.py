@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I4, Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
@@ -14,8 +15,9 @@ from gotrace.heap.objects import NEVER, ObjectReplay
 from gotrace.heap.rows import ReplayCounter
 from gotrace.heap.table import Heap, class_name
 from gotrace.spec.sizeclasses import CLASS_BYTES, MANUAL
-from gotrace.tables.instants import HeapBuilder, HeapQuery, QueryError, replay
+from gotrace.tables.instants import HeapBuilder, HeapQuery, Instant, QueryError, replay
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 
 SPANS = np.dtype(
     [
@@ -41,8 +43,8 @@ HOLDERS = np.dtype(
 """A row for each type and size class: spans held by a single object of it, bytes of the objects, free bytes."""
 
 
-@dataclass
-class Spans:
+@dataclass(repr=False)
+class Spans(Viewed):
     """Spans at an instant.
 
     Attributes
@@ -72,16 +74,24 @@ class Spans:
     seen: bool = False
     anomalies: dict[str, int] = field(default_factory=dict)
 
+    def view(self) -> View:
+        """Return the spans by size class."""
+        n, free, total = (int(self.table[name].sum()) for name in ("spans", "free_bytes", "span_bytes"))
+        columns = ("name", "spans", "span_bytes", "slots", "live_objects", "live_bytes", "free_bytes")
+        facts = f"{n:,} spans of objects, {free:,} of {total:,} bytes free, at {self.at}"
+        return View(facts, columns, cells(self.table, columns), len(self.table))
 
-def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None = None) -> Spans:
+
+@analysis
+def spans(trace: Trace, at: Instant = "end", progress: Callable[[int], None] | None = None) -> Spans:
     """Return how full spans are: the fragmentation of the heap.
 
     One pass; two for the peak.
 
     Parameters
     ----------
-    trace : Trace
-    at : str
+    trace : Trace, path, buffer or file, or a list of these
+    at : str, float or timedelta
         The instant, as for :meth:`gotrace.Trace.heap`.
     progress : callable, optional
         Called with the number of bytes read so far.
@@ -98,7 +108,8 @@ def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None 
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
     query, rows, time = HeapQuery(at=at), NEVER, None
-    if at == "peak":
+    instant = str(query.at)
+    if instant == "peak":
         if trace.reader.source.once:
             raise QueryError("spans at the peak require two passes, but a stream can be read once: save it to a file")
         peak = HeapBuilder(trace.reader.new_pass(), query)
@@ -115,7 +126,7 @@ def spans(trace: Trace, at: str = "end", progress: Callable[[int], None] | None 
     table, holders = occupancy(builder.lives, builder.read_pass.types)
     result = Spans(
         *(table, holders, heap.memory, heap.time if time is None else time, heap.start),
-        *(at, heap.seen, heap.anomalies),
+        *(instant, heap.seen, heap.anomalies),
     )
     if fault is not None:
         fault.partial = result

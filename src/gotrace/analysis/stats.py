@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gotrace.analysis.spans import SPANS, occupancy
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import HEAP, I8, Rows
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap.objects import NEVER, ObjectReplay
@@ -16,6 +17,7 @@ from gotrace.heap.table import summarize
 from gotrace.tables.allocs import LifetimeBuilder
 from gotrace.tables.passes import ReadPass
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 from gotrace.wire.segments import Segment
 
 BINS = 128
@@ -24,8 +26,8 @@ BINS = 128
 _MIN_STEP = 1 << 15  # ns
 
 
-@dataclass
-class Stats:
+@dataclass(repr=False)
+class Stats(Viewed):
     """Statistics of the heap of a trace.
 
     Attributes
@@ -76,7 +78,18 @@ class Stats:
     seen: bool = False
     anomalies: dict[str, int] = field(default_factory=dict)
 
+    def view(self) -> View:
+        """Return totals, and the types that were allocated most."""
+        inuse, alloc, peak = (
+            *(self.totals.get(name, 0) for name in ("inuse_bytes", "alloc_bytes")),
+            self.peak.get("bytes", 0),
+        )
+        columns = ("name", "alloc_objects", "alloc_bytes", "inuse_objects", "inuse_bytes")
+        facts = f"{alloc:,} bytes allocated, {inuse:,} bytes in use at the end, {peak:,} at the peak"
+        return View(facts, columns, cells(self.table, columns), len(self.table))
 
+
+@analysis
 def stats(trace: Trace, progress: Callable[[int], None] | None = None) -> Stats:
     """Return statistics of the heap of a trace.
 
@@ -84,7 +97,7 @@ def stats(trace: Trace, progress: Callable[[int], None] | None = None) -> Stats:
 
     Parameters
     ----------
-    trace : Trace
+    trace : Trace, path, buffer or file, or a list of these
     progress : callable, optional
         Called with the number of bytes read so far.
 

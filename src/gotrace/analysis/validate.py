@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gotrace.analysis.traces import analysis
 from gotrace.errors import TraceError
 from gotrace.tables.catalog import TABLES
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed
 
 _LENGTH = 1 << 15  # rows at a time
 
 
-@dataclass
-class Verdict:
+@dataclass(repr=False)
+class Verdict(Viewed):
     """The result of a check.
 
     Attributes
@@ -28,9 +30,26 @@ class Verdict:
     generations: int = 0
     error: TraceError | None = None
 
+    def view(self) -> View:
+        """Return the verdict in one line."""
+        return View(f"{self.error or 'valid'}: {self.events:,} events in {self.generations:,} generations")
 
+
+@analysis
 def validate(trace: Trace, progress: Callable[[int], None] | None = None) -> Verdict:
-    """Read everything in a trace: tables, ordered events, alloc/free data; a fault is stored in the verdict."""
+    """Read everything in a trace: tables, ordered events, alloc/free data.
+
+    Parameters
+    ----------
+    trace : Trace, path, buffer or file, or a list of these
+    progress : callable, optional
+        Called with the number of bytes read so far.
+
+    Returns
+    -------
+    Verdict
+        With the fault in ``error``, if the trace is broken.
+    """
     verdict = Verdict()
     read_pass = trace.reader.new_pass()
     generations, events, allocs = (

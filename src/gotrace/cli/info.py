@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from gotrace.analysis.info import Info, inspect
+from gotrace.analysis.info import Info
 from gotrace.cli import common, many
 from gotrace.cli.output import add_formats, report_output
 from gotrace.errors import TraceError
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             return info.error
 
         codes += many.run_each(
-            *(args, lambda name, trace, progress: inspect(trace, progress), show),
+            *(args, lambda name, trace, progress: trace.info(progress), show),
             lambda name, error: report.add_failure(args, name, error),
         )
     return common.worst(codes)

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from gotrace.analysis.ages import AGES, Lifespans, lifespans
+from gotrace.analysis.ages import AGES, Lifespans
 from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.heap.table import KINDS
 from gotrace.report.ages import lifespans_document, print_lifespans
@@ -44,6 +44,6 @@ def run(args: argparse.Namespace) -> int:
         result.table = result.table[np.argsort(key, kind="stable")]
 
     return run_query(
-        *(args, Lifespans, lambda trace, progress: lifespans(trace, args.by, progress)),
+        *(args, Lifespans, lambda trace, progress: trace.lifespans(args.by, progress)),
         *(partial(print_lifespans, top=args.top), lifespans_document, sort),
     )

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import numpy as np
 
 import gotrace
-from gotrace.analysis.info import inspect
 from gotrace.cli import common
 from gotrace.cli.output import check_output, log_written, output
 from gotrace.report.common import json_line
@@ -92,7 +91,7 @@ def _file_name(url: str) -> str:
 
 def _show(name: str, args: argparse.Namespace) -> None:
     with gotrace.open(name) as trace:
-        info = inspect(trace)
+        info = trace.info()
         if args.json:
             print(json_line(info_document(trace.path, info, trace.warnings, trace.losses)))
         else:

@@ -6,7 +6,7 @@ import argparse
 import io
 
 import gotrace
-from gotrace.analysis.history import History, collect
+from gotrace.analysis.history import History
 from gotrace.analysis.leaks import OUTLIVED, OldObjects, old_objects
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
@@ -42,8 +42,11 @@ def run(args: argparse.Namespace) -> int:
     check_output(args, args.output)
     codes: list[int] = []
     with common.exit_code(codes, args):
-        with common.progress(args.trace, quiet=args.quiet) as progress:
-            history = collect(args.trace, errors=args.errors, progress=progress)
+        with (
+            gotrace.open(args.trace, errors=args.errors) as trace,
+            common.progress(args.trace, quiet=args.quiet) as progress,
+        ):
+            history = trace.history(progress)
         page = io.StringIO()
         write_page(page, history, _sites(history, args), _old(history, args), gotrace=gotrace.__version__)
         with output(args.output, force=args.force) as file:

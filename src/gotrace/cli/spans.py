@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from gotrace.analysis.spans import Spans, spans
+from gotrace.analysis.spans import Spans
 from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.report.spans import print_spans, spans_document
 
@@ -28,6 +28,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Print the spans of the trace."""
     return run_query(
-        *(args, Spans, lambda trace, progress: spans(trace, args.at, progress)),
+        *(args, Spans, lambda trace, progress: trace.spans(args.at, progress)),
         *(partial(print_spans, top=args.top), spans_document),
     )

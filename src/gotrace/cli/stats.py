@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TextIO
 
 import gotrace
 from gotrace.analysis.iterations import recorded_operations
-from gotrace.analysis.stats import Stats, stats
+from gotrace.analysis.stats import Stats
 from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.report.stats import print_benchmark, print_stats, stats_document
 
@@ -35,12 +35,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Print the statistics of each trace."""
     if not args.benchfmt:
-        return run_query(args, Stats, stats, partial(print_stats, top=args.top), stats_document)
+        return run_query(args, Stats, gotrace.Trace.stats, partial(print_stats, top=args.top), stats_document)
     if "-" in args.traces:
         args.usage("--benchfmt reads a trace twice, but standard input can be read only once: save it to a file first")
 
     def query(trace: gotrace.Trace, progress: Callable[[int], None] | None) -> _Benchmark:
-        return _Benchmark(stats(trace, progress), recorded_operations(trace))
+        return _Benchmark(trace.stats(progress), recorded_operations(trace))
 
     def show(out: TextIO, found: _Benchmark) -> None:
         print_benchmark(out, found.stats, found.operations)

@@ -124,6 +124,26 @@ class Batch:
         valid = np.unpackbits(bits, count=self.n, bitorder="little").view(bool)
         return ~valid
 
+    def objects(self, name: str) -> list[Any]:
+        """Return the values of a column as objects: names and texts as str, wall times as datetime64, nulls as None."""
+        of = self.columns[name]
+        if of.field.text:
+            return self.texts(name)
+        values = self.values(name)
+        found: list[Any] = list(values) if values.dtype.kind == "M" else values.tolist()
+        nulls = self.is_null(name)
+        if of.dictionary is not None:
+            found = [None if null else of.dictionary.values[i] for i, null in zip(found, nulls, strict=True)]
+        return [None if null else value for value, null in zip(found, nulls, strict=True)]
+
+    def head(self, n: int) -> Batch:
+        """Return a batch of the first ``n`` rows, which shares the memory."""
+        if n >= self.n:
+            return self
+        n_nulls = {name: int(self.is_null(name)[:n].sum()) for name in self.columns}
+        values = self.columns.values()
+        return Batch(n, {of.field.name: Values(of.field, n_nulls[of.field.name], *of[2:]) for of in values})
+
     def column(self) -> Column:
         """Return the Arrow array of the batch."""
         batch = Column(self.n, 0)

@@ -111,7 +111,7 @@ def _words(name: str) -> str:
 
 def _names(enum: type[IntEnum]) -> tuple[str, ...]:
     """Return the names of an enum by value: Go's names of Go's enums, else the members in lower case."""
-    ours = enum.__module__ == What.__module__
+    ours = enum in (What, Op, End, State)
     return tuple(member.name.lower() if ours else _words(member.name) for member in enum)
 
 

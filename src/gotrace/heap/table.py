@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +17,19 @@ from gotrace.dtypes import HEAP, Rows
 from gotrace.experiments.allocfree import ARENA_CHUNK, UNRESOLVED, UNTYPED, TypeTable
 from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
 from gotrace.units import printable
+from gotrace.views import View, Viewed
 
 UNKNOWN_SPAN = "unknown span"
 """Name of the size class of objects whose span is not in the trace."""
 
-KINDS = ("type", "class", "package")
-"""Groups of :func:`group_keys`."""
+Kind = Literal["type", "class", "package"]
+"""Group of :func:`group_keys`."""
+
+KINDS: tuple[str, ...] = get_args(Kind)
 
 
-@dataclass
-class Heap:
+@dataclass(repr=False)
+class Heap(Viewed):
     """Objects on the heap at one instant.
 
     Attributes
@@ -82,16 +85,14 @@ class Heap:
         titles = [self.by, *map(printable, self.table["name"])]
         return "\n".join(f"{' '.join(line)}  {title}" for *line, title in zip(*padded, titles, strict=True))
 
-    def _repr_html_(self) -> str:
-        from html import escape
-
+    def view(self) -> View:
+        """Return what is in use, and the largest groups."""
         names = [f"{what}_{unit}" for what in ("inuse", "alloc", "free") for unit in ("objects", "bytes")]
         names += ["inuse_bytes_error", "inuse_samples"] if self.errors is not None else []
-        columns = [[f"<td>{number:,}</td>" for number in self._column(name)] for name in names]
-        titles = [f"<td>{escape(printable(name))}</td>" for name in self.table["name"]]
-        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in names)
-        body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in zip(titles, *columns, strict=True))
-        return f"<table><thead><tr><th>{escape(self.by)}</th>{head}</tr></thead><tbody>{body}</tbody></table>"
+        rows = zip(self.table["name"].tolist(), *map(self._column, names), strict=True)
+        objects, nbytes = (int(self.table[f"inuse_{unit}"].sum()) for unit in ("objects", "bytes"))
+        facts = f"{nbytes:,} bytes in {objects:,} objects in use, at {self.at}"
+        return View(facts, [self.by, *names], rows, len(self.table))
 
     def _column(self, name: str) -> list[int]:
         """Return a column of the table or of its errors as whole numbers."""

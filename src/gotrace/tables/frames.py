@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -44,15 +44,13 @@ def library(name: str, user: str) -> Any:
         raise ImportError(f'{user} needs {package}: pip install "gotrace[{_EXTRAS[package]}]"') from None
 
 
-def containers(library_name: str) -> Callable[[Batch], Any]:
-    """Return the function that turns a batch into the container of a library: ``"arrow"``, ``"pd"`` or ``"pl"``.
+def containers(library_name: Literal["arrow", "pd", "pl"]) -> Callable[[Batch], Any]:
+    """Return the function that turns a batch into the container of a library.
 
     Raises
     ------
     ImportError
         It is not installed.
-    ValueError
-        There is no such library.
     """
     user = f'library="{library_name}"'
     made: Callable[[Batch], Any]
@@ -60,11 +58,9 @@ def containers(library_name: str) -> Callable[[Batch], Any]:
         made = library("pyarrow", user).record_batch
     elif library_name == "pl":
         made = library("polars", user).DataFrame
-    elif library_name == "pd":
+    else:
         library("pandas", user)
         made = partial(_pandas_chunk, user)
-    else:
-        raise ValueError(f"library={library_name!r}: must be 'np', 'arrow', 'pd' or 'pl'")
     return made
 
 

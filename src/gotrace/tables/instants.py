@@ -5,15 +5,19 @@ Never here: decoding of events, or command-line syntax.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NoReturn
+from datetime import timedelta
+from numbers import Real
+from typing import Any, Literal, NoReturn, TypeAlias, get_args
 
 import numpy as np
 
 from gotrace.dtypes import HEAP, Rows
-from gotrace.errors import TraceError
+from gotrace.errors import TraceError, check_choice
 from gotrace.experiments.allocfree import TypeTable
 from gotrace.heap.counts import CountReplay
 from gotrace.heap.objects import NEVER, Ages, ObjectReplay
@@ -23,11 +27,16 @@ from gotrace.tables.allocs import AllocBuilder, LifetimeBuilder
 from gotrace.tables.owners import OWNERS, AllocationLabels
 from gotrace.tables.passes import Progress, ReadPass, TraceReader
 from gotrace.tables.sites import SiteLabels
-from gotrace.units import nanoseconds
+from gotrace.units import human_time, nanoseconds
 from gotrace.wire.segments import Segment
 
-GROUPS = (*KINDS, *OWNERS, "site")
-"""Groups of a query: what a row of the heap sums up."""
+Group = Literal["type", "class", "package", "goroutine", "task", "region", "site"]
+"""What a row of the heap sums up."""
+
+GROUPS: tuple[str, ...] = get_args(Group)
+
+Instant: TypeAlias = "str | float | np.floating[Any] | timedelta | np.timedelta64[Any]"
+"""An instant of a trace: a text as in :class:`HeapQuery`, or the time since the start, of which numbers are seconds."""
 
 _INSTANTS = "start, peak, end, a time such as 12.5s, or gc:17"
 _COUNTERS = [f"{what}_{unit}" for what in ("alloc", "free", "start") for unit in ("objects", "bytes")]
@@ -35,6 +44,22 @@ _COUNTERS = [f"{what}_{unit}" for what in ("alloc", "free", "start") for unit in
 
 class QueryError(ValueError):
     """A query that is invalid, or that this trace cannot answer."""
+
+
+def _instant(at: object) -> str:
+    """Return an instant as text."""
+    if isinstance(at, str):
+        return at
+    at = getattr(at, "to_timedelta64", lambda: at)()  # of pandas, whose durations have ns
+    if isinstance(at, timedelta):
+        at = np.timedelta64(at)
+    if isinstance(at, np.timedelta64):
+        at = "NaT" if np.isnat(at) else int(at.astype("m8[ns]").astype(np.int64))
+        return f"{at}ns"
+    if isinstance(at, bool | np.bool_) or not isinstance(at, Real):
+        raise TypeError(f"at={at!r}: must be {_INSTANTS}, a number of seconds, or a timedelta")
+    seconds = float(at)
+    return f"{round(seconds * 1e9)}ns" if math.isfinite(seconds) else f"{seconds}s"
 
 
 @dataclass(frozen=True)
@@ -47,7 +72,8 @@ class HeapQuery:
         One of :data:`GROUPS`.
     at : str
         ``"start"`` (the snapshot), ``"peak"`` (the first instant of most bytes in use) or ``"end"``;
-        ``"12.5s"``, after all events up to that time from the trace's start;
+        ``"12.5s"``, after all events up to that time from the trace's start, which may be given as any
+        :data:`Instant`;
         ``"gc:17"``, at the start of the trace's 17th mark phase.
     min_age, max_age : int, optional
         Inclusive bounds of an object's age: the number of mark phases that began while it lived.
@@ -55,20 +81,22 @@ class HeapQuery:
     Raises
     ------
     QueryError
-        The group, the instant or an age is invalid.
+        The instant or an age is invalid.
+    TypeError, ValueError
+        An argument is of a wrong type, or there is no such group.
     """
 
-    by: str = "type"
-    at: str = "end"
+    by: Group = "type"
+    at: Instant = "end"
     min_age: int | None = None
     max_age: int | None = None
 
     def __post_init__(self) -> None:
-        if self.by not in GROUPS:
-            raise QueryError(f"by={self.by!r}: expected {', '.join(GROUPS[:-1])} or {GROUPS[-1]}")
+        check_choice("by", self.by, GROUPS)
         for name, age in (("min_age", self.min_age), ("max_age", self.max_age)):
-            if age is not None and age < 0:
+            if age is not None and operator.index(age) < 0:
                 raise QueryError(f"{name}={age}: must be at least 0")
+        object.__setattr__(self, "at", _instant(self.at))
         if self.cycle is None and self.time is None and self.at not in ("start", "peak", "end"):
             raise QueryError(f"at={self.at!r}: expected {_INSTANTS}")
 
@@ -76,14 +104,14 @@ class HeapQuery:
     def time(self) -> int | None:
         """The instant in ns from the trace's start, if it is given as a time."""
         try:
-            return nanoseconds(self.at)
+            return nanoseconds(str(self.at))
         except ValueError:
             return None
 
     @property
     def cycle(self) -> int | None:
         """Number of the mark phase, from 1, if the instant is given as ``gc:N``."""
-        word, _, number = self.at.partition(":")
+        word, _, number = str(self.at).partition(":")
         return int(number) if word == "gc" and number.isdecimal() and 0 < int(number) < NEVER else None
 
     @property
@@ -126,6 +154,7 @@ class HeapBuilder(LifetimeBuilder):
         stop = 0 if query.at == "start" else NEVER  # the snapshot is replayed in either case
         super().__init__(read_pass, 1, ObjectReplay(ages=ages, stop=stop, cycle=query.cycle or NEVER, rows=rows))
         self.start = -1
+        self._end = -1  # latest time of an event, if the query has a time
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Replay a segment's events."""
@@ -133,6 +162,8 @@ class HeapBuilder(LifetimeBuilder):
             self.start = segment.start
             if self._query.time is not None:
                 self.lives.stop = end_of(self.start, self._query.time)
+        if self._query.time is not None:
+            self._end = max(self._end, int(segment.count(segment.by_thread())[1].max(initial=-1)))
         if self._owners is not None:
             self._owners.learn(segment)
         yield from super().feed(segment)
@@ -145,6 +176,18 @@ class HeapBuilder(LifetimeBuilder):
     def done(self) -> bool:
         """True if the instant is reached, so that later segments are not needed."""
         return self.lives.stopped
+
+    def check_time(self) -> None:
+        """Check that the time of the query is in the trace, which was read up to it.
+
+        Raises
+        ------
+        QueryError
+            It is after the end.
+        """
+        time, length = self._query.time, max(self._end - self.start, 0)
+        if time is not None and time > length:
+            raise QueryError(f"at={self._query.at!r}: the trace ends {human_time(length)} after its start")
 
     def heap(self) -> Heap:
         """Return the replayed heap.
@@ -182,7 +225,7 @@ class HeapBuilder(LifetimeBuilder):
             seen=bool(self.allocs.heap.sizes[HeapCounter.EVENTS]),
             memory=memory,
             anomalies=self.anomaly_counts(),
-            at=query.at,
+            at=str(query.at),
             ages=(query.min_age, query.max_age),
             unaged=unaged,
             errors=errors,
@@ -268,6 +311,7 @@ def replay(builder: HeapBuilder, progress: Progress | None = None) -> Heap:
     """Run a builder's pass and return the replayed heap; raises like :func:`heap_at`."""
     fault = builder.read_pass.run(builder, progress=progress)
     if fault is None:
+        builder.check_time()
         return builder.heap()
     with suppress(QueryError):  # the query's mark phase may come after the fault
         fault.partial = builder.heap()

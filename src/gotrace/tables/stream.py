@@ -5,6 +5,7 @@ Never here: the memory of columns, or data frames.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from copy import copy
 
@@ -16,7 +17,7 @@ from gotrace.columns.batch import Batch, Packer, arrow_type
 from gotrace.columns.fields import Dictionary, Field, extras_of, fields_of
 from gotrace.columns.texts import Texts
 from gotrace.dtypes import I4, I8, Rows
-from gotrace.errors import TraceError
+from gotrace.errors import TraceError, check_names, unknown_name
 from gotrace.spec.enums import EventType
 from gotrace.spec.events import EventSpec
 from gotrace.tables.builder import Builder
@@ -40,17 +41,20 @@ def fields_to_read(name: str, columns: Sequence[str] | None, *, single: bool = T
 
     Raises
     ------
-    ValueError
-        With ``single``, the table lacks a column; or one is named twice.
+    UnknownNameError
+        With ``single``, the table lacks a column.
+    TypeError, ValueError
+        The columns are no list of names, or one is named twice.
     """
     dtype = TABLES[name].dtype
     own, extra = fields_of(dtype), extras_of(dtype)
     if columns is None:
         return list(own.values())
     known = own | extra
+    check_names("columns", columns)
     for i, column in enumerate(columns):
         if single and column not in known:
-            raise ValueError(f"table {name} has no column {column!r}; it has {', '.join(known)}")
+            raise unknown_name(f"table {name} has no column", column, known)
         if column in columns[:i]:
             raise ValueError(f"column {column!r} is named twice")
     return [known[column] for column in columns if column in known]
@@ -130,18 +134,28 @@ def _rest(packers: dict[str, Packer]) -> Iterator[tuple[str, Batch]]:
             yield name, batch
 
 
-def own_batches(reader: TraceReader, name: str, fields: list[Field]) -> Generator[Batch, None, None]:
+def own_batches(
+    reader: TraceReader, name: str, fields: list[Field], limit: int | None = None
+) -> Generator[Batch, None, None]:
     """Yield the batches of one table, read from an input of their own, which is opened by the first request.
+
+    With a limit, no more rows than that are read.
 
     Raises
     ------
     TraceError
         After all rows before the fault; ``reader`` records it, but stays open.
     """
+    if limit == 0:
+        return
     own = reader.again()
+    left = sys.maxsize if limit is None else limit
     try:
-        for _, batch in batches(own, {name: fields}, {name: rows_of(name, STEP)}):
-            yield batch
+        for _, batch in batches(own, {name: fields}, {name: min(rows_of(name, STEP), left)}):
+            yield batch.head(left)
+            left -= len(batch)
+            if left <= 0:
+                return
     except TraceError as error:
         reader.fault = copy(error)  # without the traceback, which would keep memory of the pass
         raise

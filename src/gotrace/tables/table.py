@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import operator
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from gotrace.dtypes import Rows, narrow, select
-from gotrace.errors import TraceError
+from gotrace.errors import check_choice, check_names, unknown_name
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.passes import Progress, TraceReader
-from gotrace.units import parse_size, printable
+from gotrace.units import parse_size
+from gotrace.views import ROWS, View, html
 
 if TYPE_CHECKING:
     import pandas
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 STEP = 32_000_000
 """Default size of a chunk in bytes."""
+
+Library = Literal["np", "arrow", "pd", "pl"]
 
 _SHOWN = 10  # rows shown in a notebook
 
@@ -39,39 +43,37 @@ class Table:
     name : str
     """
 
-    def __init__(self, reader: TraceReader, name: str, columns: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, reader: TraceReader, name: str, columns: Sequence[str] | None = None, *, limit: int | None = None
+    ) -> None:
         self._reader = reader
         self._selected = columns
+        self._limit = limit
         self.name = name
         if columns is not None:
-            _ = self.columns  # raises ValueError for a wrong one
+            _ = self.columns  # raises an exception for a wrong one
 
     def __repr__(self) -> str:
-        return f"<gotrace.Table {self.name!r} of {self._reader.source.name!r}>"
+        first = "" if self._limit is None else f", first {self._limit:,} rows"
+        return f"<gotrace.Table {self.name!r} of {self._reader.source.name!r}{first}: {', '.join(self.columns)}>"
 
     def _repr_html_(self) -> str | None:
-        """Return the first rows as HTML; None for a stream, which can be read only once, or columns not in the rows."""
-        from html import escape
-
-        known = TABLES[self.name].dtype.names or ()
-        if self._reader.source.once or not set(self._selected or ()) <= set(known):
+        """Return the first rows as HTML; None for a stream, which can be read only once."""
+        if self._reader.source.once:
             return None
-        names = self.dtype.names or ()
-        rows: list[np.void] = []
-        fault = ""
+        stream = self._stream(limit=_SHOWN if self._limit is None else min(self._limit, ROWS))
+        rows: list[tuple[str | int, ...]] = []
+        note = ""
         try:
-            with self._reader.peek():
-                pieces = self._chunks(list(names), _SHOWN * self.dtype.itemsize)
-                rows.extend(islice(chain.from_iterable(pieces), _SHOWN))
-        except TraceError as error:
-            fault = f"<p>{escape(f'{type(error).__name__}: {error}')}</p>"
-        head = "".join(f"<th>{name}</th>" for name in names)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(printable(str(row[name])))}</td>" for name in names) + "</tr>"
-            for row in rows
-        )
-        caption = f"<caption>{escape(self.name)}: first rows</caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{fault}"
+            for batch in stream.batches():
+                columns = [[_cell(value, name) for value in batch.objects(name)] for name in batch.columns]
+                rows += zip(*columns, strict=True)
+        except ValueError as error:  # it is damaged, or was closed
+            note = f"{type(error).__name__}: {error}"
+        return html(View(f"{self.name}: first rows", self.columns, rows, note=note))
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.columns
 
     @property
     def columns(self) -> list[str]:
@@ -92,6 +94,28 @@ class Table:
         """
         return narrow(TABLES[self.name].dtype, columns_of(self.name, self._selected, single=True))
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows, for which the trace is read, and of columns."""
+        return len(self), len(self.columns)
+
+    def head(self, n: int = 5) -> Table:
+        """Return the table with only its first rows; nothing is read yet.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows; the table may have fewer.
+
+        Raises
+        ------
+        ValueError
+            ``n`` is negative.
+        """
+        if operator.index(n) < 0:
+            raise ValueError(f"n={n}: must be at least 0")
+        return Table(self._reader, self.name, self._selected, limit=n if self._limit is None else min(n, self._limit))
+
     def select(self, columns: Sequence[str]) -> Table:
         """Return the table with only some columns, in this order; nothing is read yet.
 
@@ -107,13 +131,14 @@ class Table:
         ValueError
             The table lacks a column, or one is named twice.
         """
-        return Table(self._reader, self.name, columns)
+        return Table(self._reader, self.name, columns, limit=self._limit)
 
-    def _stream(self, columns: Sequence[str] | None = None) -> TableStream:
+    def _stream(self, columns: Sequence[str] | None = None, *, limit: int | None = None) -> TableStream:
         from gotrace.tables.stream import TableStream, fields_to_read, own_batches  # imported when used: it is slow
 
         chosen = fields_to_read(self.name, self._selected if columns is None else columns)
-        return TableStream(chosen, own_batches(self._reader, self.name, chosen))
+        limit = self._limit if limit is None else limit
+        return TableStream(chosen, own_batches(self._reader, self.name, chosen, limit))
 
     def __arrow_c_schema__(self) -> object:
         """Return the schema as a capsule of Arrow; nothing is read."""
@@ -204,8 +229,16 @@ class Table:
         stream = self._stream(columns)
         return frames.to_lazy_polars(stream, self._stream) if lazy else frames.to_polars(stream)
 
-    def _chunks(self, keep: list[str], step: int = STEP) -> Iterator[Rows]:
-        return (rows for _, rows in chunks(self._reader, {self.name: keep}, step))
+    def _chunks(self, keep: list[str], limit: int | None = None) -> Iterator[Rows]:
+        left = min(sys.maxsize if most is None else most for most in (limit, self._limit))
+        if not left:
+            return
+        step = min(STEP, left * TABLES[self.name].dtype.itemsize)
+        for _, rows in chunks(self._reader, {self.name: keep}, step):
+            yield rows[:left]
+            left -= len(rows)
+            if left <= 0:
+                return
 
     def to_numpy(self, columns: Sequence[str] | None = None) -> Rows:
         """Read all rows into one structured array.
@@ -228,10 +261,14 @@ class Table:
             The table lacks a column.
         """
         keep = columns_of(self.name, self._selected if columns is None else columns, single=True)
+        return self._read(keep, None)
+
+    def _read(self, keep: list[str], limit: int | None) -> Rows:
+        dtype = narrow(TABLES[self.name].dtype, keep)
         if self.name == "types" and self._reader.types is not None:
-            return select(self._reader.types.copy(), narrow(TABLES[self.name].dtype, keep))
-        parts = list(self._chunks(keep))
-        total = np.zeros(sum(map(len, parts)), narrow(TABLES[self.name].dtype, keep))
+            return select(self._reader.types[: self._limit][:limit].copy(), dtype)
+        parts = list(self._chunks(keep, limit))
+        total = np.zeros(sum(map(len, parts)), dtype)
         at = 0
         for i, part in enumerate(parts):
             total[at : at + len(part)] = part
@@ -243,8 +280,37 @@ class Table:
         rows = self.to_numpy()
         return rows if dtype is None else rows.astype(dtype)
 
-    def __getitem__(self, column: str) -> npt.NDArray[Any]:
-        return self.to_numpy([column])[column].copy()
+    @overload
+    def __getitem__(self, key: str) -> npt.NDArray[Any]: ...
+
+    @overload
+    def __getitem__(self, key: int | np.integer[Any]) -> np.void: ...
+
+    @overload
+    def __getitem__(self, key: list[str]) -> Table: ...
+
+    @overload
+    def __getitem__(self, key: slice | npt.NDArray[Any]) -> Rows: ...
+
+    def __getitem__(self, key: str | int | np.integer[Any] | list[str] | slice | npt.NDArray[Any]) -> Any:
+        """Return a column, a row, some rows as an array, or the table with only a list of columns."""
+        if isinstance(key, str):
+            return self.to_numpy([key])[key].copy()
+        if isinstance(key, list):
+            return self.select(key)
+        keep = list(self.dtype.names or ())
+        if isinstance(key, slice):
+            few = key.stop is not None and all(part is None or part >= 0 for part in (key.start, key.stop, key.step))
+            return self._read(keep, key.stop if few else None)[key]
+        if isinstance(key, np.ndarray) and key.ndim:
+            return self._read(keep, None)[key]
+        if isinstance(key, bool | np.bool_) or not hasattr(key, "__index__"):
+            raise TypeError(f"{key!r}: must be a column, a list of columns, a row, a slice of rows or an array")
+        row = operator.index(key)
+        rows = self._read(keep, None if row < 0 else row + 1)
+        if not -len(rows) <= row < len(rows):
+            raise IndexError(f"table {self.name} has no row {row}; it has {len(rows):,} rows")
+        return rows[row]
 
     def __iter__(self) -> Iterator[Any]:
         for rows in self._chunks(list(self.dtype.names or ())):
@@ -252,6 +318,12 @@ class Table:
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._chunks(list((self.dtype.names or ())[:1])))
+
+
+def _cell(value: Any, column: str) -> str | int:
+    if column in ("address", "pc"):
+        return f"{value:#x}"
+    return value if isinstance(value, int) else "" if value is None else str(value)
 
 
 def chunks(
@@ -279,7 +351,7 @@ def chunks(
 
 
 def reader_of_chunks(
-    tables: str | Sequence[str], columns: Sequence[str] | None, step_size: str | int, library: str
+    tables: str | Sequence[str], columns: Sequence[str] | None, step_size: str | int, library: Library
 ) -> Callable[[TraceReader], Iterator[Any]]:
     """Return a function that reads tables in chunks, as :meth:`gotrace.Trace.iterate` yields them.
 
@@ -289,15 +361,18 @@ def reader_of_chunks(
     ------
     ImportError
         The library is not installed.
-    ValueError
-        A table, a column, the size or the library does not exist.
+    UnknownNameError
+        A table or a column does not exist.
+    TypeError, ValueError
+        The columns, the size or the library are wrong.
     """
     names = [tables] if isinstance(tables, str) else list(tables)
     for name in names:
         if name not in TABLES:
-            raise ValueError(f"no table {name!r}; tables are {', '.join(TABLES)}")
+            raise unknown_name("a trace has no table", name, TABLES)
     if not names:
         raise ValueError("no table is named")
+    check_choice("library", library, ("np", "arrow", "pd", "pl"))
     single, step = isinstance(tables, str), parse_size(step_size) // len(names)
     empty: dict[str, Any]
     if library == "np":
@@ -330,7 +405,8 @@ def columns_of(name: str, columns: Sequence[str] | None, *, single: bool) -> lis
     known = list(TABLES[name].dtype.names or ())
     if columns is None:
         return known
+    check_names("columns", columns)
     wrong = [column for column in columns if column not in known]
     if wrong and single:
-        raise ValueError(f"table {name} has no column {wrong[0]!r}; it has {', '.join(known)}")
+        raise unknown_name(f"table {name} has no column", wrong[0], known)
     return [column for column in columns if column in known]

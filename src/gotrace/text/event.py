@@ -6,6 +6,7 @@ Never here: bulk processing, which uses tables.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from typing import NamedTuple
 
 import numpy as np
@@ -116,6 +117,9 @@ class Event:
     def __str__(self) -> str:
         text = b"".join(self._writer.write(self._rows))
         return text[:-1].decode("utf-8", "surrogateescape")
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
 
     def __repr__(self) -> str:
         return f"<gotrace.Event {str(self).partition(chr(10))[0]}>"

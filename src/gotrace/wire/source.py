@@ -10,6 +10,7 @@ import mmap
 import os
 import sys
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
@@ -26,6 +27,16 @@ _LEAST = 16  # bytes of a window at the start: a trace's header
 _COMPARED = 256  # bytes at the start that are the same in each pass
 _UNUSED = 2  # references to a block that no array views: the attribute's and the argument's
 ROOM = 1 << 26  # bytes of a stream's window: pages take memory only once filled, and free() returns them
+
+
+class Readable(Protocol):
+    """A binary file, as far as it is used here."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most ``size`` bytes, none at the end."""
+
+    def close(self) -> None:
+        """Close the file."""
 
 
 class Window(Protocol):
@@ -64,7 +75,7 @@ class Source:
     """
 
     def __init__(
-        self, name: str, window: Window, *, once: bool, waits: bool = False, file: BinaryIO | None = None
+        self, name: str, window: Window, *, once: bool, waits: bool = False, file: Readable | None = None
     ) -> None:
         self.name = name
         self.once = once
@@ -151,8 +162,8 @@ class _Whole:
 class _Stream:
     """A window on a stream: a block that grows, and drops released bytes."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file: BinaryIO | Decompressed = file
+    def __init__(self, file: Readable) -> None:
+        self._file: Readable | Decompressed = file
         self._detected = False
         self._failure: tuple[type[TraceError], str] | None = None
         self._block: Bytes = np.empty(ROOM, np.uint8)
@@ -229,10 +240,36 @@ def _stream(name: str, file: Any) -> Source:
     return Source(name, _Stream(file), once=True, waits=True)
 
 
+class _FromStart:
+    """A seekable file of the caller, read from a position of its own: passes may read it in turns."""
+
+    def __init__(self, file: BinaryIO, at: int, lock: Lock) -> None:
+        self._file = file
+        self._at = at
+        self._lock = lock
+
+    def read(self, size: int = -1, /) -> bytes:
+        with self._lock:
+            self._file.seek(self._at)
+            data = self._file.read(size)
+        self._at += len(data or b"")
+        return data
+
+    def close(self) -> None:
+        """Leave the file open: it is the caller's."""
+
+
 class _Reopened(Source):
     """An input that each pass opens and reads like a stream."""
 
-    def __init__(self, name: str, open_file: Callable[[], BinaryIO], *, waits: bool = False, head: bytes = b"") -> None:
+    def __init__(
+        self,
+        name: str,
+        open_file: Callable[[], Readable],
+        *,
+        waits: bool = False,
+        head: bytes = b"",
+    ) -> None:
         super().__init__(name, _Stream(io.BytesIO()), once=False, waits=waits)
         self.moves = True
         self._open = open_file
@@ -261,15 +298,16 @@ class _Reopened(Source):
 def open_source(source: Any, *, mapped: bool = True, storage_options: Mapping[str, Any] | None = None) -> Source:
     """Open a path, a URL, a buffer, a binary file object, or ``"-"`` for standard input; each may be gzip, zstd or xz.
 
-    A path is mapped into memory. It is read like a stream, in each pass again, if it is compressed or ``mapped`` is
-    False; so is a URL, for which fsspec takes ``storage_options``.
+    A path, with ``~`` for the home folder, is mapped into memory. It is read like a stream, in each pass again, if it
+    is compressed or ``mapped`` is False; so is a URL, for which fsspec takes ``storage_options``, and a file object
+    that can seek, from its current position.
 
     Raises
     ------
     ImportError
         If the library for the format or for the URL is missing.
     TypeError
-        If ``source`` is none of these.
+        If ``source`` is none of these, or a file in text mode.
     OSError
         If the path or URL cannot be opened.
     """
@@ -278,10 +316,9 @@ def open_source(source: Any, *, mapped: bool = True, storage_options: Mapping[st
     if is_url(source):
         return _Reopened(public_name(source), lambda: open_url(source, storage_options), waits=True)
     if isinstance(source, str | os.PathLike):
-        return _open_path(os.fspath(source), mapped)
+        return _open_path(os.path.expanduser(os.fspath(source)), mapped)  # noqa: PTH111 - keeps "./" of the name
     if hasattr(source, "read"):
-        name = getattr(source, "name", None)
-        return _stream(name if isinstance(name, str) else "<stream>", source)
+        return _open_file(source)
     try:
         data = np.frombuffer(source, np.uint8)
     except TypeError:
@@ -291,6 +328,17 @@ def open_source(source: Any, *, mapped: bool = True, storage_options: Mapping[st
     if format_of(data[:HEAD].tobytes()):
         return _Reopened("<buffer>", lambda: io.BytesIO(data.data))
     return Source("<buffer>", _Whole(data), once=False)
+
+
+def _open_file(file: Any) -> Source:
+    name = getattr(file, "name", None)
+    name = name if isinstance(name, str) else "<stream>"
+    if isinstance(file, io.TextIOBase):
+        raise TypeError(f"{name} is open in text mode: open it with mode 'rb'")
+    if hasattr(file, "seekable") and file.seekable():
+        start, lock = file.tell(), Lock()
+        return _Reopened(name, lambda: _FromStart(file, start, lock))
+    return _stream(name, file)
 
 
 def _open_path(path: str, mapped: bool) -> Source:
