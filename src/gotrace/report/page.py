@@ -22,6 +22,7 @@ from gotrace.analysis.history import OTHER, History
 from gotrace.analysis.leaks import OldObjects
 from gotrace.analysis.sites import Sites
 from gotrace.errors import HEAP_DATA_ADVICE
+from gotrace.experiments.allocfree import ANOMALIES, CAUSES
 from gotrace.heap.table import UNKNOWN_SPAN, package_of
 from gotrace.report.common import caveats
 from gotrace.report.leaks import leak_tables
@@ -78,6 +79,7 @@ def write_page(
     library, script = _asset("uPlot.iife.min.js"), _asset("page.js")
     name = _short(history.path.rsplit("/", 1)[-1])
     seconds = human_time(history.end - history.start) if history.start >= 0 else "no events"
+    charts, tables = _fill(_asset("charts.html"), _captions(history, sites)), _tables(history, old)
     slots = {
         "policy": f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
         f"script-src {_hash(library)} {_hash(script)}; base-uri 'none'; form-action 'none'",
@@ -92,9 +94,11 @@ def write_page(
         "tiles": "\n".join(_tile(*tile) for tile in _tiles(history)),
         "insights": _list([*_verdict(old), *_insights(history)], "insights"),
         "hidden": "" if history.seen else " hidden",
-        "charts": _fill(_asset("charts.html"), _captions(history, sites)),
-        "tables": _tables(history, old),
+        "contents": _contents(f"{charts}{tables}" if history.seen else ""),
+        "charts": charts,
+        "tables": tables,
         "notes": _list(_notes(history)),
+        "anomalies": _anomalies(history),
         "licence": _asset("uPlot.LICENSE"),
         "data": _json({**_data(history), "who": _who(sites)}),
         "library": library,
@@ -189,16 +193,18 @@ def _tiles(history: History) -> list[tuple[str, str, str]]:
     ]  # fmt: skip
 
 
-def _first(history: History, what: str) -> tuple[str, str, str]:
-    """Return the name of the type with the most bytes, and its bytes and objects as text."""
-    row = int(np.argmax(history.types[f"{what}_bytes"]))
-    size, n = (int(history.types[f"{what}_{unit}"][row]) for unit in ("bytes", "objects"))
-    return _short(history.names[row]), human_bytes(size), _n(n, "object")
+def _is_named(name: str) -> bool:
+    """Return True for a type of a package, False for types such as ``uint8`` and objects without a type."""
+    return not package_of(name).startswith("(")
 
 
-def _top_share(history: History, what: str) -> str:
-    sizes = history.types[f"{what}_bytes"]
-    return _share(int(sizes.max()), int(sizes.sum()))
+def _first(history: History, what: str) -> tuple[str, str, str, str]:
+    """Return the type with the most bytes, if possible a named one: its name, bytes, objects and share as text."""
+    sizes, counts = (history.types[f"{what}_{unit}"] for unit in ("bytes", "objects"))
+    named = np.array([_is_named(name) for name in history.names])
+    row = int(np.argmax(np.where(named, sizes, -1) if sizes[named].any() else sizes))
+    size = int(sizes[row])
+    return _short(history.names[row]), human_bytes(size), _n(int(counts[row]), "object"), _share(size, int(sizes.sum()))
 
 
 def _verdict(old: OldObjects | None) -> list[str]:
@@ -212,12 +218,10 @@ def _insights(history: History) -> list[str]:
     sentences = []
     inuse, old, alloc = (_total(history, f"{name}_bytes") for name in ("inuse", "old", "alloc"))
     if inuse:
-        name, size, objects = _first(history, "inuse")
-        sentences.append(
-            f"Largest at the end: {name}, {size} in {objects}, {_top_share(history, 'inuse')} of the live heap."
-        )
+        name, size, objects, share = _first(history, "inuse")
+        sentences.append(f"Largest type at the end: {name}, {size} in {objects}, {share} of the live heap.")
     if len(history.begins) >= 2 and old:
-        name, size, _ = _first(history, "old")
+        name, size, *_ = _first(history, "old")
         sentences.append(
             f"{human_bytes(old)} allocated in the trace outlived two GC cycles or more and are still alive: the place "
             f"to look for leaks. Most of it: {name} ({size})."
@@ -228,8 +232,8 @@ def _insights(history: History) -> list[str]:
             f"Of the objects allocated and freed in the trace, {_share(young, dead)} lived at most one GC cycle."
         )
     if alloc:
-        name, size, objects = _first(history, "alloc")
-        sentences.append(f"Most allocated: {name}, {size} in {objects}, {_top_share(history, 'alloc')} of all bytes.")
+        name, size, objects, share = _first(history, "alloc")
+        sentences.append(f"Type allocated most: {name}, {size} in {objects}, {share} of all bytes.")
     held = int(history.moments["span_bytes"][-1])
     if held:
         free = held - inuse
@@ -259,12 +263,28 @@ def _notes(history: History) -> list[str]:
         notes.append(
             f"The {len(history.marks):,} mark phases are drawn as at most {MARKS:,}, each for several close together."
         )
-    notes += [f"Anomaly: {n:,} {name}. See docs/allocfree.md for its meaning." for name, n in history.anomalies.items()]
     notes += [f"Note: {caveat}." for caveat in caveats(history.anomalies, history.losses)]
     notes += [f"Warning: {text}" for text in history.warnings[:20]]
     if len(history.warnings) > 20:
         notes.append(f"and {len(history.warnings) - 20:,} more warnings")
     return notes
+
+
+def _anomalies(history: History) -> str:
+    """Return the number and the cause of each anomaly."""
+    if not history.anomalies:
+        return ""
+    causes = {ANOMALIES[kind]: cause for kind, cause in CAUSES.items()}
+    items = "\n".join(
+        f"<dt>{n:,} {escape(name)}</dt><dd>{escape(causes[name])}</dd>" for name, n in history.anomalies.items()
+    )
+    return f"<h3>Anomalies of the trace, which are not errors</h3>\n<dl>\n{items}\n</dl>"
+
+
+def _contents(html: str) -> str:
+    """Return links to the sections of a page."""
+    sections = re.findall(r'<section class="card" id="([\w-]+)">.*?<h2>(.*?)</h2>', html, re.DOTALL)
+    return "\n".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in (*sections, ("about", "Notes")))
 
 
 def _captions(history: History, sites: Sites | None) -> dict[str, str]:
@@ -297,6 +317,8 @@ def _data(history: History) -> dict[str, Any]:
     """Return the data of the charts; its size is limited by the constants above."""
     start, n = history.start, len(history.bins)
     names, series = history.largest(LINES)
+    upward = sorted(range(len(names)), key=lambda i: (names[i] != OTHER, _is_named(names[i])))
+    names, series = [names[i] for i in upward], series[upward]
     width = max(history.end - start, 1) / max(n, 1) / 1e9
     rates = [np.round(history.moments[f"{name}_bytes"] / width) for name in ("alloc", "free")]
     return {
@@ -445,38 +467,34 @@ def _type_table(history: History) -> str:
         *("inuse_bytes", "inuse_objects", "peak_bytes", "alloc_bytes", "alloc_objects"),
         *("free_objects", "young_objects", "old_bytes"),
     )
-    heads = ("type", "live", "objects", "at the peak", "allocated", "objects", "freed", "young", "old")
+    heads = (
+        *("type", "live", "live objects", "at the peak", "allocated", "allocated objects"),
+        *("freed objects", "young objects", "old"),
+    )
     if not types:
         return _table("types", "Types", heads, [], "")
     whole = {name: max(int(types[name].sum()), 1) for name in ("inuse_bytes", "peak_bytes", "alloc_bytes")}
     rank = np.max([types[name] / total for name, total in whole.items()], axis=0)
     order = np.argsort(-rank, kind="stable")
     order, rest = order[:ROWS], order[ROWS:]
-    order = order[np.argsort(-types["inuse_bytes"][order], kind="stable")]
+    named = np.array([_is_named(name) for name in history.names])
+    order = order[np.lexsort((-types["inuse_bytes"][order], ~named[order]))]
     cells = [(history.names[i], [int(types[name][i]) for name in columns]) for i in order.tolist()]
     if len(rest):
         cells.append((f"{OTHER}: {_n(len(rest), 'type')}", [int(types[name][rest].sum()) for name in columns]))
     formats = [human_bytes if "bytes" in name else "{:,}".format for name in columns]
     rows = [(name, [(n, text(n)) for text, n in zip(formats, values, strict=True)]) for name, values in cells]
     note = (
-        "Young: objects freed in the GC cycle of their allocation or the next one. Old: bytes alive at the end that "
-        "were allocated in the trace, two or more cycles ago."
+        "Types of packages come first. Young: objects freed in the GC cycle of their allocation or the next one. Old: "
+        "bytes alive at the end that were allocated in the trace, two or more cycles ago."
     )
-    return _table("types", "Types", heads, rows, note)
+    return _table("types", "Types", heads, rows, note, [history.names[i] for i in order.tolist()])
 
 
 def _class_table(history: History) -> str:
     heads = (
-        "size class",
-        "allocated",
-        "objects",
-        "live",
-        "objects",
-        "spans",
-        "held",
-        "full",
-        "free but held",
-        "held by one",
+        *("size class", "allocated", "allocated objects", "live", "live objects"),
+        *("spans", "held", "full", "free but held", "held by one"),
     )
     rows = []
     for row in sorted(history.classes, key=lambda row: -row["span_bytes"]):
@@ -509,6 +527,7 @@ def _span_table(history: History) -> str:
         )
         for row in largest
     ]
+    types = [row["name"] for row in largest]
     heads = ("type and class of the object", "spans", "free but held")
     return _table(
         "spans",
@@ -516,26 +535,34 @@ def _span_table(history: History) -> str:
         heads,
         rows,
         "Memory that cannot be released because of a single object, at the end of the trace.",
+        types,
     )
 
 
 def _table(
-    name: str, title: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[float, str]]]], note: str
+    name: str,
+    title: str,
+    heads: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[tuple[float, str]]]],
+    note: str,
+    types: Sequence[str] = (),
 ) -> str:
-    head = "".join(f'<th scope="col"><button type="button">{escape(text)}</button></th>' for text in heads)
+    """Return a table; ``types`` are those that its first rows are about, which a click selects."""
+    tags = [f' data-type="{escape(_short(of))}"' for of in types] + [""] * (len(rows) - len(types))
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     body = "\n".join(
-        f"<tr><td>{escape(_short(first))}</td>"
+        f"<tr{tag}><td>{escape(_short(first))}</td>"
         + "".join(f'<td data-v="{value}">{escape(text)}</td>' for value, text in cells)
         + "</tr>"
-        for first, cells in rows
+        for (first, cells), tag in zip(rows, tags, strict=True)
     )
     search = (
         f'<input type="search" id="filter-{name}" placeholder="Filter by name" '
         f'aria-label="Filter {escape(title.lower())}">'
     )
     return (
-        f'<section class="card"><div class="bar"><h2>{escape(title)}</h2>'
-        f'<div class="tools"><span id="count-{name}"></span>{search}</div></div>\n'
+        f'<section class="card" id="{name}-table"><div class="bar"><h2>{escape(title)}</h2>'
+        f'<div class="tools scripted"><span id="count-{name}"></span>{search}</div></div>\n'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title)}"><table class="rows" id="{name}">'
         f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>\n"
         f'<p class="hint">{escape(note)}</p></section>'

@@ -137,7 +137,7 @@ class TraceReader:
 
     def _check_process(self, threaded: bool) -> None:
         """Refuse to read on in a forked process what it shares with its parent: a stream, or a second thread."""
-        if threaded or self.source.moves:
+        if threaded or self.source.once:
             check_process(self._process)
 
     def _check_open(self) -> None:

@@ -243,12 +243,15 @@ def _stream(name: str, file: Any) -> Source:
 class _FromStart:
     """A seekable file of the caller, read from a position of its own: passes may read it in turns."""
 
-    def __init__(self, file: BinaryIO, at: int, lock: Lock) -> None:
+    def __init__(self, file: BinaryIO, at: int, lock: Lock, process: int) -> None:
         self._file = file
         self._at = at
         self._lock = lock
+        self._process = process
 
     def read(self, size: int = -1, /) -> bytes:
+        if os.getpid() != self._process:
+            raise ValueError("the file was opened by another process: open it again after the fork")
         with self._lock:
             self._file.seek(self._at)
             data = self._file.read(size)
@@ -336,8 +339,8 @@ def _open_file(file: Any) -> Source:
     if isinstance(file, io.TextIOBase):
         raise TypeError(f"{name} is open in text mode: open it with mode 'rb'")
     if hasattr(file, "seekable") and file.seekable():
-        start, lock = file.tell(), Lock()
-        return _Reopened(name, lambda: _FromStart(file, start, lock))
+        shared = file.tell(), Lock(), os.getpid()  # by the passes
+        return _Reopened(name, lambda: _FromStart(file, *shared))
     return _stream(name, file)
 
 

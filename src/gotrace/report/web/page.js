@@ -1,5 +1,6 @@
 "use strict";
 (() => {
+  document.documentElement.classList.add("js");
   const D = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id);
   const make = (tag, text, cls) => {
@@ -25,25 +26,40 @@
     return trim(n) + units[i];
   };
   const seconds = (s) => (s === null || s === undefined ? "–" : s >= 1 || s === 0 ? trim(s) + " s" : s >= 1e-3 ? trim(s * 1e3) + " ms" : trim(s * 1e6) + " µs");
+  const packageOf = (name) => {
+    const plain = name.replace(/^(\*|\[\d*\]|<-|chan(<-)? )+/, "");
+    const found = /^((?:[^\s\[\](){}*.]+(?:\.[^\s\[\](){}*./]+)*\/)*[^\s\[\](){}*./]+)\./.exec(plain);
+    return found ? found[1] : "";
+  };
   const share = (n) => (n === null || n === undefined ? "–" : trim(n * 100) + " %");
+
+  // Types by name. A node with the attribute data-type selects its type when it is clicked.
+  const KNOWN = new Map();
+  for (const group of D.flame.c) for (const child of group.c) KNOWN.set(child.n, child);
+  let picked = "";
+  const pickable = (node, name) => {
+    if (name) node.dataset.type = name;
+    return node;
+  };
 
   // --- charts over time ----------------------------------------------------------------------------------
 
   const plots = [];
-  const steps = [];
-  for (let unit = 1; unit < 2 ** 50; unit *= 2) steps.push(unit);
+  const steps = (u, axis, low, high) => {
+    const least = Math.max(1024 ** Math.floor(Math.log(Math.max(high, 1)) / Math.log(1024)) / 4, 1);
+    return Array.from({ length: 50 }, (_, i) => least * 2 ** i);
+  };
 
-  const markPhases = (u) => {
-    const { ctx } = u;
+  const markPhases = (fill, top) => (u) => {
+    const { ctx, bbox } = u;
     ctx.save();
     ctx.beginPath();
-    ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    ctx.fillStyle = ink("--gc");
-    ctx.globalAlpha = D.marks.length > 60 ? 0.55 : 1;
+    ctx.fillStyle = ink(fill);
     for (const [begin, end] of D.marks) {
       const left = u.valToPos(begin, "x", true);
-      ctx.fillRect(left, u.bbox.top, Math.max(u.valToPos(end, "x", true) - left, devicePixelRatio), u.bbox.height);
+      ctx.fillRect(left, bbox.top, Math.max(u.valToPos(end, "x", true) - left, devicePixelRatio), top ? top * devicePixelRatio : bbox.height);
     }
     ctx.restore();
   };
@@ -52,11 +68,14 @@
     grid: { stroke: ink("--grid"), width: 1 },
     ticks: { stroke: ink("--grid"), width: 1 },
     font: "12px system-ui, sans-serif",
+    labelFont: "12px system-ui, sans-serif",
+    labelSize: 18,
+    labelGap: 2,
     values: (u, ticks) => ticks.map(values),
     ...extra,
   });
   const line = (label, stroke, value, extra) => ({ label, stroke, width: 1.5, points: { show: false }, value: (u, v) => value(v), ...extra });
-  const draw = (id, height, x, xaxis, data, series, values, extra) => {
+  const draw = (id, height, x, xaxis, data, series, values, what, extra) => {
     const place = $(id);
     const { hooks, ...rest } = extra || {};
     const u = new uPlot(
@@ -64,10 +83,13 @@
         width: place.clientWidth || 600,
         height,
         scales: { x: { time: false }, y: { range: (u, low, high) => [0, Math.max(high, 1e-9) * 1.06] } },
-        axes: [axis(xaxis, { size: 34 }), axis(values, values === bytes || values === perSecond ? { size: 74, incrs: steps } : { size: 74 })],
+        axes: [
+          axis(xaxis, { size: 30, label: xaxis === seconds ? "time since the start" : "age in GC cycles" }),
+          axis(values, { size: values === perSecond ? 84 : 68, label: what, ...(values === share ? {} : { incrs: steps }) }),
+        ],
         cursor: { points: { show: false }, drag: { x: true, y: false } },
         series: [x, ...series],
-        hooks: { drawClear: D.marks && xaxis === seconds ? [markPhases] : [], ...hooks },
+        hooks: { ...(xaxis === seconds ? { drawClear: [markPhases("--gc")], draw: [markPhases("--gcline", 5)] } : {}), ...hooks },
         ...rest,
       },
       data,
@@ -79,52 +101,44 @@
   const perSecond = (n) => (n === null || n === undefined ? "–" : bytes(n) + "/s");
   const time = () => ({ label: "time", value: (u, v) => seconds(v) });
 
+  let live;
   const drawLive = () => {
-    const shown = D.series.map(() => true);
-    const stack = () => {
-      const sum = new Array(D.time.length).fill(0);
-      return D.series.map((values, i) => (shown[i] ? values.map((v, at) => (sum[at] += v)) : values.map(() => null)));
-    };
-    const bands = () => {
-      const list = [];
-      let below = -1;
-      D.series.forEach((_, i) => {
-        if (!shown[i]) return;
-        if (below >= 0) list.push({ series: [i + 1, below + 1] });
-        below = i;
-      });
-      return list;
-    };
     const n = D.names.length;
-    const series = D.names.map((name, i) => {
-      const colour = i === 0 && D.other ? ink("--other") : COLOURS[(n - 1 - i) % COLOURS.length];
-      return { label: name, stroke: colour, fill: colour + "d8", width: 1, points: { show: false }, value: (u, v, s, at) => bytes(at === null ? null : D.series[i][at]) };
+    const colour = (i) => (i === 0 && D.other ? ink("--other") : COLOURS[(n - 1 - i) % COLOURS.length]);
+    const sum = new Array(D.time.length).fill(0);
+    const stacked = D.series.map((values) => values.map((v, at) => (sum[at] += v)));
+    const series = D.names.map((label, i) => ({ label, stroke: colour(i), fill: colour(i) + "d8", width: 1, points: { show: false } }));
+    const legend = $("legend-live");
+    const clock = make("span", "", "clock");
+    const values = [];
+    const buttons = D.names.map((name, i) => {
+      const button = pickable(make("button"), i === 0 && D.other ? "" : name);
+      button.type = "button";
+      const swatch = make("i");
+      swatch.style.background = colour(i);
+      values[i] = make("b");
+      button.append(swatch, make("span", name), " ", values[i]);
+      button.title = name;
+      return button;
     });
-    const u = draw("plot-live", 320, time(), seconds, [D.time, ...stack()], series, bytes, {
-      bands: bands(),
-      hooks: {
-        setSeries: [
-          (u, i, state) => {
-            if (i === null || state.show === undefined) return;
-            shown[i - 1] = state.show;
-            u.delBand(null);
-            bands().forEach((band) => u.addBand(band));
-            u.setData([D.time, ...stack()], false);
-          },
-        ],
-      },
+    const show = (at) => {
+      clock.textContent = at === null ? "at the end" : "at " + seconds(D.time[at]);
+      values.forEach((value, i) => (value.textContent = bytes(D.series[i][at === null ? D.time.length - 1 : at])));
+    };
+    live = draw("plot-live", 340, time(), seconds, [D.time, ...stacked], series, bytes, "bytes of live objects", {
+      bands: D.names.slice(1).map((_, i) => ({ series: [i + 2, i + 1] })),
+      focus: { alpha: 0.2 },
+      legend: { show: false },
+      hooks: { setCursor: [(u) => show(u.cursor.idx === undefined ? null : u.cursor.idx)] },
     });
-    const [clock, ...rows] = u.root.querySelectorAll(".u-legend .u-series");
-    rows.forEach((row, i) => (row.querySelector(".u-label").title = D.names[i]));
-    if (D.other) rows.push(rows.shift());
-    const sorted = D.other ? [...rows.slice(0, -1).reverse(), rows[rows.length - 1]] : rows.reverse();
-    clock.parentNode.append(clock, ...sorted);
+    legend.replaceChildren(clock, ...(D.other ? [...buttons.slice(1).reverse(), buttons[0]] : buttons.reverse()));
+    show(null);
   };
   const drawRate = () =>
     draw("plot-rate", 230, time(), seconds, [D.time, D.alloc_rate, D.free_rate], [
       line("allocated", COLOURS[0], perSecond, { fill: COLOURS[0] + "33" }),
       line("freed", COLOURS[1], perSecond),
-    ], perSecond);
+    ], perSecond, "bytes per second");
   const drawHeld = () =>
     draw("plot-held", 230, time(), seconds, [D.time, D.span_bytes, D.inuse_bytes, D.stack_bytes, D.go_heap, D.go_goal], [
       line("spans", COLOURS[4], bytes, { fill: COLOURS[4] + "40" }),
@@ -132,30 +146,52 @@
       line("stacks", COLOURS[6], bytes),
       line("Go's heap", ink("--soft"), bytes, { dash: [3, 3], width: 1 }),
       line("Go's goal", COLOURS[3], bytes, { dash: [7, 4], width: 1 }),
-    ], bytes);
+    ], bytes, "bytes");
   const drawAges = () => {
     const x = D.survival[0].map((_, i) => i);
     draw("plot-ages", 230, { label: "GC cycles", value: (u, v) => (v === null ? "–" : v) }, (v) => (v % 1 ? "" : String(v)), [x, ...D.survival], [
       line("bytes", COLOURS[0], share, { fill: COLOURS[0] + "33", paths: uPlot.paths.stepped({ align: 1 }) }),
       line("objects", COLOURS[1], share, { paths: uPlot.paths.stepped({ align: 1 }) }),
-    ], share, { scales: { x: { time: false, range: [0, Math.max(x.length - 1, 1)] }, y: { range: [0, 1.02] } } });
+    ], share, "share that is still alive", { scales: { x: { time: false, range: [0, Math.max(x.length - 1, 1)] }, y: { range: [0, 1.02] } } });
   };
 
   // --- flame graphs: package, type, size class; allocation sites -----------------------------------------
 
-  const flames = { flame: { root: D.flame, focus: D.flame, by: 0 }, who: { root: D.who, focus: D.who, by: 0 } };
+  const inverted = (root) => {
+    const top = { n: root.n, v: root.v.map(() => 0), c: [] };
+    const enter = (path, values) => {
+      let node = top;
+      top.v = top.v.map((v, i) => v + values[i]);
+      for (const name of path) {
+        let next = (node.c = node.c || []).find((child) => child.n === name);
+        if (!next) node.c.push((next = { n: name, v: root.v.map(() => 0) }));
+        next.v = next.v.map((v, i) => v + values[i]);
+        node = next;
+      }
+    };
+    const walk = (node, path) => {
+      const own = node.v.map((v, i) => v - (node.c || []).reduce((sum, child) => sum + child.v[i], 0));
+      if (own.some((v) => v > 0)) enter(path, own);
+      for (const child of node.c || []) walk(child, [child.n, ...path]);
+    };
+    walk(root, []);
+    return top;
+  };
+  const flames = {};
+  for (const [id, root] of [["flame", D.flame], ["who", D.who]]) if (root) flames[id] = { roots: [root, inverted(root)], root, focus: root, by: 0, terms: [] };
   const hue = (name) => {
     let h = 7;
     for (const c of name) h = (h * 31 + c.codePointAt(0)) >>> 0;
-    return h % 360;
+    return (h * 137) % 360;
   };
+  const tint = (name, depth) => (depth && name ? `hsl(${hue(name)} 60% ${depth === 1 ? 76 : 83}%)` : "#ccd3dc");
   const drawFlame = (id) => {
     const flame = flames[id];
-    if (!flame.root) return;
-    const { root, focus, by } = flame;
+    const { root, focus, by, terms } = flame;
     const place = $("plot-" + id);
     place.replaceChildren();
     let deepest = 0;
+    let found = 0;
     const total = root.v[by];
     const path = [];
     const trail = (node) => {
@@ -166,66 +202,95 @@
       return false;
     };
     trail(root);
-    const box = (node, depth, left, width, colour) => {
+    const hit = (node) => terms.length > 0 && terms.every((term) => node.n.toLowerCase().includes(term));
+    const box = (node, depth, left, width, name) => {
       if (width < 0.05) return;
       deepest = Math.max(deepest, depth);
-      const button = make("button", node.n);
+      const button = pickable(make("button", node.n), KNOWN.has(node.n) ? node.n : "");
       button.type = "button";
+      button.dataset.name = node.n;
+      if (picked && node.n === picked) button.classList.add("on");
       const text = bytes(node.v[by]) + ", " + share(total ? node.v[by] / total : 0);
-      button.append(make("small", text));
+      button.append(" ", make("small", text));
       button.title = node.n + "\n" + text;
       button.style.left = left + "%";
       button.style.width = width + "%";
       button.style.top = depth * 42 + "px";
-      button.style.background = colour;
+      button.style.background = tint(name, depth);
+      if (terms.length) button.classList.add(hit(node) ? "hit" : "dim");
       const pixels = (place.clientWidth * width) / 100;
       if (pixels < 26) {
         button.textContent = "";
+        button.setAttribute("aria-label", node.n + " " + text);
         button.classList.add(pixels < 4 ? "hair" : "thin");
       }
-      button.setAttribute("aria-label", node.n + ", " + text);
       button.addEventListener("click", () => {
         flame.focus = node.c || path.includes(node) ? node : focus;
         drawFlame(id);
-        const first = place.querySelector("button");
-        if (first) first.focus({ preventScroll: true });
+        const again = [...place.children].find((other) => other.dataset.name === node.n) || place.firstChild;
+        if (again) again.focus({ preventScroll: true });
       });
       place.append(button);
     };
-    const tint = (node, depth, parent) => (depth === 0 ? "#c3cbd6" : `hsl(${parent} ${depth === 1 ? 62 : 55}% ${depth === 1 ? 70 : depth === 2 ? 76 : 83}%)`);
-    const below = (node, depth, left, width, parent) => {
-      const sum = node.v[by];
+    const named = (child) => (child.n.startsWith("(") ? 1 : 0);
+    const below = (node, depth, left, width, name, counted) => {
       let at = left;
-      for (const child of [...(node.c || [])].sort((a, b) => b.v[by] - a.v[by])) {
-        if (!child.v[by] || !sum) continue;
-        const w = (width * child.v[by]) / sum;
-        const h = depth === 0 ? hue(child.n) : parent;
-        box(child, depth + 1, at, w, tint(child, depth + 1, h));
-        below(child, depth + 1, at, w, h);
+      for (const child of [...(node.c || [])].sort((a, b) => named(a) - named(b) || b.v[by] - a.v[by])) {
+        if (!child.v[by] || !node.v[by]) continue;
+        const w = (width * child.v[by]) / node.v[by];
+        const of = packageOf(child.n) || (depth === 0 && root === D.flame ? child.n : name);
+        if (!counted && hit(child)) found += child.v[by];
+        box(child, depth + 1, at, w, of);
+        below(child, depth + 1, at, w, of, counted || hit(child));
         at += w;
       }
     };
-    const tinted = path[1] ? hue(path[1].n) : 0;
-    path.forEach((node, depth) => box(node, depth, 0, 100, tint(node, depth, tinted)));
-    below(focus, path.length - 1, 0, 100, tinted);
+    let name = "";
+    path.forEach((node, depth) => {
+      if (depth) name = packageOf(node.n) || (depth === 1 && root === D.flame ? node.n : name);
+      box(node, depth, 0, 100, name);
+    });
+    below(focus, path.length - 1, 0, 100, name, false);
     place.style.height = (deepest + 1) * 42 + "px";
+    $(id + "-found").textContent = terms.length ? `${bytes(found)}, ${share(focus.v[by] ? found / focus.v[by] : 0)} found` : "";
   };
+  for (const id of Object.keys(flames)) {
+    const flame = flames[id];
+    $(id + "-search").addEventListener("input", (event) => {
+      flame.terms = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+      drawFlame(id);
+    });
+    $(id + "-invert").addEventListener("click", (event) => {
+      flame.root = flame.focus = flame.roots[+(flame.root === flame.roots[0])];
+      event.target.setAttribute("aria-pressed", String(flame.root !== flame.roots[0]));
+      drawFlame(id);
+    });
+  }
 
   // --- size classes --------------------------------------------------------------------------------------
 
+  const nice = (n, base) => {
+    if (base === 2) return 2 ** Math.ceil(Math.log2(Math.max(n, 1)));
+    const unit = 10 ** Math.floor(Math.log10(Math.max(n, 1)));
+    return unit * [1, 2, 5, 10].find((k) => k * unit >= n);
+  };
   let sizesBy = 0;
   const drawSizes = () => {
     const place = $("plot-sizes");
     place.replaceChildren();
     const format = sizesBy === 0 ? count : bytes;
-    const most = Math.max(1, ...D.sizes.map((row) => row.scan[sizesBy] + row.noscan[sizesBy]));
+    const top = nice(Math.max(1, ...D.sizes.map((row) => row.scan[sizesBy] + row.noscan[sizesBy])), sizesBy === 0 ? 10 : 2);
     const every = Math.ceil(D.sizes.length / Math.max(place.clientWidth / 44, 4));
+    const lines = make("div", undefined, "lines");
+    for (const part of [1, 0.5, 0]) lines.append(make("span", format(top * part)));
+    place.append(lines);
     D.sizes.forEach((row, i) => {
       const column = make("div");
+      column.dataset.size = row.name;
       column.title = `${row.name}: ${format(row.scan[sizesBy])} with pointers, ${format(row.noscan[sizesBy])} without`;
       for (const [cls, n] of [["noscan", row.noscan[sizesBy]], ["scan", row.scan[sizesBy]]]) {
         const bar = make("i", undefined, cls);
-        bar.style.height = (100 * n) / most + "%";
+        bar.style.height = (100 * n) / top + "%";
         column.append(bar);
       }
       if (i % every === 0) column.append(make("em", row.label));
@@ -279,15 +344,21 @@
     ctx.fillStyle = ink("--soft");
     ctx.textBaseline = "middle";
     ctx.textAlign = "right";
-    for (let i = 0; i <= 4; i++) {
-      const row = Math.round((rows * i) / 4);
-      ctx.fillText(hex(row), left - 6, Math.min(Math.max((height - BOTTOM) * (1 - i / 4), 7), height - BOTTOM - 6));
+    const round = BigInt(2 ** Math.max(Math.ceil(Math.log2((rows * D.map.step) / 6)), 0));
+    const base = BigInt(D.map.base), end = base + BigInt(rows) * BigInt(D.map.step);
+    for (let address = ((base + round - 1n) / round) * round; address <= end; address += round) {
+      const y = (height - BOTTOM) * (1 - Number(address - base) / Number(end - base));
+      ctx.fillText("0x" + address.toString(16), left - 6, Math.min(Math.max(y, 7), height - BOTTOM - 6));
+      ctx.fillRect(left - 4, Math.min(Math.round(y), height - BOTTOM - 1), 4, 1);
     }
     ctx.textBaseline = "alphabetic";
-    const ticks = width < 500 ? 3 : 6;
-    for (let i = 0; i <= ticks; i++) {
-      ctx.textAlign = i === 0 ? "left" : i === ticks ? "right" : "center";
-      ctx.fillText(seconds((D.duration * i) / ticks), left + ((width - left) * i) / ticks, height - 5);
+    const step = nice((D.duration * 1e9) / (width < 500 ? 3 : 8), 10) / 1e9;
+    for (let t = 0; t <= D.duration; t += step) {
+      const x = left + ((width - left) * t) / D.duration;
+      const half = ctx.measureText(seconds(t)).width / 2;
+      ctx.textAlign = "center";
+      ctx.fillText(seconds(t), Math.min(Math.max(x, left + half), width - half), height - 5);
+      ctx.fillRect(x, height - BOTTOM, 1, 4);
     }
     $("scale").style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map((x) => `rgb(${ramp(x)})`)})`;
   };
@@ -311,6 +382,17 @@
       const cell = row.cells[i];
       return cell.dataset.v === undefined ? cell.textContent : +cell.dataset.v;
     };
+    for (const head of heads) {
+      const button = make("button", head.textContent);
+      button.type = "button";
+      head.replaceChildren(button);
+    }
+    for (const row of body.rows) {
+      if (row.dataset.type === undefined) continue;
+      const button = pickable(make("button", row.cells[0].textContent), row.dataset.type);
+      button.type = "button";
+      row.cells[0].replaceChildren(button);
+    }
     heads.forEach((head, i) => {
       head.querySelector("button").addEventListener("click", () => {
         const number = body.rows.length && typeof value(body.rows[0], i) === "number";
@@ -340,6 +422,68 @@
     filter();
   }
 
+  // --- the selected type ---------------------------------------------------------------------------------
+
+  const mark = () => {
+    for (const node of document.querySelectorAll("[data-type]")) {
+      const on = picked !== "" && node.dataset.type === picked;
+      node.classList.toggle("on", on);
+      if (node.tagName === "BUTTON") node.setAttribute("aria-pressed", String(on));
+    }
+    const sizes = new Set(((KNOWN.get(picked) || {}).c || []).map((child) => child.n.replace(/ noscan$/, "")));
+    for (const column of $("plot-sizes").querySelectorAll("[data-size]")) column.classList.toggle("on", sizes.has(column.dataset.size));
+    const place = D.names.indexOf(picked);
+    if (live) live.setSeries(picked === "" ? null : place >= 0 ? place + 1 : D.other ? 1 : null, { focus: true });
+  };
+  const address = () => {
+    const keys = new URLSearchParams(location.hash.slice(1));
+    if (picked) keys.set("type", picked);
+    else keys.delete("type");
+    history.replaceState(null, "", "#" + keys.toString().replace(/=(?=&|$)/g, ""));
+  };
+  const pick = (name) => {
+    picked = name;
+    const bar = $("picked");
+    bar.replaceChildren();
+    bar.hidden = !name;
+    if (name) {
+      const close = make("button", "Clear");
+      close.type = "button";
+      close.addEventListener("click", () => { pick(""); address(); });
+      const node = KNOWN.get(name);
+      const numbers = node ? `: ${bytes(node.v[0])} live at the end, ${bytes(node.v[1])} at the peak, ${bytes(node.v[2])} allocated` : "";
+      bar.append(make("b", name), numbers + (D.names.includes(name) ? "" : "; part of (other) in the chart over time"), " ", close);
+    }
+    mark();
+    for (const row of document.querySelectorAll("tr.on")) {
+      const box = row.closest(".scroll");
+      const top = row.offsetTop - box.clientHeight / 2;
+      if (row.offsetTop < box.scrollTop || row.offsetTop > box.scrollTop + box.clientHeight - 40) box.scrollTop = Math.max(top, 0);
+    }
+  };
+  document.addEventListener("click", (event) => {
+    const at = event.target.closest("[data-type]");
+    if (!at) return;
+    const zooms = event.composedPath().some((node) => node.classList && node.classList.contains("flame"));
+    pick(at.dataset.type === picked && !zooms ? "" : at.dataset.type);
+    address();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !picked) return;
+    pick("");
+    address();
+  });
+  const fromAddress = () => {
+    const name = new URLSearchParams(location.hash.slice(1)).get("type") || "";
+    if (name !== picked) pick(name);
+  };
+  addEventListener("hashchange", fromAddress);
+  for (const link of document.querySelectorAll(".contents a"))
+    link.addEventListener("click", (event) => {
+      event.preventDefault(); // the address keeps the selected type
+      document.getElementById(link.hash.slice(1)).scrollIntoView();
+    });
+
   // --- the whole page ------------------------------------------------------------------------------------
 
   const drawAll = () => {
@@ -353,15 +497,17 @@
       drawMap();
       Object.keys(flames).forEach(drawFlame);
       drawSizes();
+      mark();
     }
     document.documentElement.dataset.drawn = String(plots.length);
   };
-  for (const [id, set] of [["flame-by", (by) => { Object.assign(flames.flame, { by, focus: D.flame }); drawFlame("flame"); }], ["sizes-by", (by) => { sizesBy = by; drawSizes(); }]])
+  for (const [id, set] of [["flame-by", (by) => { flames.flame.by = by; drawFlame("flame"); }], ["sizes-by", (by) => { sizesBy = by; drawSizes(); }]])
     $(id).addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (!button) return;
       for (const other of $(id).children) other.setAttribute("aria-pressed", String(other === button));
       set(+button.dataset.by);
+      mark();
     });
   const root = document.documentElement;
   const isDark = () => (root.classList.contains("dark") || (!root.classList.contains("light") && matchMedia("(prefers-color-scheme: dark)").matches));
@@ -378,8 +524,17 @@
   $("theme").addEventListener("click", () => paint(!isDark()));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { updateSwitch(); drawAll(); });
   let before = null;
-  addEventListener("beforeprint", () => { before = isDark(); if (before) paint(false); });
-  addEventListener("afterprint", () => { if (before) paint(true); });
+  addEventListener("beforeprint", () => {
+    before = [root.classList.contains("dark"), root.classList.contains("light")];
+    root.classList.add("printing");
+    paint(false);
+  });
+  addEventListener("afterprint", () => {
+    root.classList.remove("printing");
+    ["dark", "light"].forEach((name, i) => root.classList.toggle(name, before[i]));
+    updateSwitch();
+    drawAll();
+  });
   let pending = 0;
   let seen = innerWidth;
   addEventListener("resize", () => {
@@ -388,6 +543,8 @@
     clearTimeout(pending);
     pending = setTimeout(drawAll, 120);
   });
-  if (location.hash === "#dark" || location.hash === "#light") paint(location.hash === "#dark");
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  if (wanted.has("dark") || wanted.has("light")) paint(wanted.has("dark"));
   else { updateSwitch(); drawAll(); }
+  if (D.seen) fromAddress();
 })();
