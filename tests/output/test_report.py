@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from support import browser, reference, trace_builder
 import gotrace
 from gotrace.analysis.history import history as collect
 from gotrace.cli import main
+from gotrace.experiments.allocfree import ANOMALIES, CAUSES
+from gotrace.heap.table import package_of
 from gotrace.raw import allocfree_types
 from gotrace.report.page import BOXES, LINES, NAME, ROWS, survival, write_page
 
@@ -112,7 +115,7 @@ def test_the_first_rows_are_those_of_heap() -> None:
     assert tiles["Allocated"] == f"{table['alloc_bytes'].sum() / 2**20:.1f} MiB"
     assert tiles["Freed"] == f"{table['free_bytes'].sum() / 2**20:.1f} MiB"
     untyped = sum(int(row["inuse_bytes"]) for row in table if row["name"].startswith("(untyped)"))
-    assert tiles["Untyped"] == f"{100 * untyped / table['inuse_bytes'].sum():.0f} %"
+    assert tiles["Untyped"] == f"{100 * untyped / table['inuse_bytes'].sum():.1f}%"
 
 
 def test_survival_of_a_known_lot() -> None:
@@ -245,13 +248,15 @@ def test_tables_sort_and_filter(page: browser.Page, tmp_path: Path) -> None:
 
 def test_flame_graph_zooms_by_keyboard(page: browser.Page, tmp_path: Path) -> None:
     show(page, EXAMPLE, tmp_path)
-    labels = "[...document.querySelectorAll('.flame button')].map((box) => box.getAttribute('aria-label'))"
+    labels = "[...document.querySelectorAll('.flame button')].map((box) => box.title)"
     assert page.ask(labels)[0].startswith("all objects")
-    page.ask("[...document.querySelectorAll('.flame button')].find((b) => b.ariaLabel.startsWith('main,')).focus()")
+    page.ask("document.querySelector('.flame [data-name=main]').focus()")
     page.press("Enter")
     zoomed = page.ask(labels)
-    assert zoomed[1].startswith("main,")
+    assert zoomed[1].startswith("main\n")
     assert all("main" in label or "B" in label for label in zoomed[1:])
+    assert page.ask("document.activeElement.dataset.name") == "main"
+    page.ask("document.querySelector('.flame button').focus()")
     assert page.ask("document.querySelectorAll('.flame button')[1].style.width") == "100%"
     page.press("Enter")
     assert page.ask(labels)[1] != zoomed[1] or len(page.ask(labels)) > len(zoomed)
@@ -269,15 +274,15 @@ def test_who_allocated(page: browser.Page, tmp_path: Path) -> None:
     assert main(["report", str(tmp_path / "sites.trace"), "-q", "-o", str(tmp_path / "sites.html")]) == 0
     page.resize(1280, 900)
     page.open(tmp_path / "sites.html")
-    boxes = page.ask("[...document.querySelectorAll('#plot-who button')].map((b) => [b.ariaLabel, b.style.width])")
-    names = [label.partition(",")[0] for label, _ in boxes]
+    boxes = page.ask("[...document.querySelectorAll('#plot-who button')].map((b) => [b.dataset.name, b.style.width])")
+    names = [name for name, _ in boxes]
     assert names[0] == "all allocations"
     assert {"main.(*keep).round", "main.(*keep).six", "main.(*keep).toLeft"} <= set(names)
     with gotrace.open(data) as trace:
         table = trace.heap().table
     whole = table["alloc_bytes"].sum()
     for name in ("main.Shared", "main.Left", "main.Right"):
-        width = sum(float(width[:-1]) for label, width in boxes if label.startswith(f"{name},"))
+        width = sum(float(width[:-1]) for label, width in boxes if label == name)
         assert width == pytest.approx(100 * table["alloc_bytes"][table["name"] == name].sum() / whole, abs=0.01)
     assert page.complaints == []
 
@@ -296,10 +301,12 @@ def test_light_and_dark(page: browser.Page, tmp_path: Path) -> None:
 
 def test_hostile_names_run_nothing(page: browser.Page, tmp_path: Path) -> None:
     show(page, many_types([HOSTILE, "main.<img src=x onerror=alert(1)>", "<b>bold</b>"]), tmp_path)
-    assert page.ask("document.querySelectorAll('img, b:not(.tile b)').length") == 0
+    assert page.ask("document.querySelectorAll('img, b:not(.tile b, .legend b)').length") == 0
     cells = "[...document.querySelectorAll('#types td:first-child')].map((cell) => cell.textContent)"
     assert page.ask(cells).count(HOSTILE) == 1
-    assert HOSTILE in page.ask("[...document.querySelectorAll('.u-label')].map((label) => label.textContent)")
+    assert HOSTILE in page.ask("[...document.querySelectorAll('#legend-live button')].map((button) => button.title)")
+    page.ask("[...document.querySelectorAll('.legend button')].find((b) => b.title.includes('alert(1)')).click()")
+    assert page.ask("document.getElementById('picked').hidden") is False
     assert page.complaints == []
 
 
@@ -309,6 +316,153 @@ def test_a_trace_without_alloc_free_events(page: browser.Page, tmp_path: Path) -
     assert "GODEBUG=traceallocfree=1" in page.ask("document.querySelector('.alert').textContent")
     assert page.ask("[...document.querySelectorAll('#live, #types')].every((part) => part.offsetHeight === 0)")
     assert page.complaints == []
+
+
+def picked(page: browser.Page) -> tuple[str, str, set[str], str]:
+    """The bar, the legend, rows of tables and boxes of flame graphs that are selected, and the address."""
+    found = "[...document.querySelectorAll('tr.on, button.on')].map((node) => node.dataset.type)"
+    bar = page.ask("document.getElementById('picked').hidden ? '' : document.querySelector('#picked b').textContent")
+    legend = page.ask("[...document.querySelectorAll('.legend .on')].map((node) => node.title).join()")
+    return bar, legend, set(page.ask(found)), page.ask("location.hash")
+
+
+@pytest.mark.parametrize(
+    "place", ["#legend-live button", "#types td button", "#types tr", "#spans td button", "#plot-flame button"]
+)
+def test_a_click_on_a_type_selects_it_everywhere(page: browser.Page, tmp_path: Path, place: str) -> None:
+    show(page, EXAMPLE, tmp_path)
+    assert picked(page) == ("", "", set(), "")
+    nodes = f"[...document.querySelectorAll({place!r})].filter((node) => node.dataset.type)"
+    name = page.ask(f"({nodes}.find((node) => node.dataset.type === 'main.Order') || {nodes}[0]).dataset.type")
+    page.ask(f"{nodes}.find((node) => node.dataset.type === {name!r}).click()")
+    bar, legend, found, address = picked(page)
+    assert (bar, found) == (name, {name})
+    assert legend in (name, "")
+    assert address.startswith("#type=")
+    page.ask("document.querySelector('.contents a').click()")
+    page.ask("document.getElementById('theme').click()")
+    page.ask("document.querySelector('#flame-by [data-by=\"2\"]').click()")
+    assert picked(page) == (bar, legend, found, address)
+    page.open(tmp_path / "page.html")
+    assert picked(page)[0] == ""
+    page.ask(f"location.hash = {address!r}")
+    page.ask("new Promise((done) => setTimeout(done, 50))")
+    assert picked(page) == (bar, legend, found, address)
+    page.ask("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")
+    assert picked(page) == ("", "", set(), "")
+    assert page.complaints == []
+
+
+def test_flame_graphs_search_and_invert(page: browser.Page, tmp_path: Path) -> None:
+    show(page, EXAMPLE, tmp_path)
+    with gotrace.open(EXAMPLE) as trace:
+        table = trace.heap().table
+    of_main = int(table["inuse_bytes"][["main." in name for name in table["name"]]].sum())
+
+    def search(text: str) -> str:
+        page.ask(f"{{const f = document.getElementById('flame-search'); f.value = {text!r}}}")
+        page.ask("document.getElementById('flame-search').dispatchEvent(new Event('input'))")
+        return str(page.ask("document.getElementById('flame-found').textContent"))
+
+    boxes = "[...document.querySelectorAll('#plot-flame button')]"
+    colours = page.ask(f"{boxes}.map((box) => [box.dataset.name, box.style.background])")
+    found = search("MAIN.")
+    assert found == f"{of_main / 1024:.1f} KiB, {100 * of_main / table['inuse_bytes'].sum():.1f}% found"
+    hits = page.ask(f"{boxes}.filter((box) => box.classList.contains('hit')).map((box) => box.dataset.name)")
+    assert "main.Order" in hits
+    assert all("main." in name.lower() for name in hits)
+    page.ask("document.getElementById('flame-invert').click()")
+    assert search("main.") == found
+    names = page.ask(f"{boxes}.map((box) => box.dataset.name)")
+    assert names[0] == "all objects"
+    assert re.fullmatch(r"\d+ B( noscan)?|large( noscan)?", names[1]), "size classes come first"
+    page.ask("document.getElementById('flame-invert').click()")
+    assert search("") == ""
+    assert page.ask(f"{boxes}.map((box) => [box.dataset.name, box.style.background])") == colours
+    assert len({colour for name, colour in colours if name.startswith("main.")}) == 1
+    assert page.complaints == []
+
+
+def test_named_types_come_first() -> None:
+    text = page_of(EXAMPLE)
+    rows = re.findall(r'<tr data-type="(.*?)">', text.split('id="types"')[1].split("</table>")[0])
+    named = [not package_of(name).startswith("(") for name in rows]
+    assert named == sorted(named, reverse=True)
+    assert 10 < sum(named) < len(named)
+    assert "Largest type at the end: unsafe.Pointer, 256.0 KiB" in text
+
+
+def test_contents() -> None:
+    for text in (page_of(EXAMPLE), page_of(reference.load(reference.DATA / "sched-go1.27.trace.gz"))):
+        links = re.findall(r'<li><a href="#([\w-]+)">', text)
+        assert links[-1] == "about"
+        assert "who" not in links
+        for link in links:
+            assert f'<section class="card" id="{link}">' in text
+        assert ("types-table" in links) == ("GODEBUG" not in text)
+
+
+def test_every_anomaly_has_a_cause() -> None:
+    assert set(CAUSES) == set(ANOMALIES)
+    text = page_of(EXAMPLE)
+    with gotrace.open(EXAMPLE) as trace:
+        anomalies = trace.heap().anomalies
+    for name, n in anomalies.items():
+        assert f"<dt>{n:,} {escape(name)}</dt>" in text
+    assert "docs/" not in text
+
+
+def test_without_scripts(page: browser.Page, tmp_path: Path) -> None:
+    page.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        show(page, EXAMPLE, tmp_path)
+    finally:
+        page.call("Emulation.setScriptExecutionDisabled", value=False)
+
+    def visible(selector: str) -> int:
+        nodes = f"[...document.querySelectorAll('{selector}')]"
+        return int(page.ask(f"{nodes}.filter((node) => node.checkVisibility()).length"))
+
+    assert visible("button, input, .plot, .flame") == 0
+    assert visible("table.rows") == 3
+    assert visible("#types tbody tr") > 20
+    assert visible("noscript .alert") == 1
+    assert page.ask("document.querySelector('#types th').textContent") == "type"
+
+
+def test_print_has_the_whole_width(page: browser.Page, tmp_path: Path) -> None:
+    show(page, EXAMPLE, tmp_path, dark=True)
+    widths = "[...document.querySelectorAll('canvas')].map((canvas) => canvas.clientWidth)"
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.ask("dispatchEvent(new Event('beforeprint'))")
+    assert max(page.ask(widths)) < 720
+    assert int(re.findall(r"\d+", page.ask(ground))[0]) > 200
+    page.ask("dispatchEvent(new Event('afterprint'))")
+    assert max(page.ask(widths)) > 1000
+    assert int(re.findall(r"\d+", page.ask(ground))[0]) < 60
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("trace", ["heap", "sites"])
+def test_accessibility(page: browser.Page, tmp_path: Path, trace: str) -> None:
+    """No rule of axe is violated."""
+    axe = browser.axe()
+    if axe is None:
+        pytest.skip("no axe-core: it is fetched with npm")
+    source = EXAMPLE if trace == "heap" else tmp_path / "sites.trace"
+    if trace == "sites":
+        source.write_bytes(reference.load(reference.DATA / "sites-go1.27-allocfree.trace.gz"))
+    assert main(["report", str(source), "-q", "-o", str(tmp_path / "axe.html")]) == 0
+    for width, dark in ((1280, False), (1280, True), (400, False)):
+        page.resize(width, 900, dark=dark)
+        page.open(tmp_path / "axe.html")
+        page.ask("document.querySelector('#types td button').click()")
+        page.ask(axe + "; 0")
+        violations = page.ask(
+            "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>"
+            " violations.map((rule) => [rule.id, ...rule.nodes.slice(0, 3).map((node) => node.html)]))"
+        )
+        assert violations == []
 
 
 def test_contrast_of_words(page: browser.Page, tmp_path: Path) -> None:

@@ -9,13 +9,33 @@ import os
 import select
 import shutil
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from support import reference
+
 PATIENCE = 60  # seconds
+AXE = "4.14.1"  # version of axe-core
+
+
+def axe() -> str | None:
+    """Source of axe-core, which checks the accessibility of pages; None if npm cannot fetch it."""
+    folder = reference.CACHE / f"axe-core-{AXE}"
+    source = folder / "axe.min.js"
+    if not source.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        npm = shutil.which("npm")
+        if npm is None or subprocess.run([npm, "pack", f"axe-core@{AXE}"], cwd=folder, capture_output=True).returncode:
+            return None
+        with tarfile.open(folder / f"axe-core-{AXE}.tgz") as archive:
+            content = archive.extractfile("package/axe.min.js")
+            assert content is not None
+            source.write_bytes(content.read())
+    return source.read_text()
 
 
 def executable() -> str | None:

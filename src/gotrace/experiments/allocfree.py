@@ -42,17 +42,17 @@ ANOMALIES: dict[Anomaly, str] = {
 """Descriptions of the anomalies that the kernels count."""
 
 CAUSES: dict[Anomaly, str] = {
-    Anomaly.RELATIVE: "The trace has no info batch, as that of a flight recorder or of a program that was already being "
-    "traced: addresses count from the unknown base of the heap.",
+    Anomaly.RELATIVE: "The trace has no info batch, as that of a flight recorder or of a program that was being traced "
+    "already: addresses count from the unknown base of the heap.",
     Anomaly.UNRESOLVED_TYPE: "An event has the id of a type that no type table of the trace contains.",
     Anomaly.OVERLAPPING_SPAN: "A span replaces others before their frees: objects in them end there.",
     Anomaly.UNKNOWN_SPAN_FREED: "The allocation of the span is not in the trace.",
     Anomaly.OBJECT_IN_FREED_SPAN: "A span was freed with objects in it, whose frees are missing: they end with it.",
-    Anomaly.OBJECT_OUTSIDE: "The span of the object is not in the trace, as in that of a flight recorder: its size is that "
-    "of one object of its type, or 0 without a type.",
-    Anomaly.LIVE_SLOT_ALLOCATED: "The free of the previous object comes later, or the compiler freed it: it ends there.",
-    Anomaly.TINY_SHARED: "Normal from Go 1.24 on: objects below 16 bytes without pointers share a slot, which keeps the "
-    "type of its first object and counts once.",
+    Anomaly.OBJECT_OUTSIDE: "The span of the object is not in the trace, as in that of a flight recorder: its size is "
+    "that of one object of its type, or 0 without a type.",
+    Anomaly.LIVE_SLOT_ALLOCATED: "The free of the previous object comes later, or the compiler freed it. It ends here.",
+    Anomaly.TINY_SHARED: "Normal from Go 1.24 on: objects below 16 bytes without pointers share a slot, which keeps "
+    "the type of its first object and counts once.",
     Anomaly.UNKNOWN_OBJECT_FREED: "The allocation of the object is not in the trace.",
     Anomaly.STACK_OF_ORDER_0: "The descriptor of a goroutine whose stack was released: without effect.",
     Anomaly.LIVE_STACK_ALLOCATED: "The free of the previous stack comes later: it ends there.",

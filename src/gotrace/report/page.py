@@ -16,6 +16,7 @@ from importlib import resources
 from typing import Any, TextIO
 
 import numpy as np
+import numpy.typing as npt
 
 from gotrace.analysis.account import account
 from gotrace.analysis.history import OTHER, History
@@ -27,7 +28,7 @@ from gotrace.heap.table import UNKNOWN_SPAN, package_of
 from gotrace.report.common import caveats
 from gotrace.report.leaks import leak_tables
 from gotrace.tables.sites import NO_SAMPLE
-from gotrace.units import human_bytes, human_time
+from gotrace.units import human_bytes, human_count, human_share, human_time
 
 LINES = 10
 """Types with their own series over time; the others share one."""
@@ -87,7 +88,8 @@ def write_page(
         "title": escape(f"{name} – heap report"),
         "heading": escape(f"Heap of {name}"),
         "subtitle": escape(
-            f"{history.writers}, {seconds}, {history.events:,} events in {_n(history.generations, 'generation')}"
+            f"{history.writers}, {seconds}, {human_count(history.events, 'event')} in "
+            f"{human_count(history.generations, 'generation')}"
         ),
         "style": style,
         "alerts": "".join(f'<p class="alert" role="alert">{escape(text)}</p>\n' for text in _alerts(history)),
@@ -126,17 +128,6 @@ def _json(data: Any) -> str:
 
 def _short(name: str) -> str:
     return name if len(name) <= NAME else f"{name[: NAME - 1]}…"
-
-
-def _n(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def _share(part: float, whole: float) -> str:
-    percent = 100 * part / whole if whole else 0.0
-    if 99.5 <= percent < 100:
-        return "over 99 %"
-    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"
 
 
 def _list(lines: Sequence[str], kind: str = "") -> str:
@@ -179,16 +170,16 @@ def _tiles(history: History) -> list[tuple[str, str, str]]:
             *("Peak", human_bytes(history.peak_bytes)),
             f"at {human_time(history.peak_time - history.start)}" if history.peak_bytes else "no objects",
         ),
-        ("Live at the end", human_bytes(inuse), _n(_total(history, "inuse_objects"), "object")),
+        ("Live at the end", human_bytes(inuse), human_count(_total(history, "inuse_objects"), "object")),
         (
             *("Allocated", human_bytes(alloc)),
-            f"{_n(_total(history, 'alloc_objects'), 'object')}, {human_bytes(round(alloc / seconds))}/s",
+            f"{human_count(_total(history, 'alloc_objects'), 'object')}, {human_bytes(round(alloc / seconds))}/s",
         ),
-        ("Freed", human_bytes(free), f"{_n(_total(history, 'free_objects'), 'object')}"),
-        ("GC cycles", f"{len(history.begins):,}", f"marking {_share(marked, seconds)} of the time"),
+        ("Freed", human_bytes(free), f"{human_count(_total(history, 'free_objects'), 'object')}"),
+        ("GC cycles", f"{len(history.begins):,}", f"marking {human_share(marked, seconds)} of the time"),
         (
-            *("Untyped", _share(history.untyped.get("inuse", 0), inuse)),
-            f"of live bytes; {_share(history.untyped.get('alloc', 0), alloc)} of allocated bytes",
+            *("Untyped", human_share(history.untyped.get("inuse", 0), inuse)),
+            f"of live bytes; {human_share(history.untyped.get('alloc', 0), alloc)} of allocated bytes",
         ),
     ]  # fmt: skip
 
@@ -198,13 +189,17 @@ def _is_named(name: str) -> bool:
     return not package_of(name).startswith("(")
 
 
+def _named(history: History) -> npt.NDArray[np.bool_]:
+    return np.array([_is_named(name) for name in history.names], bool)
+
+
 def _first(history: History, what: str) -> tuple[str, str, str, str]:
     """Return the type with the most bytes, if possible a named one: its name, bytes, objects and share as text."""
     sizes, counts = (history.types[f"{what}_{unit}"] for unit in ("bytes", "objects"))
-    named = np.array([_is_named(name) for name in history.names])
+    named = _named(history)
     row = int(np.argmax(np.where(named, sizes, -1) if sizes[named].any() else sizes))
-    size = int(sizes[row])
-    return _short(history.names[row]), human_bytes(size), _n(int(counts[row]), "object"), _share(size, int(sizes.sum()))
+    size, objects = int(sizes[row]), human_count(int(counts[row]), "object")
+    return _short(history.names[row]), human_bytes(size), objects, human_share(size, int(sizes.sum()))
 
 
 def _verdict(old: OldObjects | None) -> list[str]:
@@ -229,7 +224,7 @@ def _insights(history: History) -> list[str]:
     young, dead = _total(history, "young_objects"), int(history.ages[:, 0].sum())
     if dead and len(history.begins):
         sentences.append(
-            f"Of the objects allocated and freed in the trace, {_share(young, dead)} lived at most one GC cycle."
+            f"Of the objects allocated and freed in the trace, {human_share(young, dead)} lived at most one GC cycle."
         )
     if alloc:
         name, size, objects, share = _first(history, "alloc")
@@ -239,8 +234,9 @@ def _insights(history: History) -> list[str]:
         free = held - inuse
         single = sum(row["single_spans"] for row in history.classes)
         sentences.append(
-            f"Spans of objects hold {human_bytes(held)}, of which {human_bytes(free)} ({_share(free, held)}) are free; "
-            f"{_n(single, 'span')} of a size class {'is' if single == 1 else 'are'} held by a single object."
+            f"Spans of objects hold {human_bytes(held)}, of which {human_bytes(free)} ({human_share(free, held)}) are "
+            f"free; {human_count(single, 'span')} of a size class {'is' if single == 1 else 'are'} held by a single "
+            "object."
         )
     return sentences
 
@@ -298,10 +294,10 @@ def _captions(history: History, sites: Sites | None) -> dict[str, str]:
         "who_hidden": "" if sites and sites.matched else " hidden",
         "who_note": escape(" ".join(account(sites))) if sites else "",
         "live_note": escape(
-            f"{_n(left, 'other type')} {'is' if left == 1 else 'are'} shown as {OTHER}." if left > 0 else ""
+            f"{human_count(left, 'other type')} {'is' if left == 1 else 'are'} shown as {OTHER}." if left > 0 else ""
         ),
         "ages_note": escape(
-            f"{_n(deaths, 'object')} died; {left_alive:,} {'is' if left_alive == 1 else 'are'} still alive."
+            f"{human_count(deaths, 'object')} died; {left_alive:,} {'is' if left_alive == 1 else 'are'} still alive."
         ),
         "map_note": escape(
             f"A row is {tall} of addresses, a column {wide}. The colour shows how full the spans are; pale: spans "
@@ -477,11 +473,11 @@ def _type_table(history: History) -> str:
     rank = np.max([types[name] / total for name, total in whole.items()], axis=0)
     order = np.argsort(-rank, kind="stable")
     order, rest = order[:ROWS], order[ROWS:]
-    named = np.array([_is_named(name) for name in history.names])
+    named = _named(history)
     order = order[np.lexsort((-types["inuse_bytes"][order], ~named[order]))]
     cells = [(history.names[i], [int(types[name][i]) for name in columns]) for i in order.tolist()]
     if len(rest):
-        cells.append((f"{OTHER}: {_n(len(rest), 'type')}", [int(types[name][rest].sum()) for name in columns]))
+        cells.append((f"{OTHER}: {human_count(len(rest), 'type')}", [int(types[name][rest].sum()) for name in columns]))
     formats = [human_bytes if "bytes" in name else "{:,}".format for name in columns]
     rows = [(name, [(n, text(n)) for text, n in zip(formats, values, strict=True)]) for name, values in cells]
     note = (
@@ -506,7 +502,7 @@ def _class_table(history: History) -> str:
             (row["inuse_objects"], f"{row['inuse_objects']:,}"),
             (row["spans"], f"{row['spans']:,}"),
             (row["span_bytes"], human_bytes(row["span_bytes"])),
-            (round(full, 6), _share(full, 1)),
+            (round(full, 6), human_share(full, 1)),
             (row["free_bytes_held"], human_bytes(row["free_bytes_held"])),
             (row["single_spans"], f"{row['single_spans']:,}"),
         ]

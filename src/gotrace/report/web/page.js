@@ -12,13 +12,15 @@
   const COLOURS = ["#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#8a7fd1"];
   const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const trim = (n) => String(+n.toPrecision(3));
-  const bytes = (n) => {
+  const scaled = (n, text) => {
     if (n === null || n === undefined) return "–";
     const units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let i = 0;
-    for (; Math.abs(n) >= 1024 && i < 4; i++) n /= 1024;
-    return trim(n) + " " + units[i];
+    for (; Math.abs(n) >= 1023.95 && i < 4; i++) n /= 1024;
+    return (i ? text(n) : trim(n)) + " " + units[i];
   };
+  const bytes = (n) => scaled(n, (value) => value.toFixed(1));
+  const tick = (n) => scaled(n, trim);
   const count = (n) => {
     const units = ["", "k", "M", "G"];
     let i = 0;
@@ -31,7 +33,7 @@
     const found = /^((?:[^\s\[\](){}*.]+(?:\.[^\s\[\](){}*./]+)*\/)*[^\s\[\](){}*./]+)\./.exec(plain);
     return found ? found[1] : "";
   };
-  const share = (n) => (n === null || n === undefined ? "–" : trim(n * 100) + " %");
+  const share = (n) => (n === null || n === undefined ? "–" : (n > 0 && n < 0.0005 ? "<0.1" : (n * 100).toFixed(1)) + "%");
 
   // Types by name. A node with the attribute data-type selects its type when it is clicked.
   const KNOWN = new Map();
@@ -85,7 +87,7 @@
         scales: { x: { time: false }, y: { range: (u, low, high) => [0, Math.max(high, 1e-9) * 1.06] } },
         axes: [
           axis(xaxis, { size: 30, label: xaxis === seconds ? "time since the start" : "age in GC cycles" }),
-          axis(values, { size: values === perSecond ? 84 : 68, label: what, ...(values === share ? {} : { incrs: steps }) }),
+          axis(ticks.get(values) || values, { size: values === perSecond ? 84 : 68, label: what, ...(values === share ? {} : { incrs: steps }) }),
         ],
         cursor: { points: { show: false }, drag: { x: true, y: false } },
         series: [x, ...series],
@@ -99,6 +101,7 @@
     return u;
   };
   const perSecond = (n) => (n === null || n === undefined ? "–" : bytes(n) + "/s");
+  const ticks = new Map([[bytes, tick], [perSecond, (n) => tick(n) + "/s"], [share, (n) => trim(n * 100) + "%"]]);
   const time = () => ({ label: "time", value: (u, v) => seconds(v) });
 
   let live;
@@ -278,7 +281,7 @@
   const drawSizes = () => {
     const place = $("plot-sizes");
     place.replaceChildren();
-    const format = sizesBy === 0 ? count : bytes;
+    const format = sizesBy === 0 ? count : tick;
     const top = nice(Math.max(1, ...D.sizes.map((row) => row.scan[sizesBy] + row.noscan[sizesBy])), sizesBy === 0 ? 10 : 2);
     const every = Math.ceil(D.sizes.length / Math.max(place.clientWidth / 44, 4));
     const lines = make("div", undefined, "lines");
