@@ -58,7 +58,7 @@ def test_as_in_two_plain_accounts(path: Path) -> None:
 
 
 @pytest.mark.parametrize("by", GROUPS)
-def test_growth_is_the_difference_of_two_heaps(by: str) -> None:
+def test_growth_is_the_difference_of_two_heaps(by: Any) -> None:
     for path in (EXAMPLE, reference.DATA / "sites-go1.27-allocfree.trace.gz"):
         with gotrace.open(reference.load(path) if path.suffix == ".gz" else path) as trace:
             for first, last in INSTANTS:

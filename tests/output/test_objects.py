@@ -19,7 +19,7 @@ from gotrace.tables.catalog import TABLES
 
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
 SITES = reference.DATA / "sites-go1.27-allocfree.trace.gz"
-ANALYSES = ("footprint", "heap", "history", "info", "lifespans", "sites", "spans", "stats", "validate")
+ANALYSES = ("footprint", "heap", "history", "info", "leaks", "lifespans", "sites", "spans", "stats", "validate")
 
 
 def shown(result: Any) -> tuple[str, str]:

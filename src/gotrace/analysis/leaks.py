@@ -22,8 +22,8 @@ from gotrace.tables.allocs import LifetimeBuilder
 from gotrace.tables.instants import HeapBuilder, HeapQuery
 from gotrace.tables.passes import ReadPass, TraceReader
 from gotrace.trace import Trace
-from gotrace.views import ROWS, View, Viewed
 from gotrace.units import human_count
+from gotrace.views import ROWS, View, Viewed
 
 OUTLIVED = 2
 """GC cycles that an old object has outlived, at least."""

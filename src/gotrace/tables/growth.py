@@ -14,7 +14,7 @@ import numpy as np
 from gotrace.dtypes import Rows
 from gotrace.heap.objects import NEVER
 from gotrace.heap.table import Heap
-from gotrace.tables.instants import HeapBuilder, HeapQuery, QueryError, end_of
+from gotrace.tables.instants import Group, HeapBuilder, HeapQuery, QueryError, end_of
 from gotrace.tables.passes import Progress, ReadPass, TraceReader
 from gotrace.wire.segments import Segment
 
@@ -98,7 +98,7 @@ class _PairBuilder(HeapBuilder):
         return counts, time if first.time is None else self.start + first.time, memory, cycles
 
 
-def heaps_at(reader: TraceReader, by: str, first: str, last: str, progress: Progress | None = None) -> HeapPair:
+def heaps_at(reader: TraceReader, by: Group, first: str, last: str, progress: Progress | None = None) -> HeapPair:
     """Replay a trace and return its heaps at two instants.
 
     Parameters
@@ -121,6 +121,7 @@ def heaps_at(reader: TraceReader, by: str, first: str, last: str, progress: Prog
     builder = _PairBuilder(reader.new_pass(), HeapQuery(by, first), HeapQuery(by, last))
     fault = builder.read_pass.run(builder, progress=progress)
     if fault is None:
+        builder.check_time()
         return builder.pair()
     with suppress(QueryError):  # an instant may come after the fault
         fault.partial = builder.pair()
