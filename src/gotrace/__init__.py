@@ -9,18 +9,15 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gotrace.analysis.ages import Lifespans, lifespans
     from gotrace.analysis.check import Check, check
     from gotrace.analysis.critical import PATH, SEGMENT, Critical, critical
     from gotrace.analysis.diff import DIFF, Change, Diff, diff
     from gotrace.analysis.footprint import Footprint, footprint
     from gotrace.analysis.growth import growth
-    from gotrace.analysis.history import History
-    from gotrace.analysis.history import collect as history
-    from gotrace.analysis.ages import Lifespans, lifespans
-    from gotrace.analysis.diff import DIFF, Change, Diff, diff
-    from gotrace.analysis.footprint import Footprint, footprint
     from gotrace.analysis.heap import heap
     from gotrace.analysis.history import History, history
+    from gotrace.analysis.history import collect as history
     from gotrace.analysis.info import Info, info
     from gotrace.analysis.leaks import Leaks, leaks
     from gotrace.analysis.mmu import MMU

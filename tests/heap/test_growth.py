@@ -25,7 +25,7 @@ EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
 INSTANTS = (("start", "end"), ("gc:1", "gc:2"), ("gc:1", "end"), ("peak", "end"), ("start", "peak"), ("gc:2", "gc:2"))
 
 
-def grown(trace: gotrace.Trace, by: str, first: str, last: str) -> tuple[dict[str, tuple[int, int]], gotrace.Diff]:
+def grown(trace: gotrace.Trace, by: Any, first: str, last: str) -> tuple[dict[str, tuple[int, int]], gotrace.Diff]:
     diff = gotrace.growth(trace, first, last, by=by)
     rows = {row["name"]: (int(row["inuse_objects_diff"]), int(row["inuse_bytes_diff"])) for row in diff.table}
     return {name: change for name, change in rows.items() if change != (0, 0)}, diff

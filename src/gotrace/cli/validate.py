@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gotrace.analysis.validate import Verdict, validate
+from gotrace.analysis.validate import Verdict
 from gotrace.cli import common, many
 from gotrace.cli.output import add_formats, report_output
 from gotrace.report.validate import print_verdict, verdict_document
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
                 codes.append(common.NO)
 
         codes += many.run_each(
-            *(args, lambda name, trace, progress: validate(trace, progress), show),
+            *(args, lambda name, trace, progress: trace.validate(progress), show),
             lambda name, error: report.add_failure(args, name, error),
         )
     return common.worst(codes)
