@@ -145,7 +145,8 @@ class Trace(Viewed):
     def view(self) -> View:
         """Return the names of the tables, without reading the trace."""
         rows = [(name, table.doc.replace("``", "")) for name, table in TABLES.items()]
-        return View(f"{self.path}: trace of {self.writers} (version {self.version})", ("table", "rows"), rows)
+        facts = f"{self.path}: trace of {self.writers} (version {self.version})"
+        return View(facts, ("table", "rows"), rows, most=len(rows))
 
     def __enter__(self) -> Trace:
         return self

@@ -25,11 +25,12 @@ class View(NamedTuple):
         What it is, in one line.
     columns : sequence of str
     rows : iterable of sequence
-        Cells of the rows; the first :data:`ROWS` are shown.
+        Cells of the rows; the first ``most`` are shown.
     n : int or None
         Number of all rows, if it is known.
     note : str
         Text below the rows.
+    most : int
     """
 
     facts: str
@@ -37,6 +38,7 @@ class View(NamedTuple):
     rows: Iterable[Sequence[Any]] = ()
     n: int | None = None
     note: str = ""
+    most: int = ROWS
 
 
 class Viewed:
@@ -56,7 +58,7 @@ class Viewed:
 def html(view: View) -> str:
     """Return a view as HTML."""
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in view.columns)
-    rows = [f"<tr>{''.join(map(_cell, row))}</tr>" for row in islice(view.rows, ROWS)]
+    rows = [f"<tr>{''.join(map(_cell, row))}</tr>" for row in islice(view.rows, view.most)]
     notes = [view.note] if view.note else []
     if view.n is not None and view.n > len(rows):
         notes.insert(0, f"{view.n - len(rows):,} more rows")
