@@ -178,9 +178,12 @@ class Trace(Viewed):
 
         Raises
         ------
+        TypeError, ValueError
+            There is no such mode.
         TraceError
             After the text of everything before the fault.
         """
+        check_choice("mode", mode, ("parsed", "wire"))
         if mode == "wire":
             from gotrace.text.wire import wire_text
 

@@ -146,6 +146,7 @@ def test_wrong_names_and_types() -> None:
             lambda: anything.iterate("allocs", library=3),
             lambda: anything.iterate("allocs", step_size=None),
             lambda: anything.lifespans(by=0),
+            lambda: anything.heap(min_age="old"),
             lambda: anything.stack("1"),
             lambda: gotrace.open(EXAMPLE, jobs="2"),  # type: ignore[arg-type]
         ):
@@ -156,6 +157,7 @@ def test_wrong_names_and_types() -> None:
             lambda: anything.lifespans(by="typ"),
             lambda: anything.footprint(by="typ"),
             lambda: anything.heap(by="typ"),
+            lambda: anything.text("word"),
             lambda: gotrace.open(EXAMPLE, errors="salvag"),  # type: ignore[arg-type]
         ):
             with pytest.raises(ValueError, match=r"must be one of '.*, '.*"):

@@ -111,8 +111,8 @@ def _words(name: str) -> str:
 
 def _names(enum: type[IntEnum]) -> tuple[str, ...]:
     """Return the names of an enum by value: Go's names of Go's enums, else the members in lower case."""
-    ours = enum in (What, Op, End, State)
-    return tuple(member.name.lower() if ours else _words(member.name) for member in enum)
+    of_go = enum in (EventKind, GoState, ProcState, Resource)
+    return tuple(_words(member.name) if of_go else member.name.lower() for member in enum)
 
 
 _ENUMS: dict[str, type[IntEnum]] = {

@@ -6,7 +6,6 @@ Never here: decoding of events, or command-line syntax.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,12 +53,16 @@ def _instant(at: object) -> str:
     if isinstance(at, timedelta):
         at = np.timedelta64(at)
     if isinstance(at, np.timedelta64):
-        at = "NaT" if np.isnat(at) else int(at.astype("m8[ns]").astype(np.int64))
-        return f"{at}ns"
+        return "NaT" if np.isnat(at) else _seconds(int(at.astype("m8[ns]").astype(np.int64)))
     if isinstance(at, bool | np.bool_) or not isinstance(at, Real):
         raise TypeError(f"at={at!r}: must be {_INSTANTS}, a number of seconds, or a timedelta")
     seconds = float(at)
-    return f"{round(seconds * 1e9)}ns" if math.isfinite(seconds) else f"{seconds}s"
+    return _seconds(round(seconds * 1e9)) if math.isfinite(seconds) else f"{seconds}s"
+
+
+def _seconds(ns: int) -> str:
+    whole, rest = divmod(abs(ns), 10**9)
+    return f"{'-' if ns < 0 else ''}{whole}.{rest:09d}".rstrip("0").rstrip(".") + "s"
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ class HeapQuery:
     def __post_init__(self) -> None:
         check_choice("by", self.by, GROUPS)
         for name, age in (("min_age", self.min_age), ("max_age", self.max_age)):
-            if age is not None and operator.index(age) < 0:
+            if age is not None and not hasattr(age, "__index__"):
+                raise TypeError(f"{name}={age!r}: must be a number of GC cycles")
+            if age is not None and age < 0:
                 raise QueryError(f"{name}={age}: must be at least 0")
         object.__setattr__(self, "at", _instant(self.at))
         if self.cycle is None and self.time is None and self.at not in ("start", "peak", "end"):
