@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gotrace.analysis.growth import growth
     from gotrace.analysis.heap import heap
     from gotrace.analysis.history import History, history
-    from gotrace.analysis.history import collect as history
     from gotrace.analysis.info import Info, info
     from gotrace.analysis.leaks import Leaks, leaks
     from gotrace.analysis.mmu import MMU
@@ -228,43 +227,26 @@ _HOMES = {  # imported at first use: numpy and the kernels take a while, which -
     "gotrace.wire.clock": "Clock",
     "gotrace.wire.structure": "Frame",
     "gotrace.analysis.ages": "Lifespans lifespans",
+    "gotrace.analysis.check": "Check check",
+    "gotrace.analysis.critical": "PATH SEGMENT Critical critical",
     "gotrace.analysis.diff": "DIFF Change Diff diff",
     "gotrace.analysis.footprint": "Footprint footprint",
+    "gotrace.analysis.growth": "growth",
     "gotrace.analysis.heap": "heap",
     "gotrace.analysis.history": "History history",
     "gotrace.analysis.info": "Info info",
     "gotrace.analysis.leaks": "Leaks leaks",
+    "gotrace.analysis.mmu": "MMU",
+    "gotrace.analysis.profiles": "WAIT Profile profile",
     "gotrace.analysis.sites": "Sites sites",
     "gotrace.analysis.spans": "Spans spans",
     "gotrace.analysis.stats": "Stats stats",
+    "gotrace.analysis.utilization": "UTIL utilization",
     "gotrace.analysis.validate": "Verdict validate",
     "gotrace.simulation": "simulate",
     "gotrace.text.event": "Event",
 }
 
-_LAZY = {
-    **{name: f"{module}:" for module, names in _HOMES.items() for name in names.split()},
-    "Kind": "gotrace.spec.enums:EventKind",
-    "raw": "gotrace.raw",
-    "simulation": "gotrace.simulation",
-    "varint": "gotrace.varint",
-    **dict.fromkeys(("Check", "check"), "gotrace.analysis.check:"),
-    **dict.fromkeys(("PATH", "SEGMENT", "Critical", "critical"), "gotrace.analysis.critical:"),
-    **dict.fromkeys(("DIFF", "Change", "Diff", "diff"), "gotrace.analysis.diff:"),
-    **dict.fromkeys(("Footprint", "footprint"), "gotrace.analysis.footprint:"),
-    "growth": "gotrace.analysis.growth:",
-    "History": "gotrace.analysis.history:",
-    "history": "gotrace.analysis.history:collect",
-    **dict.fromkeys(("Leaks", "leaks"), "gotrace.analysis.leaks:"),
-    "MMU": "gotrace.analysis.mmu:",
-    **dict.fromkeys(("WAIT", "Profile", "profile"), "gotrace.analysis.profiles:"),
-    **dict.fromkeys(("Sites", "sites"), "gotrace.analysis.sites:"),
-    **dict.fromkeys(("Spans", "spans"), "gotrace.analysis.spans:"),
-    **dict.fromkeys(("Stats", "stats"), "gotrace.analysis.stats:"),
-    **dict.fromkeys(("UTIL", "utilization"), "gotrace.analysis.utilization:"),
-    "Event": "gotrace.text.event:",
-    "simulate": "gotrace.simulation:",
-}
 _MODULES = ("raw", "simulation", "varint")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _ORIGINAL = {"Kind": "EventKind"}  # names that differ where they are defined
@@ -278,15 +260,19 @@ def __getattr__(name: str) -> object:
     import_module(_HOME_OF[name])
     if "gotrace.heap" in sys.modules:  # a folder, which must not hide the function
         import_module("gotrace.analysis.heap")
-    for home in _HOMES.keys() & sys.modules.keys():
-        _publish(sys.modules[home], _HOMES.pop(home).split())
+    for home, names in _HOMES.items():
+        if home in sys.modules:
+            _publish(sys.modules[home], names.split())
     return globals()[name]
 
 
 def _publish(home: ModuleType, names: list[str]) -> None:
-    """Add names of a module, as if they were defined in this one."""
+    """Add names of a module, as if they were defined in this one, as far as it is imported."""
     for name in names:
-        value = globals()[name] = getattr(home, _ORIGINAL.get(name, name))
+        value = getattr(home, _ORIGINAL.get(name, name), None)
+        if value is None:
+            continue
+        globals()[name] = value
         if isinstance(value, type | FunctionType):
             value.__module__, value.__name__, value.__qualname__ = __name__, name, name
 

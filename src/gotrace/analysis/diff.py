@@ -21,7 +21,7 @@ from gotrace.errors import NoHeapDataError, TraceError, check_choice
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap.rows import HeapCounter
 from gotrace.heap.table import KINDS, Heap, group_keys
-from gotrace.tables.instants import GROUPS, HeapQuery, heap_at, replay_counts
+from gotrace.tables.instants import GROUPS, Group, HeapQuery, heap_at, replay_counts
 from gotrace.trace import Trace
 from gotrace.trace import open as open_trace
 from gotrace.views import View, Viewed, cells
@@ -175,7 +175,7 @@ def diff(
     old: Heap | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     new: Heap | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
-    by: str = "type",
+    by: Group = "type",
     sort: str | None = None,
     per: Per | None = None,
     ops: tuple[float, float] | None = None,
@@ -238,7 +238,7 @@ def compare(
     old: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     new: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
-    by: str = "type",
+    by: Group = "type",
     sort: str = "alloc_bytes",
     per: Per | None = None,
     ops: tuple[float, float] | None = None,
@@ -246,8 +246,7 @@ def compare(
     progress: _Progress | None = None,
 ) -> Diff:
     """Compare as :func:`diff`, but raise an error of a trace only if a side has no other one."""
-    if by not in GROUPS:
-        raise ValueError(f"by={by!r}: must be one of {', '.join(GROUPS)}")
+    check_choice("by", by, GROUPS)
     sort = _metric(sort)
     if per is not None and per not in UNITS:
         raise ValueError(f"per={per!r}: must be one of {', '.join(UNITS)}")
@@ -297,7 +296,7 @@ class _Run:
 
 def _run(
     path: str,
-    by: str,
+    by: Group,
     per: Per | None,
     ops: float | None,
     errors: Literal["raise", "salvage"],
@@ -317,7 +316,7 @@ def _run(
     return run
 
 
-def _count(run: _Run, trace: Trace, by: str, progress: Callable[[int], None] | None) -> float:
+def _count(run: _Run, trace: Trace, by: Group, progress: Callable[[int], None] | None) -> float:
     """Count by group; return the duration in seconds."""
     if by in KINDS:
         replay, types, start, run.fault = replay_counts(trace.reader, progress)

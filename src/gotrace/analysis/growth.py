@@ -7,6 +7,7 @@ from collections.abc import Callable
 from gotrace.analysis.diff import Diff, diff
 from gotrace.errors import TraceError
 from gotrace.tables.growth import HeapPair, heaps_at
+from gotrace.tables.instants import Group
 from gotrace.trace import Trace
 
 
@@ -15,7 +16,7 @@ def growth(
     first: str = "start",
     last: str = "end",
     *,
-    by: str = "type",
+    by: Group = "type",
     progress: Callable[[int], None] | None = None,
 ) -> Diff:
     """Return what grew between two instants of a trace, including objects that existed at its start.

@@ -13,7 +13,7 @@ from gotrace.cli import common
 from gotrace.cli.output import check_output, log_written, output
 from gotrace.errors import TraceError
 from gotrace.report.page import write_page
-from gotrace.tables.instants import HeapQuery
+from gotrace.tables.instants import Group, HeapQuery
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -74,7 +74,9 @@ def _old(history: History, args: argparse.Namespace) -> OldObjects | None:
     """Return what grows and who holds old bytes, up to the fault of a damaged trace; None without alloc/free events."""
     if not history.seen:
         return None
-    groups = ("package", "goroutine", *(["site"] if history.samples else []))
+    groups: list[Group] = ["package", "goroutine"]
+    if history.samples:
+        groups.append("site")
     with gotrace.open(args.trace, errors=args.errors) as trace:
         try:
             found = old_objects(trace.reader, *(HeapQuery(by, min_age=OUTLIVED) for by in groups))
