@@ -14,8 +14,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from bench import peak
 from columns import Task, cpu, use, wall
 
 import gotrace
+from gotrace.analysis.rank import METRICS
+from gotrace.cli import main
 
 BLOCK = 1 << 20
 EVENT_BYTES = 6.56  # bytes of an event of the simulated trace, roughly
@@ -123,19 +127,75 @@ def long_pipes(setup: Setup) -> Iterator[str]:
 def sql(setup: Setup) -> Iterator[str]:
     """Memory of a query over few and many traces."""
     query = "select type, count(*), sum(size) from allocs where op = 'alloc' group by type"
-    names = [setup.folder / f"{i:02}.trace" for i in range(16)]
-    for name in names:
-        name.symlink_to(setup.trace.resolve())
+    names = copies(setup.trace, setup.folder / "sql", 16)
     peaks = [peak("sql", query, *names[:n], "-q", "-f", "-o", setup.folder / "out.csv") for n in (16, 4)]
     title = "memory of `sql`, a group by over 16 traces / over 4"
     yield f"| {title} | {peaks[0]:.0f} MB | {peaks[1]:.0f} MB | {peaks[0] / peaks[1]:.2f} | |"
 
 
-MEASURES: list[Callable[[Setup], Iterator[str]]] = [compressed, long_pipes, sql]
+def together(*commands: Sequence[str | Path]) -> Task:
+    """Return a task that runs gotrace commands at the same time."""
+
+    def task() -> None:
+        started = [
+            subprocess.Popen([sys.executable, "-m", "gotrace", *command], stdout=subprocess.DEVNULL)
+            for command in commands
+        ]
+        if any(process.wait() for process in started):
+            raise RuntimeError(f"failed: {commands}")
+
+    return task
+
+
+def two_threads(setup: Setup) -> Iterator[str]:
+    """Two threads on eight equal traces against two processes on four each; the ratio must be at least 0.85."""
+    traces = copies(setup.trace, setup.folder / "equal", 8)
+    out = setup.folder / "out"
+    for name, command in (
+        *((f"rank --metric {metric}", ["rank", "--metric", metric]) for metric in METRICS),
+        *((f"export to {format}", ["export", "-qf", "--format", format, "-o", out]) for format in ("npy", "parquet")),
+    ):
+        halves = together([*command, *traces[:4]], [*command, *traces[4:]])
+        what = f"`{name}` of 8 traces, two processes / `-j 2`, wall time"
+        yield compare(what, halves, (together([*command, "-j", "2", *traces]),), setup.runs, clock=wall)
+
+
+def copies(trace: Path, folder: Path, n: int) -> list[Path]:
+    """Return names of a trace in a folder."""
+    folder.mkdir()
+    for i in range(n):
+        (folder / f"{i:04}.trace").symlink_to(trace.resolve())
+    return sorted(folder.iterdir())
+
+
+def small_traces(setup: Setup) -> Iterator[str]:
+    """`rank` of a thousand small traces against decoding alone; the difference must be at most 3 ms for each."""
+    small = setup.folder / "small.trace"
+    gotrace.simulate(str(small), events=2000)
+    traces = copies(small, setup.folder / "small", 1000)
+    for metric, table in zip(METRICS, ("allocs", "allocs", "ranges", "transitions"), strict=True):
+
+        def rank(metric: str = metric) -> None:
+            with redirect_stdout(StringIO()):
+                main(["rank", str(setup.folder / "small"), "--metric", metric])
+
+        def decoding(table: str = table) -> None:
+            for trace in traces:
+                with gotrace.open(trace) as opened:
+                    use(opened.iterate(table))
+
+        rounds = [(wall(rank), wall(decoding)) for _ in range(setup.runs + 1)][1:]
+        one, other = (statistics.median(side) for side in zip(*rounds, strict=True))
+        more = statistics.median(a - b for a, b in rounds)
+        what = f"`rank --metric {metric}` of 1,000 small traces / decoding alone; ms more per trace"
+        yield f"| {what} | {one * 1e3:,.1f} ms | {other * 1e3:,.1f} ms | {more:.2f} ms | |"
+
+
+MEASURES: list[Callable[[Setup], Iterator[str]]] = [compressed, long_pipes, sql, two_threads, small_traces]
 """The parts; each yields lines of the table."""
 
 
-def main() -> None:
+def measure_all() -> None:
     names = [measure.__name__ for measure in MEASURES]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trace", type=Path, help="a trace with alloc/free events, tens of megabytes")
@@ -154,4 +214,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    measure_all()
