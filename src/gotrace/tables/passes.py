@@ -93,7 +93,7 @@ class TraceReader:
         self.source.close()
 
     def cancel(self) -> None:
-        """End the current pass before its next segment with a ValueError; may be called from any thread."""
+        """End the current pass after its current rows with a ValueError; may be called from any thread."""
         self._closed = self._closed or "it was cancelled"
 
     def again(self) -> TraceReader:
@@ -140,7 +140,8 @@ class TraceReader:
         if threaded or self.source.once:
             check_process(self._process)
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise ValueError if the input was closed, or its pass cancelled."""
         if self._closed:
             raise ValueError(f"the trace cannot be read: {self._closed}")
 
@@ -150,7 +151,7 @@ class TraceReader:
 
     def segments(self, progress: Progress | None = None, background: Background | None = None) -> Iterator[Segment]:
         """Yield the segments of one pass; after a fault the input is closed, unless the trace is salvaged."""
-        self._check_open()
+        self.check_open()
         self._check_process(self.jobs > 1)
         process = os.getpid()
         background = background or Background()
@@ -174,7 +175,7 @@ class TraceReader:
                     self._check_process(thread is not None)
                     if self.source.moves:
                         check_process(process)
-                    self._check_open()
+                    self.check_open()
                     if self.source.shrank():
                         raise segment.changed()
                     if progress is not None:
@@ -248,6 +249,7 @@ class ReadPass:
                     yield from self._run(segment)
                 for rows in builder.feed(segment):
                     yield builder, rows
+                    self._reader.check_open()
             segment.drop()
             if any(builder.done for builder in builders):
                 return
