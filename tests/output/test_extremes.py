@@ -18,6 +18,7 @@ COMMANDS = [
     *(["heap", "--by", by] for by in GROUPS),
     *(["heap", "--at", at] for at in ("start", "peak", "0s", "1us", "gc:1")),
     *(["heap", *ages] for ages in (["--leaks"], ["--temporary"], ["--at", "peak", "--max-age", "1"])),
+    *(["heap", "--from", first] for first in ("start", "peak", "gc:1")),
     *(["lifetimes", "--by", by] for by in ("type", "class", "package")),
     *(["spans", "--at", at] for at in ("start", "peak")),
 ]
@@ -38,6 +39,7 @@ def test_every_command(name: str, data: bytes, tmp_path: Path, capsys: pytest.Ca
             if flags and code == 0:
                 json.loads(out.out, parse_constant=refuse)
     assert run(["report", str(path), "-o", str(tmp_path / "x.html")]) == 0
+    assert run(["check", str(path), "--max-heap", "1GB", "--max-growth", "5%", "--forbid-leak", "*"]) in (0, 1, 3)
     assert run(["diff", str(path), str(path)]) in (0, 3)  # 3: no alloc/free events
     for table in TABLES:
         assert (

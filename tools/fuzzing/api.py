@@ -40,11 +40,13 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     *(("heap", "--by", by, "--json") for by in GROUPS),
     *(("heap", "--at", at, "--json") for at in ("start", "peak", "1us", "gc:1")),
     *(("heap", "--leaks"), ("heap", "--temporary", "--json"), ("heap", "--salvage", "--by", "task")),
+    *(("heap", "--from", first, "--json") for first in ("start", "peak", "1us", "gc:1")),
+    ("check", "--max-heap", "1MB", "--max-growth", "5%", "--max-alloc", "1MB/s", "--forbid-leak", "*"),
     *(("dump",), ("dump", "--mode", "wire"), ("dump", "--salvage"), ("info", "--salvage"), ("report", "-o", "-")),
     *(("export", "-o", "-", "--format", form) for form in ("csv", "npy", "pprof", "collapsed", "speedscope")),
     *(("export", "-o", "-", "--format", "csv", "--table", table) for table in TABLES),
 )
-CODES = {"validate": (0, 1, 2, 3)}
+CODES = {"validate": (0, 1, 2, 3), "check": (0, 1, 2, 3)}
 
 
 def _sources(data: bytes, path: Path) -> Iterator[tuple[str, Any, dict[str, Any]]]:
