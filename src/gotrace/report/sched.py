@@ -22,6 +22,7 @@ from gotrace.dtypes import I8, RegionEnd, Rows, StopKind, TimeKind
 from gotrace.report.common import document, error_json, json_rows, print_table, say
 from gotrace.spec.enums import GoState
 from gotrace.units import human_bytes, human_count, human_share, human_time
+from gotrace.wire.structure import Frame
 
 _TITLES = {
     "sched": ("wait for a P", "waits for a P"),
@@ -97,7 +98,7 @@ def waits_document(
     """Return waits as a JSON object, rows as in WAITS."""
     rows = json_rows(result.table)
     for row, frames in zip(rows, result.stacks, strict=False):
-        row["stack"] = [frame._asdict() for frame in frames]
+        row["stack"] = [_frame(frame) for frame in frames]
     edges, counts = (column.tolist() for column in result.histogram)
     return document(
         f"{'syscalls' if result.kind == 'syscall' else result.kind}/1",
@@ -486,7 +487,7 @@ def critical_document(
         row.update(
             state=GoState(row["state"]).name,
             reason=row["reason"] or None,
-            stack=[frame._asdict() for frame in result.stacks.get(row["stack"], ())],
+            stack=[_frame(frame) for frame in result.stacks.get(row["stack"], ())],
         )
     return document(
         "critical/1",
@@ -497,6 +498,10 @@ def critical_document(
         losses=losses,
         error=error_json(error),
     )
+
+
+def _frame(frame: Frame) -> dict[str, Any]:
+    return {"function": frame.function, "file": frame.file, "line": frame.line, "pc": f"{frame.pc:#x}"}
 
 
 def _nullable(rows: list[dict[str, Any]], names: Iterable[str]) -> list[dict[str, Any]]:
