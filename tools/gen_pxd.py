@@ -21,7 +21,7 @@ for name in (
     "gotrace",
     "gotrace.columns",
     "gotrace.experiments",
-    "gotrace.sched",
+    "gotrace.scheduler",
     "gotrace.simulation",
     "gotrace.tables",
 ):  # their kernels may not be built yet
@@ -33,7 +33,7 @@ from gotrace.columns import rows as column_rows  # noqa: E402
 from gotrace.experiments import rows as experiment_rows  # noqa: E402
 from gotrace.heap import rows as heap_rows  # noqa: E402
 from gotrace.order import rows as order_rows  # noqa: E402
-from gotrace.sched import rows as sched_rows  # noqa: E402
+from gotrace.scheduler import rows as sched_rows  # noqa: E402
 from gotrace.simulation import rows as simulation_rows  # noqa: E402
 from gotrace.spec import enums, events, limits, sizeclasses  # noqa: E402
 from gotrace.spec.rules import Rule  # noqa: E402

@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("wire", "varint"),
     ("experiments",),
     ("order", "heap", "columns"),
-    ("sched",),
+    ("scheduler",),
     ("tables",),
     ("text",),
     ("trace", "raw"),

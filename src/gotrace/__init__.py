@@ -10,22 +10,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gotrace.analysis.ages import Lifespans, lifespans
+    from gotrace.analysis.annotations import Latencies, regions, tasks
     from gotrace.analysis.check import Check, check
+    from gotrace.analysis.collector import Collector, gc
     from gotrace.analysis.critical import PATH, SEGMENT, Critical, critical
     from gotrace.analysis.diff import DIFF, Change, Diff, diff
     from gotrace.analysis.footprint import Footprint, footprint
+    from gotrace.analysis.goroutines import Goroutines, goroutines
     from gotrace.analysis.growth import growth
     from gotrace.analysis.heap import heap
     from gotrace.analysis.history import History, history
     from gotrace.analysis.info import Info, info
     from gotrace.analysis.leaks import Leaks, leaks
-    from gotrace.analysis.mmu import MMU
+    from gotrace.analysis.mmu import MMU, Utilization, mmu
     from gotrace.analysis.profiles import WAIT, Profile, profile
     from gotrace.analysis.sites import Sites, sites
     from gotrace.analysis.spans import Spans, spans
     from gotrace.analysis.stats import Stats, stats
+    from gotrace.analysis.usage import Usage, procs
     from gotrace.analysis.utilization import UTIL, utilization
     from gotrace.analysis.validate import Verdict, validate
+    from gotrace.analysis.waits import Waits, block, net, sched, syscalls
     from gotrace.dtypes import (
         ALLOC,
         CYCLE,
@@ -71,6 +76,7 @@ if TYPE_CHECKING:
         HeaderError,
         InternalError,
         MalformedError,
+        MissingDataError,
         NoHeapDataError,
         OrderingError,
         TableError,
@@ -135,6 +141,7 @@ __all__ = [
     "ChangedError",
     "Check",
     "Clock",
+    "Collector",
     "Critical",
     "Diff",
     "End",
@@ -148,15 +155,18 @@ __all__ = [
     "Generation",
     "GenerationError",
     "GoState",
+    "Goroutines",
     "HeaderError",
     "Heap",
     "History",
     "Info",
     "InternalError",
     "Kind",
+    "Latencies",
     "Leaks",
     "Lifespans",
     "MalformedError",
+    "MissingDataError",
     "NoHeapDataError",
     "Op",
     "OrderingError",
@@ -177,14 +187,20 @@ __all__ = [
     "TruncatedError",
     "UnknownNameError",
     "UnsupportedVersionError",
+    "Usage",
+    "Utilization",
     "Verdict",
+    "Waits",
     "What",
+    "block",
     "check",
     "critical",
     "diff",
     "each",
     "expand",
     "footprint",
+    "gc",
+    "goroutines",
     "growth",
     "heap",
     "history",
@@ -192,15 +208,22 @@ __all__ = [
     "iterate",
     "leaks",
     "lifespans",
+    "mmu",
+    "net",
     "open",
+    "procs",
     "profile",
     "raw",
+    "regions",
     "register",
+    "sched",
     "simulate",
     "simulation",
     "sites",
     "spans",
     "stats",
+    "syscalls",
+    "tasks",
     "utilization",
     "validate",
     "varint",
@@ -213,7 +236,7 @@ _HOMES = {  # imported at first use: numpy and the kernels take a while, which -
         "TRANSITION TYPE End Op RegionEnd State StopKind TimeKind What"
     ),
     "gotrace.errors": (
-        "ChangedError ExperimentError GenerationError HeaderError InternalError MalformedError "
+        "ChangedError ExperimentError GenerationError HeaderError InternalError MalformedError MissingDataError "
         "NoHeapDataError OrderingError TableError TraceError TruncatedError UnknownNameError UnsupportedVersionError"
     ),
     "gotrace.experiments": "Experiment ExperimentData register",
@@ -226,23 +249,28 @@ _HOMES = {  # imported at first use: numpy and the kernels take a while, which -
     "gotrace.trace": "Trace open",
     "gotrace.wire.clock": "Clock",
     "gotrace.wire.structure": "Frame",
+    "gotrace.analysis.annotations": "Latencies regions tasks",
     "gotrace.analysis.ages": "Lifespans lifespans",
     "gotrace.analysis.check": "Check check",
+    "gotrace.analysis.collector": "Collector gc",
     "gotrace.analysis.critical": "PATH SEGMENT Critical critical",
     "gotrace.analysis.diff": "DIFF Change Diff diff",
     "gotrace.analysis.footprint": "Footprint footprint",
+    "gotrace.analysis.goroutines": "Goroutines goroutines",
     "gotrace.analysis.growth": "growth",
     "gotrace.analysis.heap": "heap",
     "gotrace.analysis.history": "History history",
     "gotrace.analysis.info": "Info info",
     "gotrace.analysis.leaks": "Leaks leaks",
-    "gotrace.analysis.mmu": "MMU",
+    "gotrace.analysis.mmu": "MMU Utilization mmu",
     "gotrace.analysis.profiles": "WAIT Profile profile",
     "gotrace.analysis.sites": "Sites sites",
     "gotrace.analysis.spans": "Spans spans",
     "gotrace.analysis.stats": "Stats stats",
+    "gotrace.analysis.usage": "Usage procs",
     "gotrace.analysis.utilization": "UTIL utilization",
     "gotrace.analysis.validate": "Verdict validate",
+    "gotrace.analysis.waits": "Waits block net sched syscalls",
     "gotrace.simulation": "simulate",
     "gotrace.text.event": "Event",
 }

@@ -117,7 +117,7 @@ def test_wrong_arguments() -> None:
             gotrace.utilization(trace, ["gc"])
         for arguments in ({}, {"task": 1, "name": "whole"}):
             with pytest.raises(ValueError, match="one of task, name, region and goroutine"):
-                gotrace.critical(trace, **arguments)  # type: ignore[arg-type]
+                gotrace.critical(trace, **arguments)  # type: ignore[call-overload]
         assert not len(gotrace.critical(trace, task=10**6).table)
         assert not len(gotrace.profile(trace, "sched", function="no.such").table)
 

@@ -10,9 +10,11 @@ import numpy.typing as npt
 from gotrace.analysis.gather import Gathered, Keep
 from gotrace.analysis.latency import Distributions, go_histogram
 from gotrace.analysis.texts import merged, one_line
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I8, LOG, REGIONTIME, TASKTIME, RegionEnd, Rows
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 
 TIMES = ("exec", "sched", "block", "syscall", "syscall_block")
 LATENCIES = np.dtype(
@@ -32,8 +34,8 @@ LATENCIES = np.dtype(
 """A row for each name of tasks or regions."""
 
 
-@dataclass
-class Latencies:
+@dataclass(repr=False)
+class Latencies(Viewed):
     """Tasks or regions by name.
 
     Attributes
@@ -65,7 +67,13 @@ class Latencies:
     categories: list[str] = field(default_factory=list)
     seen: bool = False
 
+    def view(self) -> View:
+        """Return latencies by name, in ns."""
+        columns = ("name", "count", "incomplete", "p50", "p90", "p99", "max")
+        return View(f"{self.kind} by name", columns, cells(self.table, columns), len(self.table))
 
+
+@analysis
 def tasks(
     trace: Trace, *, name: str | None = None, task: int | None = None, progress: Progress | None = None
 ) -> Latencies:
@@ -109,9 +117,10 @@ def tasks(
         result.places = [one_line(found.frames(row)) for row in result.regions["stack"].tolist()]
         result.messages = [found.texts[row] for row in result.logs["message"].tolist()]
         result.categories = [found.texts[row] for row in result.logs["category"].tolist()]
-    return _checked(result, found)
+    return found.checked(result)
 
 
+@analysis
 def regions(trace: Trace, *, name: str | None = None, progress: Progress | None = None) -> Latencies:
     """Return the latencies of regions by name. One pass.
 
@@ -146,7 +155,7 @@ def regions(trace: Trace, *, name: str | None = None, progress: Progress | None 
     durations = np.where(rows["end"] < 0, last, rows["end"]) - np.where(rows["start"] < 0, first, rows["start"])
     result = Latencies("regions", seen=len(found.rows["region_times"]) > 0)
     _fill(result, found, rows, np.ones(len(rows), bool), durations)
-    return _checked(result, found)
+    return found.checked(result)
 
 
 def _fill(result: Latencies, found: Gathered, rows: Rows, used: npt.NDArray[np.bool_], durations: I8) -> None:
@@ -168,10 +177,3 @@ def _fill(result: Latencies, found: Gathered, rows: Rows, used: npt.NDArray[np.b
     order = np.lexsort((-table["count"], -table["total"]))
     result.table = table[order]
     result.histograms = [go_histogram(durations[used & (numbers == i)]) for i in order.tolist()]
-
-
-def _checked(result: Latencies, found: Gathered) -> Latencies:
-    if found.fault is not None:
-        found.fault.partial = result
-        raise found.fault
-    return result

@@ -8,16 +8,18 @@ import numpy as np
 
 from gotrace.analysis.gather import Gathered
 from gotrace.analysis.texts import NO_STACK, merged, one_line, start_function
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import CYCLE, PAUSE, Rows
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 
 ASSISTS = np.dtype([("name", "O"), ("goroutines", "i8"), ("assist", "i8"), ("exec", "i8")], align=True)
 """A row for each start function: its goroutines that assisted, their time in mark assists and running, in ns."""
 
 
-@dataclass
-class Collector:
+@dataclass(repr=False)
+class Collector(Viewed):
     """What the garbage collector did in a trace.
 
     Attributes
@@ -44,7 +46,20 @@ class Collector:
     end: int = -1
     seen: bool = False
 
+    @property
+    def table(self) -> Rows:
+        """The pauses."""
+        return self.pauses
 
+    def view(self) -> View:
+        """Return the pauses, times in ns."""
+        columns = ("start", "stopped", "restarted", "end", "culprit_p", "culprit_g")
+        rows = ((reason, *row) for reason, row in zip(self.reasons, cells(self.pauses, columns), strict=False))
+        facts = f"{len(self.pauses):,} pauses, {len(self.cycles):,} mark phases"
+        return View(facts, ("reason", *columns), rows, len(self.pauses))
+
+
+@analysis
 def gc(trace: Trace, *, progress: Progress | None = None) -> Collector:
     """Return cycles and pauses of the garbage collector, with what delayed each pause. One pass.
 
@@ -80,10 +95,7 @@ def gc(trace: Trace, *, progress: Progress | None = None) -> Collector:
     for name in ("assist", "exec"):
         np.add.at(assists[name], numbers, lives[name])
     result.assists = assists[np.argsort(-assists["assist"], kind="stable")]
-    if found.fault is not None:
-        found.fault.partial = result
-        raise found.fault
-    return result
+    return found.checked(result)
 
 
 def _culprit(found: Gathered, stack: int) -> str:

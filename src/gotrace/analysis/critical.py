@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace.analysis.gather import Gathered, Keep
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import STATE, Rows, narrow, select
 from gotrace.spec.enums import GoState
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 from gotrace.wire.structure import Frame
 
 CAUSED = ("chan send", "chan receive", "select", "sync", "sync.(*Cond).Wait", "synctest", "")
@@ -116,8 +118,8 @@ class Walk:
                 g, hopped = creator, True
 
 
-@dataclass
-class Critical:
+@dataclass(repr=False)
+class Critical(Viewed):
     """Critical paths.
 
     Attributes
@@ -139,7 +141,14 @@ class Critical:
         """True if there is a path."""
         return len(self.paths) > 0
 
+    def view(self) -> View:
+        """Return the segments, times in ns."""
+        columns = ("path", "start", "end", "g", "function", "reason")
+        total = int((self.paths["end"] - self.paths["start"]).sum())
+        return View(f"{len(self.paths):,} paths, {total:,} ns", columns, cells(self.table, columns), len(self.table))
 
+
+@analysis
 def critical(
     trace: Trace,
     *,
@@ -197,10 +206,7 @@ def critical(
 
     states = found.rows["states"] if once else Gathered(trace, {"states": overlapping}, ()).rows["states"]
     result = _critical(found, paths, states)
-    if found.fault is not None:
-        found.fault.partial = result
-        raise found.fault
-    return result
+    return found.checked(result)
 
 
 def _spans(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ from gotrace.wire.structure import Frame
 TEXTS = ("strings",)
 STACKS = ("strings", "stacks", "frames")
 _STEP = 1 << 20  # bytes of a chunk
+
+R = TypeVar("R")
 
 Keep = Callable[[Rows], Rows]
 """Returns what to keep of a chunk of rows: a new array."""
@@ -63,6 +66,13 @@ class Gathered:
         except TraceError as error:
             self.fault = error
         self.rows = {name: np.concatenate(found) for name, found in pieces.items()}
+
+    def checked(self, result: R) -> R:
+        """Return a result; if there is a fault, raise it with the result as its ``partial``."""
+        if self.fault is not None:
+            self.fault.partial = result
+            raise self.fault
+        return result
 
     @cached_property
     def texts(self) -> list[str]:

@@ -9,10 +9,12 @@ import numpy as np
 
 from gotrace.analysis.gather import Gathered, Keep
 from gotrace.analysis.texts import NO_STACK, merged, one_line
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I8, STATE, Rows, TimeKind
 from gotrace.spec.events import EVENTS, RANGES
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 from gotrace.wire.structure import Frame
 
 SUMS = ("exec", "sched", "block", "syscall", "syscall_block", "unknown", "total", "starts", "assist", "sweep", "stw")
@@ -36,8 +38,8 @@ REASONS = np.dtype(
 _RANGES = {event.id: RANGES[event.name] for event in EVENTS if event.name in RANGES}
 
 
-@dataclass
-class Goroutines:
+@dataclass(repr=False)
+class Goroutines(Viewed):
     """Goroutines by group.
 
     Attributes
@@ -66,7 +68,14 @@ class Goroutines:
     why: list[str] = field(default_factory=list)
     seen: bool = False
 
+    def view(self) -> View:
+        """Return goroutines by group, times in ns."""
+        columns = ("name", "count", "exec", "sched", "block", "syscall", "assist")
+        n = int(self.table["count"].sum())
+        return View(f"{n:,} goroutines by {self.by}", columns, cells(self.table, columns), len(self.table))
 
+
+@analysis
 def goroutines(
     trace: Trace,
     *,
@@ -122,10 +131,7 @@ def goroutines(
         result.why = [found.texts[row] for row in states["reason"].tolist()]
         result.places = [one_line(found.frames(row)) for row in states["stack"].tolist()]
         result.wakers = [one_line(found.frames(row)) if row else "" for row in states["by_stack"].tolist()]
-    if found.fault is not None:
-        found.fault.partial = result
-        raise found.fault
-    return result
+    return found.checked(result)
 
 
 def _by_function(found: Gathered, lives: Rows) -> list[str]:

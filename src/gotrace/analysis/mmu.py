@@ -12,11 +12,13 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
+from gotrace.analysis.traces import analysis
 from gotrace.analysis.utilization import INCLUDE, utilization
 from gotrace.dtypes import F8, I8, Rows
 from gotrace.errors import TraceError
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 
 _POINTS = 100  # of a curve
 _DECADES = 6  # that a curve covers
@@ -123,8 +125,8 @@ WINDOWS = np.dtype([("window", "i8"), *((name, "f8") for name in ("mmu", "q01", 
 _QUANTILES = (0.01, 0.05, 0.1, 0.5)
 
 
-@dataclass
-class Utilization:
+@dataclass(repr=False)
+class Utilization(Viewed):
     """Mutator utilization of a trace.
 
     Attributes
@@ -155,7 +157,13 @@ class Utilization:
     per_goroutine: bool = False
     seen: bool = False
 
+    def view(self) -> View:
+        """Return minima and quantiles by length of the window, in ns."""
+        columns = ("window", "mmu", "q01", "q05", "q10", "q50")
+        return View(f"mean utilization {self.mean:.3f}", columns, cells(self.table, columns), len(self.table))
 
+
+@analysis
 def mmu(
     trace: Trace,
     *,

@@ -9,11 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from gotrace.analysis.gather import Gathered, Keep
+from gotrace.analysis.texts import one_line
+from gotrace.analysis.traces import analysis
 from gotrace.analysis.windows import Windows
 from gotrace.dtypes import Rows, select
 from gotrace.spec.enums import EventKind, EventType, GoState
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.views import ROWS, View, Viewed
 from gotrace.wire.structure import Frame
 
 WAIT = np.dtype([("stack", "i4"), ("count", "i8"), ("time", "i8")], align=True)
@@ -49,8 +52,8 @@ KINDS = {
 """Kinds of profiles by name."""
 
 
-@dataclass
-class Profile:
+@dataclass(repr=False)
+class Profile(Viewed):
     """Time in a state by call stack.
 
     Attributes
@@ -67,7 +70,13 @@ class Profile:
     table: Rows
     stacks: list[tuple[Frame, ...]]
 
+    def view(self) -> View:
+        """Return the stacks with most time, in ns."""
+        shown = ((one_line(self.stacks[stack]), n, time) for stack, n, time in self.table[:ROWS].tolist())
+        return View(f"{KINDS[self.kind].doc}, by stack", ("stack", "count", "time"), shown, len(self.table))
 
+
+@analysis
 def profile(
     trace: Trace,
     kind: str,
@@ -121,10 +130,7 @@ def profile(
     if reason is not None:
         intervals = intervals[found.where(intervals["reason"], reason)]
     result = Profile(kind, *summed(found, intervals, _windows(found, function, region, time)))
-    if found.fault is not None:
-        found.fault.partial = result
-        raise found.fault
-    return result
+    return found.checked(result)
 
 
 def _windows(found: Gathered, function: str | None, region: str | None, time: tuple[int, int] | None) -> Windows:

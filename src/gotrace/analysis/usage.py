@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gotrace.analysis.gather import Gathered
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import PROC, THREAD, Rows
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 
 
-@dataclass
-class Usage:
+@dataclass(repr=False)
+class Usage(Viewed):
     """Use of procs and threads.
 
     Attributes
@@ -33,7 +35,19 @@ class Usage:
     duration: int = 0
     seen: bool = False
 
+    @property
+    def table(self) -> Rows:
+        """The procs."""
+        return self.procs
 
+    def view(self) -> View:
+        """Return the procs, times in ns."""
+        columns = ("id", "running", "idle", "syscall", "gc", "starts", "steals")
+        facts = f"{len(self.procs):,} procs, {len(self.threads):,} threads"
+        return View(facts, columns, cells(self.procs, columns), len(self.procs))
+
+
+@analysis
 def procs(trace: Trace, *, progress: Progress | None = None) -> Usage:
     """Return how procs and threads are used. One pass.
 
@@ -58,7 +72,4 @@ def procs(trace: Trace, *, progress: Progress | None = None) -> Usage:
     result = Usage(by_id[0], by_id[1], seen=len(by_id[0]) > 0)
     if len(generations):
         result.duration = int(generations["end"].max()) - int(generations["start"].min())
-    if found.fault is not None:
-        found.fault.partial = result
-        raise found.fault
-    return result
+    return found.checked(result)

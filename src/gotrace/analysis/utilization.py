@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace.analysis.gather import TEXTS, Gathered, Keep
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import F8, I8, Rows
 from gotrace.spec.enums import EventKind, EventType, GoState, Resource
 from gotrace.tables.passes import Progress
@@ -51,6 +52,7 @@ SOURCES: dict[str, Keep] = {
 """Tables, and their rows, that utilization is computed from."""
 
 
+@analysis
 def utilization(
     trace: Trace, include: Iterable[str] = INCLUDE, *, per_goroutine: bool = False, progress: Progress | None = None
 ) -> list[Rows]:
@@ -90,10 +92,7 @@ def utilization(
     lives = found.rows["goroutines"]
     end = int((lives["created"] + lives["total"]).max(initial=0))
     result = utilization_until(found, end, chosen, per_goroutine=per_goroutine)
-    if found.fault is not None:
-        found.fault.partial = result
-        raise found.fault
-    return result
+    return found.checked(result)
 
 
 def utilization_until(found: Gathered, end: int, include: tuple[str, ...], *, per_goroutine: bool) -> list[Rows]:

@@ -12,10 +12,12 @@ from gotrace.analysis.gather import Gathered, Keep
 from gotrace.analysis.latency import Distributions
 from gotrace.analysis.profiles import KINDS
 from gotrace.analysis.texts import NO_STACK, Groups, merged, one_line, start_function
+from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I8, STATE, Rows
 from gotrace.spec.enums import GoState
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.views import View, Viewed, cells
 from gotrace.wire.structure import Frame
 
 WAITS = np.dtype(
@@ -38,8 +40,8 @@ Range: TypeAlias = "tuple[int | None, int | None] | None"
 _RAW_CALLS = ("Syscall", "Syscall6", "RawSyscall", "RawSyscall6", "rawSyscallNoError", "rawVforkSyscall", "syscall")
 
 
-@dataclass
-class Waits:
+@dataclass(repr=False)
+class Waits(Viewed):
     """Waits by group.
 
     Attributes
@@ -67,7 +69,14 @@ class Waits:
     unknown: int = 0
     seen: bool = False
 
+    def view(self) -> View:
+        """Return waits by group, in ns."""
+        columns = ("name", "count", "total", "p50", "p99", "max")
+        n = int(self.table["count"].sum())
+        return View(f"{n:,} waits ({self.kind}) by {self.by}", columns, cells(self.table, columns), len(self.table))
 
+
+@analysis
 def sched(
     trace: Trace,
     *,
@@ -100,6 +109,7 @@ def sched(
     return _waits(trace, "sched", by, ("function", "proc", "reason"), time, progress)
 
 
+@analysis
 def block(
     trace: Trace,
     *,
@@ -125,11 +135,13 @@ def block(
     return _waits(trace, "block", by, ("stack", "function", "reason", "waker"), time, progress)
 
 
+@analysis
 def net(trace: Trace, *, time: Range = None, progress: Progress | None = None) -> Waits:
     """Return how long goroutines wait for the network, by call stack. See :func:`gotrace.block`."""
     return _waits(trace, "net", "stack", ("stack",), time, progress)
 
 
+@analysis
 def syscalls(
     trace: Trace,
     *,
@@ -164,10 +176,7 @@ def _waits(trace: Trace, kind: str, by: str, choices: tuple[str, ...], time: Ran
         tables["goroutines"] = np.copy
     found = Gathered(trace, tables, progress=progress)
     result = collected.result(found)
-    if found.fault is not None:
-        found.fault.partial = result
-        raise found.fault
-    return result
+    return found.checked(result)
 
 
 class _Collected:

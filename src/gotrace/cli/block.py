@@ -7,6 +7,8 @@ import argparse
 from gotrace.analysis.waits import Waits, block
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import print_waits, waits_document
+from gotrace.tables.passes import Progress
+from gotrace.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,7 +32,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print how long goroutines wait, and for what of the trace."""
-    return run_sched(
-        *(args, Waits, lambda trace, progress: block(trace, by=args.by, time=time_of(args, trace), progress=progress)),
-        *(print_waits, waits_document),
-    )
+
+    def query(trace: Trace, progress: Progress | None) -> Waits:
+        return block(trace, by=args.by, time=time_of(args, trace), progress=progress)
+
+    return run_sched(args, Waits, query, print_waits, waits_document)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gotrace.analysis.critical import Critical, critical
-from gotrace.cli import common
-from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
+from gotrace.cli.sched_command import add_sched_flags, add_time, run_sched, time_of
 from gotrace.report.sched import critical_document, print_critical
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -26,12 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     which.add_argument("--name", metavar="NAME", help="all tasks of this name")
     which.add_argument("--region", metavar="NAME", help="all regions of this name")
     which.add_argument("--goroutine", type=int, metavar="ID", help="the goroutine of this id")
-    parser.add_argument(
-        "--time",
-        type=common.time_range,
-        metavar="A:B",
-        help="with --goroutine: the time from the start of the trace, such as 1.5s:2s (default: its life)",
-    )
+    add_time(parser, "with --goroutine: the time from the start of the trace, such as 1.5s:2s (default: its life)")
     add_sched_flags(parser)
     parser.set_defaults(run=run)
 

@@ -11,16 +11,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from gotrace.analysis.profiles import KINDS, profile
+from gotrace.analysis.profiles import Profile as WaitProfile
 from gotrace.analysis.stacks import HeapStacks, heap_stacks
 from gotrace.cli import common, many
 from gotrace.cli.output import log_written
 from gotrace.cli.parser import did_you_mean
+from gotrace.cli.sched_command import add_time, time_of
 from gotrace.columns.fields import extras_of, fields_of
 from gotrace.dtypes import narrow
 from gotrace.errors import NoHeapDataError, TraceError
 from gotrace.export import COLUMNAR, FORMATS, PROFILES, Writer, format_of, occupied, replacing, suffix_of
 from gotrace.export.npy import NpyWriter
-from gotrace.export.profile import Profile, profile_of
+from gotrace.export.profile import Profile, profile_of, profile_of_waits
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.frames import library
 from gotrace.tables.passes import Progress
@@ -50,7 +53,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "there is no value; npy has numbers. They also have the columns trace and wall, the wall-clock time, unless "
         "--columns is given. arrow and parquet need pyarrow. The formats pprof, collapsed and speedscope hold a "
         "profile instead of a table: what was allocated and what is in use at the end, by site as inferred from the "
-        "CPU samples of the trace, or by package and type if there are none. Their names are STEM and the suffix of "
+        "CPU samples of the trace, or by package and type if there are none; or, with --profile, the time that "
+        "goroutines wait. Their names are STEM and the suffix of "
         "the format. A file appears only when it is complete; for a damaged trace, it has all rows before the fault.",
         epilog=f"tables: {', '.join(TABLES)}",
     )
@@ -74,6 +78,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--format", choices=(*FORMATS, *PROFILES), help="format (default: by the suffix of OUT); required for a folder"
     )
+    parser.add_argument(
+        "--profile",
+        choices=KINDS,
+        metavar="KIND",
+        help="write how long goroutines are in a state, by call stack, instead of the heap: "
+        + "; ".join(f"{name}, {kind.doc}" for name, kind in KINDS.items()),
+    )
+    parser.add_argument("--function", metavar="NAME", help="with --profile: only goroutines that start with this")
+    parser.add_argument("--region", metavar="NAME", help="with --profile: only the time in regions of this name")
+    add_time(parser, "with --profile: only this time from the start of the trace, such as 1.5s:2s")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")
     common.add_quiet(parser)
     common.add_salvage(parser)
@@ -178,24 +192,19 @@ def _check_text(args: argparse.Namespace, keep: dict[str, list[str]]) -> None:
 
 def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, Path]]) -> int:
     """Write the profile of each trace."""
+    if not args.profile and (args.function or args.region or args.time):
+        args.usage("--function, --region and --time select a part of a profile of waits: add --profile")
     if args.table or args.columns:
         args.usage(f"{format} holds a profile, not a table: --table and --columns do not apply")
     targets = dict(zip(args.traces, files, strict=True))
 
     def write(name: str, trace: Trace, progress: Progress | None) -> tuple[Profile, TraceError | None]:
-        error: TraceError | None = None
-        try:
-            result = heap_stacks(trace, progress)
-        except TraceError as fault:
-            error, result = fault, cast(HeapStacks, fault.partial)
-        if error is None and not result.seen:
-            raise NoHeapDataError(trace.path, lost=bool(trace.losses))
-        profile = profile_of(result)
+        made, error = _waits(args, trace, progress) if args.profile else _heap(trace, progress)
         for target in targets[name].values():
             target.parent.mkdir(parents=True, exist_ok=True)
         with _open(next(iter(targets[name].values()), None), args) as out:
-            PROFILES[format](profile, out)
-        return profile, error
+            PROFILES[format](made, out)
+        return made, error
 
     def show(name: str, trace: Trace, written: tuple[Profile, TraceError | None]) -> TraceError | None:
         profile, error = written
@@ -206,6 +215,28 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
         return error
 
     return common.worst(many.run_each(args, write, show))
+
+
+def _heap(trace: Trace, progress: Progress | None) -> tuple[Profile, TraceError | None]:
+    error: TraceError | None = None
+    try:
+        result = heap_stacks(trace, progress)
+    except TraceError as fault:
+        error, result = fault, cast(HeapStacks, fault.partial)
+    if error is None and not result.seen:
+        raise NoHeapDataError(trace.path, lost=bool(trace.losses))
+    return profile_of(result), error
+
+
+def _waits(args: argparse.Namespace, trace: Trace, progress: Progress | None) -> tuple[Profile, TraceError | None]:
+    first, end = time_of(args, trace)
+    time = None if args.time is None else (trace.start if first is None else first, trace.end if end is None else end)
+    error: TraceError | None = None
+    try:
+        result = profile(trace, args.profile, function=args.function, region=args.region, time=time, progress=progress)
+    except TraceError as fault:
+        error, result = fault, cast(WaitProfile, fault.partial)
+    return profile_of_waits(result), error
 
 
 class _Files:
@@ -292,6 +323,8 @@ def run(args: argparse.Namespace) -> int:
     many.find_traces(args)
     tables = list(dict.fromkeys(args.table or ["allocs"]))
     format, files = _plan_files(args, tables)
+    if args.profile and format not in PROFILES:
+        args.usage(f"--profile needs one of the formats {', '.join(PROFILES)}")
     if format in PROFILES:
         return _run_profiles(args, format, files)
     keep = _plan_columns(args, tables, format)

@@ -7,6 +7,8 @@ import argparse
 from gotrace.analysis.collector import Collector, gc
 from gotrace.cli.sched_command import add_sched_flags, run_sched
 from gotrace.report.sched import gc_document, print_gc
+from gotrace.tables.passes import Progress
+from gotrace.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,7 +25,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print cycles and pauses of the garbage collector of the trace."""
-    return run_sched(
-        *(args, Collector, lambda trace, progress: gc(trace, progress=progress)),
-        *(print_gc, gc_document),
-    )
+
+    def query(trace: Trace, progress: Progress | None) -> Collector:
+        return gc(trace, progress=progress)
+
+    return run_sched(args, Collector, query, print_gc, gc_document)

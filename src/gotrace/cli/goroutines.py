@@ -7,6 +7,8 @@ import argparse
 from gotrace.analysis.goroutines import Goroutines, goroutines
 from gotrace.cli.sched_command import add_sched_flags, run_sched
 from gotrace.report.sched import goroutines_document, print_goroutines
+from gotrace.tables.passes import Progress
+from gotrace.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,13 +34,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print how goroutines spend their time of the trace."""
-    return run_sched(
-        *(
-            args,
-            Goroutines,
-            lambda trace, progress: goroutines(
-                trace, by=args.by, function=args.function, goroutine=args.goroutine, progress=progress
-            ),
-        ),
-        *(print_goroutines, goroutines_document),
-    )
+
+    def query(trace: Trace, progress: Progress | None) -> Goroutines:
+        return goroutines(trace, by=args.by, function=args.function, goroutine=args.goroutine, progress=progress)
+
+    return run_sched(args, Goroutines, query, print_goroutines, goroutines_document)

@@ -7,6 +7,8 @@ import argparse
 from gotrace.analysis.waits import Waits, net
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import print_waits, waits_document
+from gotrace.tables.passes import Progress
+from gotrace.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,7 +24,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print how long goroutines wait for the network of the trace."""
-    return run_sched(
-        *(args, Waits, lambda trace, progress: net(trace, time=time_of(args, trace), progress=progress)),
-        *(print_waits, waits_document),
-    )
+
+    def query(trace: Trace, progress: Progress | None) -> Waits:
+        return net(trace, time=time_of(args, trace), progress=progress)
+
+    return run_sched(args, Waits, query, print_waits, waits_document)

@@ -7,6 +7,8 @@ import argparse
 from gotrace.analysis.usage import Usage, procs
 from gotrace.cli.sched_command import add_sched_flags, run_sched
 from gotrace.report.sched import print_procs, procs_document
+from gotrace.tables.passes import Progress
+from gotrace.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,7 +25,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print how procs and threads are used of the trace."""
-    return run_sched(
-        *(args, Usage, lambda trace, progress: procs(trace, progress=progress)),
-        *(print_procs, procs_document),
-    )
+
+    def query(trace: Trace, progress: Progress | None) -> Usage:
+        return procs(trace, progress=progress)
+
+    return run_sched(args, Usage, query, print_procs, procs_document)

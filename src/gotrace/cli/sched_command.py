@@ -27,18 +27,18 @@ _NO_GOROUTINES = ("goroutines", "take an execution trace with runtime/trace, /de
 def add_sched_flags(parser: argparse.ArgumentParser, columns: tuple[str, ...] = (), *, time: bool = False) -> None:
     """Add the flags that scheduling commands accept; ``--sort`` if there are columns to sort by."""
     if time:
-        parser.add_argument(
-            "--time",
-            type=common.time_range,
-            metavar="A:B",
-            help="only waits that start in this time from the start of the trace, such as 1.5s:2s",
-        )
+        add_time(parser, "only waits that start in this time from the start of the trace, such as 1.5s:2s")
     if columns:
         parser.add_argument(
             "--sort", choices=columns, metavar="COLUMN", help=f"sort by a column, largest first: {', '.join(columns)}"
         )
     add_flags(parser)
     common.add_jobs(parser)
+
+
+def add_time(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add ``--time``."""
+    parser.add_argument("--time", type=common.time_range, metavar="A:B", help=help)
 
 
 def time_of(args: argparse.Namespace, trace: Trace) -> tuple[int | None, int | None]:

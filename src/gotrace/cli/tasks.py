@@ -7,6 +7,8 @@ import argparse
 from gotrace.analysis.annotations import Latencies, tasks
 from gotrace.cli.sched_command import add_sched_flags, run_sched
 from gotrace.report.sched import latencies_document, print_latencies
+from gotrace.tables.passes import Progress
+from gotrace.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,7 +27,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print the latency of tasks of the trace."""
-    return run_sched(
-        *(args, Latencies, lambda trace, progress: tasks(trace, name=args.name, task=args.task, progress=progress)),
-        *(print_latencies, latencies_document),
-    )
+
+    def query(trace: Trace, progress: Progress | None) -> Latencies:
+        return tasks(trace, name=args.name, task=args.task, progress=progress)
+
+    return run_sched(args, Latencies, query, print_latencies, latencies_document)

@@ -1,8 +1,8 @@
-"""Profiles: a heap by call stack comes in, stacks with values go out. Never here: a file format."""
+"""Profiles: a heap or waits by call stack come in, stacks with values go out. Never here: a file format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace.analysis.account import account
+from gotrace.analysis.profiles import KINDS
+from gotrace.analysis.profiles import Profile as WaitProfile
 from gotrace.analysis.stacks import HeapStacks
+from gotrace.analysis.texts import NO_STACK
 from gotrace.heap.table import package_of
-from gotrace.tables.sites import Site
 from gotrace.units import human_count
 from gotrace.wire.structure import Frame
 
@@ -34,11 +36,11 @@ class Profile:
     title : str
         Short description, which also states what the profile lacks.
     measures : list of tuple of str
-        Name and unit (``count`` or ``bytes``); the last one is the default.
+        Name and unit (``count``, ``bytes`` or ``nanoseconds``); the last one is the default.
     stacks : list of list of Place
-        Leaf first; the leaf is the type of the objects.
+        Leaf first; of a heap, the leaf is the type of the objects.
     classes : list of str
-        Size class of each stack, for formats with labels.
+        Size class of each stack, for formats with labels; empty for none.
     values : ndarray of int64, shape (n_stacks, n_measures)
     comments : list of str
         Sentences on the accuracy of the values.
@@ -87,7 +89,19 @@ def profile_of(heap: HeapStacks) -> Profile:
     )
 
 
-def _places(site: Site | str) -> list[Place]:
+def profile_of_waits(waits: WaitProfile) -> Profile:
+    """Return a profile of the time that goroutines spend in a state."""
+    return Profile(
+        KINDS[waits.kind].doc,
+        [("contentions", "count"), ("delay", "nanoseconds")],
+        [_places(waits.stacks[stack]) or [Place(NO_STACK)] for stack in waits.table["stack"].tolist()],
+        [""] * len(waits.table),
+        np.stack([waits.table["count"], waits.table["time"]], axis=1),
+        [],
+    )
+
+
+def _places(site: Sequence[Frame] | str) -> list[Place]:
     if isinstance(site, str):
         return [Place(plain(site))]
     return [_place(frame) for frame in site]

@@ -22,7 +22,7 @@ def write_speedscope(profile: Profile, out: BinaryIO) -> None:
             {
                 "type": "sampled",
                 "name": f"{measure}: {profile.title}",
-                "unit": "bytes" if unit == "bytes" else "none",
+                "unit": "none" if unit == "count" else unit,
                 "startValue": 0,
                 "endValue": sum(weights[row] for row in positive),
                 "samples": [stacks[row] for row in positive],

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gotrace.dtypes import Rows, opaque
-from gotrace.sched.scheduling import Scheduling
+from gotrace.scheduler.scheduling import Scheduling
 from gotrace.tables.builder import OrderedBuilder
 from gotrace.tables.passes import ReadPass
 from gotrace.wire.segments import Segment

@@ -2,11 +2,11 @@ from typing import final
 
 from gotrace._hashmap import HashMap
 from gotrace.dtypes import I4, Rows
-from gotrace.sched._names import Names
-from gotrace.sched._past import Past
-from gotrace.sched._procs import Procs
-from gotrace.sched._regions import Regions
-from gotrace.sched._tasks import Tasks
+from gotrace.scheduler._names import Names
+from gotrace.scheduler._past import Past
+from gotrace.scheduler._procs import Procs
+from gotrace.scheduler._regions import Regions
+from gotrace.scheduler._tasks import Tasks
 
 @final
 class Lives:

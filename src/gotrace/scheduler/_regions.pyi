@@ -1,7 +1,7 @@
 from typing import final
 
 from gotrace.dtypes import Rows
-from gotrace.sched._names import Names
+from gotrace.scheduler._names import Names
 
 @final
 class Regions:

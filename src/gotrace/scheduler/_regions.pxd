@@ -3,7 +3,7 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t
 
 from gotrace._generated cimport LIFE, ORDERED, REGIONTIME, WORK
-from gotrace.sched._names cimport Names
+from gotrace.scheduler._names cimport Names
 
 
 @cython.final

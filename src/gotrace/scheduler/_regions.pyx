@@ -10,8 +10,8 @@ from gotrace._generated cimport (
     GO_STATE_RUNNABLE, GO_STATE_RUNNING, GO_STATE_SYSCALL, GO_STATE_WAITING, LIFE, ORDERED, REGIONTIME, REGION_ENDED,
     REGION_UNSEEN, ROLE_SYSTEM, WORK,
 )
-from gotrace.sched._names cimport Names
-from gotrace.sched._procs cimport span
+from gotrace.scheduler._names cimport Names
+from gotrace.scheduler._procs cimport span
 
 
 @cython.final

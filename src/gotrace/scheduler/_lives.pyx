@@ -16,11 +16,11 @@ from gotrace._generated cimport (
     STOP_BLOCKED, STOP_PREEMPTED, SUM, SUM_ASSIST, SUM_STW, SUM_SWEEP, SUM_WAIT, TIME_RANGE, TIME_WAITING,
 )
 from gotrace._hashmap cimport HashMap, place, remove, value_of
-from gotrace.sched._names cimport Names
-from gotrace.sched._past cimport Past
-from gotrace.sched._procs cimport Procs, add, proc_of, span, thread_of
-from gotrace.sched._regions cimport Regions
-from gotrace.sched._tasks cimport Tasks
+from gotrace.scheduler._names cimport Names
+from gotrace.scheduler._past cimport Past
+from gotrace.scheduler._procs cimport Procs, add, proc_of, span, thread_of
+from gotrace.scheduler._regions cimport Regions
+from gotrace.scheduler._tasks cimport Tasks
 
 cdef enum:
     NEAR = 1024         # goroutines that are found without a map, unless they share the low bits of their ids

@@ -30,13 +30,13 @@ from gotrace.dtypes import (
 from gotrace.errors import Status
 from gotrace.hashing import new_map, rehashed
 from gotrace.order.driver import Order
-from gotrace.sched._lives import Lives
-from gotrace.sched._names import Names
-from gotrace.sched._past import Past
-from gotrace.sched._procs import Procs
-from gotrace.sched._regions import Regions
-from gotrace.sched._tasks import Tasks
-from gotrace.sched.rows import (
+from gotrace.scheduler._lives import Lives
+from gotrace.scheduler._names import Names
+from gotrace.scheduler._past import Past
+from gotrace.scheduler._procs import Procs
+from gotrace.scheduler._regions import Regions
+from gotrace.scheduler._tasks import Tasks
+from gotrace.scheduler.rows import (
     LIFE,
     MEMBER,
     NAME_ROLES,

@@ -1,0 +1,212 @@
+"""The commands about scheduling: their numbers, against the tables; their formats; traces without an answer."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.reference import fixtures, load
+
+import gotrace
+from gotrace import GoState
+from gotrace.cli import main
+
+SCHED = Path(__file__).parent.parent / "data" / "sched-go1.27.trace.gz"
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    *(("goroutines", "--by", by) for by in ("function", "goroutine", "creator")),
+    ("goroutines", "--goroutine", "1"),
+    *(("sched", "--by", by) for by in ("function", "proc", "reason")),
+    *(("block", "--by", by) for by in ("stack", "function", "reason", "waker")),
+    ("net",),
+    *(("syscalls", "--by", by) for by in ("call", "stack", "function")),
+    ("gc",),
+    ("mmu",),
+    ("mmu", "--per-goroutine", "--include", "stw", "--window", "1ms"),
+    ("tasks",),
+    ("tasks", "--task", "1"),
+    ("regions",),
+    ("critical", "--task", "1"),
+    ("critical", "--name", "part 0"),
+    ("critical", "--region", "locked"),
+    ("critical", "--goroutine", "1", "--time", "1ms:2ms"),
+    ("procs",),
+)
+KINDS = {"sched": GoState.RUNNABLE, "block": GoState.WAITING, "syscalls": GoState.SYSCALL}
+
+
+@pytest.fixture
+def sched(tmp_path: Path) -> Path:
+    path = tmp_path / "sched.trace"
+    path.write_bytes(gzip.decompress(SCHED.read_bytes()))
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_text_and_json(command: tuple[str, ...], sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, str(sched)]) == 0
+    out = capsys.readouterr().out
+    assert out
+    assert max(map(len, out.splitlines())) < 400
+    assert main([*command, str(sched), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == f"{command[0]}/1"
+    assert document["rows"]
+    assert document["error"] is None
+    assert main([*command, str(sched), "--csv", "-n", "1"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(document["rows"]) + 1
+
+
+@pytest.mark.parametrize("path", fixtures(), ids=lambda path: path.name)
+def test_every_fixture(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = load(path)
+    whole = tmp_path / "whole.trace"
+    whole.write_bytes(data)
+    cut = tmp_path / "cut.trace"
+    cut.write_bytes(data[: len(data) * 2 // 3])
+    with gotrace.open(data) as trace:
+        broken = trace.validate().error is not None
+    for command in ("goroutines", "sched", "block", "net", "syscalls", "gc", "mmu", "tasks", "regions", "procs"):
+        code = main([command, str(whole), "--json"])
+        error = json.loads(capsys.readouterr().out)["error"]
+        assert code == (0 if error is None else 3)
+        assert error is None or broken or error["class"] == "MissingDataError"
+        assert main([command, str(cut)]) == 3
+        assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("by", ["function", "reason", "stack"])
+def test_waits_are_those_of_the_states(kind: str, by: str) -> None:
+    """Counts, sums, extremes and percentiles, against lists of the rows of ``states``."""
+    if (kind, by) in (("sched", "stack"), ("syscalls", "reason")):
+        pytest.skip("not a group of this command")
+    with gotrace.open(SCHED) as trace:
+        states, lives = trace.states.to_numpy(), trace.goroutines.to_numpy()
+        texts = trace.strings["text"]
+        result = getattr(gotrace, kind)(trace, by=by)
+        function = {(row["g"], row["life"]): texts[row["function"]] for row in lives}
+        found: dict[Any, list[int]] = defaultdict(list)
+        left_out = [0, 0]
+        for row in states[states["state"] == KINDS[kind]]:
+            if kind == "block" and texts[row["reason"]] == "forever":
+                continue
+            if row["end"] < 0:
+                left_out[0] += 1
+            elif not row["start_known"]:
+                left_out[1] += 1
+            else:
+                key: Any = function[row["g"], row["life"]] or "(no stack seen)"
+                if by == "reason":
+                    key = texts[row["reason"]] or "(created or woken)"
+                elif by == "stack":
+                    key = tuple(trace.stack(int(row["stack"])))
+                found[key].append(int(row["end"] - row["start"]))
+    assert [result.open, result.unknown] == left_out
+    names = result.stacks if by == "stack" else result.table["name"].tolist()
+    assert len(names) == len(found)
+    for name, row in zip(names, result.table, strict=True):
+        waits = sorted(found[name])
+        assert (row["count"], row["total"], row["max"]) == (len(waits), sum(waits), waits[-1])
+        for column, q in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999)):
+            exact = waits[math.ceil(q * len(waits)) - 1]
+            assert abs(int(row[column]) - exact) <= 0.008 * exact
+    assert result.histogram[1].sum() == result.table["count"].sum()
+    assert (np.diff(result.table["total"]) <= 0).all()
+
+
+def test_goroutines_add_up() -> None:
+    with gotrace.open(SCHED) as trace:
+        lives = trace.goroutines.to_numpy()
+        for by in ("function", "goroutine", "creator"):
+            result = gotrace.goroutines(trace, by=by)
+            assert result.table["count"].sum() == len(lives)
+            for column in ("exec", "sched", "block", "syscall", "total", "assist"):
+                assert result.table[column].sum() == lives[column].sum()
+        reasons = result.reasons[result.reasons["kind"] == 1]
+        assert reasons["time"].sum() == lives["block"].sum()
+
+
+def test_procs_of_waits() -> None:
+    """The P of a wait is that of the interval that follows it."""
+    with gotrace.open(SCHED) as trace:
+        states = trace.states.to_numpy()
+        result = gotrace.sched(trace, by="proc")
+    states = states[np.lexsort((states["start"], states["g"]))]
+    found: dict[str, int] = defaultdict(int)
+    for row, after in pairwise(states):
+        if row["state"] == GoState.RUNNABLE and row["end"] >= 0 and row["start_known"]:
+            runs = after["g"] == row["g"] and after["state"] == GoState.RUNNING
+            found[f"P{after['p']}" if runs else "(unknown)"] += 1
+    assert found == {row["name"]: row["count"] for row in result.table}
+
+
+def test_selections(sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sched", str(sched), "--time", "1ms:2ms", "--json"]) == 0
+    part = json.loads(capsys.readouterr().out)
+    with gotrace.open(sched) as trace:
+        states = trace.states.to_numpy()
+        start = trace.start
+    runnable = states[(states["state"] == GoState.RUNNABLE) & (states["start"] >= start + 10**6)]
+    runnable = runnable[
+        (runnable["start"] < start + 2 * 10**6) & (runnable["end"] >= 0) & (runnable["start_known"] > 0)
+    ]
+    assert sum(row["count"] for row in part["rows"]) == len(runnable)
+    assert main(["sched", str(sched), "--sort", "max", "--json"]) == 0
+    longest = [row["max"] for row in json.loads(capsys.readouterr().out)["rows"]]
+    assert longest == sorted(longest, reverse=True)
+    with pytest.raises(SystemExit):
+        main(["sched", "-", "--time", "1ms:2ms", "--by", "nothing"])
+
+
+def test_nothing_to_report(tmp_path: Path, sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "empty.trace"
+    empty.write_bytes(gotrace.raw.Writer(26).frequency(1, 100, 10**9).end_of_generation().getvalue())
+    for command, what in (("sched", "goroutines"), ("tasks", "tasks"), ("mmu", "number of procs")):
+        assert main([command, str(empty)]) == 3
+        assert f"no {what}" in capsys.readouterr().err
+    assert main(["critical", "--name", "no such", str(sched)]) == 3
+    assert "no such task" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["net", "sync", "syscall", "sched", "block", "wall", "assist", "stw"])
+def test_profiles(kind: str, sched: Path, tmp_path: Path) -> None:
+    with gotrace.open(sched) as trace:
+        profile = gotrace.profile(trace, kind)
+    for suffix in (".pb.gz", ".collapsed", ".speedscope.json"):
+        out = tmp_path / f"{kind}{suffix}"
+        assert main(["export", "--profile", kind, str(sched), "-o", str(out)]) == 0
+        assert out.stat().st_size
+    total = sum(int(line.rpartition(" ")[2]) for line in (tmp_path / f"{kind}.collapsed").read_text().splitlines())
+    assert total == profile.table["time"].sum()
+    document = json.loads((tmp_path / f"{kind}.speedscope.json").read_text())
+    assert document["profiles"][-1]["unit"] == "nanoseconds"
+    assert sum(document["profiles"][-1]["weights"]) == total
+
+
+def test_parts_of_profiles(sched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "p.collapsed")
+    assert main(["export", "--profile", "sched", "--time", "1ms:2ms", str(sched), "-o", out]) == 0
+    with gotrace.open(sched) as trace:
+        part = gotrace.profile(trace, "sched", time=(trace.start + 10**6, trace.start + 2 * 10**6))
+    total = sum(int(line.rpartition(" ")[2]) for line in Path(out).read_text().splitlines())
+    assert 0 < total == part.table["time"].sum()
+    for wrong in (["--region", "x", "-o", out], ["--profile", "sched", "-o", str(tmp_path / "p.csv")]):
+        with pytest.raises(SystemExit):
+            main(["export", str(sched), *wrong])
+
+
+def test_objects() -> None:
+    with gotrace.open(SCHED) as trace:
+        for function in ("sched", "block", "net", "syscalls", "goroutines", "gc", "mmu", "tasks", "regions", "procs"):
+            result = getattr(gotrace, function)(trace)
+            assert len(result.table)
+            assert repr(result).startswith(f"<gotrace.{type(result).__name__}: ")
+            assert result._repr_html_().startswith("<table>")
+    assert gotrace.sched([SCHED, SCHED])[0].table["count"].sum() == gotrace.sched(SCHED).table["count"].sum()
