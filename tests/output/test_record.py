@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 from support import reference
 from support.http_server import Server, ending_early, serving
+from support.processes import interruptible
 
 import gotrace
 from gotrace.cli import main
@@ -137,8 +137,7 @@ def test_an_interrupt_leaves_no_file(server: Server) -> None:
                 time.sleep(0.01)
 
     server.answers[ENDPOINT] = slow
-    command = [sys.executable, "-m", "gotrace", "record", server.url, "-o", "a.trace"]
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(interruptible(["record", server.url, "-o", "a.trace"])) as process:
         while not any(path.stat().st_size for path in Path().iterdir()):
             assert process.poll() is None
             time.sleep(0.01)

@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 from support import reference
 from support.columns import NEW_DUCKDB, odd_trace
+from support.processes import interruptible
 from support.trace_builder import alloc_trace, new, span
 
 import gotrace
@@ -319,8 +320,16 @@ def test_table_as_text(capfd: pytest.CaptureFixture[str]) -> None:
 def test_interrupted_while_it_waits_for_input(jobs: int, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    command = ["sql", "select count(*) from allocs", pipe, "-o", tmp_path / "out.csv", "-j", str(jobs)]
-    process = subprocess.Popen([sys.executable, "-m", "gotrace", *map(str, command)])
+    command: list[str | Path] = [
+        "sql",
+        "select count(*) from allocs",
+        pipe,
+        "-o",
+        tmp_path / "out.csv",
+        "-j",
+        str(jobs),
+    ]
+    process = subprocess.Popen(interruptible(command))
     with pipe.open("wb"):  # opens when the other side does
         while process.poll() is None:  # a signal just before a read is noticed after it
             process.send_signal(signal.SIGINT)
