@@ -112,7 +112,7 @@ cdef class Lives:
         with nogil:
             while i < n:
                 if rows[i].kind != EVENT_EXPERIMENTAL and rows[i].kind != EVENT_STACK_SAMPLE:
-                    if self.spare == 0:
+                    if self.spare <= 0:
                         status = self.find_room()
                         if status != OK:
                             break
