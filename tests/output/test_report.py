@@ -27,7 +27,8 @@ from gotrace.cli import main
 from gotrace.experiments.allocfree import ANOMALIES, CAUSES
 from gotrace.heap.table import package_of
 from gotrace.raw import allocfree_types
-from gotrace.report.page import BOXES, LINES, NAME, ROWS, survival, write_page
+from gotrace.report.markup import NAME, ROWS
+from gotrace.report.page import BOXES, LINES, survival, write_page
 
 HOSTILE = "</script><script>alert(1)"
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "heap.trace"

@@ -1,4 +1,7 @@
-"""The command ``gotrace report``: writes the heap over time as one HTML page. Never here: analysis, or HTML."""
+"""The command ``gotrace report``: writes the heap and scheduling as one HTML page.
+
+Never here: analysis, or HTML.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import io
 import gotrace
 from gotrace.analysis.history import History
 from gotrace.analysis.leaks import OUTLIVED, OldObjects, old_objects
+from gotrace.analysis.scheduling import Scheduling, scheduling
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
 from gotrace.cli.output import check_output, log_written, output
@@ -20,10 +24,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the parser of the command."""
     parser = commands.add_parser(
         "report",
-        help="write the heap over time as one HTML page",
-        description="Write a page about the heap of a trace taken with GODEBUG=traceallocfree=1: live bytes by type "
-        "over time, rates, GC cycles, ages, size classes and spans. The page is a single file of bounded size that "
-        "loads nothing from elsewhere. The trace is read three times, or four if it has CPU samples.",
+        help="write the heap over time, and scheduling, as one HTML page",
+        description="Write a page about a trace. Of one taken with GODEBUG=traceallocfree=1, it shows the heap: live "
+        "bytes by type over time, rates, GC cycles, ages, size classes and spans. Of any, it shows scheduling: how "
+        "goroutines spend their time, waits for a P, pauses and what delays them, mutator utilization, and tasks. The "
+        "page is a single file of bounded size that loads nothing from elsewhere. The trace is read several times.",
     )
     common.add_traces(parser, many=False, streams=False)
     parser.add_argument(
@@ -48,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
         ):
             history = trace.history(progress)
         page = io.StringIO()
-        write_page(page, history, _sites(history, args), _old(history, args), gotrace=gotrace.__version__)
+        found, old, sched = _sites(history, args), _old(history, args), _scheduling(history, args)
+        write_page(page, history, found, old, sched, gotrace=gotrace.__version__)
         with output(args.output, force=args.force) as file:
             file.write(page.getvalue().encode())
         if not args.quiet:
@@ -59,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
             codes.append(common.UNREADABLE)
         if history.error is not None:
             raise history.error
+        if sched.error is not None:
+            raise sched.error
     return common.worst(codes)
 
 
@@ -84,3 +92,12 @@ def _old(history: History, args: argparse.Namespace) -> OldObjects | None:
             return fault.partial if isinstance(fault.partial, OldObjects) else None
         history.warnings += [warning for warning in trace.warnings if warning not in history.warnings]
         return found
+
+
+def _scheduling(history: History, args: argparse.Namespace) -> Scheduling:
+    """Return what the trace shows about scheduling, up to the fault of a damaged trace."""
+    with gotrace.open(args.trace, errors=args.errors) as trace:
+        result = scheduling(trace)
+        history.warnings += [warning for warning in trace.warnings if warning not in history.warnings]
+        history.losses += [loss for loss in trace.losses if loss not in history.losses]
+    return result

@@ -1,6 +1,6 @@
-"""The history of a heap as one HTML page of bounded size, which loads nothing from elsewhere.
+"""A heap over time, and scheduling, as one HTML page of bounded size, which loads nothing from elsewhere.
 
-All text from a trace is escaped here: as HTML in tables, as JSON without ``<`` in the data of the charts.
+All text from a trace is escaped: as HTML in tables, as JSON without ``<`` in the data of the charts.
 Never here: replay.
 """
 
@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from importlib import resources
 from typing import Any, TextIO
@@ -21,20 +21,20 @@ import numpy.typing as npt
 from gotrace.analysis.account import account
 from gotrace.analysis.history import OTHER, History
 from gotrace.analysis.leaks import OldObjects
+from gotrace.analysis.scheduling import Scheduling
 from gotrace.analysis.sites import Sites
 from gotrace.errors import HEAP_DATA_ADVICE
 from gotrace.experiments.allocfree import ANOMALIES, CAUSES
 from gotrace.heap.table import UNKNOWN_SPAN, package_of
 from gotrace.report.common import caveats
 from gotrace.report.leaks import leak_tables
+from gotrace.report.markup import ROWS, listed, short, table
+from gotrace.report.page_sched import SCHED_NOTES, sched_insights, sched_sections, sched_tiles
 from gotrace.tables.sites import NO_SAMPLE
 from gotrace.units import human_bytes, human_count, human_share, human_time
 
 LINES = 10
 """Types with their own series over time; the others share one."""
-
-ROWS = 500
-"""Rows per table."""
 
 BOXES = 300
 """Types in the flame graph of the heap."""
@@ -47,9 +47,7 @@ DEPTH = 24
 
 MARKS = 1000
 """GC mark phases drawn."""
-
-NAME = 300
-"""Characters per name."""
+_NO_HEAP = f"No alloc/free events in this trace: {HEAP_DATA_ADVICE}."
 
 _LABELS = {
     "live_label": "Area chart: bytes of live objects over time, by type",
@@ -61,7 +59,13 @@ _LABELS = {
 
 
 def write_page(
-    out: TextIO, history: History, sites: Sites | None = None, old: OldObjects | None = None, *, gotrace: str
+    out: TextIO,
+    history: History,
+    sites: Sites | None = None,
+    old: OldObjects | None = None,
+    scheduling: Scheduling | None = None,
+    *,
+    gotrace: str,
 ) -> None:
     """Write the page.
 
@@ -73,33 +77,42 @@ def write_page(
         Allocation sites.
     old : OldObjects, optional
         Types that grow, and old objects by some groups.
+    scheduling : Scheduling, optional
+        Goroutines, waits, pauses, utilization and tasks: all of the page if there are no alloc/free events.
     gotrace : str
         Version of gotrace, for the footer.
     """
     style = _asset("uPlot.min.css") + _asset("page.css")
     library, script = _asset("uPlot.iife.min.js"), _asset("page.js")
-    name = _short(history.path.rsplit("/", 1)[-1])
+    name = short(history.path.rsplit("/", 1)[-1])
     seconds = human_time(history.end - history.start) if history.start >= 0 else "no events"
-    charts, tables = _fill(_asset("charts.html"), _captions(history, sites)), _tables(history, old)
+    charts = _fill(_asset("charts.html"), _captions(history, sites))
+    tables = _tables(history, old) if history.seen else ""
+    scheduling = scheduling or Scheduling()
+    kind = "Heap" if history.seen or not scheduling.seen else "Scheduling"
+    sched = sched_sections(scheduling)
     slots = {
         "policy": f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
         f"script-src {_hash(library)} {_hash(script)}; base-uri 'none'; form-action 'none'",
         "gotrace": escape(gotrace),
-        "title": escape(f"{name} – heap report"),
-        "heading": escape(f"Heap of {name}"),
+        "title": escape(f"{name} – {kind.lower()} report"),
+        "heading": escape(f"{kind} of {name}"),
         "subtitle": escape(
             f"{history.writers}, {seconds}, {human_count(history.events, 'event')} in "
             f"{human_count(history.generations, 'generation')}"
         ),
         "style": style,
-        "alerts": "".join(f'<p class="alert" role="alert">{escape(text)}</p>\n' for text in _alerts(history)),
-        "tiles": "\n".join(_tile(*tile) for tile in _tiles(history)),
-        "insights": _list([*_verdict(old), *_insights(history)], "insights"),
+        "alerts": "".join(
+            f'<p class="alert" role="alert">{escape(text)}</p>\n' for text in _alerts(history, scheduling)
+        ),
+        "tiles": "\n".join(_tile(*tile) for tile in (_tiles(history) if kind == "Heap" else sched_tiles(scheduling))),
+        "insights": listed([*_verdict(old), *_insights(history), *sched_insights(scheduling)], "insights"),
         "hidden": "" if history.seen else " hidden",
-        "contents": _contents(f"{charts}{tables}" if history.seen else ""),
+        "contents": _contents(f"{charts}{tables}{sched}" if history.seen else sched),
         "charts": charts,
         "tables": tables,
-        "notes": _list(_notes(history)),
+        "sched": sched,
+        "notes": listed([*(_notes(history) if kind == "Heap" else ()), *_remarks(history, scheduling)]),
         "anomalies": _anomalies(history),
         "licence": _asset("uPlot.LICENSE"),
         "data": _json({**_data(history), "who": _who(sites)}),
@@ -126,29 +139,20 @@ def _json(data: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= NAME else f"{name[: NAME - 1]}…"
-
-
-def _list(lines: Sequence[str], kind: str = "") -> str:
-    if not lines:
-        return ""
-    items = "\n".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f'<ul class="{kind}">\n{items}\n</ul>' if kind else f"<ul>\n{items}\n</ul>"
-
-
 # --- text ---------------------------------------------------------------------------------------------------
 
 
-def _alerts(history: History) -> list[str]:
+def _alerts(history: History, scheduling: Scheduling) -> list[str]:
     alerts = []
     if history.error is not None:
         alerts.append(f"The trace is damaged; this page shows only what came before the fault. {history.error}")
+    elif scheduling.error is not None:
+        alerts.append(f"The part on scheduling shows only what came before a fault. {scheduling.error}")
     alerts += [f"Lost: {loss}" for loss in history.losses[:5]]
     if len(history.losses) > 5:
         alerts.append(f"and {len(history.losses) - 5:,} more losses: gotrace info --salvage lists them")
-    if not history.seen and history.error is None and not history.losses:
-        alerts.append(f"No alloc/free events in this trace: {HEAP_DATA_ADVICE}.")
+    if not history.seen and not scheduling.seen and history.error is None and not history.losses:
+        alerts.append(_NO_HEAP)
     return alerts
 
 
@@ -199,7 +203,7 @@ def _first(history: History, what: str) -> tuple[str, str, str, str]:
     named = _named(history)
     row = int(np.argmax(np.where(named, sizes, -1) if sizes[named].any() else sizes))
     size, objects = int(sizes[row]), human_count(int(counts[row]), "object")
-    return _short(history.names[row]), human_bytes(size), objects, human_share(size, int(sizes.sum()))
+    return short(history.names[row]), human_bytes(size), objects, human_share(size, int(sizes.sum()))
 
 
 def _verdict(old: OldObjects | None) -> list[str]:
@@ -259,6 +263,14 @@ def _notes(history: History) -> list[str]:
         notes.append(
             f"The {len(history.marks):,} mark phases are drawn as at most {MARKS:,}, each for several close together."
         )
+    return notes
+
+
+def _remarks(history: History, scheduling: Scheduling) -> list[str]:
+    """Return notes on what the page leaves out, and the warnings."""
+    notes = list(SCHED_NOTES if scheduling.seen else ())
+    if scheduling.seen and not history.seen:
+        notes.insert(0, _NO_HEAP)
     notes += [f"Note: {caveat}." for caveat in caveats(history.anomalies, history.losses)]
     notes += [f"Warning: {text}" for text in history.warnings[:20]]
     if len(history.warnings) > 20:
@@ -321,7 +333,7 @@ def _data(history: History) -> dict[str, Any]:
         "seen": history.seen,
         "time": history.seconds.round(9).tolist(),
         "duration": (history.end - start) / 1e9,
-        "names": [_short(name) for name in names],
+        "names": [short(name) for name in names],
         "other": names[:1] == [OTHER],
         "series": series.tolist(),
         "alloc_rate": rates[0].tolist(),
@@ -379,14 +391,14 @@ def _flame(history: History) -> dict[str, Any]:
     packages: dict[str, dict[str, Any]] = {}
     for rank, row in enumerate(order):
         _add(root["v"], totals[row])
-        package = _short(package_of(history.names[row])) if rank < BOXES else OTHER
+        package = short(package_of(history.names[row])) if rank < BOXES else OTHER
         if package not in packages:
             packages[package] = {"n": package, "v": [0, 0, 0], "c": []}
             root["c"].append(packages[package])
         _add(packages[package]["v"], totals[row])
         if rank < BOXES:
             children = [{"n": name, "v": values} for name, values in classes[row].items()]
-            packages[package]["c"].append({"n": _short(history.names[row]), "v": totals[row], "c": children})
+            packages[package]["c"].append({"n": short(history.names[row]), "v": totals[row], "c": children})
     return root
 
 
@@ -401,7 +413,7 @@ def _who(sites: Sites | None) -> dict[str, Any] | None:
         node, nbytes = root, [int(row["bytes"])]
         _add(root["v"], nbytes)
         for name in (*frames, sites.names[row["type"]]) if rank < STACKS else (OTHER,):
-            key = id(node), _short(name)
+            key = id(node), short(name)
             if key not in children:
                 children[key] = {"n": key[1], "v": [0]}
                 node.setdefault("c", []).append(children[key])
@@ -450,7 +462,7 @@ def _map(history: History) -> dict[str, Any]:
 
 def _tables(history: History, old: OldObjects | None) -> str:
     leaks = [
-        _table(name, title, heads, rows[:ROWS], note)
+        table(name, title, heads, rows[:ROWS], note)
         for name, title, heads, rows, note in (leak_tables(old) if old is not None and old.seen else ())
     ]
     tables = "\n".join((*leaks, _type_table(history), _class_table(history), _span_table(history)))
@@ -468,7 +480,7 @@ def _type_table(history: History) -> str:
         *("freed objects", "young objects", "old"),
     )
     if not types:
-        return _table("types", "Types", heads, [], "")
+        return table("types", "Types", heads, [], "")
     whole = {name: max(int(types[name].sum()), 1) for name in ("inuse_bytes", "peak_bytes", "alloc_bytes")}
     rank = np.max([types[name] / total for name, total in whole.items()], axis=0)
     order = np.argsort(-rank, kind="stable")
@@ -484,7 +496,7 @@ def _type_table(history: History) -> str:
         "Types of packages come first. Young: objects freed in the GC cycle of their allocation or the next one. Old: "
         "bytes alive at the end that were allocated in the trace, two or more cycles ago."
     )
-    return _table("types", "Types", heads, rows, note, [history.names[i] for i in order.tolist()])
+    return table("types", "Types", heads, rows, note, [history.names[i] for i in order.tolist()])
 
 
 def _class_table(history: History) -> str:
@@ -511,7 +523,7 @@ def _class_table(history: History) -> str:
         "At the end of the trace. Free but held: bytes of spans without a live object. "
         "Held by one: spans that a single object keeps from being released."
     )
-    return _table("classes", "Size classes and their spans", heads, rows, note)
+    return table("classes", "Size classes and their spans", heads, rows, note)
 
 
 def _span_table(history: History) -> str:
@@ -525,41 +537,11 @@ def _span_table(history: History) -> str:
     ]
     types = [row["name"] for row in largest]
     heads = ("type and class of the object", "spans", "free but held")
-    return _table(
+    return table(
         "spans",
         "Spans held by a single object",
         heads,
         rows,
         "Memory that cannot be released because of a single object, at the end of the trace.",
         types,
-    )
-
-
-def _table(
-    name: str,
-    title: str,
-    heads: Sequence[str],
-    rows: Sequence[tuple[str, Sequence[tuple[float, str]]]],
-    note: str,
-    types: Sequence[str] = (),
-) -> str:
-    """Return a table; ``types`` are those that its first rows are about, which a click selects."""
-    tags = [f' data-type="{escape(_short(of))}"' for of in types] + [""] * (len(rows) - len(types))
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "\n".join(
-        f"<tr{tag}><td>{escape(_short(first))}</td>"
-        + "".join(f'<td data-v="{value}">{escape(text)}</td>' for value, text in cells)
-        + "</tr>"
-        for (first, cells), tag in zip(rows, tags, strict=True)
-    )
-    search = (
-        f'<input type="search" id="filter-{name}" placeholder="Filter by name" '
-        f'aria-label="Filter {escape(title.lower())}">'
-    )
-    return (
-        f'<section class="card" id="{name}-table"><div class="bar"><h2>{escape(title)}</h2>'
-        f'<div class="tools scripted"><span id="count-{name}"></span>{search}</div></div>\n'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title)}"><table class="rows" id="{name}">'
-        f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>\n"
-        f'<p class="hint">{escape(note)}</p></section>'
     )

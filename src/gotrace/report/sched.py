@@ -219,10 +219,11 @@ def _pause_cells(result: Collector, i: int, end: int) -> tuple[str, ...]:
     times = [int(row[name]) for name in ("start", "stopped", "restarted")]
     parts = [human_time(b - a) for a, b in zip(times, (*times[1:], end), strict=True)]
     at = human_time(times[0] - result.start)
-    return at, human_time(end - times[0]), *parts, f"{result.reasons[i]}: {_culprit(result, i)}"
+    return at, human_time(end - times[0]), *parts, f"{result.reasons[i]}: {culprit(result, i)}"
 
 
-def _culprit(result: Collector, i: int) -> str:
+def culprit(result: Collector, i: int) -> str:
+    """Return which goroutine stopped last in a pause, where, and how."""
     row = result.pauses[i]
     if row["stop_kind"] == StopKind.NONE:
         return "(no other proc ran)"
