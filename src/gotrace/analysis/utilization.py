@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gotrace.analysis.gather import TEXTS, Gathered, Keep
 from gotrace.analysis.traces import analysis
-from gotrace.dtypes import F8, I8, Rows
+from gotrace.dtypes import F8, I8, TRANSITION, Rows
 from gotrace.spec.enums import EventKind, EventType, GoState, Resource
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -27,6 +27,7 @@ UTIL = np.dtype([("time", "i8"), ("util", "f8")], align=True)
 _CHANGE = np.dtype(
     [("time", "i8"), ("p", "i8"), ("delta", "i8")], align=True
 )  # of the reasons to count a P as collecting
+_SWITCH = np.dtype([(name, TRANSITION[name]) for name in ("time", "id", "p", "generation", "new")], align=True)
 _MAX_PROCS = 1 << 12
 _RANGES = {"stw": EventType.STW_BEGIN, "assist": EventType.GC_MARK_ASSIST_BEGIN, "sweep": EventType.GC_SWEEP_BEGIN}
 _RUN, _STOP, _LABEL, _ASSIST_ON, _ASSIST_ACTIVE, _ASSIST_OFF = range(6)
@@ -40,7 +41,7 @@ def _executes(state: npt.NDArray[np.uint8]) -> Mask:
 
 def _runs_and_stops(rows: Rows) -> Rows:
     changes = (rows["resource"] == Resource.GOROUTINE) & (_executes(rows["old"]) != _executes(rows["new"]))
-    return np.asarray(rows[changes])
+    return np.asarray(rows[changes][list(_SWITCH.names or ())].astype(_SWITCH))
 
 
 SOURCES: dict[str, Keep] = {
