@@ -107,6 +107,17 @@ def test_sites(tmp_path: Path) -> None:
             assert run("-m", "gotrace", *shlex.split(command)) == want, command
 
 
+def test_slow(tmp_path: Path) -> None:
+    """Each command of slow.md says what is printed there."""
+    (tmp_path / "app.trace").write_bytes(reference.load(reference.DATA / "sched-go1.27.trace.gz"))
+    env = {**os.environ, "PYTHONPATH": str(Path(gotrace.__file__).parent.parent)}
+    shown = re.findall(r"```console\n(.*?)```", (PROJECT / "docs" / "slow.md").read_text(), re.DOTALL)
+    for command, _, want in (block.partition("\n") for block in shown):
+        arguments = [sys.executable, "-m", "gotrace", *shlex.split(command)[2:]]
+        done = subprocess.run(arguments, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+        assert done.stdout == want, command
+
+
 def test_fleet(tmp_path: Path) -> None:
     """Every Python block and command of fleet.md, in its order, says what is printed there."""
     env = {**os.environ, "PYTHONPATH": str(Path(gotrace.__file__).parent.parent)}
