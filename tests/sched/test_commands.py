@@ -51,9 +51,7 @@ def sched(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_text_and_json(command: tuple[str, ...], sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, str(sched)]) == 0
-    out = capsys.readouterr().out
-    assert out
-    assert max(map(len, out.splitlines())) < 400
+    assert capsys.readouterr().out
     assert main([*command, str(sched), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == f"{command[0]}/1"

@@ -51,8 +51,8 @@ def test_contended_mutex() -> None:
     waits = states[(states["state"] == GoState.WAITING) & (texts[states["reason"]] == "sync")]
     wait = waits[np.argmax(waits["end"] - waits["start"])]
     assert lives[wait["by_g"]] == "main.holder"
-    held = path.table[(path.table["function"] == "main.holder") & (path.table["state"] == GoState.RUNNING)]
-    assert (held["end"] - held["start"]).max() > LONG
+    held = path.table[path.table["function"] == "main.holder"]  # it may be preempted while it holds the lock
+    assert np.bincount(held["path"], held["end"] - held["start"]).max() > LONG
     assert path.paths["hops"].max() >= 1
 
 
