@@ -153,7 +153,7 @@ def test_columns() -> None:
             trace.allocs.to_pandas(["size", "size"])
         with pytest.raises(ValueError, match="table allocs has no column 'wall'"):
             trace.allocs.select(["wall"]).to_numpy()
-        with pytest.raises(ValueError, match="library='cudf': must be 'np', 'arrow', 'pd' or 'pl'"):
+        with pytest.raises(ValueError, match="library='cudf': must be one of 'np', 'arrow', 'pd', 'pl'"):
             trace.iterate("allocs", library="cudf")  # type: ignore[call-overload]
 
 
@@ -174,8 +174,8 @@ def test_lazy_polars(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[tuple[str, ...]] = []
     original = stream.own_batches
 
-    def spy(reader: Any, name: str, fields: list[Any]) -> Any:
-        for batch in original(reader, name, fields):
+    def spy(reader: Any, name: str, fields: list[Any], *rest: Any) -> Any:
+        for batch in original(reader, name, fields, *rest):
             read.append(tuple(field.name for field in fields))
             yield batch
 
@@ -199,8 +199,8 @@ def test_duckdb_stops_early(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     original = stream.own_batches
 
-    def spy(reader: Any, name: str, fields: list[Any]) -> Any:
-        for batch in original(reader, name, fields):
+    def spy(reader: Any, name: str, fields: list[Any], *rest: Any) -> Any:
+        for batch in original(reader, name, fields, *rest):
             read.append(len(batch))
             yield batch
 
