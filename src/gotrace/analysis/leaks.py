@@ -222,10 +222,8 @@ class OldObjects(NamedTuple):
         return self.leaks.seen
 
 
-def old_objects(reader: TraceReader, *queries: HeapQuery, progress: Callable[[int], None] | None = None) -> OldObjects:
-    """Return the heap at the end of a trace for each query, and the types that grow, in one pass.
-
-    At most one query may be by an owner: a goroutine, a task or a region.
+def old_objects(reader: TraceReader, query: HeapQuery, progress: Callable[[int], None] | None = None) -> OldObjects:
+    """Return the heap at the end of a trace for a query, and the types that grow, in one pass.
 
     Raises
     ------
@@ -233,9 +231,9 @@ def old_objects(reader: TraceReader, *queries: HeapQuery, progress: Callable[[in
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
     read_pass = reader.new_pass()
-    heaps, survivors = [HeapBuilder(read_pass, query) for query in queries], _LeakBuilder(read_pass)
-    fault = read_pass.run(*heaps, survivors, progress=progress)
-    result = OldObjects([heap.heap() for heap in heaps], survivors.leaks())
+    heap, survivors = HeapBuilder(read_pass, query), _LeakBuilder(read_pass)
+    fault = read_pass.run(heap, survivors, progress=progress)
+    result = OldObjects([heap.heap()], survivors.leaks())
     if fault is not None:
         fault.partial = result
         raise fault

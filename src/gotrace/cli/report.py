@@ -10,14 +10,15 @@ import io
 
 import gotrace
 from gotrace.analysis.history import History
-from gotrace.analysis.leaks import OUTLIVED, OldObjects, old_objects
+from gotrace.analysis.leaks import OUTLIVED, Leaks, OldObjects
 from gotrace.analysis.scheduling import Scheduling, scheduling
 from gotrace.analysis.sites import Sites, sites
 from gotrace.cli import common
 from gotrace.cli.output import check_output, log_written, output
 from gotrace.errors import TraceError
+from gotrace.heap.table import Heap
 from gotrace.report.page import write_page
-from gotrace.tables.instants import Group, HeapQuery
+from gotrace.tables.instants import Group
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,13 +48,10 @@ def run(args: argparse.Namespace) -> int:
     check_output(args, args.output)
     codes: list[int] = []
     with common.exit_code(codes, args):
-        with (
-            gotrace.open(args.trace, errors=args.errors) as trace,
-            common.progress(args.trace, quiet=args.quiet) as progress,
-        ):
-            history = trace.history(progress)
+        history = _history(args)
+        old = _old(history, args)
         page = io.StringIO()
-        found, old, sched = _sites(history, args), _old(history, args), _scheduling(history, args)
+        found, sched = _sites(history, args), _scheduling(history, args)
         write_page(page, history, found, old, sched, gotrace=gotrace.__version__)
         with output(args.output, force=args.force) as file:
             file.write(page.getvalue().encode())
@@ -78,6 +76,15 @@ def _sites(history: History, args: argparse.Namespace) -> Sites | None:
         return sites(trace)
 
 
+def _history(args: argparse.Namespace) -> History:
+    """Return the heap over time. Here and below, the trace and its pages in memory go with the function."""
+    with (
+        gotrace.open(args.trace, errors=args.errors) as trace,
+        common.progress(args.trace, quiet=args.quiet) as progress,
+    ):
+        return trace.history(progress)
+
+
 def _old(history: History, args: argparse.Namespace) -> OldObjects | None:
     """Return what grows and who holds old bytes, up to the fault of a damaged trace; None without alloc/free events."""
     if not history.seen:
@@ -85,13 +92,24 @@ def _old(history: History, args: argparse.Namespace) -> OldObjects | None:
     groups: list[Group] = ["package", "goroutine"]
     if history.samples:
         groups.append("site")
+    heaps: list[Heap] = []
+    for by in groups:  # a pass for each, since all of them at once take much memory
+        with gotrace.open(args.trace, errors=args.errors) as trace:
+            try:
+                heaps.append(trace.heap(by=by, min_age=OUTLIVED))
+            except TraceError as fault:
+                if not isinstance(fault.partial, Heap):
+                    return None
+                heaps.append(fault.partial)
     with gotrace.open(args.trace, errors=args.errors) as trace:
         try:
-            found = old_objects(trace.reader, *(HeapQuery(by, min_age=OUTLIVED) for by in groups))
+            found = trace.leaks()
         except TraceError as fault:
-            return fault.partial if isinstance(fault.partial, OldObjects) else None
+            if not isinstance(fault.partial, Leaks):
+                return None
+            found = fault.partial
         history.warnings += [warning for warning in trace.warnings if warning not in history.warnings]
-        return found
+    return OldObjects(heaps, found)
 
 
 def _scheduling(history: History, args: argparse.Namespace) -> Scheduling:
