@@ -207,8 +207,8 @@ def test_nothing_to_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     path = tmp_path / "a.trace"
     path.write_bytes(trace_builder.alloc_trace([trace_builder.PROC, trace_builder.GO], info=False))
     for command in ("stats", "spans"):
-        assert main([command, str(path)]) == 0
-        assert "GODEBUG=traceallocfree=1" in capsys.readouterr().out
+        assert main([command, str(path)]) == 3
+        assert "GODEBUG=traceallocfree=1" in capsys.readouterr().err
 
 
 def test_plain_marks_where_others_cannot_be_written(tmp_path: Path) -> None:
