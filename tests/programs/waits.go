@@ -175,6 +175,10 @@ func main() {
 		panic(err)
 	}
 	scenes := map[string]func(){"reader": reader, "mutex": mutex, "stubborn": stubborn, "chain": chain, "server": server}
-	scenes[os.Args[2]]()
+	scene := "server"
+	if len(os.Args) > 2 {
+		scene = os.Args[2]
+	}
+	scenes[scene]()
 	trace.Stop()
 }
