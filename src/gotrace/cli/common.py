@@ -79,13 +79,10 @@ def _bounds(text: str, number: Callable[[str], int]) -> Bounds:
         raise argparse.ArgumentTypeError(f"{text!r} is not a range: write {example}") from None
 
 
-def add_traces(parser: argparse.ArgumentParser, *, many: bool, streams: bool = True) -> None:
-    """Add the traces to read as positional arguments; ``streams``: standard input is possible."""
+def add_trace(parser: argparse.ArgumentParser, *, streams: bool = True) -> None:
+    """Add the trace to read as a positional argument; ``streams``: standard input is possible."""
     text = "trace to read: a path, a URL, or - for standard input" if streams else "trace to read: a path or a URL"
-    if many:
-        parser.add_argument("traces", nargs="+", metavar="TRACE", help=text)
-    else:
-        parser.add_argument("trace", type=one_trace, metavar="TRACE", help=text)
+    parser.add_argument("trace", type=one_trace, metavar="TRACE", help=text)
 
 
 def one_trace(text: str) -> str:

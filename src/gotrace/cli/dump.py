@@ -22,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Print the text of go tool trace -d=parsed or -d=wire: every event in the order in which it "
         "happened, or every record of the file.",
     )
-    common.add_traces(parser, many=False)
+    common.add_trace(parser)
     parser.add_argument(
         "--mode", choices=("parsed", "wire"), default="parsed", help="events or records (default: parsed)"
     )

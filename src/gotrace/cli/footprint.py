@@ -24,7 +24,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--by", choices=("type", "thread", "generation"), default="type", help="what a row is (default: type)"
     )
-    common.add_traces(parser, many=False)
+    common.add_trace(parser)
     common.add_top(parser)
     add_formats(parser)
     common.add_quiet(parser)

@@ -35,7 +35,7 @@ def add_flags(parser: argparse.ArgumentParser, *, top: int = 20, several: bool =
     if several:
         many.add_traces(parser)
     else:
-        common.add_traces(parser, many=False)
+        common.add_trace(parser)
     common.add_top(parser, top)
     add_formats(parser)
     common.add_quiet(parser)

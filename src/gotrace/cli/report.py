@@ -31,7 +31,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "goroutines spend their time, waits for a P, pauses and what delays them, mutator utilization, and tasks. The "
         "page is a single file of bounded size that loads nothing from elsewhere. The trace is read several times.",
     )
-    common.add_traces(parser, many=False, streams=False)
+    common.add_trace(parser, streams=False)
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE.html", help="file to write, - for standard output"
     )
