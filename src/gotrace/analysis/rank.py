@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from gotrace.dtypes import I8, Rows
-from gotrace.spec.enums import EventKind, EventType, GoState, Resource
+from gotrace.spec.enums import GoState
 from gotrace.tables.builder import Builder
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.passes import Progress
@@ -17,10 +16,8 @@ from gotrace.trace import Trace
 from gotrace.wire.segments import Segment
 
 _NO_HEAP = "no alloc/free events"
-_LENGTH = 1 << 16  # rows that are paired at a time, at least
+_LENGTH = 1 << 14  # rows of a chunk
 _STEPS = 128  # buckets of an octave: a bucket's largest value is at most 1/128 above its smallest
-_Mask: TypeAlias = "npt.NDArray[np.bool_]"
-_SPAN = np.dtype([("id", "i8"), ("time", "i8"), ("opens", "?"), ("closes", "?")])
 
 
 class Measure(NamedTuple):
@@ -85,35 +82,24 @@ def _alloc_rate(trace: Trace, progress: Progress | None) -> Measure:
 
 
 def _stw_max(trace: Trace, progress: Progress | None) -> Measure:
-    read, pairs, longest, at = _Read(trace, "ranges", progress), _Pairs(), 0, -1
-
-    def spans() -> Iterator[Rows]:
-        for rows in read:
-            rows = rows[rows["start"] == EventType.STW_BEGIN]
-            begins, ends = rows["kind"] == EventKind.RANGE_BEGIN, rows["kind"] == EventKind.RANGE_END
-            yield _spans(rows, begins, ends, begins | ends)
-
-    for starts, lengths in pairs.of(spans()):
-        length = int(lengths.max())
+    read, longest, at = _Read(trace, "pauses", progress), 0, -1
+    for rows in read:
+        rows = rows[(rows["start"] >= 0) & (rows["end"] >= 0)]
+        lengths = rows["end"] - rows["start"]
+        length = int(lengths.max(initial=0))
         if length > longest:
-            longest, at = length, int(starts[lengths == length].min())
+            longest, at = length, int(rows["start"][lengths == length].min())
     if at < 0:
         return Measure(None, -1, read.start, "no complete stop-the-world pause")
     return Measure(longest, at, read.start)
 
 
 def _sched_p99(trace: Trace, progress: Progress | None) -> Measure:
-    read, pairs, waits = _Read(trace, "transitions", progress), _Pairs(), _Histogram()
-
-    def spans() -> Iterator[Rows]:
-        for rows in read:
-            rows = rows[(rows["resource"] == Resource.GOROUTINE) & (rows["old"] != rows["new"])]
-            became, was = rows["new"] == GoState.RUNNABLE, rows["old"] == GoState.RUNNABLE
-            starts = became & (rows["old"] != GoState.UNDETERMINED)
-            yield _spans(rows, starts, was & (rows["new"] == GoState.RUNNING), became | was)
-
-    for starts, lengths in pairs.of(spans()):
-        waits.add(lengths, starts)
+    read, waits = _Read(trace, "states", progress), _Histogram()
+    for rows in read:
+        known = (rows["start_known"] == 1) & (rows["next_state"] == GoState.RUNNING)
+        rows = rows[known & (rows["state"] == GoState.RUNNABLE)]
+        waits.add(rows["end"] - rows["start"], rows["start"])
     if not waits.n:
         return Measure(None, -1, read.start, "no goroutine goes from runnable to running")
     return Measure(*waits.percentile(99), read.start)
@@ -129,7 +115,7 @@ METRICS: dict[str, Callable[[Trace, Progress | None], Measure]] = {
 
 
 class _Read(Builder):
-    """The rows of a table of ordered events, and the start of the trace."""
+    """The rows of a scheduling table, and the start of the trace."""
 
     def __init__(self, trace: Trace, table: str, progress: Progress | None) -> None:
         self._trace = trace
@@ -149,39 +135,6 @@ class _Read(Builder):
         return iter(())
 
 
-def _spans(rows: Rows, opens: _Mask, closes: _Mask, keep: _Mask) -> Rows:
-    spans = np.empty(len(rows), _SPAN)
-    spans["id"], spans["time"], spans["opens"], spans["closes"] = rows["id"], rows["time"], opens, closes
-    return spans[keep]
-
-
-class _Pairs:
-    """Rows of one id that open and close a span, paired across chunks; open spans are all that is kept."""
-
-    def __init__(self) -> None:
-        self._rows: list[Rows] = [np.empty(0, _SPAN)]
-        self._n = 0
-
-    def of(self, chunks: Iterator[Rows]) -> Iterator[tuple[I8, I8]]:
-        """Yield starts and lengths of spans in which a row that opens is followed by one that closes."""
-        for rows in chunks:
-            self._rows.append(rows)
-            self._n += len(rows)
-            if self._n >= max(_LENGTH, len(self._rows[0])):
-                yield from self._pair()
-        yield from self._pair()
-
-    def _pair(self) -> Iterator[tuple[I8, I8]]:
-        rows = np.concatenate(self._rows)
-        rows = rows[np.argsort(rows["id"], kind="stable")]
-        last = np.ones(len(rows), bool)
-        last[:-1] = rows["id"][1:] != rows["id"][:-1]
-        at = np.flatnonzero(rows["opens"][:-1] & ~last[:-1] & rows["closes"][1:])
-        self._rows, self._n = [rows[last & rows["opens"]]], 0
-        if len(at):
-            yield rows["time"][at], rows["time"][at + 1] - rows["time"][at]
-
-
 class _Histogram:
     """Counts of lengths in log-linear buckets, with the largest length of each bucket and where it starts."""
 
@@ -199,7 +152,8 @@ class _Histogram:
         self._counts += np.bincount(buckets, minlength=len(self._counts))
         order = np.lexsort((-starts, lengths))  # the last one in a bucket is its longest, the first of several
         lengths, starts, buckets = lengths[order], starts[order], buckets[order]
-        last = np.append(buckets[1:] != buckets[:-1], True)
+        last = np.ones(len(buckets), bool)
+        last[:-1] = buckets[1:] != buckets[:-1]
         lengths, starts, buckets = lengths[last], starts[last], buckets[last]
         older = self._starts[buckets] <= starts
         better = (lengths > self._largest[buckets]) | ((lengths == self._largest[buckets]) & ~older)
