@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,17 +79,29 @@ def trace_tool() -> Path:
     assert goroot is not None
     version = (goroot / "VERSION").read_text().split()[0]
     tool = CACHE / f"trace-{version}"
-    if not tool.exists():
-        tool.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=tool.parent) as folder:
-            subprocess.run(
-                [goroot / "bin" / "go", "build", "-trimpath", "-o", f"{folder}/trace", "cmd/trace"],
-                check=True,
-                cwd=goroot / "src" / "cmd",
-                env={**go_env(goroot), "GO111MODULE": ""},
-            )
-            Path(folder, "trace").rename(tool)
-    return tool
+    return tool if tool.exists() else _build_command("cmd/trace", {}, tool)
+
+
+def _build_command(package: str, overlay: Mapping[Path, str], program: Path) -> Path:
+    """Build a command of the toolchain with other contents of some files; several test runs may do so at a time."""
+    goroot = toolchain()
+    assert goroot is not None
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        replace = {}
+        for i, (old, new) in enumerate(overlay.items()):
+            replace[str(old)] = f"{folder}/{i}.go"
+            Path(folder, f"{i}.go").write_text(new)
+        files = Path(folder, "overlay.json")
+        files.write_text(json.dumps({"Replace": replace}))
+        built = Path(folder, "program")
+        subprocess.run(
+            [goroot / "bin" / "go", "build", "-trimpath", "-overlay", files, "-o", built, package],
+            check=True,
+            cwd=goroot / "src" / "cmd",
+            env={**go_env(goroot), "GO111MODULE": ""},
+        )
+        return built.replace(program)
 
 
 @cache
@@ -97,22 +109,8 @@ def inside(source: Path) -> Path:
     """Build a program that imports Go's internal packages, once a session."""
     goroot = toolchain()
     assert goroot is not None
-    program = CACHE / source.stem
-    CACHE.mkdir(parents=True, exist_ok=True)
-    overlay = CACHE / f"{source.stem}.overlay.json"
     place = goroot / "src" / "cmd" / f"gotrace{source.stem}" / "main.go"
-    overlay.write_text(json.dumps({"Replace": {str(place): str(source.resolve())}}))
-    command: list[str | Path] = [
-        goroot / "bin" / "go",
-        "build",
-        "-overlay",
-        overlay,
-        "-o",
-        program,
-        f"cmd/gotrace{source.stem}",
-    ]
-    subprocess.run(command, check=True, cwd=goroot / "src" / "cmd", env={**go_env(goroot), "GO111MODULE": ""})
-    return program
+    return _build_command(f"cmd/gotrace{source.stem}", {place: source.read_text()}, CACHE / source.stem)
 
 
 class Verdict(NamedTuple):
@@ -144,8 +142,6 @@ def _truth_tool() -> Path:
     """
     goroot = toolchain()
     assert goroot is not None
-    CACHE.mkdir(parents=True, exist_ok=True)
-    program, corrected, overlay = (CACHE / f"truth{suffix}" for suffix in ("", ".gc.go", ".overlay.json"))
     original = goroot / "src" / "internal" / "trace" / "gc.go"
     text = original.read_text()
     for old, new in (
@@ -156,16 +152,8 @@ def _truth_tool() -> Path:
     ):
         assert text.count(old) == 1
         text = text.replace(old, new)
-    corrected.write_text(text)
-    replace = {original: corrected, goroot / "src" / "cmd" / "trace" / "truth.go": TRUTH}
-    overlay.write_text(json.dumps({"Replace": {str(old): str(new) for old, new in replace.items()}}))
-    subprocess.run(
-        [goroot / "bin" / "go", "build", "-trimpath", "-overlay", overlay, "-o", program, "cmd/trace"],
-        check=True,
-        cwd=goroot / "src" / "cmd",
-        env={**go_env(goroot), "GO111MODULE": ""},
-    )
-    return program
+    added = goroot / "src" / "cmd" / "trace" / "truth.go"
+    return _build_command("cmd/trace", {original: text, added: TRUTH.read_text()}, CACHE / "truth")
 
 
 def truth(path: Path, *parts: str) -> dict[str, Any]:
