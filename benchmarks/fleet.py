@@ -173,7 +173,7 @@ def small_traces(setup: Setup) -> Iterator[str]:
     small = setup.folder / "small.trace"
     gotrace.simulate(str(small), events=2000)
     traces = copies(small, setup.folder / "small", 1000)
-    for metric, table in zip(METRICS, ("allocs", "allocs", "ranges", "transitions"), strict=True):
+    for metric, table in zip(METRICS, ("allocs", "allocs", "pauses", "states"), strict=True):
 
         def rank(metric: str = metric) -> None:
             with redirect_stdout(StringIO()):
