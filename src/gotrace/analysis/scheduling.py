@@ -16,6 +16,7 @@ from gotrace.analysis.utilization import utilization
 from gotrace.analysis.waits import Waits, sched
 from gotrace.dtypes import F8, I8, Rows
 from gotrace.errors import TraceError
+from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
 
 _WINDOWS = 20
@@ -59,16 +60,26 @@ class Scheduling:
         return self.goroutines.seen
 
 
-def scheduling(trace: Trace) -> Scheduling:
+def scheduling(trace: Trace, progress: Progress | None = None) -> Scheduling:
     """Return what a trace shows about scheduling, in five passes; in one if it has no goroutines."""
     result = Scheduling()
-    result.goroutines = _read(result, trace, goroutines, result.goroutines)
+
+    def read(analysis: Callable[..., Any], empty: Any) -> Any:
+        """Return the result of an analysis, of a damaged trace that up to the fault."""
+        try:
+            with trace.reader.peek():  # so that a fault does not end the other passes
+                return analysis(trace, progress=progress)
+        except TraceError as fault:
+            result.error = fault
+            return empty if fault.partial is None else fault.partial
+
+    result.goroutines = read(goroutines, result.goroutines)
     if not result.seen:
         return result
-    result.waits = _read(result, trace, sched, result.waits)
-    result.collector = _read(result, trace, gc, result.collector)
-    result.tasks = _read(result, trace, tasks, result.tasks)
-    series: list[Rows] = _read(result, trace, utilization, [])
+    result.waits = read(sched, result.waits)
+    result.collector = read(gc, result.collector)
+    result.tasks = read(tasks, result.tasks)
+    series: list[Rows] = read(utilization, [])
     if series:
         functions = MMU(series)
         longest = max(int(rows["time"][-1] - rows["time"][0]) for rows in series)
@@ -77,13 +88,3 @@ def scheduling(trace: Trace) -> Scheduling:
         result.mmu = np.array([functions.mmu(window) for window in result.windows.tolist()])
         result.mean = functions.mean()
     return result
-
-
-def _read(result: Scheduling, trace: Trace, analysis: Callable[[Trace], Any], empty: Any) -> Any:
-    """Return the result of an analysis, of a damaged trace that up to the fault."""
-    try:
-        with trace.reader.peek():  # so that a fault does not end the other passes
-            return analysis(trace)
-    except TraceError as fault:
-        result.error = fault
-        return empty if fault.partial is None else fault.partial

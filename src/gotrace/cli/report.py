@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import gotrace
 from gotrace.analysis.history import History
@@ -19,6 +21,8 @@ from gotrace.errors import TraceError
 from gotrace.heap.table import Heap
 from gotrace.report.page import write_page
 from gotrace.tables.instants import Group
+from gotrace.tables.passes import Progress
+from gotrace.trace import Trace
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -72,16 +76,13 @@ def _sites(history: History, args: argparse.Namespace) -> Sites | None:
     """Return allocation sites, or None if the trace is damaged or has no CPU samples."""
     if not history.samples or history.error is not None:
         return None
-    with gotrace.open(args.trace, errors=args.errors) as trace:
-        return sites(trace)
+    with _opened(args) as (trace, progress):
+        return sites(trace, progress=progress)
 
 
 def _history(args: argparse.Namespace) -> History:
     """Return the heap over time. Here and below, the trace and its pages in memory go with the function."""
-    with (
-        gotrace.open(args.trace, errors=args.errors) as trace,
-        common.progress(args.trace, quiet=args.quiet) as progress,
-    ):
+    with _opened(args) as (trace, progress):
         return trace.history(progress)
 
 
@@ -94,16 +95,16 @@ def _old(history: History, args: argparse.Namespace) -> OldObjects | None:
         groups.append("site")
     heaps: list[Heap] = []
     for by in groups:  # a pass for each, since all of them at once take much memory
-        with gotrace.open(args.trace, errors=args.errors) as trace:
+        with _opened(args) as (trace, progress):
             try:
-                heaps.append(trace.heap(by=by, min_age=OUTLIVED))
+                heaps.append(trace.heap(by=by, min_age=OUTLIVED, progress=progress))
             except TraceError as fault:
                 if not isinstance(fault.partial, Heap):
                     return None
                 heaps.append(fault.partial)
-    with gotrace.open(args.trace, errors=args.errors) as trace:
+    with _opened(args) as (trace, progress):
         try:
-            found = trace.leaks()
+            found = trace.leaks(progress)
         except TraceError as fault:
             if not isinstance(fault.partial, Leaks):
                 return None
@@ -114,8 +115,17 @@ def _old(history: History, args: argparse.Namespace) -> OldObjects | None:
 
 def _scheduling(history: History, args: argparse.Namespace) -> Scheduling:
     """Return what the trace shows about scheduling, up to the fault of a damaged trace."""
-    with gotrace.open(args.trace, errors=args.errors) as trace:
-        result = scheduling(trace)
+    with _opened(args) as (trace, progress):
+        result = scheduling(trace, progress)
         history.warnings += [warning for warning in trace.warnings if warning not in history.warnings]
         history.losses += [loss for loss in trace.losses if loss not in history.losses]
     return result
+
+
+@contextmanager
+def _opened(args: argparse.Namespace) -> Iterator[tuple[Trace, Progress | None]]:
+    with (
+        gotrace.open(args.trace, errors=args.errors) as trace,
+        common.progress(args.trace, quiet=args.quiet) as progress,
+    ):
+        yield trace, progress
