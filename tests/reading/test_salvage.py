@@ -387,3 +387,19 @@ def test_what_go_tolerates_gives_a_warning(tmp_path: Path) -> None:
         ]
     assert main(["validate", "-q", str(path)]) == 0
     assert main(["validate", "-q", "--strict", str(path)]) == 1
+
+
+def test_rows_before_a_fault_refer_to_rows_that_are_read_whatever_the_order_of_the_tables() -> None:
+    names = ["events", "transitions", "strings", "stacks", "frames"]
+    found: list[dict[str, list[str]]] = []
+    for tables in (names, names[::-1]):
+        rows: dict[str, list[str]] = {name: [] for name in names}
+        with gotrace.open(reference.DATA / "sched-go1.27-tiny.trace.gz") as trace, pytest.raises(gotrace.OrderingError):
+            for chunk in trace.iterate(tables):
+                for name, part in chunk.items():
+                    rows[name] += [repr(row) for row in part.tolist()]
+                    if name == "events" and len(part):
+                        last = int(part["stack"].max())
+        found.append(rows)
+        assert last < len(rows["stacks"])
+    assert found[0] == found[1]

@@ -55,7 +55,6 @@ class Gathered:
         lookups: tuple[str, ...] = STACKS,
         progress: Progress | None = None,
     ) -> None:
-        # Lookups come first, so that they have the texts of a generation whose order breaks.
         dtypes = {name: TABLES[name].dtype for name in (*lookups, *keep)}
         pieces = {name: [keep.get(name, np.copy)(np.empty(0, dtype))] for name, dtype in dtypes.items()}
         self.fault: TraceError | None = None

@@ -25,6 +25,8 @@ class Builder:
     """
 
     dtype: ClassVar[np.dtype[np.void]]
+    lookup: ClassVar[bool] = False
+    """True if rows of other tables refer to these rows, which come before those of the same generation."""
     refers_to_types: ClassVar[bool] = False
     """True if the rows refer to the table of types."""
 

@@ -94,6 +94,8 @@ def wall_at(clocks: Rows, factors: npt.NDArray[np.float64], times: npt.NDArray[n
 class _LookupBuilder(Builder):
     """A table that other tables refer to by row: row 0 means none, and rows are numbered over the whole trace."""
 
+    lookup = True
+
     def __init__(self, read_pass: ReadPass, length: int) -> None:
         self._pass = read_pass
         self._none_yielded = False
@@ -164,6 +166,7 @@ class FrameBuilder(Builder):
     """Rows of FRAME, stack by stack, leaf first."""
 
     dtype = FRAME
+    lookup = True
 
     def __init__(self, read_pass: ReadPass, length: int) -> None:
         self._n_strings = self._n_stacks = 1
@@ -214,6 +217,7 @@ class TypeBuilder(Builder):
     """Rows of TYPE: 0 untyped, 1 unresolved, then each descriptor as it first appears."""
 
     dtype = TYPE
+    lookup = True
 
     def __init__(self, read_pass: ReadPass, length: int) -> None:
         self._pass = read_pass

@@ -225,19 +225,21 @@ class ReadPass:
     def read(self, *builders: Builder, progress: Progress | None = None) -> Iterator[tuple[Builder, Rows]]:
         """Feed the segments of the trace to builders and yield each builder with its completed rows.
 
-        The pass ends with the trace, or when a builder is done. Builders define how long their rows are valid.
+        The pass ends with the trace, or when a builder is done. Builders define how long their rows are valid. Those of
+        lookups are first in each segment, so that rows before a fault refer to rows that are complete.
 
         Raises
         ------
         TraceError
             After all rows before the fault. When salvaging, only if the input changed.
         """
+        ordered = sorted(builders, key=lambda builder: not builder.lookup)
         try:
-            yield from self._read(builders, progress)
-            yield from self._flush(builders)
+            yield from self._read(ordered, progress)
+            yield from self._flush(ordered)
         except TraceError as error:
             self._reader.fail(error)
-            yield from self._flush(builders)
+            yield from self._flush(ordered)
             raise
         finally:
             self._close(builders)

@@ -226,11 +226,13 @@ class _Strings:
 
 
 class _Context(Builder):
-    """What the rows of other builders refer to; has no rows of its own, and must be fed first.
+    """What the rows of other builders refer to; has no rows of its own, and must come first.
 
     Rows may refer to strings of their segment, and are yielded while it or the next one is fed, or to an older row
     whose name the order keeps.
     """
+
+    lookup = True
 
     def __init__(self, read_pass: ReadPass, trace: str, fields: list[Field], dictionaries: Dictionaries) -> None:
         self._pass = read_pass
