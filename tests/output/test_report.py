@@ -13,7 +13,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from support import browser, reference, trace_builder
 
 import gotrace
 from gotrace.analysis.history import history as collect
+from gotrace.analysis.leaks import is_named
 from gotrace.cli import main
 from gotrace.experiments.allocfree import ANOMALIES, CAUSES
-from gotrace.heap.table import package_of
 from gotrace.raw import allocfree_types
 from gotrace.report.markup import NAME, ROWS
 from gotrace.report.page import BOXES, LINES, survival, write_page
@@ -387,7 +387,7 @@ def test_flame_graphs_search_and_invert(page: browser.Page, tmp_path: Path) -> N
 def test_named_types_come_first() -> None:
     text = page_of(EXAMPLE)
     rows = re.findall(r'<tr data-type="(.*?)">', text.split('id="types"')[1].split("</table>")[0])
-    named = [not package_of(name).startswith("(") for name in rows]
+    named = [is_named(unescape(name)) for name in rows]
     assert named == sorted(named, reverse=True)
     assert 10 < sum(named) < len(named)
     assert "Largest type at the end: unsafe.Pointer, 256.0 KiB" in text

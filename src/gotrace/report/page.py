@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from gotrace.analysis.account import account
 from gotrace.analysis.history import OTHER, History
-from gotrace.analysis.leaks import OldObjects
+from gotrace.analysis.leaks import OldObjects, is_named
 from gotrace.analysis.scheduling import Scheduling
 from gotrace.analysis.sites import Sites
 from gotrace.errors import HEAP_DATA_ADVICE
@@ -188,13 +188,8 @@ def _tiles(history: History) -> list[tuple[str, str, str]]:
     ]  # fmt: skip
 
 
-def _is_named(name: str) -> bool:
-    """Return True for a type of a package, False for types such as ``uint8`` and objects without a type."""
-    return not package_of(name).startswith("(")
-
-
 def _named(history: History) -> npt.NDArray[np.bool_]:
-    return np.array([_is_named(name) for name in history.names], bool)
+    return np.array([is_named(name) for name in history.names], bool)
 
 
 def _first(history: History, what: str) -> tuple[str, str, str, str]:
@@ -325,7 +320,7 @@ def _data(history: History) -> dict[str, Any]:
     """Return the data of the charts; its size is limited by the constants above."""
     start, n = history.start, len(history.bins)
     names, series = history.largest(LINES)
-    upward = sorted(range(len(names)), key=lambda i: (names[i] != OTHER, _is_named(names[i])))
+    upward = sorted(range(len(names)), key=lambda i: (names[i] != OTHER, is_named(names[i])))
     names, series = [names[i] for i in upward], series[upward]
     width = max(history.end - start, 1) / max(n, 1) / 1e9
     rates = [np.round(history.moments[f"{name}_bytes"] / width) for name in ("alloc", "free")]
