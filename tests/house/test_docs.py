@@ -14,6 +14,7 @@ import pytest
 from support import reference
 
 import gotrace
+from gotrace.cli import main
 from gotrace.tables.catalog import TABLES
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -170,6 +171,29 @@ def test_surface_names_every_field(name: str) -> None:
     part = text.split(f"**{name}**")[1].split("**")[0]
     for field in getattr(gotrace, name).names:
         assert re.search(rf"\b{field}\b", part), field
+
+
+def test_surface_has_every_public_name() -> None:
+    text = (PROJECT / "docs" / "surface.md").read_text()
+    assert [name for name in gotrace.__all__ if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_surface_has_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    """A row of the table of commands has the flags of its commands, and no others."""
+
+    def flags(text: str) -> set[str]:
+        return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text)) - {"-h"}
+
+    text = (PROJECT / "docs" / "surface.md").read_text().split("\n## Command line\n")[1]
+    for cell in re.findall(r"^\| (`.*?`.*?) \| ", text, re.MULTILINE):
+        usages = ""
+        for command in re.findall(r"`([a-z]+) [^`]*`", cell):
+            with pytest.raises(SystemExit):
+                main([command, "--help"])
+            usages += capsys.readouterr().out.partition("\n\n")[0]
+        shown = flags(cell) | (flags("--json --csv --markdown -o -f") if "[FORMAT]" in cell else set())
+        assert usages
+        assert shown == flags(usages), cell
 
 
 def test_every_anomaly_is_explained() -> None:
