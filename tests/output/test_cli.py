@@ -246,7 +246,9 @@ def test_info(good: Path, plain: Path, damaged: Path, capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert "HeapObjectAlloc" in out
     assert "missing  no alloc/free events" in out
-    assert f"next     gotrace heap {good}" in out
+    assert f"next     gotrace rank --metric inuse_bytes {good} {plain}" in out
+    assert main(["info", str(good)]) == 0
+    assert f"next     gotrace heap {good}" in capsys.readouterr().out
     assert main(["info", str(damaged), "/no/such", str(good)]) == 3
     out, err = capsys.readouterr()
     assert "No such file" in err

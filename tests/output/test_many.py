@@ -113,7 +113,7 @@ def test_rank(metric: str, jobs: int, folder: Path, capsys: pytest.CaptureFixtur
     assert lines[1].startswith(f"gotrace: {folder}/damaged.trace: expected a batch")
     assert lines[2] == "gotrace: /no/such: No such file or directory"
     assert len(lines) == 3
-    title, *lines = out.splitlines()
+    title, *lines = out.partition("\n\nnext  ")[0].splitlines()
     assert title.split() == [metric, "at", "trace"]
     values = {}
     for path in sorted(map(str, folder.glob("*.trace*"))):

@@ -99,13 +99,11 @@ class Info(Viewed):
     @property
     def next(self) -> list[tuple[str, str]]:
         """The three commands that show most of this trace: arguments with ``FILE`` for its name, and what they show."""
-        found = []
+        found = self._of_the_heap() if self.alloc_events else self._of_the_schedule()
         if self.error is not None:
-            found.append(("info --salvage FILE", "what can be read after the damage"))
-        if self.alloc_events:
-            found += self._of_the_heap()
-        else:
-            found += self._of_the_schedule()
+            found.insert(0, ("info FILE", "what can be read after the damage"))
+        if self.error is not None or self.lost:
+            found = [(f"{arguments} --salvage", shows) for arguments, shows in found]
         return found[:3]
 
     def _of_the_heap(self) -> list[tuple[str, str]]:
@@ -126,15 +124,15 @@ class Info(Viewed):
 
     def _of_the_schedule(self) -> list[tuple[str, str]]:
         found = []
-        if "UserRegionBegin" in self.events:
-            found.append(("export FILE --table region_times -o regions.csv", "regions, with their times by state"))
         if "UserTaskBegin" in self.events:
-            found.append(("export FILE --table task_times -o tasks.csv", "tasks, from their starts to their ends"))
+            found.append(("tasks FILE", "how long tasks take, and which to look into"))
+        elif "UserRegionBegin" in self.events:
+            found.append(("regions FILE", "how long regions take, and which to look into"))
         return [
             *found,
-            ("export FILE --table goroutines -o goroutines.csv", "lives of goroutines, with their times by state"),
-            ("export FILE --table pauses -o pauses.csv", "when the world was stopped, and what stopped last"),
-            ("validate FILE", "whether the events are in order"),
+            ("goroutines FILE", "how much of their time goroutines run, and what they wait for"),
+            ("block FILE", "the functions in which goroutines wait"),
+            ("report FILE -o report.html", "scheduling as a page"),
         ]
 
     def view(self) -> View:

@@ -24,6 +24,7 @@ from gotrace.tables.passes import ReadPass, TraceReader
 from gotrace.trace import Trace
 from gotrace.units import human_count
 from gotrace.views import ROWS, View, Viewed
+from gotrace.wire.segments import Segment
 
 OUTLIVED = 2
 """GC cycles that an old object has outlived, at least."""
@@ -102,6 +103,8 @@ class Leaks(Viewed):
         True if the trace has alloc/free events.
     crowded : bool
         True if there are more than :data:`MOST_SERIES` pairs of type and size class.
+    samples : int
+        CPU samples of the trace, from which sites can be estimated.
     anomalies : dict
         Anomalies by name, with counts.
     """
@@ -119,6 +122,7 @@ class Leaks(Viewed):
     end: int = -1
     seen: bool = False
     crowded: bool = False
+    samples: int = 0
     anomalies: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -246,7 +250,13 @@ class _LeakBuilder(LifetimeBuilder):
     def __init__(self, read_pass: ReadPass) -> None:
         self._survivors = _Survivors()
         self._pass = read_pass
+        self._samples = 0
         super().__init__(read_pass, 1, self._survivors.replay)
+
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Replay a segment's events and count its CPU samples."""
+        self._samples += len(segment.tables.samples)
+        yield from super().feed(segment)
 
     def flush(self) -> Iterator[Rows]:
         """Count the survivors of the last GC cycles but one."""
@@ -282,6 +292,7 @@ class _LeakBuilder(LifetimeBuilder):
             end=heap.time,
             seen=bool(heap.sizes[HeapCounter.EVENTS]),
             crowded=len(replay.tallies) > MOST_SERIES,
+            samples=self._samples,
             anomalies=self.anomaly_counts(),
         )
         if result.judged:

@@ -6,7 +6,7 @@ import argparse
 
 from gotrace.analysis.critical import Critical, critical
 from gotrace.cli.sched_command import add_sched_flags, add_time, run_sched, time_of
-from gotrace.report.sched import critical_document, print_critical
+from gotrace.report.sched import after_critical, critical_document, print_critical
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
 
@@ -47,4 +47,5 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
         )
 
-    return run_sched(args, Critical, query, print_critical, critical_document)
+    following = after_critical if args.name is not None else lambda result: []
+    return run_sched(args, Critical, query, print_critical, critical_document, following)

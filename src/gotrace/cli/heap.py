@@ -12,7 +12,7 @@ from gotrace.dtypes import HEAP
 from gotrace.heap.table import Heap
 from gotrace.report.growth import growth_document, print_growth
 from gotrace.report.heap import filter_heap, heap_document, print_heap, sort_heap
-from gotrace.report.leaks import old_document, print_old
+from gotrace.report.leaks import after_old, old_document, print_old
 from gotrace.tables.growth import HeapPair, heaps_at
 from gotrace.tables.instants import GROUPS, HeapQuery, QueryError, heap_at
 from gotrace.tables.passes import Progress
@@ -118,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
         return run_query(
             *(args, OldObjects, lambda trace, progress: old_objects(trace.reader, query, progress=progress)),
             *(partial(print_old, show=show), old_document, lambda found: arrange(*found.heaps)),
+            following=after_old,
         )
     return run_query(
         *(args, Heap, lambda trace, progress: heap_at(trace.reader, query, progress)), *(show, heap_document, arrange)

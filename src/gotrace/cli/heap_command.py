@@ -13,7 +13,7 @@ import gotrace
 from gotrace.cli import common, many
 from gotrace.cli.output import add_formats, report_output
 from gotrace.errors import MissingDataError, NoHeapDataError, TraceError
-from gotrace.report.common import say
+from gotrace.report.common import print_next, say
 from gotrace.tables.instants import QueryError
 from gotrace.tables.passes import Progress
 from gotrace.wire.remote import public_name
@@ -53,6 +53,7 @@ def run_query(
     *,
     headings: bool = True,
     missing: Callable[..., MissingDataError] = NoHeapDataError,
+    following: Callable[[R], list[tuple[str, str]]] = lambda result: [],
 ) -> int:
     """Run ``query`` on each trace, print the results, and report warnings, losses and errors.
 
@@ -74,6 +75,8 @@ def run_query(
         Write the name of each trace before its result, if there are several.
     missing : callable, optional
         Makes the exception of a trace of which nothing is seen, from its path and ``lost``.
+    following : callable, optional
+        Returns the commands to run after a result, for :func:`print_next`.
 
     Returns
     -------
@@ -109,6 +112,7 @@ def run_query(
                 if headings and len(args.traces) > 1:
                     say(report.text, "\n" * (shown > 0) + f"{public_name(name)}:")
                 print_text(report.text, result)
+                print_next(report.text, [name], following(result), salvage=args.errors == "salvage")
                 shown += 1
             return failure
 

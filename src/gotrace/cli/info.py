@@ -11,9 +11,14 @@ from gotrace.analysis.info import Info
 from gotrace.cli import common, many
 from gotrace.cli.output import add_formats, report_output
 from gotrace.errors import TraceError
-from gotrace.report.common import say
+from gotrace.report.common import print_next, say
 from gotrace.report.info import info_document, print_info
 from gotrace.trace import Trace
+
+_RANK = {
+    True: [("rank --metric inuse_bytes FILE", "which traces have the largest heaps at the end")],
+    False: [("rank --metric sched_p99 FILE", "in which traces goroutines wait longest for a P")],
+}  # what to run on several traces, if any has alloc/free events, or none
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,25 +36,30 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the summary of each trace."""
+    """Print the summary of each trace, and which commands to run next on it, or of several traces on all."""
+    sources = args.traces
     many.find_traces(args)
+    several = len(args.traces) > 1
     codes: list[int] = []
-    first = True
+    heaps = shown = 0
     with common.exit_code(codes), report_output(args) as report:
 
         def show(name: str, trace: Trace, info: Info) -> TraceError | None:
-            nonlocal first
+            nonlocal heaps, shown
             if report.text is None:
                 report.add(info_document(trace.path, info, trace.warnings, trace.losses))
             else:
-                if not first:
+                if shown:
                     say(report.text)
-                print_info(report.text, name, info)
-            first = False
+                print_info(report.text, name, info, following=not several)
+            shown += 1
+            heaps += bool(info.alloc_events)
             return info.error
 
         codes += many.run_each(
             *(args, lambda name, trace, progress: trace.info(progress), show),
             lambda name, error: report.add_failure(args, name, error),
         )
+        if report.text is not None and shown and several:
+            print_next(report.text, sources, _RANK[heaps > 0], salvage=args.errors == "salvage")
     return common.worst(codes)

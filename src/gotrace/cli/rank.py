@@ -8,6 +8,7 @@ from typing import Any
 from gotrace.analysis.rank import METRICS, Measure, measure
 from gotrace.cli import common, many
 from gotrace.cli.output import add_formats, report_output
+from gotrace.report.common import print_next
 from gotrace.report.rank import measure_document, print_rank
 from gotrace.trace import Trace
 
@@ -57,4 +58,7 @@ def run(args: argparse.Namespace) -> int:
                 report.add_failure(args, name, error)
         elif shown:
             print_rank(report.text, args.metric, [(name, found) for name, found, _ in shown])
+            if len(measured) > 1 and shown[0][1].value is not None:
+                steps = [("info FILE", "what is in the first one, and what to run next on it")]
+                print_next(report.text, [shown[0][0]], steps, salvage=args.errors == "salvage")
     return common.worst(codes)

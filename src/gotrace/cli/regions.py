@@ -6,7 +6,7 @@ import argparse
 
 from gotrace.analysis.annotations import Latencies, regions
 from gotrace.cli.sched_command import add_sched_flags, run_sched
-from gotrace.report.sched import latencies_document, print_latencies
+from gotrace.report.sched import after_latencies, latencies_document, print_latencies
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
 
@@ -30,4 +30,4 @@ def run(args: argparse.Namespace) -> int:
     def query(trace: Trace, progress: Progress | None) -> Latencies:
         return regions(trace, name=args.name, progress=progress)
 
-    return run_sched(args, Latencies, query, print_latencies, latencies_document)
+    return run_sched(args, Latencies, query, print_latencies, latencies_document, after_latencies)

@@ -57,6 +57,7 @@ def run_sched(
     query: Callable[[Trace, Callable[[int], None] | None], R],
     print_text: Callable[..., None],
     document: Callable[[str, R, list[str], list[str], Exception | None], dict[str, Any]],
+    following: Callable[[R], list[tuple[str, str]]] = lambda result: [],
 ) -> int:
     """Run a query on the trace and print its result, as :func:`run_query` does."""
 
@@ -70,7 +71,7 @@ def run_sched(
     def show(out: TextIO, result: R) -> None:
         print_text(out, result, top=args.top)
 
-    return run_query(args, kind, query, show, document, sort, missing=missing)
+    return run_query(args, kind, query, show, document, sort, missing=missing, following=following)
 
 
 def _sort(result: Any, column: str) -> None:

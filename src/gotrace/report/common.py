@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
@@ -18,6 +19,7 @@ from gotrace.units import human_count, printable
 from gotrace.wire.remote import public_name
 
 _ADDRESSES = ("address", "pc")
+_NAMES = 8  # traces named in a command to run next
 
 
 class Markdown(io.StringIO):
@@ -83,6 +85,29 @@ def _print_markdown(out: TextIO, columns: Sequence[str], rows: list[list[str]]) 
     for line in lines:
         print(f"| {' | '.join(cell.replace('|', '&#124;').replace('*', '&#42;') for cell in line)} |", file=out)
     print(file=out)
+
+
+def print_next(out: TextIO, names: Sequence[str], steps: Sequence[tuple[str, str]], *, salvage: bool = False) -> None:
+    """Write commands to run next, after an empty line; nothing if standard input was read.
+
+    Parameters
+    ----------
+    out : TextIO
+    names : sequence of str
+        The traces, folders and globs of the commands.
+    steps : sequence of tuple of str
+        Arguments of each command, with ``FILE`` in place of the names, and what it shows.
+    salvage : bool, optional
+        The commands read damaged traces.
+    """
+    if "-" in names or not steps:
+        return
+    traces = " ".join(shlex.quote(public_name(name)) for name in names) if len(names) <= _NAMES else "TRACE..."
+    say(out)
+    for arguments, shows in steps:
+        command = arguments.replace("FILE", traces + " --salvage" * salvage, 1)
+        print(printable(f"next     gotrace {command}"), file=out)  # not wrapped, so that it can be copied
+        say(out, f"         {shows}")
 
 
 def can_encode(out: TextIO, text: str) -> bool:

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any, TextIO
 
 import numpy as np
 
 from gotrace.analysis.info import Info
-from gotrace.report.common import document, error_json, json_rows, print_table, say
+from gotrace.report.common import document, error_json, json_rows, print_next, print_table, say
 from gotrace.units import human_bytes, human_count, human_share, human_time
 from gotrace.wire.remote import public_name
 
 _SHOWN = 10  # generations and kinds of events listed
 
 
-def print_info(out: TextIO, path: str, info: Info) -> None:
-    """Write what a trace contains, whether it is whole, what it lacks, and what to run next."""
-    path = public_name(path)
-    say(out, f"{path}: Go execution trace, header 1.{info.version[2:]} (written by {info.writers})")
+def print_info(out: TextIO, path: str, info: Info, *, following: bool = True) -> None:
+    """Write what a trace contains, whether it is whole, what it lacks, and with ``following`` what to run next."""
+    say(out, f"{public_name(path)}: Go execution trace, header 1.{info.version[2:]} (written by {info.writers})")
     if len(info.generations):
         _print_generations(out, info)
         say(out)
         _print_events(out, info)
-    if info.error is None and not info.lost:
+    missing = info.missing if info.error is None and not info.lost else []
+    if missing:
         say(out)
-        for line in info.missing:
-            say(out, f"missing  {line}")
-    if path != "-":
-        say(out)
-        for arguments, shows in info.next:
-            print(f"next     gotrace {arguments.replace('FILE', shlex.quote(path))}", file=out)  # in one piece, to copy
-            say(out, f"         {shows}")
+    for line in missing:
+        say(out, f"missing  {line}")
+    if following:
+        print_next(out, [path], info.next)
 
 
 def _print_generations(out: TextIO, info: Info) -> None:

@@ -19,6 +19,9 @@ FORCE = (
 )
 """How to take a trace with more GC cycles."""
 
+PROFILE = "run a CPU profile (pprof.StartCPUProfile) while tracing"
+"""How to take a trace with CPU samples."""
+
 
 def print_old(out: TextIO, found: OldObjects, *, show: Callable[[TextIO, Heap], None]) -> None:
     """Write the verdict, what it is based on, and old objects with ``show``."""
@@ -26,13 +29,24 @@ def print_old(out: TextIO, found: OldObjects, *, show: Callable[[TextIO, Heap], 
     say(out, f"verdict  {printable(leaks.verdict)}")
     if leaks.judged:
         say(out, f"basis    {human_count(leaks.cycles, 'GC cycle')} started in the trace")
-    if leaks.groups:
-        say(out, "next     --by site shows who allocated them (with CPU samples), --by goroutine which goroutines did")
-    elif not leaks.judged:
+    if not leaks.judged:
         say(out, f"next     {FORCE}")
+    elif leaks.groups and not leaks.samples:
+        say(out, f"missing  CPU samples, which show the lines that allocate: {PROFILE}")
     say(out)
     for heap in found.heaps:
         show(out, heap)
+
+
+def after_old(found: OldObjects) -> list[tuple[str, str]]:
+    """Return the commands that show where growing types are allocated, for :func:`print_next`."""
+    by = found.heaps[0].by
+    if not found.leaks.groups or by == "site":
+        return []
+    if found.leaks.samples:
+        return [("heap --leaks --by site FILE", "the lines that allocated them, estimated from CPU samples")]
+    steps = [("heap --leaks --by goroutine FILE", "the functions whose goroutines allocated them")]
+    return [step for step in steps if by != "goroutine"]
 
 
 def old_document(

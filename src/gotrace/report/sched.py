@@ -5,6 +5,7 @@ Never here: analysis.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
@@ -297,6 +298,15 @@ def print_latencies(out: TextIO, result: Latencies, *, top: int) -> None:
         _print_task(out, result, row, name)
 
 
+def after_latencies(result: Latencies) -> list[tuple[str, str]]:
+    """Return the command that shows what the first task or region waited for, for :func:`print_next`."""
+    if len(result.tasks):
+        return [(f"critical FILE --task {result.tasks['task'][0]}", "what it waited for")]
+    flag, kind = ("--name", "tasks") if result.kind == "tasks" else ("--region", "regions")
+    name = shlex.quote(result.table["name"][0])
+    return [(f"critical FILE {flag} {name}", f"what these {kind} waited for")]
+
+
 def _spark(counts: I8) -> str:
     """Return a character for each bucket in use, from the first: its share of the largest, and ``.`` if empty."""
     filled = np.flatnonzero(counts)
@@ -427,10 +437,10 @@ def mmu_document(
 
 
 def print_critical(out: TextIO, result: Critical, *, top: int) -> None:
-    """Write the segments of one path, or the sums over several, as a table of at most ``top`` rows, 0 for all."""
+    """Write sums over all paths, and the segments of a single one, as tables of at most ``top`` rows, 0 for all."""
     paths, table = result.paths, result.table
     total = int((paths["end"] - paths["start"]).sum())
-    hops = human_count(int(paths["hops"].sum()), "hop")
+    hops = human_count(int(paths["hops"].sum()), "change of goroutine", "changes of goroutine")
     sums: dict[str, int] = {}
     for row in table:
         what = _activity(row)
@@ -440,22 +450,28 @@ def print_critical(out: TextIO, result: Critical, *, top: int) -> None:
     many = f"{human_count(len(paths), 'path')}, " if len(paths) > 1 else ""
     say(out, f"{subject}{many}{human_time(total)}: {', '.join([*parts, hops])}")
     say(out)
-    if len(paths) == 1:
-        start = int(paths["start"][0])
-        rows = [_segment_cells(result, row, start) for row in table[: top or None]]
-        print_table(out, ("at", "for", "goroutine: state"), rows, total=len(table))
-        return
-    groups: dict[tuple[str, str], list[int]] = {}
+    groups: dict[str, list[int]] = {}
     for row in table:
-        group = groups.setdefault((row["function"] or NO_STACK, _activity(row)), [0, 0])
+        what = f"{row['function'] or NO_STACK}: {_activity(row)}{_place(result, row)}"
+        group = groups.setdefault(what, [0, 0])
         group[0] += int(row["end"] - row["start"])
         group[1] += 1
     largest = sorted(groups.items(), key=lambda item: -item[1][0])
-    rows = [
-        (human_time(time), human_share(time, total), f"{n:,}", f"{function}: {what}")
-        for (function, what), (time, n) in largest[: top or None]
-    ]
+    rows = [(human_time(time), human_share(time, total), f"{n:,}", what) for what, (time, n) in largest[: top or None]]
     print_table(out, ("time", "of all", "segments", "goroutine: state"), rows, total=len(largest))
+    if len(paths) == 1:
+        say(out)
+        start = int(paths["start"][0])
+        cells = [_segment_cells(result, row, start) for row in table[: top or None]]
+        print_table(out, ("at", "for", "goroutine: state"), cells, total=len(table))
+
+
+def after_critical(result: Critical) -> list[tuple[str, str]]:
+    """Return the command that shows the longest of several tasks, for :func:`print_next`."""
+    if len(result.paths) < 2:
+        return []
+    longest = result.paths[np.argmax(result.paths["end"] - result.paths["start"])]
+    return [(f"critical FILE --task {longest['task']}", "the longest one, step by step")]
 
 
 def _activity(row: Any) -> str:
@@ -464,18 +480,22 @@ def _activity(row: Any) -> str:
     if state == GoState.UNDETERMINED:
         return "unknown"
     if state == GoState.WAITING:
-        return f"waiting for {row['reason']}" if row["reason"] else "waiting"
+        return f"waiting ({row['reason']})" if row["reason"] else "waiting"
     return "in a system call" if state == GoState.SYSCALL else state.name.lower()
+
+
+def _place(result: Critical, row: Any) -> str:
+    """Return where a goroutine waits or makes a system call."""
+    stack = result.stacks.get(int(row["stack"]), ())
+    return f" at {one_line(stack)}" if stack and row["state"] in (GoState.WAITING, GoState.SYSCALL) else ""
 
 
 def _segment_cells(result: Critical, row: Any, start: int) -> tuple[str, ...]:
     woken = f", woken by G{row['by_g']}" if row["by_g"] >= 0 else ""
-    stack = result.stacks.get(int(row["stack"]), ())
-    place = f" at {one_line(stack)}" if stack and row["state"] == GoState.WAITING else ""
     return (
         human_time(int(row["start"]) - start),
         human_time(int(row["end"] - row["start"])),
-        f"G{row['g']} {row['function'] or NO_STACK}: {_activity(row)}{place}{woken}",
+        f"G{row['g']} {row['function'] or NO_STACK}: {_activity(row)}{_place(result, row)}{woken}",
     )
 
 
