@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         MissingDataError,
         NoHeapDataError,
         OrderingError,
+        ReadError,
         TableError,
         TraceError,
         TruncatedError,
@@ -172,6 +173,7 @@ __all__ = [
     "OrderingError",
     "ProcState",
     "Profile",
+    "ReadError",
     "RegionEnd",
     "Resource",
     "Sites",
@@ -237,7 +239,8 @@ _HOMES = {  # imported at first use: numpy and the kernels take a while, which -
     ),
     "gotrace.errors": (
         "ChangedError ExperimentError GenerationError HeaderError InternalError MalformedError MissingDataError "
-        "NoHeapDataError OrderingError TableError TraceError TruncatedError UnknownNameError UnsupportedVersionError"
+        "NoHeapDataError OrderingError ReadError TableError TraceError TruncatedError UnknownNameError "
+        "UnsupportedVersionError"
     ),
     "gotrace.experiments": "Experiment ExperimentData register",
     "gotrace.fleet": "each expand iterate",

@@ -34,7 +34,11 @@ class TraceError(ValueError):
         The message without the location.
     partial : object or None
         Result of an analysis up to the fault, such as a :class:`Heap`.
+    salvageable : bool
+        False if ``errors="salvage"`` cannot read more of the input either.
     """
+
+    salvageable = True
 
     def __init__(
         self,
@@ -88,6 +92,8 @@ class TraceError(ValueError):
 class HeaderError(TraceError):
     """The input does not start with the header of a Go execution trace."""
 
+    salvageable = False
+
 
 class UnsupportedVersionError(HeaderError):
     """The input is a Go execution trace of a version that gotrace does not support."""
@@ -95,6 +101,12 @@ class UnsupportedVersionError(HeaderError):
 
 class TruncatedError(TraceError):
     """The input ends inside a header, batch, record or generation."""
+
+
+class ReadError(TruncatedError):
+    """A device or a connection failed before the end of the input: try again."""
+
+    salvageable = False
 
 
 class MalformedError(TraceError):
@@ -135,6 +147,8 @@ class ExperimentError(TraceError):
 
 class ChangedError(TraceError):
     """The input changed while it was read."""
+
+    salvageable = False
 
 
 class MissingDataError(ValueError):
@@ -426,7 +440,10 @@ def _name(statuses: type[IntEnum], number: int) -> str:
 def from_fault(fault: np.void, **location: Any) -> TraceError:
     """Return the exception for a FAULT row; ``location`` are keyword arguments of :class:`TraceError`."""
     kind, detail = message(fault)
-    return kind(detail, offset=int(fault["offset"]), **location)
+    error = kind(detail, offset=int(fault["offset"]), **location)
+    if fault["status"] == Status.NEXT_TRACE:
+        error.salvageable = False
+    return error
 
 
 FAULT = aligned(

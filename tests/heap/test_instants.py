@@ -291,7 +291,7 @@ class TestMade:
         )
         with gotrace.open(data) as trace:
             for question in wrong:
-                with pytest.raises(ValueError, match=next(iter(question))):
+                with pytest.raises(ValueError, match="instant" if "at" in question else next(iter(question))):
                     trace.heap(**question)
             for question in ({"at": None}, {"at": True}, {"by": 3}, {"min_age": "1"}):
                 with pytest.raises(TypeError):

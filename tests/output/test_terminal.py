@@ -26,6 +26,11 @@ REPORTS = [
     *(["heap"], ["heap", "--by", "goroutine", "--temporary"], ["heap", "--leaks", "--sort", "start_bytes"]),
     *(["stats"], ["spans"], ["lifetimes"], ["info"], ["diff"]),
 ]
+SCHEDULING = [
+    *(["goroutines"], ["goroutines", "--goroutine", "1"], ["sched"], ["block", "--by", "waker"], ["net"]),
+    *(["syscalls"], ["gc"], ["mmu"], ["tasks"], ["tasks", "--task", "1"], ["regions"], ["procs"]),
+    *(["critical", "--name", "whole"], ["critical", "--region", "locked"]),
+]
 NUMBER = re.compile(r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?: (?:[KMG]i)?B| [mµn]?s|%)?")
 
 
@@ -54,6 +59,22 @@ def columns(text: str) -> int:
 
 def command(args: list[str], path: Path) -> list[str]:
     return [*args, *[str(path)] * (2 if args[0] == "diff" else 1)]
+
+
+@pytest.mark.parametrize("width", WIDTHS[1:])
+@pytest.mark.parametrize("args", SCHEDULING, ids=" ".join)
+def test_scheduling_fits(
+    args: list[str], width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bars are as long as there is room for, in proportion to their values."""
+    path = tmp_path / "sched.trace"
+    path.write_bytes(reference.load(reference.DATA / "sched-go1.27.trace.gz"))
+    text = shown([*args, str(path)], width, monkeypatch, capsys)
+    assert [line for line in text.splitlines() if columns(line) > width and "gotrace " not in line] == []
+    bars = re.findall(r"^ *from .* ([\d,]+)  (#*)$", text, re.MULTILINE)
+    most, longest = max((int(value), len(bar)) for value, bar in bars) if bars else (1, 0)
+    assert [len(bar) for _, bar in bars] == [-(-longest * int(value) // most) for value, _ in bars]
+    assert bool(bars) == (args[0] in ("sched", "block", "net", "syscalls"))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -252,3 +273,8 @@ def test_an_error_of_a_damaged_trace_points_to_salvage(tmp_path: Path, capsys: p
         out, err = capsys.readouterr()
         assert "add --salvage" not in err
         assert "GODEBUG" not in out + err
+    cut.write_bytes(EXAMPLE.read_bytes() * 2)
+    assert main(["heap", str(cut)]) == 3
+    err = capsys.readouterr().err
+    assert "another trace starts here" in err
+    assert "--salvage" not in err

@@ -97,7 +97,7 @@ def test_a_connection_that_ends_early(jobs: int, server: Server) -> None:
     server.answers["a.trace"] = ending_early(file.getvalue()[: starts[12] + 100], may_end)
     found: list[int] = []
     with (
-        pytest.raises(gotrace.TruncatedError, match="cannot be read further") as raised,
+        pytest.raises(gotrace.ReadError, match="cannot be read further") as raised,
         gotrace.open(f"{server.url}a.trace", jobs=jobs) as trace,
     ):
         for rows in trace.iterate("allocs", step_size=100_000):

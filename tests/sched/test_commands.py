@@ -170,7 +170,7 @@ def test_selections(sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_nothing_to_report(tmp_path: Path, sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
     empty = tmp_path / "empty.trace"
     empty.write_bytes(gotrace.raw.Writer(26).frequency(1, 100, 10**9).end_of_generation().getvalue())
-    for command, what in (("sched", "goroutines"), ("tasks", "tasks"), ("mmu", "number of procs")):
+    for command, what in (("sched", "goroutines"), ("tasks", "tasks"), ("mmu", "procs")):
         assert main([command, str(empty)]) == 3
         assert f"no {what}" in capsys.readouterr().err
     assert main(["critical", "--name", "no such", str(sched)]) == 3

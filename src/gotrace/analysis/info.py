@@ -99,7 +99,9 @@ class Info(Viewed):
     @property
     def next(self) -> list[tuple[str, str]]:
         """The three commands that show most of this trace: arguments with ``FILE`` for its name, and what they show."""
-        found = self._of_the_heap() if self.alloc_events else self._of_the_schedule()
+        found: list[tuple[str, str]] = []
+        if self.events:
+            found = self._of_the_heap() if self.alloc_events else self._of_the_schedule()
         if self.error is not None:
             found.insert(0, ("info FILE", "what can be read after the damage"))
         if self.error is not None or self.lost:

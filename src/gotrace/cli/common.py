@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, TextIO
 
-from gotrace.errors import HeaderError, MissingDataError, OrderingError, TraceError
+from gotrace.errors import MissingDataError, OrderingError, TraceError
 from gotrace.order.selection import Bounds
 from gotrace.trace import Trace
 from gotrace.units import human_bytes, nanoseconds, printable
@@ -223,7 +223,7 @@ def exit_code(codes: list[int], args: argparse.Namespace | None = None, *, brief
             log(str(error))
         else:
             explain(error)
-            if getattr(args, "errors", "") == "raise" and not isinstance(error, HeaderError):
+            if getattr(args, "errors", "") == "raise" and error.salvageable:
                 log("to read what can be read after the damage, add --salvage")
         codes.append(UNREADABLE)
     except MissingDataError as error:

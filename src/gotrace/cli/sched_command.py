@@ -19,7 +19,7 @@ _NOTHING = {
     "tasks": ("tasks", "a program records them with trace.NewTask of package runtime/trace"),
     "regions": ("regions", "a program records them with trace.WithRegion of package runtime/trace"),
     "critical": ("such task, region or goroutine", "gotrace tasks, regions and goroutines list them"),
-    "mmu": ("number of procs", "it is not in traces without a whole generation"),
+    "mmu": ("procs", "a trace needs a whole generation"),
 }
 _NO_GOROUTINES = ("goroutines", "take an execution trace with runtime/trace, /debug/pprof/trace or go test -trace")
 

@@ -20,6 +20,7 @@ from gotrace.wire.remote import public_name
 
 _ADDRESSES = ("address", "pc")
 _NAMES = 8  # traces named in a command to run next
+_LEAST_BAR = 6  # characters of the longest bar at least, else there are none
 
 
 class Markdown(io.StringIO):
@@ -64,6 +65,21 @@ def print_table(
         _print_plain(out, columns, cells, drop)
     if total > len(rows):
         say(out, f"... and {human_count(total - len(rows), 'more row')} (--top 0 shows all)")
+
+
+def print_bars(
+    out: TextIO, columns: Sequence[str], rows: Sequence[Sequence[str]], values: Sequence[int], longest: int = 30
+) -> None:
+    """Write a table with a bar for each row: of ``longest`` characters at most, or of the room that a terminal has."""
+    width, room = width_of(out), longest
+    if width is not None:
+        used = sum(max(cell_width(row[i]) for row in (columns, *rows)) + GAP for i in range(len(columns)))
+        room = min(longest, width - used)
+    if room < _LEAST_BAR:
+        room = 0
+    most = max(values, default=0) or 1
+    bars = ["#" * -(-room * value // most) for value in values]
+    print_table(out, (*columns, ""), [(*row, bar) for row, bar in zip(rows, bars, strict=True)])
 
 
 def _print_plain(out: TextIO, columns: Sequence[str], rows: list[list[str]], drop: Sequence[int]) -> None:

@@ -20,7 +20,7 @@ from gotrace.analysis.texts import NO_STACK, one_line
 from gotrace.analysis.usage import Usage
 from gotrace.analysis.waits import Waits
 from gotrace.dtypes import I8, RegionEnd, Rows, StopKind, TimeKind
-from gotrace.report.common import document, error_json, json_rows, print_table, say
+from gotrace.report.common import document, error_json, json_rows, print_bars, print_table, say
 from gotrace.spec.enums import GoState
 from gotrace.units import human_bytes, human_count, human_share, human_time
 from gotrace.wire.structure import Frame
@@ -41,8 +41,8 @@ _HOW = {
     StopKind.SYSCALL: "(in a system call)",
     StopKind.UNKNOWN: "(not known)",
 }
+_WAIT_DROPS = (3, 1, 4, 6, 2, 0)  # columns of waits in the order in which narrow terminals lose them: total is last
 _ENDS = {RegionEnd.GOROUTINE: " (ended with its goroutine)", RegionEnd.OPEN: " (open)"}
-_BAR = 40  # characters of the longest bar
 
 
 def print_waits(out: TextIO, result: Waits, *, top: int) -> None:
@@ -65,7 +65,7 @@ def print_waits(out: TextIO, result: Waits, *, top: int) -> None:
         )
         for row in table[: top or None]
     ]
-    print_table(out, columns, rows, total=len(table))
+    print_table(out, columns, rows, total=len(table), drop=_WAIT_DROPS)
     say(out)
     _print_histogram(out, *result.histogram)
 
@@ -85,12 +85,8 @@ def _print_histogram(out: TextIO, edges: I8, counts: I8) -> None:
     powers[edges > 0] = np.floor(np.log10(edges[edges > 0])).astype(np.int64)
     sums = np.bincount(powers, counts).astype(np.int64)
     first = int(np.flatnonzero(sums)[0])
-    rows = [
-        (f"from {human_time(10**power)}", f"{n:,}", "#" * round(_BAR * n / sums.max()))
-        for power, n in enumerate(sums.tolist())
-        if power >= first
-    ]
-    print_table(out, ("", "count", ""), rows)
+    rows = [(f"from {human_time(10**power)}", f"{sums[power]:,}") for power in range(first, len(sums))]
+    print_bars(out, ("time", "count"), rows, sums[first:].tolist(), longest=40)
 
 
 def waits_document(
@@ -292,7 +288,8 @@ def print_latencies(out: TextIO, result: Latencies, *, top: int) -> None:
         )
         for row, histogram in zip(table[: top or None], result.histograms, strict=False)
     ]
-    print_table(out, columns, rows, total=len(table))
+    drop = [columns.index(title) for title in ("histogram", "incomplete", "p90", "count", *times, "max", "p99")]
+    print_table(out, columns, rows, total=len(table), drop=drop)
     for row, name in zip(result.tasks, result.names, strict=True):
         say(out)
         _print_task(out, result, row, name)

@@ -9,13 +9,21 @@ import numpy as np
 from gotrace.analysis.stats import Stats
 from gotrace.dtypes import I8
 from gotrace.heap.table import UNKNOWN_SPAN
-from gotrace.report.common import can_encode, document, error_json, json_rows, print_anomalies, print_table, say
-from gotrace.report.layout import WIDEST_TEXT, width_of
+from gotrace.report.common import (
+    can_encode,
+    document,
+    error_json,
+    json_rows,
+    print_anomalies,
+    print_bars,
+    print_table,
+    say,
+)
+from gotrace.report.layout import width_of
 from gotrace.spec.sizeclasses import CLASS_BYTES
 from gotrace.units import human_bytes, human_count, human_share, human_time
 
 _WIDTH, _INDENT = 64, 12  # characters of the rate sparkline at most, and before it
-_BAR, _SIZES = 30, 44  # characters of a histogram bar at most, and of its row before it
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-~=+*#"  # for outputs that cannot encode the others
 _SHOWN_CYCLES = 10
@@ -155,17 +163,12 @@ def _print_sizes(out: TextIO, result: Stats) -> None:
             continue
         bins[name][0] += int(row["alloc_objects"])
         bins[name][1] += int(row["alloc_bytes"])
-    most = max(objects for objects, _ in bins.values())
-    if not most:
+    used = {name: counts for name, counts in bins.items() if counts[0]}
+    if not used:
         return
     _print_title(out, "allocated by slot size")
-    room = min(max((width_of(out) or WIDEST_TEXT) - _SIZES, 1), _BAR)
-    rows = [
-        (name, f"{objects:,}", human_bytes(nbytes), "#" * -(-room * objects // most))
-        for name, (objects, nbytes) in bins.items()
-        if objects
-    ]
-    print_table(out, ("slot size", "allocs", "allocated", ""), rows)
+    rows = [(name, f"{objects:,}", human_bytes(nbytes)) for name, (objects, nbytes) in used.items()]
+    print_bars(out, ("slot size", "allocs", "allocated"), rows, [objects for objects, _ in used.values()])
 
 
 def _print_cycles(out: TextIO, result: Stats) -> None:

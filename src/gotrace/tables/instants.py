@@ -26,7 +26,7 @@ from gotrace.tables.allocs import AllocBuilder, LifetimeBuilder
 from gotrace.tables.owners import OWNERS, AllocationLabels
 from gotrace.tables.passes import Progress, ReadPass, TraceReader
 from gotrace.tables.sites import SiteLabels
-from gotrace.units import human_time, nanoseconds
+from gotrace.units import human_count, human_time, nanoseconds
 from gotrace.wire.segments import Segment
 
 Group = Literal["type", "class", "package", "goroutine", "task", "region", "site"]
@@ -103,7 +103,7 @@ class HeapQuery:
                 raise QueryError(f"{name}={age}: must be at least 0")
         object.__setattr__(self, "at", _instant(self.at))
         if self.cycle is None and self.time is None and self.at not in ("start", "peak", "end"):
-            raise QueryError(f"at={self.at!r}: expected {_INSTANTS}")
+            raise QueryError(f"instant {self.at!r}: expected {_INSTANTS}")
 
     @property
     def time(self) -> int | None:
@@ -192,7 +192,7 @@ class HeapBuilder(LifetimeBuilder):
         """
         time, length = self._query.time, max(self._end - self.start, 0)
         if time is not None and time > length:
-            raise QueryError(f"at={self._query.at!r}: the trace ends {human_time(length)} after its start")
+            raise QueryError(f"instant {self._query.at!r}: the trace ends {human_time(length)} after its start")
 
     def heap(self) -> Heap:
         """Return the replayed heap.
@@ -211,7 +211,7 @@ class HeapBuilder(LifetimeBuilder):
     def refuse(self, query: HeapQuery) -> NoReturn:
         """Raise an error: the query's mark phase does not start in the part of the trace that was replayed."""
         cycles = int(self.lives.life[ReplayCounter.CYCLE])
-        raise QueryError(f"at={query.at!r}: mark phases that start in this trace: {cycles}")
+        raise QueryError(f"instant {query.at!r}: {human_count(cycles, 'mark phase')} started in the trace")
 
     def state(self, *, peak: bool = False) -> tuple[Rows, int, dict[str, int], int]:
         """Return rows of COUNTS by group, time, live memory and mark phases started, at the end or at the peak."""

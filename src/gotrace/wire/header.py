@@ -35,7 +35,7 @@ def read_header(data: Bytes, path: str) -> Version:
             what = "the input is empty" if not head else f"the input ends after {len(head)} bytes of header"
             raise HeaderError(f"not a Go execution trace: {what}", **where)  # type: ignore[arg-type]
         hint = _other_format(head).format("FILE" if path.startswith("<") or is_url(path) else shlex.quote(path))
-        raise HeaderError(hint or "not a Go execution trace", **where)  # type: ignore[arg-type]
+        raise HeaderError(hint or 'not a Go execution trace: it does not start with "go 1.NN trace"', **where)  # type: ignore[arg-type]
     number = int(match[1])
     version = VERSIONS.get(number)
     if version is not None and version.magic == head:

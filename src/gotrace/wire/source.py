@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.errors import ChangedError, TraceError, TruncatedError
+from gotrace.errors import ChangedError, ReadError, TraceError
 from gotrace.wire.compression import HEAD, Decompressed, format_of
 from gotrace.wire.remote import is_url, open_url, public_name
 
@@ -195,7 +195,7 @@ class _Stream:
         except OSError as error:
             if not self.base and not len(self.data):
                 raise
-            self._failure = TruncatedError, f"the input cannot be read further: {error.strerror or error}"
+            self._failure = ReadError, f"the input cannot be read further: {error.strerror or error}"
             return b""
         if chunk is None:
             raise BlockingIOError("the stream is not ready: gotrace reads blocking streams only")
