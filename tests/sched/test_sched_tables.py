@@ -16,7 +16,10 @@ from support.sched_oracle import Oracle, Row, dicts, read
 
 import gotrace
 
-TABLES = ("states", "goroutines", "goroutine_times", "region_times", "task_times", "procs", "pauses", "cycles")
+TABLES = (
+    *("states", "goroutines", "goroutine_times", "region_times", "task_times"),
+    *("procs", "threads", "pauses", "cycles"),
+)
 NAMES = ("reason", "function", "name")
 MUTATIONS = 40
 

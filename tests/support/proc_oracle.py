@@ -61,6 +61,12 @@ class ProcOracle:
         self.pauses = self.make_pauses()
         self.cycles = self.make_cycles()
         self.procs = [self.make_proc(p) for p in sorted({row["id"] for row in self.turns})]
+        seen: dict[int, int] = {}  # time of the first transition by thread
+        for row in rows["transitions"]:
+            runs = row["old"] != row["new"] and row["new"] in (GoState.RUNNING, GoState.SYSCALL)
+            if row["m"] >= 0 and (row["resource"] == Resource.PROC or runs):
+                seen.setdefault(row["m"], row["time"])
+        self.threads = [self.make_thread(m, seen[m]) for m in sorted(seen)]
 
     def proc_states(self) -> None:
         now: dict[int, tuple[int, int, int]] = {}  # state, since, thread
@@ -109,8 +115,8 @@ class ProcOracle:
                         found.append((row["time"], end, state["p"], label))
         return found
 
-    def make_proc(self, p: int) -> Row:
-        running = [(start, end) for start, end, _ in self.running[p]]
+    def use(self, p: int, running: list[Interval]) -> tuple[int, int, int]:
+        """Return how long a proc runs, is in system calls and collects, of the time in which it is running."""
         syscalls = [
             (state["start"], state["p_lost"] if state["p_lost"] >= 0 else state["until"])
             for state in self.by_p[p]
@@ -125,15 +131,30 @@ class ProcOracle:
         marking += [(start, end) for start, end, at in self.open_and_close(SWEEP, "id") if at == p]
         in_syscall = covered(common(syscalls, running))
         collecting = common(marking, running)
-        return {
-            "id": p,
-            "running": covered(running) - in_syscall,
-            "idle": self.idle[p],
-            "syscall": in_syscall,
-            "gc": covered(collecting) - covered(common(collecting, syscalls)),
-            "starts": sum(row["id"] == p and row["type"] == PROC_START for row in self.turns),
-            "steals": sum(row["id"] == p and row["type"] == PROC_STEAL for row in self.turns),
-        }
+        gc = covered(collecting) - covered(common(collecting, syscalls))
+        return covered(running) - in_syscall, in_syscall, gc
+
+    def make_proc(self, p: int) -> Row:
+        running, syscall, gc = self.use(p, [(start, end) for start, end, _ in self.running[p]])
+        times = {"id": p, "running": running, "idle": self.idle[p], "syscall": syscall, "gc": gc}
+        return {**times, **self.count("id", p)}
+
+    def make_thread(self, m: int, since: int) -> Row:
+        uses = [self.use(p, [(start, end) for start, end, by in times if by == m]) for p, times in self.running.items()]
+        running, _, gc = (sum(column) for column in zip((0, 0, 0), *uses, strict=True))
+        syscall = sum(
+            (self.end if state["end"] < 0 else state["end"]) - state["start"]
+            for state in self.oracle.states
+            if state["m"] == m and state["state"] == GoState.SYSCALL
+        )
+        idle = max(self.end - since - running - syscall, 0)
+        times = {"id": m, "running": running, "idle": idle, "syscall": syscall, "gc": gc}
+        return {**times, **self.count("m", m)}
+
+    def count(self, who: str, id: int) -> Row:
+        """Return how often a proc, or a thread, starts or steals."""
+        types = [row["type"] for row in self.turns if row[who] == id]
+        return {"starts": types.count(PROC_START), "steals": types.count(PROC_STEAL)}
 
     def make_pauses(self) -> list[Row]:
         open_pauses: dict[int, Row] = {}
