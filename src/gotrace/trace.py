@@ -132,7 +132,6 @@ class Trace(Viewed):
         self.experiments: Registry = self.reader.experiments
         self.version = self.reader.version.name
         self.writers = self.reader.version.writers
-        self._extent: tuple[int, int] | None = None
         self._rows: dict[str, Rows] = {}  # whole tables, for lookups by row
 
     if TYPE_CHECKING:
@@ -268,19 +267,18 @@ class Trace(Viewed):
 
     @property
     def start(self) -> int:
-        """Start of the trace in ns: the earliest base time of its batches; -1 if it has none."""
-        return self._times()[0]
+        """Start of the trace in ns: the earliest base time of its first generation; -1 if it has none."""
+        if self.reader.start < 0 and self.reader.source.once:
+            self._whole("generations")
+        elif self.reader.start < 0:
+            with self.reader.peek():
+                next(self.reader.segments(), None)
+        return self.reader.start
 
     @property
     def end(self) -> int:
         """Time of the last event in ns; -1 if there is none."""
-        return self._times()[1]
-
-    def _times(self) -> tuple[int, int]:
-        if self._extent is None:
-            rows = self.generations.to_numpy(["start", "end"])
-            self._extent = (int(rows["start"].min()), int(rows["end"].max())) if len(rows) else (-1, -1)
-        return self._extent
+        return int(self._whole("generations")["end"].max(initial=-1))
 
     @property
     def anomalies(self) -> dict[str, int]:

@@ -45,6 +45,21 @@ def dicts(rows: Rows) -> list[Row]:
     return [dict(zip(rows.dtype.names or (), row, strict=True)) for row in rows.tolist()]
 
 
+def cut(rows: Rows, until: int, events: Rows) -> Rows:
+    """Return the rows before a time; and those of its generation that mention something for the first time, then."""
+    names = rows.dtype.names or ()
+    last = events["generation"][np.searchsorted(events["time"], until)]
+    late = (rows["time"] >= until) & (rows["generation"] == last)
+    mentions = np.zeros(len(rows), bool)
+    if "old" in names:
+        mentions = rows["old"] == 0
+    elif "start" in names:
+        mentions = rows["kind"] == Kind.RANGE_ACTIVE
+    rows = rows[(rows["time"] < until) | (late & mentions)]
+    rows["time"] = np.minimum(rows["time"], until)
+    return rows
+
+
 @dataclass
 class Life:
     """A goroutine from its first to its last event."""
@@ -107,6 +122,8 @@ class Oracle:
     as_go : bool
         Make a mistake of Go's tool: a goroutine that leaves a system call without its P ends the next one that another
         goroutine makes with that P, as far as losing the P is concerned.
+    until : int, optional
+        ns: end there. Of the events from then on, only first mentions count, in the same generation.
 
     Attributes
     ----------
@@ -115,9 +132,11 @@ class Oracle:
         By task.
     """
 
-    def __init__(self, source: Path | bytes, *, as_go: bool = False) -> None:
+    def __init__(self, source: Path | bytes, *, as_go: bool = False, until: int | None = None) -> None:
         self.as_go = as_go
         found = read(source, "stacks", "frames", *TABLES, "events")
+        if until is not None:
+            found.update((name, cut(found[name], until, found["events"])) for name in (*TABLES, "events"))
         self.tables = {name: dicts(found[name]) for name in TABLES}
         self.text = found["strings"]["text"].tolist()
         functions = found["frames"]["function"].tolist()
@@ -134,7 +153,7 @@ class Oracle:
         self.entered_with: dict[int, int] = {}  # the inverse
         self.sweeps: dict[int, int] = {}  # goroutine by P
         events = found["events"]
-        self.end = int(events["time"][-1]) if len(events) else 0
+        self.end = until if until is not None else int(events["time"][-1]) if len(events) else 0
         self.syncs: list[int] = events["time"][events["kind"] == Kind.SYNC].tolist()
         rows: list[tuple[int, str, Row]] = [(time, "sync", {}) for time in self.syncs]
         for table in TABLES[:5]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.analysis.gather import Gathered, Keep
+from gotrace.analysis.gather import Gathered, Keep, Range, starts_in
 from gotrace.analysis.latency import Distributions, go_histogram
 from gotrace.analysis.texts import merged, one_line
 from gotrace.analysis.traces import analysis
@@ -75,7 +75,12 @@ class Latencies(Viewed):
 
 @analysis
 def tasks(
-    trace: Trace, *, name: str | None = None, task: int | None = None, progress: Progress | None = None
+    trace: Trace,
+    *,
+    name: str | None = None,
+    task: int | None = None,
+    time: Range = None,
+    progress: Progress | None = None,
 ) -> Latencies:
     """Return the latencies of tasks by name. One pass.
 
@@ -86,6 +91,8 @@ def tasks(
         Only tasks of this name.
     task : int, optional
         Only the task of this id, with its regions and logs.
+    time : tuple of int or None, optional
+        Only tasks that start in this range, in ns of the trace's clock; the end is not included.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -104,7 +111,7 @@ def tasks(
         keep = {table: lambda rows: rows[rows["task"] == task] for table in ("task_times", "region_times", "logs")}
     found = Gathered(trace, keep, progress=progress)
     rows = found.rows["task_times"]
-    rows = rows[rows["task"] > 0]  # 0 is the background task of regions and logs
+    rows = rows[(rows["task"] > 0) & starts_in(rows["start"], time)]  # task 0 is that of regions and logs without one
     if name is not None:
         rows = rows[found.where(rows["name"], name.__eq__)]
     result = Latencies("tasks", seen=len(found.rows["task_times"]) > 0)
@@ -121,7 +128,9 @@ def tasks(
 
 
 @analysis
-def regions(trace: Trace, *, name: str | None = None, progress: Progress | None = None) -> Latencies:
+def regions(
+    trace: Trace, *, name: str | None = None, time: Range = None, progress: Progress | None = None
+) -> Latencies:
     """Return the latencies of regions by name. One pass.
 
     A region without a start or an end counts from the start, or to the end of the trace, as in Go's trace tool. The
@@ -132,6 +141,8 @@ def regions(trace: Trace, *, name: str | None = None, progress: Progress | None 
     trace : Trace
     name : str, optional
         Only regions of this name.
+    time : tuple of int or None, optional
+        Only regions that start in this range, in ns of the trace's clock; the end is not included.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -147,6 +158,7 @@ def regions(trace: Trace, *, name: str | None = None, progress: Progress | None 
     keep: dict[str, Keep] = {"region_times": lambda rows: rows[rows["inherited"] == 0], "generations": np.copy}
     found = Gathered(trace, keep, progress=progress)
     rows, generations = found.rows["region_times"], found.rows["generations"]
+    rows = rows[starts_in(rows["start"], time)]
     if name is not None:
         rows = rows[found.where(rows["name"], name.__eq__)]
     first, last = (int(generations["start"].min(initial=0)), int(generations["end"].max(initial=0)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gotrace.analysis.gather import Gathered
+from gotrace.analysis.gather import Gathered, Range, bounds
 from gotrace.analysis.texts import NO_STACK, merged, one_line, start_function
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import CYCLE, PAUSE, Rows
@@ -31,7 +31,7 @@ class Collector(Viewed):
     assists : ndarray of ASSISTS
         Most ``assist`` first.
     start, end : int
-        ns, the first and the last event; -1 if there is none.
+        ns, of the trace, and of what was read of it; -1 if there is none.
     seen : bool
         True if the trace has events.
     """
@@ -60,12 +60,15 @@ class Collector(Viewed):
 
 
 @analysis
-def gc(trace: Trace, *, progress: Progress | None = None) -> Collector:
+def gc(trace: Trace, *, time: Range = None, progress: Progress | None = None) -> Collector:
     """Return cycles and pauses of the garbage collector, with what delayed each pause. One pass.
 
     Parameters
     ----------
     trace : Trace
+    time : tuple of int or None, optional
+        Only pauses and mark phases that are in this range, also in part, in ns of the trace's clock; those that go on
+        after it are open. Assists count in the range.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -78,12 +81,14 @@ def gc(trace: Trace, *, progress: Progress | None = None) -> Collector:
     TraceError
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
-    tables = ("cycles", "pauses", "goroutines", "generations")
-    found = Gathered(trace, dict.fromkeys(tables, np.copy), progress=progress)
-    cycles, pauses, lives, generations = (found.rows[name] for name in tables)
-    result = Collector(cycles, pauses, seen=len(generations) > 0)
-    if len(generations):
-        result.start, result.end = int(generations["start"].min()), int(generations["end"].max())
+    tables = ("cycles", "pauses", "goroutines")
+    found = Gathered(trace, dict.fromkeys(tables, np.copy), progress=progress, time=time)
+    cycles, pauses, lives = (found.rows[name] for name in tables)
+    first, _ = bounds(time)
+    if first is not None:  # a phase of the table lasts to the next one
+        cycles = cycles[(cycles["end"] < 0) | (cycles["end"] >= first)]
+    start = trace.reader.start
+    result = Collector(cycles, pauses, start=start, end=found.end if len(lives) else start, seen=start >= 0)
     result.reasons = [found.texts[row] for row in pauses["reason"].tolist()]
     result.requests = [one_line(found.frames(row)) for row in pauses["stack"].tolist()]
     result.culprits = [_culprit(found, row) for row in pauses["culprit_stack"].tolist()]

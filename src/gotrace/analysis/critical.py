@@ -196,15 +196,16 @@ def critical(
         tables["task_times"] = np.copy
     if once:
         tables["states"] = lambda rows: select(rows, _STATE)
+    part = None if time is None else (None, time[1] + 1)  # with what ends at its end
     with trace.reader.peek():
-        found = Gathered(trace, tables, progress=progress)
+        found = Gathered(trace, tables, progress=progress, time=part)
     paths = _spans(found, task, name, region, goroutine, time)
     first, last = paths["start"].min(initial=0), paths["end"].max(initial=0)
 
     def overlapping(rows: Rows) -> Rows:
         return select(rows[(rows["start"] < last) & ((rows["end"] < 0) | (rows["end"] >= first))], _STATE)
 
-    states = found.rows["states"] if once else Gathered(trace, {"states": overlapping}, ()).rows["states"]
+    states = found.rows["states"] if once else Gathered(trace, {"states": overlapping}, (), time=part).rows["states"]
     result = _critical(found, paths, states)
     return found.checked(result)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import I4, Rows
+from gotrace.dtypes import I4, I8, Rows
 from gotrace.errors import TraceError
+from gotrace.order.selection import Bounds
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.passes import Progress
 from gotrace.tables.table import chunks
@@ -26,6 +27,27 @@ R = TypeVar("R")
 Keep = Callable[[Rows], Rows]
 """Returns what to keep of a chunk of rows: a new array."""
 
+Range: TypeAlias = "Bounds | None"
+"""Range of time in ns on the trace's clock, without its end; None in place of an end leaves it open."""
+
+
+def bounds(time: Range) -> Bounds:
+    """Return both ends of a range as numbers of 64 bits."""
+    limits = np.iinfo(np.int64)
+    first, end = (None if t is None else min(max(int(t), limits.min), limits.max) for t in time or (None, None))
+    return first, end
+
+
+def starts_in(start: I8, time: Range) -> npt.NDArray[np.bool_]:
+    """Return which times are in a range; -1, a start before the trace, is in one without a start."""
+    first, end = bounds(time)
+    chosen = np.ones(len(start), bool)
+    if first is not None:
+        chosen &= start >= first
+    if end is not None:
+        chosen &= start < end
+    return chosen
+
 
 class Gathered:
     """Rows of tables, as far as they could be read.
@@ -39,6 +61,9 @@ class Gathered:
         Tables that the rows refer to.
     progress : callable, optional
         Called with the number of bytes read so far.
+    time : tuple of int or None, optional
+        Ordered events and scheduling tables in this range only: the pass ends where it ends, and what is live where
+        it starts, starts there. Rows of ``transitions`` and other tables of events before it are kept.
 
     Attributes
     ----------
@@ -54,13 +79,14 @@ class Gathered:
         keep: Mapping[str, Keep],
         lookups: tuple[str, ...] = STACKS,
         progress: Progress | None = None,
+        time: Range = None,
     ) -> None:
         dtypes = {name: TABLES[name].dtype for name in (*lookups, *keep)}
         pieces = {name: [keep.get(name, np.copy)(np.empty(0, dtype))] for name, dtype in dtypes.items()}
         self.fault: TraceError | None = None
         try:
             columns = {name: list(dtype.names or ()) for name, dtype in dtypes.items()}
-            for name, rows in chunks(trace.reader, columns, _STEP, progress):
+            for name, rows in chunks(trace.reader, columns, _STEP, progress, bounds(time)):
                 pieces[name].append(keep[name](rows) if name in keep else rows)
         except TraceError as error:
             self.fault = error
@@ -72,6 +98,12 @@ class Gathered:
             self.fault.partial = result
             raise self.fault
         return result
+
+    @property
+    def end(self) -> int:
+        """Time in ns up to which the rows of ``goroutines`` count; 0 if there is none."""
+        lives = self.rows["goroutines"]
+        return int((lives["created"] + lives["total"]).max(initial=0))
 
     @cached_property
     def texts(self) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from gotrace.analysis.gather import Gathered, Keep
+from gotrace.analysis.gather import Gathered, Keep, Range
 from gotrace.analysis.texts import NO_STACK, merged, one_line
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I8, STATE, Rows, TimeKind
@@ -82,6 +82,7 @@ def goroutines(
     by: Literal["function", "goroutine", "creator"] = "function",
     function: str | None = None,
     goroutine: int | None = None,
+    time: Range = None,
     progress: Progress | None = None,
 ) -> Goroutines:
     """Return how goroutines spend their time.
@@ -97,6 +98,9 @@ def goroutines(
         Only goroutines that start with this function.
     goroutine : int, optional
         Only the goroutine of this id, with its intervals.
+    time : tuple of int or None, optional
+        Only the time in this range, in ns of the trace's clock; intervals are clipped to it, and those that go on after
+        it are open. A function that is not seen before its end is not known.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -116,7 +120,7 @@ def goroutines(
     tables: dict[str, Keep] = {"goroutines": np.copy, "goroutine_times": np.copy}
     if goroutine is not None:
         tables = {name: lambda rows: rows[rows["g"] == goroutine] for name in (*tables, "states")}
-    found = Gathered(trace, tables, progress=progress)
+    found = Gathered(trace, tables, progress=progress, time=time)
     lives = found.rows["goroutines"]
     result = Goroutines(by, seen=len(lives) > 0)
     if function is not None:
@@ -177,7 +181,8 @@ def _reasons(found: Gathered, lives: Rows, numbers: I8, names: list[str]) -> Row
     times = found.rows["goroutine_times"]
     of_life = dict(zip(_keys(lives), numbers.tolist(), strict=True))
     groups = np.array([of_life.get(key, -1) for key in _keys(times)], np.int64)
-    times, groups = times[groups >= 0], groups[groups >= 0]
+    used = (groups >= 0) & (times["count"] > 0)  # 0: in time, but not in its range
+    times, groups = times[used], groups[used]
     columns = np.stack([groups, times["kind"].astype(np.int64), times["start"], times["name"]], axis=1)
     distinct, inverse = np.unique(columns, axis=0, return_inverse=True)
     keys = [(names[group], kind, _reason(found, kind, start, name)) for group, kind, start, name in distinct.tolist()]

@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
+from gotrace.analysis.gather import Range
 from gotrace.analysis.traces import analysis
 from gotrace.analysis.utilization import INCLUDE, utilization
 from gotrace.dtypes import F8, I8, Rows
@@ -137,7 +138,7 @@ class Utilization(Viewed):
     worst : list of Window
         Windows of the shortest length of ``table`` with the least utilization.
     mean : float
-        Over the whole trace; NaN if it is not known.
+        Over the trace, or the part of it; NaN if it is not known.
     start : int
         ns, the start of the trace; -1 if it has no events.
     include : tuple of str
@@ -171,6 +172,7 @@ def mmu(
     per_goroutine: bool = False,
     windows: Sequence[int] = (),
     worst: int = 10,
+    time: Range = None,
     progress: Progress | None = None,
 ) -> Utilization:
     """Return the minimum mutator utilization: how little of a window of time the collector leaves to the program.
@@ -184,6 +186,8 @@ def mmu(
         Lengths of windows in ns. By default, those of each power of ten up to the length of the trace.
     worst : int
         Number of worst windows.
+    time : tuple of int or None, optional
+        Only windows in this range, in ns of the trace's clock.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -201,7 +205,7 @@ def mmu(
     fault: TraceError | None = None
     chosen = tuple(include)
     try:
-        series = utilization(trace, chosen, per_goroutine=per_goroutine, progress=progress)
+        series = utilization(trace, chosen, per_goroutine=per_goroutine, time=time, progress=progress)
     except TraceError as error:
         fault, series = error, cast("list[Rows]", error.partial or [])
     result = Utilization(include=chosen, per_goroutine=per_goroutine, seen=len(series) > 0)
@@ -213,7 +217,7 @@ def mmu(
         )
         result.worst = functions.worst(min(lengths), worst)
         result.mean = functions.mean()
-        result.start = min(int(rows["time"][0]) for rows in series)
+        result.start = trace.reader.start
     if fault is not None:
         fault.partial = result
         raise fault

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gotrace.analysis.gather import Gathered, Keep
+from gotrace.analysis.gather import Gathered, Keep, Range
 from gotrace.analysis.texts import one_line
 from gotrace.analysis.traces import analysis
 from gotrace.analysis.windows import Windows
@@ -83,7 +83,7 @@ def profile(
     *,
     function: str | None = None,
     region: str | None = None,
-    time: tuple[int, int] | None = None,
+    time: Range = None,
     progress: Progress | None = None,
 ) -> Profile:
     """Return how often and how long goroutines are in a state, by the stack of the event that starts it.
@@ -99,8 +99,8 @@ def profile(
         Only goroutines that start with this function.
     region : str, optional
         Only the time in regions of this name.
-    time : tuple of int, optional
-        Only the time between these two, in ns.
+    time : tuple of int or None, optional
+        Only the time in this range, in ns of the trace's clock.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -125,29 +125,27 @@ def profile(
         tables["ranges"] = lambda rows: rows[rows["start"] == of_range]
     if region is not None:
         tables["region_times"] = np.copy
-    found = Gathered(trace, tables, progress=progress)
+    found = Gathered(trace, tables, progress=progress, time=time)
     intervals = found.rows["states"] if of_range is None else pair(found.rows["ranges"])
     if reason is not None:
         intervals = intervals[found.where(intervals["reason"], reason)]
-    result = Profile(kind, *summed(found, intervals, _windows(found, function, region, time)))
+    result = Profile(kind, *summed(found, intervals, _windows(found, function, region)))
     return found.checked(result)
 
 
-def _windows(found: Gathered, function: str | None, region: str | None, time: tuple[int, int] | None) -> Windows:
+def _windows(found: Gathered, function: str | None, region: str | None) -> Windows:
     """Return the time to which a profile is limited, by goroutine."""
     lives = found.rows["goroutines"]
-    first, last = time or (0, int((lives["created"] + lives["total"]).max(initial=0)))
     if function is not None:
         lives = lives[found.where(lives["function"], function.__eq__)]
-    windows = Windows.union(lives["g"], *(np.clip(lives["created"] + t, first, last) for t in (0, lives["total"])))
+    windows = Windows.union(lives["g"], lives["created"], lives["created"] + lives["total"])
     if region is None:
         return windows
     regions = found.rows["region_times"]
     regions = regions[found.where(regions["name"], region.__eq__)]
-    start = np.clip(regions["start"], first, last)
-    end = np.where(regions["end"] < 0, last, np.clip(regions["end"], first, last))
-    inside = windows.overlap(regions["g"], start, end) > 0
-    return Windows.union(regions["g"][inside], start[inside], end[inside])
+    end = np.where(regions["end"] < 0, found.end, regions["end"])
+    inside = windows.overlap(regions["g"], regions["start"], end) > 0
+    return Windows.union(regions["g"][inside], regions["start"][inside], end[inside])
 
 
 def pair(ranges: Rows) -> Rows:
@@ -166,7 +164,7 @@ def pair(ranges: Rows) -> Rows:
     g, ends = ranges["id"], ranges["kind"] == EventKind.RANGE_END
     goes_on = np.append(False, (g[1:] == g[:-1]) & ~ends[:-1])[: len(g)]
     first = np.flatnonzero(~ends & ~goes_on)
-    after = np.append(first[1:], len(g)) - 1  # the last row before the next range
+    after = np.append(first, len(g))[1:] - 1  # the last row before the next range
     intervals = np.zeros(len(first), INTERVAL)
     intervals["g"] = g[first]
     intervals["start"] = np.where(ranges["kind"][first] == EventKind.RANGE_ACTIVE, 0, ranges["time"][first])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gotrace.analysis.gather import Gathered
+from gotrace.analysis.gather import TEXTS, Gathered, Range
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import PROC, THREAD, Rows
 from gotrace.tables.passes import Progress
@@ -25,7 +25,7 @@ class Usage(Viewed):
     threads : ndarray of THREAD
         By id.
     duration : int
-        ns, of the trace.
+        ns, of the trace or the part of it.
     seen : bool
         True if the trace has procs.
     """
@@ -48,12 +48,14 @@ class Usage(Viewed):
 
 
 @analysis
-def procs(trace: Trace, *, progress: Progress | None = None) -> Usage:
+def procs(trace: Trace, *, time: Range = None, progress: Progress | None = None) -> Usage:
     """Return how procs and threads are used. One pass.
 
     Parameters
     ----------
     trace : Trace
+    time : tuple of int or None, optional
+        Only the time in this range, in ns of the trace's clock.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -66,10 +68,9 @@ def procs(trace: Trace, *, progress: Progress | None = None) -> Usage:
     TraceError
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
-    found = Gathered(trace, dict.fromkeys(("procs", "threads", "generations"), np.copy), progress=progress)
-    generations = found.rows["generations"]
+    tables = dict.fromkeys(("procs", "threads", "goroutines"), np.copy)
+    found = Gathered(trace, tables, TEXTS, progress, time)
     by_id = [np.sort(found.rows[name], order="id") for name in ("procs", "threads")]
     result = Usage(by_id[0], by_id[1], seen=len(by_id[0]) > 0)
-    if len(generations):
-        result.duration = int(generations["end"].max()) - int(generations["start"].min())
+    result.duration = found.end - int(found.rows["goroutines"]["created"].min(initial=found.end))
     return found.checked(result)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.analysis.gather import TEXTS, Gathered, Keep
+from gotrace.analysis.gather import TEXTS, Gathered, Keep, Range, bounds
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import F8, I8, TRANSITION, Rows
 from gotrace.spec.enums import EventKind, EventType, GoState, Resource
@@ -55,7 +55,12 @@ SOURCES: dict[str, Keep] = {
 
 @analysis
 def utilization(
-    trace: Trace, include: Iterable[str] = INCLUDE, *, per_goroutine: bool = False, progress: Progress | None = None
+    trace: Trace,
+    include: Iterable[str] = INCLUDE,
+    *,
+    per_goroutine: bool = False,
+    time: Range = None,
+    progress: Progress | None = None,
 ) -> list[Rows]:
     """Return the share of the Ps that runs the program, over time.
 
@@ -69,6 +74,8 @@ def utilization(
     per_goroutine : bool
         Return a function for each P, which is 0 or 1: what a goroutine on it experiences. Dedicated mark workers do not
         count, since no goroutine is on their P.
+    time : tuple of int or None, optional
+        Only the part in this range, in ns of the trace's clock.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -89,11 +96,19 @@ def utilization(
     unknown = set(chosen) - set(INCLUDE)
     if unknown:
         raise ValueError(f"include={unknown.pop()!r}: must be of {', '.join(INCLUDE)}")
-    found = Gathered(trace, {**SOURCES, "goroutines": np.copy}, TEXTS, progress)
-    lives = found.rows["goroutines"]
-    end = int((lives["created"] + lives["total"]).max(initial=0))
-    result = utilization_until(found, end, chosen, per_goroutine=per_goroutine)
-    return found.checked(result)
+    found = Gathered(trace, {**SOURCES, "goroutines": np.copy}, TEXTS, progress, time)
+    result = utilization_until(found, found.end, chosen, per_goroutine=per_goroutine)
+    first, _ = bounds(time)
+    return found.checked(
+        result if first is None else [_since(rows, first) for rows in result if rows["time"][-1] > first]
+    )
+
+
+def _since(rows: Rows, first: int) -> Rows:
+    """Return a function from a time on."""
+    rows = rows[max(int(np.searchsorted(rows["time"], first, side="right")) - 1, 0) :].copy()
+    rows["time"][0] = max(rows["time"][0], first)
+    return rows
 
 
 def utilization_until(found: Gathered, end: int, include: tuple[str, ...], *, per_goroutine: bool) -> list[Rows]:

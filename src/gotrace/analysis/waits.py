@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 
-from gotrace.analysis.gather import Gathered, Keep
+from gotrace.analysis.gather import Gathered, Keep, Range, starts_in
 from gotrace.analysis.latency import Distributions
 from gotrace.analysis.profiles import KINDS
 from gotrace.analysis.texts import NO_STACK, Groups, merged, one_line, start_function
@@ -36,7 +36,6 @@ WAITS = np.dtype(
 )
 """A row for each group: number of waits, their total and percentiles."""
 
-Range: TypeAlias = "tuple[int | None, int | None] | None"
 _RAW_CALLS = ("Syscall", "Syscall6", "RawSyscall", "RawSyscall6", "rawSyscallNoError", "rawVforkSyscall", "syscall")
 
 
@@ -170,7 +169,7 @@ def syscalls(
 def _waits(trace: Trace, kind: str, by: str, choices: tuple[str, ...], time: Range, progress: Progress | None) -> Waits:
     if by not in choices:
         raise ValueError(f"by={by!r}: must be one of {', '.join(map(repr, choices))}")
-    collected = _Collected(kind, by, time or (None, None))
+    collected = _Collected(kind, by, time)
     tables: dict[str, Keep] = {"states": collected.add}
     if by == "function":
         tables["goroutines"] = np.copy
@@ -182,7 +181,7 @@ def _waits(trace: Trace, kind: str, by: str, choices: tuple[str, ...], time: Ran
 class _Collected:
     """Adds up the waits of chunks of STATE, of which it keeps no rows."""
 
-    def __init__(self, kind: str, by: str, time: tuple[int | None, int | None]) -> None:
+    def __init__(self, kind: str, by: str, time: Range) -> None:
         self._kind = kind
         self._by = by
         self._time = time
@@ -201,12 +200,7 @@ class _Collected:
         procs = None
         if self._by == "proc":
             rows, procs = self._with_procs(rows)
-        first, end = self._time
-        picked = rows["state"] == self._state
-        if first is not None:
-            picked &= rows["start"] >= first
-        if end is not None:
-            picked &= rows["start"] < end
+        picked = (rows["state"] == self._state) & starts_in(rows["start"], self._time)
         rows = rows[picked]
         if len(rows):
             self._count(rows, None if procs is None else procs[picked])

@@ -26,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="what a row is: a call stack, the function that a goroutine starts with, a reason, or which "
         "function ends the wait of which (default: stack)",
     )
-    add_sched_flags(parser, ("count", "total", "p50", "p90", "p99", "p999", "max"), time=True)
+    add_sched_flags(parser, ("count", "total", "p50", "p90", "p99", "p999", "max"), part="only waits that start")
     parser.set_defaults(run=run)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gotrace.analysis.critical import Critical, critical
-from gotrace.cli.sched_command import add_sched_flags, add_time, run_sched, time_of
+from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import after_critical, critical_document, print_critical
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -25,8 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     which.add_argument("--name", metavar="NAME", help="all tasks of this name")
     which.add_argument("--region", metavar="NAME", help="all regions of this name")
     which.add_argument("--goroutine", type=int, metavar="ID", help="the goroutine of this id")
-    add_time(parser, "with --goroutine: the time from the start of the trace, such as 1.5s:2s (default: its life)")
-    add_sched_flags(parser)
+    add_sched_flags(parser, part="with --goroutine, instead of its life: the time")
     parser.set_defaults(run=run)
 
 
@@ -36,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         args.usage("--time A:B needs --goroutine, and both ends")
 
     def query(trace: Trace, progress: Progress | None) -> Critical:
-        first, end = time_of(args, trace)
+        first, end = time_of(args, trace) or (None, None)
         return critical(
             trace,
             task=args.task,

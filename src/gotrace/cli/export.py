@@ -87,7 +87,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--function", metavar="NAME", help="with --profile: only goroutines that start with this")
     parser.add_argument("--region", metavar="NAME", help="with --profile: only the time in regions of this name")
-    add_time(parser, "with --profile: only this time from the start of the trace, such as 1.5s:2s")
+    add_time(parser, "with --profile: only the time")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite existing files")
     common.add_quiet(parser)
     common.add_salvage(parser)
@@ -229,8 +229,7 @@ def _heap(trace: Trace, progress: Progress | None) -> tuple[Profile, TraceError 
 
 
 def _waits(args: argparse.Namespace, trace: Trace, progress: Progress | None) -> tuple[Profile, TraceError | None]:
-    first, end = time_of(args, trace)
-    time = None if args.time is None else (trace.start if first is None else first, trace.end if end is None else end)
+    time = time_of(args, trace)
     error: TraceError | None = None
     try:
         result = profile(trace, args.profile, function=args.function, region=args.region, time=time, progress=progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gotrace.analysis.collector import Collector, gc
-from gotrace.cli.sched_command import add_sched_flags, run_sched
+from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import gc_document, print_gc
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -19,7 +19,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Show each stop-the-world pause with the goroutine that stopped last, the mark phases, and "
         "which goroutines assist them.",
     )
-    add_sched_flags(parser)
+    add_sched_flags(parser, part="only pauses, mark phases and assists")
     parser.set_defaults(run=run)
 
 
@@ -27,6 +27,6 @@ def run(args: argparse.Namespace) -> int:
     """Print cycles and pauses of the garbage collector of the trace."""
 
     def query(trace: Trace, progress: Progress | None) -> Collector:
-        return gc(trace, progress=progress)
+        return gc(trace, time=time_of(args, trace), progress=progress)
 
     return run_sched(args, Collector, query, print_gc, gc_document)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gotrace.analysis.goroutines import Goroutines, goroutines
-from gotrace.cli.sched_command import add_sched_flags, run_sched
+from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import goroutines_document, print_goroutines
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -28,7 +28,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--function", metavar="NAME", help="only goroutines that start with this function")
     parser.add_argument("--goroutine", type=int, metavar="ID", help="only this goroutine, with its intervals")
-    add_sched_flags(parser, ("count", "exec", "sched", "block", "syscall", "assist", "sweep", "total", "sched_max"))
+    add_sched_flags(
+        parser,
+        ("count", "exec", "sched", "block", "syscall", "assist", "sweep", "total", "sched_max"),
+        part="only the time",
+    )
     parser.set_defaults(run=run)
 
 
@@ -36,6 +40,13 @@ def run(args: argparse.Namespace) -> int:
     """Print how goroutines spend their time of the trace."""
 
     def query(trace: Trace, progress: Progress | None) -> Goroutines:
-        return goroutines(trace, by=args.by, function=args.function, goroutine=args.goroutine, progress=progress)
+        return goroutines(
+            trace,
+            by=args.by,
+            function=args.function,
+            goroutine=args.goroutine,
+            time=time_of(args, trace),
+            progress=progress,
+        )
 
     return run_sched(args, Goroutines, query, print_goroutines, goroutines_document)

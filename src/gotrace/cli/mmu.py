@@ -9,7 +9,7 @@ import argparse
 
 from gotrace.analysis.mmu import Utilization, mmu
 from gotrace.analysis.utilization import INCLUDE
-from gotrace.cli.sched_command import add_sched_flags, run_sched
+from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import mmu_document, print_mmu
 from gotrace.units import nanoseconds
 
@@ -42,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="length of a window, such as 10ms; may be repeated (default: powers of ten)",
     )
     parser.add_argument("--worst", type=int, default=5, metavar="N", help="worst windows to show (default: 5)")
-    add_sched_flags(parser)
+    add_sched_flags(parser, part="only windows")
     parser.set_defaults(run=run)
 
 
@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
             per_goroutine=args.per_goroutine,
             windows=args.window,
             worst=args.worst,
+            time=time_of(args, trace),
             progress=progress,
         ),
         *(print_mmu, mmu_document),

@@ -18,7 +18,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="show how long goroutines wait for the network",
         description="Show how long goroutines wait for the network, with percentiles by call stack.",
     )
-    add_sched_flags(parser, ("count", "total", "p50", "p90", "p99", "p999", "max"), time=True)
+    add_sched_flags(parser, ("count", "total", "p50", "p90", "p99", "p999", "max"), part="only waits that start")
     parser.set_defaults(run=run)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gotrace.analysis.usage import Usage, procs
-from gotrace.cli.sched_command import add_sched_flags, run_sched
+from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import print_procs, procs_document
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -19,7 +19,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Show how long each proc (P) and each thread (M) runs goroutines, is idle, is in system "
         "calls, and works for the garbage collector.",
     )
-    add_sched_flags(parser)
+    add_sched_flags(parser, part="only the time")
     parser.set_defaults(run=run)
 
 
@@ -27,6 +27,6 @@ def run(args: argparse.Namespace) -> int:
     """Print how procs and threads are used of the trace."""
 
     def query(trace: Trace, progress: Progress | None) -> Usage:
-        return procs(trace, progress=progress)
+        return procs(trace, time=time_of(args, trace), progress=progress)
 
     return run_sched(args, Usage, query, print_procs, procs_document)

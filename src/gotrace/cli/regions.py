@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gotrace.analysis.annotations import Latencies, regions
-from gotrace.cli.sched_command import add_sched_flags, run_sched
+from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import after_latencies, latencies_document, print_latencies
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -20,7 +20,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "their time in them.",
     )
     parser.add_argument("--name", metavar="NAME", help="only regions of this name")
-    add_sched_flags(parser, ("count", "incomplete", "total", "p50", "p90", "p99", "max", "exec", "sched", "block"))
+    columns = ("count", "incomplete", "total", "p50", "p90", "p99", "max", "exec", "sched", "block")
+    add_sched_flags(parser, columns, part="only regions that start")
     parser.set_defaults(run=run)
 
 
@@ -28,6 +29,6 @@ def run(args: argparse.Namespace) -> int:
     """Print the latency of regions of the trace."""
 
     def query(trace: Trace, progress: Progress | None) -> Latencies:
-        return regions(trace, name=args.name, progress=progress)
+        return regions(trace, name=args.name, time=time_of(args, trace), progress=progress)
 
     return run_sched(args, Latencies, query, print_latencies, latencies_document, after_latencies)

@@ -8,6 +8,7 @@ from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
+from gotrace.analysis.gather import Range
 from gotrace.cli import common
 from gotrace.cli.heap_command import HeapResult, add_flags, run_query
 from gotrace.errors import MissingDataError
@@ -24,10 +25,12 @@ _NOTHING = {
 _NO_GOROUTINES = ("goroutines", "take an execution trace with runtime/trace, /debug/pprof/trace or go test -trace")
 
 
-def add_sched_flags(parser: argparse.ArgumentParser, columns: tuple[str, ...] = (), *, time: bool = False) -> None:
-    """Add the flags that scheduling commands accept; ``--sort`` if there are columns to sort by."""
-    if time:
-        add_time(parser, "only waits that start in this time from the start of the trace, such as 1.5s:2s")
+def add_sched_flags(parser: argparse.ArgumentParser, columns: tuple[str, ...] = (), *, part: str) -> None:
+    """Add the flags that scheduling commands accept; ``--sort`` if there are columns to sort by.
+
+    ``part`` is what ``--time`` selects.
+    """
+    add_time(parser, part)
     if columns:
         parser.add_argument(
             "--sort", choices=columns, metavar="COLUMN", help=f"sort by a column, largest first: {', '.join(columns)}"
@@ -36,15 +39,16 @@ def add_sched_flags(parser: argparse.ArgumentParser, columns: tuple[str, ...] = 
     common.add_jobs(parser)
 
 
-def add_time(parser: argparse.ArgumentParser, help: str) -> None:
-    """Add ``--time``."""
+def add_time(parser: argparse.ArgumentParser, part: str) -> None:
+    """Add ``--time``, which selects a part."""
+    help = f"{part} from A up to, not including, B since the start of the trace, such as 1.5s:2s"
     parser.add_argument("--time", type=common.time_range, metavar="A:B", help=help)
 
 
-def time_of(args: argparse.Namespace, trace: Trace) -> tuple[int | None, int | None]:
+def time_of(args: argparse.Namespace, trace: Trace) -> Range:
     """Return the range of ``--time`` on the trace's clock."""
     if args.time is None:
-        return None, None
+        return None
     if trace.reader.source.once:
         args.usage("--time needs a trace that can be read twice: save standard input to a file")
     first, end = (None if time is None else time + trace.start for time in args.time)

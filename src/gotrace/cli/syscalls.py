@@ -26,7 +26,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="what a row is: the Go function that makes the call, a call stack, or the function that a "
         "goroutine starts with (default: call)",
     )
-    add_sched_flags(parser, ("count", "total", "p50", "p90", "p99", "p999", "max", "lost"), time=True)
+    add_sched_flags(
+        parser, ("count", "total", "p50", "p90", "p99", "p999", "max", "lost"), part="only system calls that start"
+    )
     parser.set_defaults(run=run)
 
 

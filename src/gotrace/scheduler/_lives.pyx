@@ -93,6 +93,28 @@ cdef class Lives:
         self.free_life = self.free_sum = 0
         self.life_keys = self.sum_keys = 0
 
+    def restart(self, int64_t time):
+        """Count all times from ``time`` on, which is after the last row: what is live then starts there."""
+        cdef LIFE *life
+        cdef SUM *sum
+        cdef int32_t i
+        self.procs.restart(time)
+        self.regions.restart(time)
+        for i in range(1, self.n_lives):
+            life = &self.lives[i]
+            life.created = life.since = time
+            life.start_known = False
+            life.p_lost = -1 if life.p_lost < 0 else time
+            life.exec = life.sched = life.block = life.syscall = life.syscall_block = 0
+            life.sched_max = 0
+            life.starts = life.state == GO_STATE_RUNNING
+        for i in range(1, self.n_sums):
+            sum = &self.sums[i]
+            sum.time = 0
+            sum.count = sum.since >= 0
+            if sum.since >= 0:
+                sum.since = time
+
     def rows_used(self) -> tuple[int, int]:
         """Return the number of rows that were used in each table."""
         return self.n_lives, self.n_sums

@@ -45,6 +45,7 @@ cdef class Procs:
     cdef int64_t n_assisting
     cdef int64_t[3] n_workers                   # dedicated, fractional, idle
 
+    cdef void restart(self, int64_t time) noexcept nogil
     cdef int32_t proc(self, int64_t id) noexcept nogil
     cdef int32_t thread(self, int64_t id, int64_t time) noexcept nogil
     cdef void count(self, PROC_USE *proc, int64_t time) noexcept nogil

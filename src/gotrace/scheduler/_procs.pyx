@@ -83,6 +83,26 @@ cdef class Procs:
         for i in range(3):
             self.n_workers[i] = 0
 
+    cdef void restart(self, int64_t time) noexcept nogil:
+        """Count times from ``time`` on; what ended before is no longer referred to."""
+        cdef PROC_USE *proc
+        cdef THREAD_USE *thread
+        cdef int32_t i
+        for i in range(1, self.n_procs):
+            proc = &self.procs[i]
+            self.count(proc, time)
+            proc.running = proc.idle = proc.syscall = proc.gc = 0
+            proc.starts = proc.steals = 0
+        for i in range(1, self.n_threads):
+            thread = &self.threads[i]
+            thread.known = thread.running = thread.syscall = thread.gc = 0
+            thread.starts = thread.steals = 0
+            if thread.since >= 0:
+                thread.since = time
+        self.sync = time
+        self.first_pause = 0
+        self.cycle.sweep_pause = self.cycle.mark_pause = -1
+
     cdef int64_t room(self) noexcept nogil:
         """Return the number of events for which there is room."""
         return min(

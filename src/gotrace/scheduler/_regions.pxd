@@ -14,6 +14,7 @@ cdef class Regions:
     cdef REGIONTIME[::1] out
     cdef readonly int32_t filled
 
+    cdef void restart(self, int64_t time) noexcept nogil
     cdef int64_t room(self) noexcept nogil
     cdef int64_t output(self) noexcept nogil
     cdef void snapshot(self, const LIFE *life, int64_t time, WORK *now) noexcept nogil

@@ -44,6 +44,15 @@ cdef class Regions:
         """Return the number of rows that were used."""
         return self.n_regions
 
+    cdef void restart(self, int64_t time) noexcept nogil:
+        """Count times from ``time`` on, as of the goroutines."""
+        cdef WORK *work
+        cdef int32_t i
+        for i in range(1, self.n_regions):
+            work = &self.regions[i]
+            work.start = time
+            work.exec = work.sched = work.block = work.syscall = work.syscall_block = 0
+
     cdef int64_t room(self) noexcept nogil:
         """Return the number of regions for which there is room."""
         return self.regions.shape[0] - self.n_regions

@@ -72,11 +72,18 @@ class Scheduling:
     ----------
     ready : dict of str to list of ndarray
         Rows of each table that were not taken yet. Rows of tables that have no entry are dropped.
+
+    Parameters
+    ----------
+    order : Order
+    since : int, optional
+        ns. Times count from then on, and rows that are complete before are dropped.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, since: int | None = None) -> None:
         self.ready: dict[str, list[Rows]] = {}
         self._order = order
+        self._since = since
         self._breaks = 0
         self._ended = False
         self._names, self._past = Names(order.machine), Past()
@@ -159,7 +166,7 @@ class Scheduling:
         """Take what the kernels wrote; enlarge the output if a row needs more."""
         filled = (*self._lives.filled(), self._regions.filled, self._tasks.filled, *self._procs.filled())
         for (name, out), n in zip(self._out.items(), filled, strict=True):
-            if n and name in self.ready:
+            if n and name in self.ready and self._since is None:
                 self.ready[name].append(opaque(out[:n]).copy().view(out.dtype))
         if self._lives.need > len(self._out["goroutine_times"]):
             self._out = {name: np.zeros(2 * self._lives.need, out.dtype) for name, out in self._out.items()}
@@ -182,8 +189,23 @@ class Scheduling:
         if self._order.breaks != self._breaks:
             self._breaks = self._order.breaks
             self._gap()
+        if self._since is not None:
+            n = int(np.searchsorted(rows["time"], self._since))
+            self._follow(rows[:n])
+            if n == len(rows):
+                return
+            self._restart(self._since)
+            rows = rows[n:]
+        self._follow(rows)
+
+    def _follow(self, rows: Rows) -> None:
         for _ in self._steps(lambda at: self._lives.follow(rows, at)):
             pass
+
+    def _restart(self, time: int) -> None:
+        self._flush()
+        self._lives.restart(time)
+        self._since = None
 
     def _steps(self, step: Callable[[int], int]) -> Iterator[None]:
         """Call ``step`` with the place where it stopped until it is done; yield whenever rows are ready."""
@@ -199,9 +221,8 @@ class Scheduling:
                 self._flush()
                 yield
 
-    def _end_lives(self, gap: bool) -> Iterator[None]:
-        """Put out everything that is live, with its times up to the last row."""
-        time = self._lives.last
+    def _end_lives(self, time: int, *, gap: bool) -> Iterator[None]:
+        """Put out everything that is live, with its times up to ``time``."""
         lives, tasks = self._life_rows[0], self._task_rows[0]
         live = np.flatnonzero(lives["state"]).astype(np.int32)
         by_start = live[np.lexsort((lives["id"][live], lives["since"][live]))]
@@ -220,33 +241,36 @@ class Scheduling:
 
     def _gap(self) -> None:
         """End all intervals: after a gap in a salvaged trace, nothing is known of what was live."""
-        for _ in self._end_lives(gap=True):
+        for _ in self._end_lives(self._lives.last, gap=True):
             pass
         self._procs.forget(self._lives.last)
         for kernel in (self._lives, self._regions, self._tasks):
             kernel.forget()
         self._empty()
 
-    def end(self) -> Iterator[None]:
-        """Put out everything that is live at the end of the trace; yield whenever rows are ready."""
+    def end(self, time: int | None = None) -> Iterator[None]:
+        """Put out everything that is live at a time, by default that of the last row; yield whenever rows are ready."""
         if self._ended:
             return
         self._ended = True
-        yield from self._end_lives(gap=False)
+        last = self._lives.last if time is None else time
+        if self._since is not None:
+            self._restart(last)
+        yield from self._end_lives(last, gap=False)
         procs, threads, _ = self._procs.rows_used()
         for name, table in (
             ("procs", select(self._proc_rows[0][1:procs], PROC)),
-            ("threads", self._threads(self._proc_rows[1][1:threads])),
+            ("threads", self._threads(self._proc_rows[1][1:threads], last)),
         ):
             if name in self.ready and len(table):
                 self.ready[name].append(table[np.argsort(table["id"])])
         yield
 
-    def _threads(self, used: Rows) -> Rows:
+    def _threads(self, used: Rows, last: int) -> Rows:
         table = np.zeros(len(used), THREAD)
         for name in ("id", "running", "syscall", "gc", "starts", "steals"):
             table[name] = used[name]
-        seen = used["known"].astype(np.int64) + np.where(used["since"] < 0, 0, self._lives.last - used["since"])
+        seen = used["known"].astype(np.int64) + np.where(used["since"] < 0, 0, last - used["since"])
         table["idle"] = np.maximum(seen - table["running"] - table["syscall"], 0)
         return table
 

@@ -14,11 +14,15 @@ from functools import cached_property
 from typing import Any
 from weakref import WeakValueDictionary
 
+import numpy as np
+
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments import ExperimentData, Registry, registry
 from gotrace.experiments.allocfree import TypeTable
 from gotrace.order.driver import Order
+from gotrace.order.selection import Bounds
+from gotrace.spec.enums import EventKind, GoState
 from gotrace.tables.builder import Builder, OrderedBuilder
 from gotrace.wire import header
 from gotrace.wire.helper import Background, OneAhead, check_process, start_thread, use_two_threads
@@ -53,6 +57,8 @@ class TraceReader:
         Experimental batches that are still referenced, by offset of the generation and number of the experiment.
     fault : TraceError or None
         The fault that ended the last pass over a damaged trace.
+    start : int
+        Start of the trace in ns; -1 before its first segment is read.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class TraceReader:
         self.types: Rows | None = None
         self.experiment_data: WeakValueDictionary[tuple[int, int], ExperimentData] = WeakValueDictionary()
         self.fault: TraceError | None = None
+        self.start = -1
         self._closed: str | None = None
         self._keep_open = False
         self._process = os.getpid()
@@ -145,9 +152,9 @@ class TraceReader:
         if self._closed:
             raise ValueError(f"the trace cannot be read: {self._closed}")
 
-    def new_pass(self) -> ReadPass:
-        """Return a new pass."""
-        return ReadPass(self)
+    def new_pass(self, time: Bounds = (None, None)) -> ReadPass:
+        """Return a new pass, of events and scheduling tables only in a range of time."""
+        return ReadPass(self, *time)
 
     def segments(self, progress: Progress | None = None, background: Background | None = None) -> Iterator[Segment]:
         """Yield the segments of one pass; after a fault the input is closed, unless the trace is salvaged."""
@@ -163,6 +170,8 @@ class TraceReader:
                     upcoming = OneAhead(read_segments(*read, ahead=True), thread)
                 background.thread = thread
                 for segment in upcoming or read_segments(*read):
+                    if self.start < 0:
+                        self.start = segment.start
                     for note in segment.notes:
                         self.warn(note)
                     background.upcoming = upcoming
@@ -190,8 +199,17 @@ class TraceReader:
 class ReadPass:
     """One pass over a trace, and the state that its builders share.
 
+    Ordered events are those before ``until``, as if the trace ended there. The pass goes on to the end of that
+    generation, whose first mentions of goroutines and others state what was so before; they have the time ``until``.
+    Events before ``since`` are ordered too, since the state at that time follows from them; the scheduling tables count
+    from then on.
+
     Attributes
     ----------
+    since, until : int or None
+        ns.
+    cut : bool
+        True once the pass has reached ``until``.
     registry : Registry
         Experiments known when the trace was opened.
     threaded : bool
@@ -203,8 +221,11 @@ class ReadPass:
         Builders that take rows of ORDERED. They share one run of the state machine.
     """
 
-    def __init__(self, reader: TraceReader) -> None:
+    def __init__(self, reader: TraceReader, since: int | None = None, until: int | None = None) -> None:
         self._reader = reader
+        self.since, self.until = since, until
+        self.cut = False
+        self._last = 0  # generation of ``until``
         self.registry = reader.experiments
         self.warn = reader.warn
         self.threaded = use_two_threads(reader.jobs) and reader.losses is None  # salvage decides segment by segment
@@ -253,7 +274,7 @@ class ReadPass:
                     yield builder, rows
                     self._reader.check_open()
             segment.drop()
-            if any(builder.done for builder in builders):
+            if self.cut or any(builder.done for builder in builders):
                 return
 
     @property
@@ -266,9 +287,26 @@ class ReadPass:
         for builder in self.ordered:
             builder.begin(segment)
         self._order_broken = True
-        for rows in self.order.run(segment, self.ordered[0].place if len(self.ordered) == 1 else None):
-            yield from self._share(rows)
+        until = self.until
+        alone = until is None and len(self.ordered) == 1
+        for rows in self.order.run(segment, self.ordered[0].place if alone else None):
+            yield from self._share(rows if until is None else self._before(until, rows))
+            if self.cut and rows["generation"][-1] != self._last:
+                return
         self._order_broken = False
+
+    def _before(self, until: int, rows: Rows) -> Rows:
+        """Return the rows before a time, and the later ones of its generation that state what has been so before."""
+        n = int(np.searchsorted(rows["time"], until))
+        if n == len(rows):
+            return rows
+        if not self.cut:
+            self.cut, self._last = True, int(rows["generation"][n])
+        late = rows[n:]
+        mentions = (late["kind"] == EventKind.STATE_TRANSITION) & (late["old"] == GoState.UNDETERMINED)
+        late = late[(mentions | (late["kind"] == EventKind.RANGE_ACTIVE)) & (late["generation"] == self._last)]
+        late["time"] = until
+        return np.concatenate((rows[:n], late))
 
     def _share(self, rows: Rows) -> Iterator[tuple[Builder, Rows]]:
         for builder in self.ordered:
@@ -282,7 +320,7 @@ class ReadPass:
 
     def _flush(self, builders: Sequence[Builder]) -> Iterator[tuple[Builder, Rows]]:
         """Yield the remaining rows; the Sync that ends the trace is among them unless the order broke."""
-        if self.ordered and not self._order_broken:
+        if self.ordered and not self._order_broken and not self.cut:
             yield from self._share(self.order.finish())
         for ordered in self.ordered:
             for _ in ordered.end():

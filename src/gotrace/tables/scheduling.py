@@ -19,8 +19,9 @@ class SchedulingBuilder(OrderedBuilder):
     def __init__(self, read_pass: ReadPass, length: int, *, table: str) -> None:
         others = (builder for builder in read_pass.ordered if isinstance(builder, SchedulingBuilder))
         first = next(others, None)
+        self._pass = read_pass
         self._leads = first is None
-        self.scheduling: Scheduling = first.scheduling if first else Scheduling(read_pass.order)
+        self.scheduling: Scheduling = first.scheduling if first else Scheduling(read_pass.order, read_pass.since)
         self._ready = self.scheduling.ready.setdefault(table, [])
         read_pass.ordered.append(self)
 
@@ -45,4 +46,4 @@ class SchedulingBuilder(OrderedBuilder):
     def end(self) -> Iterator[None]:
         """Make the rows of what is live at the end."""
         if self._leads:
-            yield from self.scheduling.end()
+            yield from self.scheduling.end(self._pass.until if self._pass.cut else None)

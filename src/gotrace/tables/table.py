@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from gotrace.dtypes import Rows, narrow, select
 from gotrace.errors import check_choice, check_names, unknown_name
+from gotrace.order.selection import Bounds
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.passes import Progress, TraceReader
 from gotrace.units import parse_size
@@ -327,7 +328,11 @@ def _cell(value: Any, column: str) -> str | int:
 
 
 def chunks(
-    reader: TraceReader, keep: dict[str, list[str]], step: int, progress: Progress | None = None
+    reader: TraceReader,
+    keep: dict[str, list[str]],
+    step: int,
+    progress: Progress | None = None,
+    time: Bounds = (None, None),
 ) -> Iterator[tuple[str, Rows]]:
     """Yield the name and a chunk of one table at a time, for several tables in one pass.
 
@@ -339,8 +344,10 @@ def chunks(
     step : int
         Size of a chunk in bytes, counted with all columns.
     progress : callable, optional
+    time : Bounds
+        As of :class:`gotrace.tables.passes.ReadPass`.
     """
-    read_pass = reader.new_pass()
+    read_pass = reader.new_pass(time)
     dtypes = {name: narrow(TABLES[name].dtype, columns) for name, columns in keep.items()}
     lengths = {name: max(step // TABLES[name].dtype.itemsize, 1) for name in keep}
     builders = {TABLES[name].builder(read_pass, lengths[name]): name for name in keep}
