@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from support.trace_builder import GO, PROC
 
 import gotrace
 from gotrace import GoState, RegionEnd
+from gotrace.cli import main
 from gotrace.dtypes import Rows
 from gotrace.raw import Writer, event
 from gotrace.tables.catalog import TABLES
@@ -189,6 +192,27 @@ def test_many_open_regions_of_one_goroutine(n: int) -> None:
     assert regions["depth"].tolist() == list(range(n))[::-1]
     assert set(regions["end_kind"].tolist()) == {RegionEnd.GOROUTINE}
     assert found["task_times"][["task", "regions", "goroutines"]].tolist() == [(5, n, 1)]
+
+
+@pytest.mark.parametrize("n", [1, 20_000])
+def test_what_is_not_complete_is_counted(n: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Regions and tasks that never end, that end without a start, and that end twice."""
+    events = [event("UserTaskBegin", 1, 1 + i, 0, 1, 0) for i in range(n)]
+    events += [event("UserTaskEnd", 1, 10**6 + i, 0) for i in range(n)]
+    events += [event("UserRegionEnd", 1, 5, 1, 0)] * n
+    events += [event("GoCreateBlocked", 1, 7, 0, 0), *[event("UserRegionBegin", 1, 5, 1, 0)] * n]
+    path = tmp_path / "odd.trace"
+    path.write_bytes(trace_of(*events, event("GoSwitchDestroy", 1, 7, 1), strings={1: b"work"}))
+    wanted = {
+        "regions that end with their goroutine": n,
+        "regions without a start": n,
+        "tasks open at the end": n + (n == 1),  # with task 5, which regions name
+        "tasks without a start": n,
+    }
+    for command in ("tasks", "regions"):
+        assert main([command, "--json", str(path)]) == 0
+        found = json.loads(capsys.readouterr().out)["anomalies"]
+        assert found == {name: count for name, count in wanted.items() if name.startswith(command)}
 
 
 @pytest.mark.parametrize("n", [10, 20_000])

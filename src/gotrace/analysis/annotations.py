@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +34,12 @@ LATENCIES = np.dtype(
 )
 """A row for each name of tasks or regions."""
 
+_INCOMPLETE = {
+    "regions that end with their goroutine": RegionEnd.GOROUTINE,
+    "regions open at the end": RegionEnd.OPEN,
+    "regions without a start": RegionEnd.UNSEEN,
+}
+
 
 @dataclass(repr=False)
 class Latencies(Viewed):
@@ -50,6 +57,8 @@ class Latencies(Viewed):
         Of the selected task; else empty.
     names, region_names, places, messages, categories : list of str
         Names of the rows of ``tasks`` and ``regions``, where the regions start, and texts of ``logs``.
+    anomalies : dict of str to int
+        Numbers of tasks, or regions, that are not complete, by what they lack.
     seen : bool
         True if the trace has tasks, or regions.
     """
@@ -65,6 +74,7 @@ class Latencies(Viewed):
     places: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
+    anomalies: dict[str, int] = field(default_factory=dict)
     seen: bool = False
 
     def view(self) -> View:
@@ -116,6 +126,9 @@ def tasks(
         rows = rows[found.where(rows["name"], name.__eq__)]
     result = Latencies("tasks", seen=len(found.rows["task_times"]) > 0)
     complete = (rows["start"] >= 0) & (rows["end"] >= 0)
+    result.anomalies = _counts(
+        {"tasks open at the end": rows["end"] < 0, "tasks without a start": (rows["start"] < 0) & (rows["end"] >= 0)}
+    )
     _fill(result, found, rows, complete, rows["end"] - rows["start"])
     if task is not None:
         result.tasks, result.regions, result.logs = rows, found.rows["region_times"], found.rows["logs"]
@@ -166,8 +179,15 @@ def regions(
         first = int(generations["start"].min())
     durations = np.where(rows["end"] < 0, last, rows["end"]) - np.where(rows["start"] < 0, first, rows["start"])
     result = Latencies("regions", seen=len(found.rows["region_times"]) > 0)
+    result.anomalies = _counts({name: rows["end_kind"] == kind for name, kind in _INCOMPLETE.items()})
     _fill(result, found, rows, np.ones(len(rows), bool), durations)
     return found.checked(result)
+
+
+def _counts(masks: Mapping[str, npt.NDArray[np.bool_]]) -> dict[str, int]:
+    """Return how many rows each mask has, if any."""
+    counts = {name: int(mask.sum()) for name, mask in masks.items()}
+    return {name: n for name, n in counts.items() if n}
 
 
 def _fill(result: Latencies, found: Gathered, rows: Rows, used: npt.NDArray[np.bool_], durations: I8) -> None:

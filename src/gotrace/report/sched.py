@@ -352,6 +352,7 @@ def latencies_document(
             _nullable(json_rows(result.regions), ("start", "end")), name=result.region_names, stack=result.places
         ),
         logs=_texts(json_rows(result.logs), category=result.categories, message=result.messages),
+        anomalies=result.anomalies,
         warnings=warnings,
         losses=losses,
         error=error_json(error),
