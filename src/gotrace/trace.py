@@ -24,9 +24,8 @@ from gotrace.wire.structure import Frame
 
 if TYPE_CHECKING:  # imported at first use: most programs need none of them
     from gotrace import Footprint, History, Info, Leaks, Lifespans, Sites, Spans, Stats, Verdict
-    from gotrace.heap.table import Kind
     from gotrace.order.selection import Selection
-    from gotrace.tables.instants import Group, Instant
+    from gotrace.tables.instants import ExactGroup, Group, Instant
     from gotrace.text.event import Event
 
 
@@ -93,9 +92,9 @@ class _Spans(Table):
         super().__init__(trace.reader, "spans")
         self._trace = trace
 
-    def __call__(self, at: Instant = "end", progress: Progress | None = None) -> Spans:
+    def __call__(self, at: Instant = "end", *, by: ExactGroup = "type", progress: Progress | None = None) -> Spans:
         """Return how full spans are at an instant, as :func:`gotrace.spans` does."""
-        return gotrace.spans(self._trace, at, progress)
+        return gotrace.spans(self._trace, at, by=by, progress=progress)
 
 
 class Trace(Viewed):
@@ -433,7 +432,7 @@ class Trace(Viewed):
         """Return which types survive GC cycles in growing numbers, as :func:`gotrace.leaks` does."""
         return gotrace.leaks(self, progress)
 
-    def lifespans(self, by: Kind = "type", progress: Progress | None = None) -> Lifespans:
+    def lifespans(self, by: ExactGroup = "type", progress: Progress | None = None) -> Lifespans:
         """Return how long objects live, as :func:`gotrace.lifespans` does."""
         return gotrace.lifespans(self, by, progress)
 
@@ -441,9 +440,9 @@ class Trace(Viewed):
         """Return allocations by call site, as :func:`gotrace.sites` does."""
         return gotrace.sites(self, progress)
 
-    def stats(self, progress: Progress | None = None) -> Stats:
+    def stats(self, *, by: Group = "type", progress: Progress | None = None) -> Stats:
         """Return the heap in numbers, as :func:`gotrace.stats` does."""
-        return gotrace.stats(self, progress)
+        return gotrace.stats(self, by=by, progress=progress)
 
     def validate(self, progress: Progress | None = None) -> Verdict:
         """Return whether the trace is complete, in order and valid, as :func:`gotrace.validate` does."""

@@ -198,6 +198,10 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in ("gc:0", "soon", "gc:999999"):
         with pytest.raises(SystemExit, match="2"):
             main(["spans", str(path), "--at", wrong])
+    for command, names in (("stats", "rows"), ("lifetimes", "rows"), ("spans", "holders")):
+        found = answer(capsys, command, str(path), "--by", "goroutine")
+        assert found["by"] == "goroutine"
+        assert {row["name"].partition(".")[0] for row in found[names]} <= {"main", "(unknown)"}
     path.write_bytes(path.read_bytes()[:-9])
     assert answer(capsys, "stats", str(path), code=3)["error"] is not None
     assert answer(capsys, "spans", str(path), code=3)["error"] is not None

@@ -6,20 +6,24 @@ causes. Ages in cycles therefore reflect the program, ages in time also the pace
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gotrace.analysis.traces import analysis
-from gotrace.dtypes import I8, Rows
-from gotrace.errors import TraceError, check_choice
+from gotrace.dtypes import I4, I8, Rows
+from gotrace.errors import check_choice
 from gotrace.heap.objects import ObjectReplay
 from gotrace.heap.rows import HeapCounter, ReplayCounter
-from gotrace.heap.table import KINDS, Kind, group_keys
+from gotrace.heap.table import group_keys
 from gotrace.tables.allocs import LifetimeBuilder
+from gotrace.tables.instants import EXACT_GROUPS, ExactGroup
+from gotrace.tables.owners import OWNERS
+from gotrace.tables.passes import ReadPass
 from gotrace.trace import Trace
 from gotrace.views import View, Viewed, cells
+from gotrace.wire.segments import Segment
 
 FIRST_AGES = (0, 1, 2, 3, 4, 8, 16, 32)
 """First age of each bin in GC cycles; the last bin is unbounded."""
@@ -83,16 +87,16 @@ class Lifespans(Viewed):
 
 
 @analysis
-def lifespans(trace: Trace, by: Kind = "type", progress: Callable[[int], None] | None = None) -> Lifespans:
+def lifespans(trace: Trace, by: ExactGroup = "type", progress: Callable[[int], None] | None = None) -> Lifespans:
     """Return how old objects were when they died.
 
-    One pass. Memory is bounded by the live heap and a few kilobytes per type and size class.
+    One pass. Memory is bounded by the live heap and a few kilobytes per type and size class, or per group.
 
     Parameters
     ----------
     trace : Trace, path, buffer or file, or a list of these
-    by : {"type", "class", "package"}
-        What a row groups.
+    by : {"type", "class", "package", "goroutine", "task", "region"}
+        What a row groups, as for :meth:`gotrace.Trace.heap`.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -105,21 +109,14 @@ def lifespans(trace: Trace, by: Kind = "type", progress: Callable[[int], None] |
     TraceError
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
-    check_choice("by", by, KINDS)
-    read_pass = trace.reader.new_pass()
-    deaths = _Deaths()
-    builder = LifetimeBuilder(read_pass, 1, deaths.replay)
-    fault: TraceError | None = None
-    try:
-        for _, rows in read_pass.read(builder, progress=progress):
-            deaths.add(rows)
-    except TraceError as error:
-        fault = error
+    check_choice("by", by, EXACT_GROUPS)
+    builder = _DeathBuilder(trace.reader.new_pass(), by)
+    fault = builder.read_pass.run(builder, progress=progress)
     heap = builder.allocs.heap
     result = Lifespans(
-        deaths.table(*group_keys(deaths.replay.tallies, read_pass.types, by)),
+        builder.table(),
         by,
-        cycles=int(deaths.replay.life[ReplayCounter.CYCLE]),
+        cycles=int(builder.lives.life[ReplayCounter.CYCLE]),
         start=builder.allocs.start,
         end=heap.time,
         seen=bool(heap.sizes[HeapCounter.EVENTS]),
@@ -131,26 +128,32 @@ def lifespans(trace: Trace, by: Kind = "type", progress: Callable[[int], None] |
     return result
 
 
-class _Deaths:
-    """Histograms of ages at death, in cycles and in time, by group of the replay.
+class _DeathBuilder(LifetimeBuilder):
+    """Counts ages at death, in cycles and in time, by group of the replay; yields no rows.
 
     Only the bins that count an object are kept, so that groups without deaths take no memory.
     """
 
-    def __init__(self) -> None:
-        self.replay = ObjectReplay()
-        self.replay.write_rows()
+    def __init__(self, read_pass: ReadPass, by: ExactGroup) -> None:
+        self._owners = OWNERS[by](read_pass) if by in OWNERS else None
+        super().__init__(read_pass, 1, ObjectReplay(), self._owners)
+        self.lives.write_rows()
+        self.read_pass = read_pass
+        self._by = by
         self._bins: I8 = np.empty(0, np.int64)  # group * _BINS + bin, rising
         self._counts: I8 = np.empty(0, np.int64)
         self._pending: list[I8] = []
         self._n_pending = 0
 
-    def add(self, rows: Rows) -> None:
-        """Count rows of LIFETIME of objects that died."""
-        rows = rows[rows["age"] >= 0]
-        groups = _codes(self.replay.tallies)
-        order = np.argsort(groups)
-        at = order[np.searchsorted(groups[order], _codes(rows))] * _BINS
+    def feed(self, segment: Segment) -> Iterator[Rows]:
+        """Replay the events of a segment, and count the objects that died."""
+        for rows in super().feed(segment):
+            self._add(rows, self.lives.groups)
+        yield from ()
+
+    def _add(self, rows: Rows, groups: I4) -> None:
+        aged = rows["age"] >= 0
+        rows, at = rows[aged], groups[aged].astype(np.int64) * _BINS
         lived = rows["died"].astype(np.uint64) - rows["born"].astype(np.uint64)  # may have 64 bits
         lived = np.where(rows["died"] > rows["born"], np.minimum(lived, _LONGEST), np.uint64(1))
         fractions, octaves = np.frexp(lived.astype(np.float64))
@@ -167,10 +170,14 @@ class _Deaths:
         self._bins, self._counts = _summed(bins, counts)
         self._pending, self._n_pending = [], 0
 
-    def table(self, names: list[str], group: I8) -> Rows:
-        """Return rows of AGES; ``group`` is the index in ``names`` of each group of the replay."""
+    def table(self) -> Rows:
+        """Return rows of AGES."""
         self._compact()
-        counts = self.replay.counts()
+        tallies, counts = self.lives.tallies, self.lives.counts()
+        if self._owners is None:
+            names, group = group_keys(tallies, self.read_pass.types, self._by)
+        else:
+            names, group = self._owners.groups(tallies["label"])
         table = np.zeros(len(names), AGES)
         table["name"] = names
         for unit in ("objects", "bytes"):
@@ -198,11 +205,6 @@ def _summed(keys: I8, counts: I8) -> tuple[I8, I8]:
     keys, counts = keys[order], counts[order]
     first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
     return keys[first], np.add.reduceat(counts, first) if len(first) else counts
-
-
-def _codes(rows: Rows) -> I8:
-    """Return one number for type and size class."""
-    return np.asarray(rows["type"].astype(np.int64) << 8 | rows["spanclass"], np.int64)
 
 
 def _median(rows: I8, bins: I8, counts: I8, n: int) -> I8:

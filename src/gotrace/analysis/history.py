@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gotrace import plots
-from gotrace.analysis.spans import SPANS, occupancy
+from gotrace.analysis.spans import SPANS, holders, occupancy, type_names
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
@@ -427,8 +427,7 @@ def _summarize(history: History, moments: _Moments, types: TypeTable) -> None:
     history.untyped = {
         name: int(columns[f"{name}_bytes"][keys["type"] == UNTYPED].sum()) for name in ("inuse", "peak", "alloc")
     }
-    spans, holders = occupancy(replay, types)
-    history.classes = _by_class(spans, columns, keys)
+    history.classes = _by_class(occupancy(replay), columns, keys)
     history.spans = [
         {
             "name": row["name"],
@@ -436,7 +435,7 @@ def _summarize(history: History, moments: _Moments, types: TypeTable) -> None:
             "spans": int(row["spans"]),
             "free_bytes_held": int(row["free_bytes"]),
         }
-        for row in holders
+        for row in holders(replay, type_names(replay, types))
     ]
     history.bins, history.moments = moments.ends, moments.rows
     history.cycles, history.ages, history.left = replay.cycles(), replay.deaths_by_age(), replay.alive()

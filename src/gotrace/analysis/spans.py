@@ -9,13 +9,13 @@ import numpy as np
 
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I4, Rows
-from gotrace.errors import TraceError
-from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
+from gotrace.errors import TraceError, check_choice
+from gotrace.experiments.allocfree import TypeTable
 from gotrace.heap.objects import NEVER, ObjectReplay
 from gotrace.heap.rows import ReplayCounter
 from gotrace.heap.table import Heap, class_name
 from gotrace.spec.sizeclasses import CLASS_BYTES, MANUAL
-from gotrace.tables.instants import HeapBuilder, HeapQuery, Instant, QueryError, replay
+from gotrace.tables.instants import EXACT_GROUPS, ExactGroup, HeapBuilder, HeapQuery, Instant, QueryError, replay
 from gotrace.trace import Trace
 from gotrace.views import View, Viewed, cells
 
@@ -40,7 +40,8 @@ SPANS = np.dtype(
 HOLDERS = np.dtype(
     [("name", "O"), ("class", "O"), ("spans", "i8"), ("object_bytes", "i8"), ("free_bytes", "i8")], align=True
 )
-"""A row for each type and size class: spans held by a single object of it, bytes of the objects, free bytes."""
+"""A row for each type, or other group, and size class: spans held by a single object of it, bytes of the objects, free
+bytes."""
 
 
 @dataclass(repr=False)
@@ -57,8 +58,8 @@ class Spans(Viewed):
         Spans, manually managed spans and goroutine stacks: numbers and bytes.
     time, start : int
         ns, the instant and the first event of the trace; -1 if there is none.
-    at : str
-        As requested.
+    at, by : str
+        As requested; ``by`` is what a row of ``holders`` groups.
     seen : bool
         True if the trace has alloc/free events.
     anomalies : dict
@@ -71,6 +72,7 @@ class Spans(Viewed):
     time: int = -1
     start: int = -1
     at: str = "end"
+    by: str = "type"
     seen: bool = False
     anomalies: dict[str, int] = field(default_factory=dict)
 
@@ -83,7 +85,9 @@ class Spans(Viewed):
 
 
 @analysis
-def spans(trace: Trace, at: Instant = "end", progress: Callable[[int], None] | None = None) -> Spans:
+def spans(
+    trace: Trace, at: Instant = "end", *, by: ExactGroup = "type", progress: Callable[[int], None] | None = None
+) -> Spans:
     """Return how full spans are: the fragmentation of the heap.
 
     One pass; two for the peak.
@@ -93,6 +97,8 @@ def spans(trace: Trace, at: Instant = "end", progress: Callable[[int], None] | N
     trace : Trace, path, buffer or file, or a list of these
     at : str, float or timedelta
         The instant, as for :meth:`gotrace.Trace.heap`.
+    by : {"type", "class", "package", "goroutine", "task", "region"}
+        What holders are grouped by, as for :meth:`gotrace.Trace.heap`; those of different size classes are separate.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -102,19 +108,20 @@ def spans(trace: Trace, at: Instant = "end", progress: Callable[[int], None] | N
 
     Raises
     ------
-    ValueError
-        The instant does not exist, or a stream would have to be read twice.
+    TypeError, ValueError
+        The group is wrong, the instant does not exist, or a stream would have to be read twice.
     TraceError
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
-    query, rows, time = HeapQuery(at=at), NEVER, None
+    check_choice("by", by, EXACT_GROUPS)
+    query, rows, time = HeapQuery(by, at), NEVER, None
     instant = str(query.at)
     if instant == "peak":
         if trace.reader.source.once:
             raise QueryError("spans at the peak require two passes, but a stream can be read once: save it to a file")
-        peak = HeapBuilder(trace.reader.new_pass(), query)
+        peak = HeapBuilder(trace.reader.new_pass(), HeapQuery(at="peak"))
         time = replay(peak, progress).time
-        query, rows = HeapQuery(), int(peak.lives.life[ReplayCounter.PEAK_ROWS])
+        query, rows = HeapQuery(by), int(peak.lives.life[ReplayCounter.PEAK_ROWS])
     builder = HeapBuilder(trace.reader.new_pass(), query, rows)
     fault: TraceError | None = None
     try:
@@ -123,10 +130,16 @@ def spans(trace: Trace, at: Instant = "end", progress: Callable[[int], None] | N
         if not isinstance(error.partial, Heap):
             raise
         fault, heap = error, error.partial
-    table, holders = occupancy(builder.lives, builder.read_pass.types)
     result = Spans(
-        *(table, holders, heap.memory, heap.time if time is None else time, heap.start),
-        *(instant, heap.seen, heap.anomalies),
+        occupancy(builder.lives),
+        holders(builder.lives, _names(builder, by)),
+        heap.memory,
+        time=heap.time if time is None else time,
+        start=heap.start,
+        at=instant,
+        by=by,
+        seen=heap.seen,
+        anomalies=heap.anomalies,
     )
     if fault is not None:
         fault.partial = result
@@ -134,17 +147,9 @@ def spans(trace: Trace, at: Instant = "end", progress: Callable[[int], None] | N
     return result
 
 
-def occupancy(objects: ObjectReplay, types: TypeTable) -> tuple[Rows, Rows]:
-    """Return rows of SPANS and of HOLDERS for the live spans of a replay."""
-    held, first = objects.live_spans()
-    of_objects = held["spanclass"] != MANUAL
-    held, first = held[of_objects], first[of_objects]
-    kinds = np.full(len(held), UNTYPED, np.int32)
-    kinds[first >= 0] = objects.tallies["type"][first[first >= 0]]
-    return _by_class(held), _single(held, kinds, types)
-
-
-def _by_class(held: Rows) -> Rows:
+def occupancy(objects: ObjectReplay) -> Rows:
+    """Return rows of SPANS for the live spans of a replay."""
+    held, _ = _spans_of_objects(objects)
     classes, place = np.unique(held["spanclass"], return_inverse=True)
     table = np.zeros(len(classes), SPANS)
     table["spanclass"] = classes
@@ -170,18 +175,38 @@ def _slots(spanclass: int, nbytes: int) -> int:
     return nbytes // CLASS_BYTES[spanclass >> 1] if spanclass > 1 else 1
 
 
-def _single(held: Rows, kinds: I4, types: TypeTable) -> Rows:
+def _spans_of_objects(objects: ObjectReplay) -> tuple[Rows, I4]:
+    """Return rows of HELD_SPAN of spans of objects, and the row of ``tallies`` of each span's first object, or -1."""
+    held, first = objects.live_spans()
+    of_objects = held["spanclass"] != MANUAL
+    return held[of_objects], first[of_objects]
+
+
+def _names(heap: HeapBuilder, by: ExactGroup) -> list[str]:
+    """Return what each group of a replay is called as a holder, which does not include its size class."""
+    if by == "type":
+        return type_names(heap.lives, heap.read_pass.types)
+    names, group = heap.groups(heap.lives.tallies)
+    return [names[i] for i in group.tolist()]
+
+
+def type_names(objects: ObjectReplay, types: TypeTable) -> list[str]:
+    """Return the type of each group of a replay of types and size classes."""
+    return [types.label(kind) for kind in objects.tallies["type"].tolist()]
+
+
+def holders(objects: ObjectReplay, names: list[str]) -> Rows:
+    """Return rows of HOLDERS for the live spans of a replay, by the name of each of its groups."""
+    held, first = _spans_of_objects(objects)
     single = (held["live"] == 1) & (held["spanclass"] > 1)
-    sums: dict[tuple[int, int], list[int]] = {}
-    for kind, span in zip(kinds[single].tolist(), held[single], strict=True):
-        entry = sums.setdefault((kind, int(span["spanclass"])), [0, 0, 0])
+    sums: dict[tuple[str, int], list[int]] = {}
+    for group, span in zip(first[single].tolist(), held[single], strict=True):
+        entry = sums.setdefault((names[group], int(span["spanclass"])), [0, 0, 0])
         entry[0] += 1
         entry[1] += int(span["elem"])
         entry[2] += int(span["bytes"] - span["elem"])
     table = np.zeros(len(sums), HOLDERS)
-    for row, ((kind, spanclass), (n, object_bytes, free_bytes)) in zip(table, sums.items(), strict=True):
-        named = kind not in (UNTYPED, UNRESOLVED)
-        row["name"] = types.label(kind) if named else types.names[kind]
-        row["class"] = class_name(spanclass)
+    for row, ((name, spanclass), (n, object_bytes, free_bytes)) in zip(table, sums.items(), strict=True):
+        row["name"], row["class"] = name, class_name(spanclass)
         row["spans"], row["object_bytes"], row["free_bytes"] = n, object_bytes, free_bytes
     return table[np.lexsort((table["name"].astype(str), -table["free_bytes"]))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ from gotrace.tables.allocs import LifetimeBuilder
 from gotrace.tables.passes import ReadPass
 from gotrace.tables.sites import Site, StackLabels
 from gotrace.trace import Trace
-from gotrace.wire.segments import Segment
 
 
 @dataclass(kw_only=True)
@@ -75,18 +74,9 @@ class _StackBuilder(LifetimeBuilder):
     """Replays objects with their call stacks as labels; yields no rows."""
 
     def __init__(self, read_pass: ReadPass) -> None:
-        super().__init__(read_pass, 1, ObjectReplay())
         self._pass = read_pass
-        self._labels = StackLabels(read_pass)
-
-    def feed(self, segment: Segment) -> Iterator[Rows]:
-        """Replay a segment's events."""
-        self._labels.learn(segment)
-        yield from super().feed(segment)
-
-    def take(self, rows: Rows) -> Iterator[Rows]:
-        """Replay rows of ALLOC."""
-        yield from self.lives.follow(rows, self._labels.labels(rows))
+        self._stacks = StackLabels(read_pass)
+        super().__init__(read_pass, 1, ObjectReplay(), self._stacks)
 
     def stacks(self) -> HeapStacks:
         """Return the heap by call stack, type and size class."""
@@ -98,16 +88,16 @@ class _StackBuilder(LifetimeBuilder):
         for unit in ("objects", "bytes"):
             cells[f"inuse_{unit}"] = cells[f"start_{unit}"] + cells[f"alloc_{unit}"] - cells[f"free_{unit}"]
         labels = self.lives.tallies["label"]
-        table, errors, ordered = self._labels.distribute(cells, cells.copy(), labels)
+        table, errors, ordered = self._stacks.distribute(cells, cells.copy(), labels)
         kind = dict(zip(labels.tolist(), counts[["type", "spanclass"]].tolist(), strict=True))
         kinds = [kind[label] for label in ordered.tolist()]
         table["name"] = [self._pass.types.label(row) for row, _ in kinds]
-        places = self._labels.places(ordered)
+        places = self._stacks.places(ordered)
         return HeapStacks(
             table=table,
             sampled=errors["alloc_samples"],
-            sites=[place if isinstance(place, str) else self._labels.stacks[place] for place in places],
+            sites=[place if isinstance(place, str) else self._stacks.stacks[place] for place in places],
             classes=[class_name(spanclass) for _, spanclass in kinds],
             seen=bool(self.allocs.heap.sizes[HeapCounter.EVENTS]),
-            **vars(self._labels.counts),
+            **vars(self._stacks.counts),
         )

@@ -10,11 +10,13 @@ import numpy as np
 from gotrace.analysis.spans import SPANS, occupancy
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import HEAP, I8, Rows
+from gotrace.errors import check_choice
 from gotrace.experiments.allocfree import UNRESOLVED, UNTYPED, TypeTable
 from gotrace.heap.objects import NEVER, ObjectReplay
 from gotrace.heap.rows import HEAP_CYCLE, HeapCounter, HeapLayout, ReplayCounter
-from gotrace.heap.table import summarize
+from gotrace.heap.table import KINDS, SampleCounts, summarize
 from gotrace.tables.allocs import LifetimeBuilder
+from gotrace.tables.instants import GROUPS, Group, HeapBuilder, HeapQuery
 from gotrace.tables.passes import ReadPass
 from gotrace.trace import Trace
 from gotrace.views import View, Viewed, cells
@@ -33,9 +35,15 @@ class Stats(Viewed):
     Attributes
     ----------
     table, classes : ndarray of HEAP
-        The heap at the end by type and by size class, most ``alloc_bytes`` first.
+        The heap at the end by type, or as requested, and by size class, most ``alloc_bytes`` first.
+    by : str
+        What a row of ``table`` groups.
+    errors : ndarray of ESTIMATE or None
+        With ``by="site"``, samples and errors of each row of ``table``, as in :class:`Heap`.
+    samples : SampleCounts or None
+        With ``by="site"``, counts of the CPU samples.
     totals : dict of str to int
-        Sums over all types: ``alloc_objects``, ``alloc_bytes``, the same for ``free``, ``start`` (the snapshot),
+        Sums over all objects: ``alloc_objects``, ``alloc_bytes``, the same for ``free``, ``start`` (the snapshot),
         ``inuse`` (at the end).
     peak : dict of str to int
         The first instant with the most bytes in use: ``objects``, ``bytes``, ``time`` (ns, -1 if there is none),
@@ -64,6 +72,9 @@ class Stats(Viewed):
 
     table: Rows = field(default_factory=lambda: np.empty(0, HEAP))
     classes: Rows = field(default_factory=lambda: np.empty(0, HEAP))
+    by: str = "type"
+    errors: Rows | None = None
+    samples: SampleCounts | None = None
     totals: dict[str, int] = field(default_factory=dict)
     peak: dict[str, int] = field(default_factory=dict)
     untyped: dict[str, int] = field(default_factory=dict)
@@ -79,7 +90,7 @@ class Stats(Viewed):
     anomalies: dict[str, int] = field(default_factory=dict)
 
     def view(self) -> View:
-        """Return totals, and the types that were allocated most."""
+        """Return totals, and the groups that were allocated most."""
         inuse, alloc, peak = (
             *(self.totals.get(name, 0) for name in ("inuse_bytes", "alloc_bytes")),
             self.peak.get("bytes", 0),
@@ -90,7 +101,7 @@ class Stats(Viewed):
 
 
 @analysis
-def stats(trace: Trace, progress: Callable[[int], None] | None = None) -> Stats:
+def stats(trace: Trace, *, by: Group = "type", progress: Callable[[int], None] | None = None) -> Stats:
     """Return statistics of the heap of a trace.
 
     One pass. Memory is bounded by the live heap.
@@ -98,6 +109,8 @@ def stats(trace: Trace, progress: Callable[[int], None] | None = None) -> Stats:
     Parameters
     ----------
     trace : Trace, path, buffer or file, or a list of these
+    by : {"type", "class", "package", "goroutine", "task", "region", "site"}
+        What a row of the table groups, as for :meth:`gotrace.Trace.heap`.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -107,15 +120,27 @@ def stats(trace: Trace, progress: Callable[[int], None] | None = None) -> Stats:
 
     Raises
     ------
+    TypeError, ValueError
+        There is no such group.
     TraceError
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
+    check_choice("by", by, GROUPS)
     read_pass = trace.reader.new_pass()
     rate = _Rate()
     builder = _RateBuilder(read_pass, rate)
-    fault = read_pass.run(builder, progress=progress)
+    groups = None if by in KINDS else HeapBuilder(read_pass, HeapQuery(by))
+    fault = read_pass.run(builder, *([] if groups is None else [groups]), progress=progress)
     heap = builder.allocs.heap
     result = _result(rate.replay, read_pass.types)
+    if groups is None:
+        result.table = _most_allocated(summarize(rate.replay.counts(), read_pass.types, by))
+    else:
+        grouped = groups.heap()
+        order = np.argsort(-grouped.table["alloc_bytes"], kind="stable")
+        result.table, result.samples = grouped.table[order], grouped.samples
+        result.errors = grouped.errors if grouped.errors is None else grouped.errors[order]
+    result.by = by
     result.start, result.end = builder.allocs.start, heap.time
     result.step, result.rate = rate.step, rate.finish(result.end)
     result.seen = bool(heap.sizes[HeapCounter.EVENTS])
@@ -181,13 +206,12 @@ class _RateBuilder(LifetimeBuilder):
 
 def _result(replay: ObjectReplay, types: TypeTable) -> Stats:
     counts, peak, counters = replay.counts(), replay.counts(peak=True), replay.life
-    table, classes = (_most_allocated(summarize(counts, types, by)) for by in ("type", "class"))
+    classes = _most_allocated(summarize(counts, types, "class"))
     untyped = summarize(counts[np.isin(counts["type"], (UNTYPED, UNRESOLVED))], types, "class")
     has_peak = bool(counters[ReplayCounter.PEAK_BYTES])
     return Stats(
-        table,
-        classes,
-        totals={name: int(table[name].sum()) for name in table.dtype.names or () if name != "name"},
+        classes=classes,
+        totals={name: int(classes[name].sum()) for name in classes.dtype.names or () if name != "name"},
         peak={
             "objects": int((peak["start_objects"] + peak["alloc_objects"] - peak["free_objects"]).sum()),
             "bytes": int(counters[ReplayCounter.PEAK_BYTES]),
@@ -198,7 +222,7 @@ def _result(replay: ObjectReplay, types: TypeTable) -> Stats:
         untyped={name: int(untyped[name].sum()) for name in ("alloc_bytes", "inuse_bytes")},
         cycles=replay.cycles(),
         ages=replay.deaths_by_age(),
-        spans=occupancy(replay, types)[0],
+        spans=occupancy(replay),
         memory=replay.memory(),
     )
 

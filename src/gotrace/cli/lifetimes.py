@@ -9,8 +9,8 @@ import numpy as np
 
 from gotrace.analysis.ages import AGES, Lifespans
 from gotrace.cli.heap_command import add_flags, run_query
-from gotrace.heap.table import KINDS
 from gotrace.report.ages import lifespans_document, print_lifespans
+from gotrace.tables.instants import EXACT_GROUPS
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,7 +22,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "GODEBUG=traceallocfree=1. In a trace, an object dies when the collector sweeps it, which is later than its "
         "last use.",
     )
-    parser.add_argument("--by", choices=KINDS, default="type", help="what to group by (default: type)")
+    parser.add_argument("--by", choices=EXACT_GROUPS, default="type", help="what to group by (default: type)")
     parser.add_argument(
         "--sort",
         choices=AGES.names,

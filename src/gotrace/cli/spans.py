@@ -8,6 +8,7 @@ from functools import partial
 from gotrace.analysis.spans import Spans
 from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.report.spans import print_spans, spans_document
+from gotrace.tables.instants import EXACT_GROUPS
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,6 +22,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--at", default="end", metavar="INSTANT", help="start, peak, end, 12.5s, or gc:17 (default: end)"
     )
+    parser.add_argument(
+        "--by",
+        choices=EXACT_GROUPS,
+        default="type",
+        help="what the objects that hold a span are grouped by, besides size class (default: type)",
+    )
     add_flags(parser)
     parser.set_defaults(run=run)
 
@@ -28,6 +35,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Print the spans of the trace."""
     return run_query(
-        *(args, Spans, lambda trace, progress: trace.spans(args.at, progress)),
+        *(args, Spans, lambda trace, progress: trace.spans(args.at, by=args.by, progress=progress)),
         *(partial(print_spans, top=args.top), spans_document),
     )

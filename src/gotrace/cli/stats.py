@@ -12,6 +12,7 @@ from gotrace.analysis.iterations import recorded_operations
 from gotrace.analysis.stats import Stats
 from gotrace.cli.heap_command import add_flags, run_query
 from gotrace.report.stats import print_benchmark, print_stats, stats_document
+from gotrace.tables.instants import GROUPS
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,7 +21,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "stats",
         help="show statistics of the heap",
         description="Show statistics of the heap of a trace taken with GODEBUG=traceallocfree=1: totals, peak, sizes, "
-        "rate, GC cycles, and the types that were allocated most.",
+        "rate, GC cycles, and what was allocated most.",
+    )
+    parser.add_argument(
+        "--by",
+        choices=GROUPS,
+        default="type",
+        help="what to group by (default: type); site is an estimate, which requires a CPU profile",
     )
     parser.add_argument(
         "--benchfmt",
@@ -35,12 +42,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Print the statistics of each trace."""
     if not args.benchfmt:
-        return run_query(args, Stats, gotrace.Trace.stats, partial(print_stats, top=args.top), stats_document)
+        return run_query(
+            *(args, Stats, lambda trace, progress: trace.stats(by=args.by, progress=progress)),
+            *(partial(print_stats, top=args.top), stats_document),
+        )
     if "-" in args.traces:
         args.usage("--benchfmt reads a trace twice, but standard input can be read only once: save it to a file first")
 
     def query(trace: gotrace.Trace, progress: Callable[[int], None] | None) -> _Benchmark:
-        return _Benchmark(trace.stats(progress), recorded_operations(trace))
+        return _Benchmark(trace.stats(progress=progress), recorded_operations(trace))
 
     def show(out: TextIO, found: _Benchmark) -> None:
         print_benchmark(out, found.stats, found.operations)

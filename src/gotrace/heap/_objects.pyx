@@ -50,6 +50,7 @@ cdef struct ReplayState:
     const int64_t *class_bytes
     int64_t room_spans, room_pages, room_leaves, room_cells, room_loose, room_keys
     LIFETIME *out           # NULL if not requested
+    int32_t *groups         # rows of TALLY of the rows of ``out``
     int64_t n_out, room_out
     const BATCH *batches    # of the segment, with the clocks of its generations
     int64_t n_batches
@@ -192,6 +193,7 @@ cdef void end_object(
         out.died = r.row.time
         out.died_cycle = <int32_t> cycle
         out.end = how
+        r.groups[r.n_out] = key
         r.n_out += 1
     cell.key = 0
 
@@ -574,13 +576,13 @@ cdef class Replay:
         r.cycles = &cycles[0] if cycles.shape[0] else NULL
 
     def follow(self, const ALLOC[::1] rows, const int64_t[::1] labels, const int64_t[::1] begins, int64_t stop,
-               LIFETIME[::1] out) -> tuple[int, int, int, int]:
+               LIFETIME[::1] out, int32_t[::1] groups) -> tuple[int, int, int, int]:
         """Replay rows up to the first event at or after ``stop``: ``(rows, begins taken, lifetimes written, status)``.
 
         ``begins`` are the times in ns at which mark phases of this segment begin, in order, as far as no row came
         after them. The status is FULL when ``out`` must be emptied first, GROW_... when that table must grow.
         ``labels`` is empty to count by type and size class, ``out`` to write no rows; else it has room for all objects
-        that one row can end.
+        that one row can end. ``groups``, as long as ``out``, is set to the rows of TALLY of these objects.
         """
         cdef ReplayState *r = &self.state
         cdef Py_ssize_t i = 0, n = rows.shape[0]
@@ -590,6 +592,7 @@ cdef class Replay:
         r.last_pair = 0
         r.last_key = -1
         r.out = &out[0] if out.shape[0] else NULL
+        r.groups = &groups[0] if out.shape[0] else NULL
         r.n_out, r.room_out = 0, out.shape[0] - MOST_ENDS
         with nogil:
             while i < n:

@@ -85,6 +85,8 @@ class ObjectReplay:
         may replace ``ends``.
     marks : bool
         True if ``ends`` are the starts of mark phases.
+    groups : ndarray of int32
+        Groups, as rows of :attr:`tallies`, of the objects that :meth:`follow` yielded last.
     """
 
     detail: bool = False
@@ -112,7 +114,8 @@ class ObjectReplay:
         self._tallies = np.empty(256, TALLY)
         self._deaths_by_age = np.zeros((HeapLayout.AGES if self.detail else 0, 2), np.int64)
         self._cycles = np.zeros(64 if self.detail else 0, HEAP_CYCLE)
-        self._out = np.empty(0, LIFETIME)
+        self._out, self._groups = np.empty(0, LIFETIME), np.empty(0, np.int32)
+        self.groups = self._groups
         self._begins: I8 = np.empty(0, np.int64)
         self._snapshot: np.void | None = None
         self._deferred: list[tuple[Rows, I8]] = []
@@ -130,7 +133,7 @@ class ObjectReplay:
 
     def write_rows(self) -> None:
         """Make :meth:`follow` yield rows of LIFETIME."""
-        self._out = np.zeros(_ROOM, LIFETIME)
+        self._out, self._groups = np.zeros(_ROOM, LIFETIME), np.zeros(_ROOM, np.int32)
 
     # --- replay ---------------------------------------------------------------------------------------------
 
@@ -201,10 +204,11 @@ class ObjectReplay:
                     break
             next_end = int(self.ends[self._reached]) if self._reached < len(self.ends) else NEVER
             n, begun, written, status = self._kernel.follow(
-                rows, labels, self._begins, min(self.stop, next_end), self._out
+                rows, labels, self._begins, min(self.stop, next_end), self._out, self._groups
             )
             rows, labels, self._begins = rows[n:], labels[n:], self._begins[begun:]
             if written:
+                self.groups = self._groups[:written].copy()
                 yield opaque(self._out[:written]).copy().view(LIFETIME)
             if self.stopped and next_end < self.stop:
                 self.life[ReplayCounter.STOPPED] = 0

@@ -9,13 +9,14 @@ import numpy as np
 
 from gotrace.analysis.account import account_of_samples
 from gotrace.dtypes import I8
-from gotrace.heap.table import Heap
+from gotrace.heap.table import Heap, SampleCounts
 from gotrace.report.common import document, error_json, json_rows, outside_spans, print_anomalies, print_table, say
 from gotrace.report.layout import WIDEST_TEXT, width_of, wrap
 from gotrace.units import human_bytes, human_count, human_time
 
 if TYPE_CHECKING:
     from gotrace.analysis.spans import Spans
+    from gotrace.analysis.stats import Stats
 
 _COLUMNS = {
     "inuse": ("in use", "live"),
@@ -99,12 +100,12 @@ def _lines(heap: Heap, shown: I8, first: str) -> tuple[list[str], list[list[str]
             for i, group in enumerate(groups):
                 if group != "start":
                     value = int(row[f"{group}_bytes"])
-                    line[2 * i + (i > 0)] += _relative(float(error[f"{group}_bytes_error"]), value)
+                    line[2 * i + (i > 0)] += relative_error(float(error[f"{group}_bytes_error"]), value)
     names = heap.table["name"][shown].tolist()
     return [*titles, heap.by], [[*line, name] for line, name in zip(rows, names, strict=True)]
 
 
-def _relative(error: float, value: int) -> str:
+def relative_error(error: float, value: int) -> str:
     """Return one standard error in percent of the value, as wide as that of any other row; empty if it is exact."""
     return f" ± {min(error / value, 9.99):>4.0%}" if error and value else " " * 7
 
@@ -151,13 +152,13 @@ def heap_document(
     return document(
         "heap/1",
         path,
-        rows=_rows(heap),
+        rows=heap_rows(heap),
         by=heap.by,
         at=heap.at,
         min_age=heap.ages[0],
         max_age=heap.ages[1],
         unaged=heap.unaged,
-        samples=heap.samples and {**vars(heap.samples), "unmatched": heap.samples.unmatched},
+        samples=samples_json(heap.samples),
         time=heap.time if heap.time >= 0 else None,
         cycles=heap.cycles if heap.cycles >= 0 else None,
         memory=heap.memory,
@@ -169,7 +170,13 @@ def heap_document(
     )
 
 
-def _rows(heap: Heap) -> list[dict[str, Any]]:
+def samples_json(counts: SampleCounts | None) -> dict[str, int] | None:
+    """Return counts of CPU samples as a JSON object."""
+    return None if counts is None else {**vars(counts), "unmatched": counts.unmatched}
+
+
+def heap_rows(heap: Heap | Stats) -> list[dict[str, Any]]:
+    """Return rows of HEAP as JSON objects; those of an estimate with the fields of ESTIMATE."""
     rows = json_rows(heap.table)
     if heap.errors is not None:
         for row, error in zip(rows, json_rows(heap.errors), strict=True):

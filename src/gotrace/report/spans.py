@@ -28,8 +28,9 @@ def print_spans(out: TextIO, result: Spans, *, top: int) -> None:
         say(out)
         say(out, f"{human_count(n, 'span')} of several slots held by a single object")
         say(out)
-        rows = [_holder_cells(row) for row in holders[: top or None]]
-        print_table(out, ("free", "spans", "in use", "type, size class"), rows, total=len(holders))
+        rows = [_holder_cells(row, result.by) for row in holders[: top or None]]
+        title = "size class" if result.by == "class" else f"{result.by}, size class"
+        print_table(out, ("free", "spans", "in use", title), rows, total=len(holders))
     say(out)
     say(
         out,
@@ -45,8 +46,8 @@ def _class_cells(row: Rows) -> tuple[str, ...]:
     return human_bytes(int(row["free_bytes"])), human_bytes(int(row["span_bytes"])), full, *numbers, str(row["name"])
 
 
-def _holder_cells(row: Rows) -> tuple[str, ...]:
-    name = f"{row['name']}, {row['class']}"
+def _holder_cells(row: Rows, by: str) -> tuple[str, ...]:
+    name = str(row["class"]) if by == "class" else f"{row['name']}, {row['class']}"
     return human_bytes(int(row["free_bytes"])), f"{row['spans']:,}", human_bytes(int(row["object_bytes"])), name
 
 
@@ -60,6 +61,7 @@ def spans_document(
         rows=json_rows(result.table),
         holders=json_rows(result.holders),
         at=result.at,
+        by=result.by,
         time=result.time if result.time >= 0 else None,
         memory=result.memory,
         anomalies=result.anomalies,

@@ -6,6 +6,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from gotrace.analysis.account import account_of_samples
 from gotrace.analysis.stats import Stats
 from gotrace.dtypes import I8
 from gotrace.heap.table import UNKNOWN_SPAN
@@ -19,7 +20,8 @@ from gotrace.report.common import (
     print_table,
     say,
 )
-from gotrace.report.layout import width_of
+from gotrace.report.heap import heap_rows, relative_error, samples_json
+from gotrace.report.layout import WIDEST_TEXT, width_of, wrap
 from gotrace.spec.sizeclasses import CLASS_BYTES
 from gotrace.units import human_bytes, human_count, human_share, human_time
 
@@ -30,29 +32,39 @@ _SHOWN_CYCLES = 10
 
 
 def print_stats(out: TextIO, result: Stats, *, top: int) -> None:
-    """Write totals, histograms and the ``top`` types, 0 for all."""
+    """Write totals, histograms and the ``top`` types or other groups, 0 for all."""
     _print_totals(out, result)
     _print_rate(out, result)
     _print_sizes(out, result)
     _print_cycles(out, result)
     for unit, title in (("bytes", "most bytes allocated"), ("objects", "most objects allocated")):
         order = np.argsort(-result.table[f"alloc_{unit}"], kind="stable")
-        table = result.table[order]
-        used = table[table["alloc_objects"] > 0]
+        used = order[result.table["alloc_objects"][order] > 0]
         _print_title(out, title)
-        rows = [
-            (
-                human_bytes(int(row["alloc_bytes"])),
-                f"{row['alloc_objects']:,}",
-                human_share(int(row[f"alloc_{unit}"]), result.totals[f"alloc_{unit}"]),
-                human_bytes(int(row["inuse_bytes"])),
-                str(row["name"]),
-            )
-            for row in used[: top or None]
-        ]
-        print_table(out, ("allocated", "allocs", f"of {unit}", "in use", "type"), rows, total=len(used))
+        rows = [_cells(result, row, unit) for row in used[: top or None].tolist()]
+        print_table(out, ("allocated", "allocs", f"of {unit}", "in use", result.by), rows, total=len(used))
     say(out)
+    if result.samples is not None:
+        sentences = [*account_of_samples(result.samples), "Shares by site are estimates; ± is one standard error."]
+        say(out, wrap(" ".join(sentences), width_of(out) or WIDEST_TEXT))
+        say(out)
     print_anomalies(out, result.anomalies, 12)
+
+
+def _cells(result: Stats, row: int, unit: str) -> tuple[str, ...]:
+    """Return the cells of a row of the table; bytes of estimates have relative errors."""
+    counts = result.table[row]
+    allocated, inuse = (
+        human_bytes(int(counts[name]))
+        + (
+            ""
+            if result.errors is None
+            else relative_error(float(result.errors[f"{name}_error"][row]), int(counts[name]))
+        )
+        for name in ("alloc_bytes", "inuse_bytes")
+    )
+    share = human_share(int(counts[f"alloc_{unit}"]), result.totals[f"alloc_{unit}"])
+    return allocated, f"{counts['alloc_objects']:,}", share, inuse, str(counts["name"])
 
 
 def print_benchmark(out: TextIO, result: Stats, operations: int) -> None:
@@ -195,7 +207,9 @@ def stats_document(
     return document(
         "stats/1",
         path,
-        rows=json_rows(result.table),
+        rows=heap_rows(result),
+        by=result.by,
+        samples=samples_json(result.samples),
         totals=result.totals,
         peak={**result.peak, "time": result.peak["time"] if result.peak["time"] >= 0 else None},
         untyped=result.untyped,

@@ -6,6 +6,7 @@ Never here: the replay itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from gotrace.dtypes import (
     ALLOC,
     EXPERIMENTAL,
+    I8,
     LIFETIME,
     Rows,
     What,
@@ -184,19 +186,33 @@ class AllocBuilder(Builder):
         gens["relative"] = self._info is None
 
 
+class Labels(Protocol):
+    """Labels of allocations, by which a replay groups objects."""
+
+    def learn(self, segment: Segment) -> None:
+        """Read what labels depend on, before the allocations of the segment."""
+
+    def labels(self, rows: Rows) -> I8:
+        """Return the labels of rows of ALLOC of the segment."""
+
+
 class LifetimeBuilder(Builder):
     """Rows of LIFETIME: objects as they end, then the survivors, oldest first.
 
-    With ``lives``, there are no rows; that replay only counts.
+    With ``lives``, there are no rows; that replay only counts. It groups objects by ``labels``, if given, else by
+    type and size class.
     """
 
     dtype = LIFETIME
     refers_to_types = True
 
-    def __init__(self, read_pass: ReadPass, length: int, lives: ObjectReplay | None = None) -> None:
+    def __init__(
+        self, read_pass: ReadPass, length: int, lives: ObjectReplay | None = None, labels: Labels | None = None
+    ) -> None:
         self.allocs = AllocBuilder(read_pass, _REPLAYED)
         self._types = read_pass.types
         self.lives = lives or ObjectReplay()
+        self._labels = labels
         self._writes = lives is None
         if self._writes:
             self.lives.write_rows()
@@ -204,6 +220,8 @@ class LifetimeBuilder(Builder):
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Replay a segment's events and yield the objects that end."""
         self._entered = False
+        if self._labels is not None:
+            self._labels.learn(segment)
         try:
             for rows in self.allocs.feed(segment):
                 yield from self._take(rows, segment)
@@ -217,7 +235,8 @@ class LifetimeBuilder(Builder):
     def _take(self, rows: Rows, segment: Segment) -> Iterator[Rows]:
         if not self._entered:  # the segment's scales are known from its first rows on
             self._enter(segment)
-        yield from self.take(rows)
+        labels = np.empty(0, np.int64) if self._labels is None else self._labels.labels(rows)
+        yield from self.lives.follow(rows, labels)
 
     def _enter(self, segment: Segment) -> None:
         self._entered = True
@@ -235,10 +254,6 @@ class LifetimeBuilder(Builder):
                 type_slots=self._types.slots,
             )
         )
-
-    def take(self, rows: Rows) -> Iterator[Rows]:
-        """Replay rows of ALLOC."""
-        yield from self.lives.follow(rows, np.empty(0, np.int64))
 
     def flush(self) -> Iterator[Rows]:
         """Yield the surviving objects."""

@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn, TypeAlias, get_args
 
 import numpy as np
 
-from gotrace.dtypes import HEAP, Rows
+from gotrace.dtypes import HEAP, I8, Rows
 from gotrace.errors import TraceError, check_choice
 from gotrace.experiments.allocfree import TypeTable
 from gotrace.heap.counts import CountReplay
@@ -33,6 +33,11 @@ Group = Literal["type", "class", "package", "goroutine", "task", "region", "site
 """What a row of the heap sums up."""
 
 GROUPS: tuple[str, ...] = get_args(Group)
+
+ExactGroup = Literal["type", "class", "package", "goroutine", "task", "region"]
+"""A group to which each object belongs for certain: all but sites."""
+
+EXACT_GROUPS: tuple[str, ...] = get_args(ExactGroup)
 
 Instant: TypeAlias = "str | float | np.floating[Any] | timedelta | np.timedelta64[Any]"
 """An instant of a trace: a text as in :class:`HeapQuery`, or the time since the start, of which numbers are seconds."""
@@ -157,7 +162,8 @@ class HeapBuilder(LifetimeBuilder):
         oldest = NEVER if query.max_age is None else query.max_age
         ages = Ages(min(query.min_age or 0, NEVER), min(oldest, NEVER))
         stop = 0 if query.at == "start" else NEVER  # the snapshot is replayed in either case
-        super().__init__(read_pass, 1, ObjectReplay(ages=ages, stop=stop, cycle=query.cycle or NEVER, rows=rows))
+        lives = ObjectReplay(ages=ages, stop=stop, cycle=query.cycle or NEVER, rows=rows)
+        super().__init__(read_pass, 1, lives, self._owners)
         self.start = -1
         self._end = -1  # latest time of an event, if the query has a time
 
@@ -169,13 +175,7 @@ class HeapBuilder(LifetimeBuilder):
                 self.lives.stop = end_of(self.start, self._query.time)
         if self._query.time is not None:
             self._end = max(self._end, int(segment.count(segment.by_thread())[1].max(initial=-1)))
-        if self._owners is not None:
-            self._owners.learn(segment)
         yield from super().feed(segment)
-
-    def take(self, rows: Rows) -> Iterator[Rows]:
-        """Replay rows of ALLOC."""
-        yield from self.lives.follow(rows, self._owners.labels(rows) if self._owners else np.empty(0, np.int64))
 
     @property
     def done(self) -> bool:
@@ -270,12 +270,13 @@ class HeapBuilder(LifetimeBuilder):
         cells, tallies = cells[used], lives.tallies[used]
         if isinstance(self._owners, SiteLabels):
             return *self._owners.estimate(cells, of_any_age[used], tallies["label"]), unaged
-        if self._owners is None:
-            return add_up(cells, *group_keys(tallies, self.read_pass.types, query.by)), None, unaged
-        labels = [self._owners.name(label) for label in tallies["label"].tolist()]
-        names = sorted(set(labels))
-        row = {name: i for i, name in enumerate(names)}
-        return add_up(cells, names, np.array([row[name] for name in labels], np.int64)), None, unaged
+        return add_up(cells, *self.groups(tallies)), None, unaged
+
+    def groups(self, tallies: Rows) -> tuple[list[str], I8]:
+        """Return the names of exact groups, and the group of each row of TALLY."""
+        if isinstance(self._owners, AllocationLabels):
+            return self._owners.groups(tallies["label"])
+        return group_keys(tallies, self.read_pass.types, self._query.by)
 
 
 def end_of(start: int, time: int) -> int:

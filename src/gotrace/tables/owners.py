@@ -89,6 +89,13 @@ class AllocationLabels:
         """Return the name of a label."""
         return self._names[label]
 
+    def groups(self, labels: I8) -> tuple[list[str], I8]:
+        """Return the names of groups, and the group of each label, after all segments."""
+        of = [self.name(label) for label in labels.tolist()]
+        names = sorted(set(of))
+        group = {name: i for i, name in enumerate(names)}
+        return names, np.array([group[name] for name in of], np.int64)
+
     def label(self, name: str) -> int:
         """Return the label of a name, adding it if it is new."""
         if name not in self._labels:
