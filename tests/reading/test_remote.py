@@ -165,3 +165,15 @@ def test_what_differs_each_time(server: Server) -> None:
         server.answers["a.trace"] = reference.load(reference.DATA / "heap-go1.27-allocfree.trace.gz")
         with pytest.raises(gotrace.ChangedError, match="begins differently each time it is read"):
             len(trace.allocs)
+
+
+def test_folders_and_globs_of_a_server(server: Server) -> None:
+    names = ("a.trace", "b.trace.gz", "notes.txt")
+    server.answers[""] = "".join(f'<a href="/{name}">{name}</a>' for name in names).encode()
+    data = reference.load(reference.DATA / "heap-go1.22.trace.gz")
+    server.answers |= dict(zip(names, (data, gzip.compress(data), b"text"), strict=True))
+    skipped: list[str] = []
+    urls = [f"{server.url}{name}" for name in names]
+    assert gotrace.expand(server.url, skipped=skipped) == urls[:2]
+    assert skipped == urls[2:]
+    assert gotrace.expand(f"{server.url}*.trace") == urls[:1]
