@@ -306,11 +306,11 @@ cdef enum:
     GC_UNDETERMINED = 0
     GC_NOT_RUNNING = 1
     GC_RUNNING = 2
-    ORDER_ANOMALY_PROC_TOLD_AGAIN = 0
-    ORDER_ANOMALY_GO_TOLD_AGAIN = 1
+    ORDER_ANOMALY_PROC_STATUS_REPEATED = 0
+    ORDER_ANOMALY_GO_STATUS_REPEATED = 1
     ORDER_ANOMALY_PROC_TWICE = 2
     ORDER_ANOMALY_GO_TWICE = 3
-    ORDER_ANOMALY_PROC_MENDED = 4
+    ORDER_ANOMALY_PROC_CORRECTED = 4
     ORDER_ANOMALY_UNKNOWN_STACK = 5
     ORDER_ANOMALY_UNKNOWN_STRING = 6
     ORDER_ANOMALY_REGION_NOT_INNERMOST = 7
@@ -395,7 +395,7 @@ cdef enum:
     READ_LIVE_BYTES = 11
     READ_LIVE_OBJECTS = 12
     READ_LATE = 13
-    READ_TOLD_EVENTS = 14
+    READ_TRACED_EVENTS = 14
     TALLY_ALLOCS = 0
     TALLY_ALLOC_BYTES = 1
     TALLY_FREES = 2
@@ -1223,7 +1223,7 @@ cdef struct SIM_M:
 
 cdef struct SIM_P:
     int64_t seq
-    int64_t told
+    int64_t reported
     uint64_t tiny
     int32_t tiny_at
     int32_t m
@@ -1234,7 +1234,7 @@ cdef struct SIM_P:
 cdef struct SIM_G:
     int64_t id
     int64_t seq
-    int64_t told
+    int64_t reported
     int32_t m
     int32_t span
     int32_t slot

@@ -131,7 +131,7 @@ def test_simulated_truth(tmp_path: Path) -> None:
     truths = [gotrace.simulate(tmp_path / str(seed), events=30_000, seed=seed) for seed in (1, 2)]
     found = gotrace.diff(tmp_path / "1", tmp_path / "2")
     for i, side in enumerate(("old", "new")):
-        told = truths[i].told
+        told = truths[i].counts
         alloc, alloc_bytes, free, free_bytes, start, start_bytes = told.sum(axis=0)
         values = [getattr(found.totals[metric], side) for metric in METRICS]
         assert values == [alloc_bytes, alloc, start_bytes + alloc_bytes - free_bytes, start + alloc - free]

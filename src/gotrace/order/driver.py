@@ -30,11 +30,11 @@ from gotrace.wire.slabs import decoded_rows
 from gotrace.wire.structure import Tables, min_times, sample_times
 
 _ANOMALIES = {
-    OrderAnomaly.PROC_TOLD_AGAIN: "P {} reports its status twice",
-    OrderAnomaly.GO_TOLD_AGAIN: "G {} reports its status twice",
+    OrderAnomaly.PROC_STATUS_REPEATED: "P {} reports its status twice",
+    OrderAnomaly.GO_STATUS_REPEATED: "G {} reports its status twice",
     OrderAnomaly.PROC_TWICE: "P {} is on two threads",
     OrderAnomaly.GO_TWICE: "G {} is on two threads",
-    OrderAnomaly.PROC_MENDED: "P {} is reported running but is idle; corrected",
+    OrderAnomaly.PROC_CORRECTED: "P {} is reported running but is idle; corrected",
     OrderAnomaly.UNKNOWN_STACK: "unknown stack id {}; ignored",
     OrderAnomaly.UNKNOWN_STRING: "unknown string id {}; ignored",
     OrderAnomaly.REGION_NOT_INNERMOST: "G {} ends a region that is not its innermost one; corrected",

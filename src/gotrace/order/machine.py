@@ -972,11 +972,11 @@ class Machine:
                 reported = PROC_IDLE
                 shown = PROC_IDLE
                 old = proc_state(PROC_IDLE)
-                self.note(ORDER_ANOMALY_PROC_MENDED, pid)
+                self.note(ORDER_ANOMALY_PROC_CORRECTED, pid)
             elif reported != status:
                 return self.stop(PROC_STATUS_DIFFERS, pid, reported)
             if self.ps[row].generation == self.number:
-                self.note(ORDER_ANOMALY_PROC_TOLD_AGAIN, pid)
+                self.note(ORDER_ANOMALY_PROC_STATUS_REPEATED, pid)
             if (reported == PROC_RUNNING or reported == PROC_SYSCALL) and self.p != pid and self.other_owner(pid):
                 self.note(ORDER_ANOMALY_PROC_TWICE, pid)
             self.ps[row].generation = self.number
@@ -1165,7 +1165,7 @@ class Machine:
             self.new_goroutine(gid, reported)
         else:
             if self.gs[row].generation == self.number:
-                self.note(ORDER_ANOMALY_GO_TOLD_AGAIN, gid)
+                self.note(ORDER_ANOMALY_GO_STATUS_REPEATED, gid)
             if bound == gid and self.g != gid and self.other_runner(gid):
                 self.note(ORDER_ANOMALY_GO_TWICE, gid)
             self.gs[row].generation = self.number

@@ -24,7 +24,7 @@ from gotrace._generated cimport (
     PARAM_N_STACKS, PARAM_OLD_SURVIVE, PARAM_PACE, PARAM_PROCS, PARAM_QUIRKS, PARAM_RELEASE, PARAM_SEED,
     PARAM_SHORT_RUN, PROC_IDLE, PROC_RUNNING, PROC_SYSCALL, PROC_SYSCALL_ABANDONED, READ_CYCLES, READ_EVENTS, READ_GEN,
     READ_LATE, READ_LIVE_BYTES, READ_LIVE_OBJECTS, READ_NOW, READ_N_CELLS, READ_N_GOROUTINES, READ_N_PAGES,
-    READ_N_SPANS, READ_N_TYPE_IDS, READ_OUT, READ_STARTED, READ_TOLD_EVENTS, REASON_CHAN_RECEIVE, REASON_DEDICATED,
+    READ_N_SPANS, READ_N_TYPE_IDS, READ_OUT, READ_STARTED, READ_TRACED_EVENTS, REASON_CHAN_RECEIVE, REASON_DEDICATED,
     REASON_GOSCHED, REASON_MARK_TERMINATION, REASON_PREEMPTED, REASON_SLEEP, REASON_START_TRACE,
     REASON_SWEEP_TERMINATION, REASON_WORKER_IDLE, SIM_ANOMALY_DROPPED, SIM_ANOMALY_IMPLICIT_FREE,
     SIM_ANOMALY_NEXT_GENERATION, SIM_ANOMALY_OUTSIDE_PROC, SIM_ANOMALY_SNAPSHOT_INTERLEAVED, SIM_ANOMALY_TIMES_AHEAD,
@@ -88,7 +88,7 @@ cdef class Runtime:
     cdef int32_t[:, ::1] _sites
     cdef int32_t[:, ::1] _ids
     cdef int32_t[:, ::1] _id_order
-    cdef int64_t[:, ::1] _told
+    cdef int64_t[:, ::1] _counts
     cdef int64_t[:, ::1] _late
     cdef int64_t[::1] readings
     cdef int64_t[::1] knobs
@@ -107,7 +107,7 @@ cdef class Runtime:
     cdef int32_t *page_nexts
     cdef int32_t *page_lasts
     cdef Site *sites
-    cdef int64_t *told
+    cdef int64_t *counts
 
     # The clock, events.
     cdef uint64_t seed, now, pace, horizon
@@ -200,14 +200,14 @@ cdef class Runtime:
 
     def attach_heap(self, SIM_SPAN[::1] spans, int32_t[:, ::1] pages, uint8_t[::1] borders, uint64_t[::1] births,
                     int32_t[::1] types, int32_t[:, ::1] sites, int32_t[:, ::1] ids, int32_t[:, ::1] id_order,
-                    int64_t[:, ::1] told):
+                    int64_t[:, ::1] counts):
         """Use these tables of the heap, which start with the contents of the previous ones."""
         self._spans, self._pages, self._borders, self._births, self._types = spans, pages, borders, births, types
-        self._sites, self._ids, self._id_order, self._told = sites, ids, id_order, told
+        self._sites, self._ids, self._id_order, self._counts = sites, ids, id_order, counts
         self.spans, self.borders, self.births, self.types = &spans[0], &borders[0], &births[0], &types[0]
         self.page_sizes, self.page_nexts, self.page_lasts = &pages[0, 0], &pages[1, 0], &pages[2, 0]
         self.sites = <Site *> &sites[0, 0]
-        self.told = &told[0, 0]
+        self.counts = &counts[0, 0]
 
     def boot(self):
         """Create threads, procs and the first goroutines."""
@@ -637,8 +637,8 @@ cdef class Runtime:
     cdef inline void count(self, SIM_SPAN *s, int32_t type, int what) noexcept nogil:
         """Count an object in the truth; rows of span classes of objects without a type follow those of types."""
         cdef int64_t row = type if type else self._ids.shape[1] + s.spanclass
-        self.told[6 * row + what] += 1
-        self.told[6 * row + what + 1] += s.elem
+        self.counts[6 * row + what] += 1
+        self.counts[6 * row + what + 1] += s.elem
 
     cdef inline void new_object(self, SIM_SPAN *s, int64_t slot, int32_t type) noexcept nogil:
         """Add an object to the heap."""
@@ -936,14 +936,14 @@ cdef class Runtime:
     # --- statuses: before the first event about a goroutine or proc in a generation ------------------------------
 
     cdef inline void emit_proc_status(self, int row, int p, int status) noexcept nogil:
-        if self.tracing and self.ps[p].told != self.gen:
-            self.ps[p].told = self.gen
+        if self.tracing and self.ps[p].reported != self.gen:
+            self.ps[p].reported = self.gen
             self.ps[p].seq = 0
             self.emit2(row, EV_PROC_STATUS, p, status)
 
     cdef inline void emit_go_status(self, int row, int32_t g, int status, int64_t m) noexcept nogil:
-        if self.tracing and self.gs[g].told != self.gen:
-            self.gs[g].told = self.gen
+        if self.tracing and self.gs[g].reported != self.gen:
+            self.gs[g].reported = self.gen
             self.gs[g].seq = 0
             if row == LATE and self.release >= 23:
                 self.emit4(row, EV_GO_STATUS_STACK, self.gs[g].id, <uint64_t> m, status, self.stack())
@@ -1031,7 +1031,7 @@ cdef class Runtime:
         g.state = GO_RUNNABLE
         g.m = -1
         g.seq = 0
-        g.told = self.gen if self.tracing else 0
+        g.reported = self.gen if self.tracing else 0
         if g.order == 0:
             self.stack_alloc(row, g, LEAST_ORDER)
         self.alive += 1
@@ -1466,7 +1466,7 @@ cdef class Runtime:
         r[READ_N_SPANS], r[READ_N_PAGES], r[READ_N_CELLS] = self.n_spans, self.n_pages, self.n_cells
         r[READ_N_GOROUTINES], r[READ_CYCLES], r[READ_STARTED] = self.n_gs, self.cycle, self.started
         r[READ_LIVE_BYTES], r[READ_LIVE_OBJECTS], r[READ_LATE] = self.live_bytes, self.live_objects, self.n_late
-        r[READ_TOLD_EVENTS] = self.n_events - self.first_event
+        r[READ_TRACED_EVENTS] = self.n_events - self.first_event
         r[READ_N_TYPE_IDS] = self._id_order[self.gen & 1, 0]
 
     cdef void emit_span(self, int row, SIM_SPAN *s) noexcept nogil:
@@ -1522,7 +1522,7 @@ cdef class Runtime:
             self.tracing, self.allocfree = True, allocfree
             self.first_event = self.n_events
             self.snapshot_at = 0
-            memset(self.told, 0, self._told.shape[0] * 6 * sizeof(int64_t))
+            memset(self.counts, 0, self._counts.shape[0] * 6 * sizeof(int64_t))
             self.generation_start, self.generation_began = <int64_t> self.now, self.n_events
             for i in range(<int> self._ms.shape[0]):
                 self.ms[i].at = 0

@@ -92,7 +92,7 @@ class _Tables:
         self.sites = program.shape.sites(np.random.default_rng(program.seed))
         self.ids: npt.NDArray[Any] = np.zeros((2, len(program.types)), np.int32)
         self.id_order: npt.NDArray[Any] = np.zeros((2, len(program.types) + 1), np.int32)
-        self.told: npt.NDArray[Any] = np.zeros((len(program.types) + SPAN_CLASSES, 6), np.int64)
+        self.counts: npt.NDArray[Any] = np.zeros((len(program.types) + SPAN_CLASSES, 6), np.int64)
         self.readings: npt.NDArray[Any] = np.zeros(len(Reading), np.int64)
 
     def attach(self, runtime: Runtime) -> None:
@@ -115,7 +115,7 @@ class _Tables:
             sites=self.sites,
             ids=self.ids,
             id_order=self.id_order,
-            told=self.told,
+            counts=self.counts,
         )
 
     def grow(self, status: Status) -> None:
@@ -356,14 +356,14 @@ class Program:
         self._log.append(("stop", ()))
         self._stop()
         return Truth(
-            events=self._reading(Reading.TOLD_EVENTS),
+            events=self._reading(Reading.TRACED_EVENTS),
             generations=self._reading(Reading.GEN) - self._first_gen + 1,
             cycles=self._reading(Reading.CYCLES),
             least=self._least,
             start=self._started * UNIT_NS,
             end=self._reading(Reading.NOW) * UNIT_NS,
             types=self.types,
-            told=self._tables.told.copy(),
+            counts=self._tables.counts.copy(),
             _live=self.live(),
             _rows_until=lambda time: self._lived_until(log, time),
         )

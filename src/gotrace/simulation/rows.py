@@ -17,7 +17,7 @@ SIM_M = aligned(
 )
 SIM_P = aligned(
     ("seq", "i8"),  # sequence number of its latest event
-    ("told", "i8"),  # latest generation that has its status
+    ("reported", "i8"),  # latest generation that has its status
     ("tiny", "u8"),  # address of its slot of tiny objects, 0 none
     ("tiny_at", "i4"),  # used bytes of that slot
     ("m", "i4"),  # row of its thread in SIM_M, -1 none
@@ -28,7 +28,7 @@ SIM_P = aligned(
 SIM_G = aligned(
     ("id", "i8"),
     ("seq", "i8"),  # sequence number of its latest event
-    ("told", "i8"),  # latest generation that has its status
+    ("reported", "i8"),  # latest generation that has its status
     ("m", "i4"),  # row of SIM_M, -1 none
     ("span", "i4"),  # row of its stack's span in SIM_SPAN, -1 none
     ("slot", "i4"),  # slot of the stack in that span
@@ -141,7 +141,7 @@ class Reading(IntEnum):
     LIVE_BYTES = 11
     LIVE_OBJECTS = 12
     LATE = 13  # rows of objects freed after the requested time
-    TOLD_EVENTS = 14  # events of this session
+    TRACED_EVENTS = 14  # events of this session
 
 
 class Tally(IntEnum):

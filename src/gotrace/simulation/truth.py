@@ -44,7 +44,7 @@ class Truth:
         Start and end of the session in ns of the trace's clock.
     types : ndarray of TYPE
         All types of the program; row 0 is none.
-    told : ndarray of int64, shape (types + 136, 6)
+    counts : ndarray of int64, shape (types + 136, 6)
         Counts of the trace: allocations, their bytes, frees, their bytes, objects of the snapshot, their bytes. Rows
         are types, then span classes of objects without a type.
     """
@@ -56,7 +56,7 @@ class Truth:
     start: int
     end: int
     types: Rows
-    told: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
     _live: Rows = field(repr=False)
     _rows_until: Callable[[int], Rows] = field(repr=False)
 
@@ -84,10 +84,10 @@ class Truth:
     def table(self) -> Rows:
         """Rows of HEAP, as in ``Trace.heap().table``."""
         untyped = [f"{self.types['name'][0]} {class_name(spanclass)}" for spanclass in range(SPAN_CLASSES)]
-        table = np.zeros(len(self.told), HEAP)
+        table = np.zeros(len(self.counts), HEAP)
         table["name"] = [*self.types["name"], *untyped]
         for name, what in (("alloc", Tally.ALLOCS), ("free", Tally.FREES), ("start", Tally.START)):
-            table[f"{name}_objects"], table[f"{name}_bytes"] = self.told[:, what], self.told[:, what + 1]
+            table[f"{name}_objects"], table[f"{name}_bytes"] = self.counts[:, what], self.counts[:, what + 1]
         row = np.where(self._live["type"] > 0, self._live["type"], len(self.types) + self._live["spanclass"])
         np.add.at(table["inuse_objects"], row, 1)
         np.add.at(table["inuse_bytes"], row, self._live["size"])
@@ -111,10 +111,10 @@ class Truth:
         }
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return ``live``, ``told``, and names and addresses of types, as arrays for npz."""
+        """Return ``live``, ``counts``, and names and addresses of types, as arrays for npz."""
         return {
             "live": self._live,
-            "told": self.told,
+            "counts": self.counts,
             "type_names": self.types["name"].astype(np.str_),
             "type_addresses": self.types["address"],
         }

@@ -76,11 +76,11 @@ class Resource(IntEnum):
 class OrderAnomaly(IntEnum):
     """Anomalies that the ordering tolerates with a warning (FORMAT 11.2), or corrects when salvaging (FORMAT 9.9.4)."""
 
-    PROC_TOLD_AGAIN = 0
-    GO_TOLD_AGAIN = 1
+    PROC_STATUS_REPEATED = 0
+    GO_STATUS_REPEATED = 1
     PROC_TWICE = 2
     GO_TWICE = 3
-    PROC_MENDED = 4
+    PROC_CORRECTED = 4
     UNKNOWN_STACK = 5
     UNKNOWN_STRING = 6
     REGION_NOT_INNERMOST = 7
