@@ -212,3 +212,34 @@ def test_objects() -> None:
             assert repr(result).startswith(f"<gotrace.{type(result).__name__}: ")
             assert result._repr_html_().startswith("<table>")
     assert gotrace.sched([SCHED, SCHED])[0].table["count"].sum() == gotrace.sched(SCHED).table["count"].sum()
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("tasks --name nope", 0, "no tasks of this name"),
+        ("regions --name nope", 0, "no regions of this name"),
+        ("goroutines --function nope", 0, "no goroutine starts with this function"),
+        ("tasks --task 999", 3, "no such task: "),
+        ("goroutines --goroutine 999", 3, "no such goroutine: "),
+        ("critical --goroutine 1 --time 5s:6s", 3, "no such task, region or goroutine"),
+        ("sched --time 2s:1s", 2, "the range ends before it starts"),
+        ("critical --task x", 2, "argument --task: 'x' is not a whole number"),
+        ("sched -n x", 2, "argument -n/--top: 'x' is not a whole number"),
+    ],
+)
+def test_what_does_not_exist(
+    line: str, code: int, message: str, sched: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        assert main([*line.split(), str(sched)]) == code
+    except SystemExit as stopped:
+        assert stopped.code == code
+    assert message in "".join(capsys.readouterr())
+
+
+def test_the_path_of_a_time_is_inside_the_trace(sched: Path) -> None:
+    with gotrace.open(sched) as trace:
+        (path,) = gotrace.critical(trace, goroutine=1, time=(trace.end - 10**6, trace.end + 10**9)).paths
+        assert trace.end - 10**6 == path["start"] < path["end"] <= trace.end + 1
+        assert not gotrace.critical(trace, goroutine=1, time=(trace.end + 2, trace.end + 10**9)).seen

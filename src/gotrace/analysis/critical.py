@@ -171,7 +171,8 @@ def critical(
         task is that of the goroutine which ends it. What is open at the end of the trace ends there; a start that
         was not seen is that of the trace.
     time : tuple of int, optional
-        ns: the path of the goroutine between these two. Without it, that of its whole life.
+        ns: the path of the goroutine between these two, as far as they are in the trace. Without it, that of its whole
+        life.
     progress : callable, optional
         Called with the number of bytes read so far in the first pass.
 
@@ -240,6 +241,9 @@ def _spans(
         paths[field] = column
     paths["start"][paths["start"] < 0] = first
     paths["end"][paths["end"] < 0] = last
+    if time is not None:
+        paths["start"], paths["end"] = np.maximum(paths["start"], first), np.minimum(paths["end"], last)
+        paths = paths[paths["start"] < paths["end"]]
     return np.sort(paths, order=["start", "end"])
 
 

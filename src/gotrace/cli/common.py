@@ -73,10 +73,13 @@ def _bounds(text: str, number: Callable[[str], int]) -> Bounds:
     try:
         if not colon or not (first or end):
             raise ValueError
-        return (number(first) if first else None), (number(end) if end else None)
+        bounds = (number(first) if first else None), (number(end) if end else None)
     except ValueError:
         example = "3:, :10 or 3:10" if number is int else "1.5s:2s, 100ms: or :1m"
         raise argparse.ArgumentTypeError(f"{text!r} is not a range: write {example}") from None
+    if None not in bounds and bounds[0] > bounds[1]:  # type: ignore[operator]
+        raise argparse.ArgumentTypeError(f"{text!r}: the range ends before it starts")
+    return bounds
 
 
 def add_trace(parser: argparse.ArgumentParser, *, streams: bool = True) -> None:

@@ -9,6 +9,7 @@ import argparse
 
 from gotrace.analysis.mmu import Utilization, mmu
 from gotrace.analysis.utilization import INCLUDE
+from gotrace.cli import common
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import mmu_document, print_mmu
 from gotrace.units import nanoseconds
@@ -41,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="W",
         help="length of a window, such as 10ms; may be repeated (default: powers of ten)",
     )
-    parser.add_argument("--worst", type=int, default=5, metavar="N", help="worst windows to show (default: 5)")
+    parser.add_argument("--worst", type=common.count, default=5, metavar="N", help="worst windows to show (default: 5)")
     add_sched_flags(parser, part="only windows")
     parser.set_defaults(run=run)
 

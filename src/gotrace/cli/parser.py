@@ -16,11 +16,13 @@ from typing import Any, NoReturn
 
 from gotrace import __version__
 
-TAKE_A_TRACE = """to take a trace, start the program with GODEBUG=traceallocfree=1 (Go 1.23 or later), and then
+TAKE_A_TRACE = """to take a trace, start the program (for its heap with GODEBUG=traceallocfree=1, Go 1.23 or later), then
   tests:   go test -trace app.trace
   server:  curl -o app.trace http://HOST/debug/pprof/trace?seconds=5   (import net/http/pprof)
   program: call trace.Start(file) and trace.Stop()   (import runtime/trace)"""
 """How to get what most commands need."""
+
+_NUMBERS = {"a whole number": "int|count|positive", "a number": "float|_positive"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,12 +40,10 @@ class Parser(argparse.ArgumentParser):
 
     def _check_flags(self) -> None:
         known = [flag for action in self._actions for flag in action.option_strings]
-        if self.prog == "gotrace":
-            return  # the flags of commands are checked by their own parsers
         for arg in self.given:
             flag = arg.partition("=")[0]
-            if arg == "--":
-                return
+            if arg == "--" or (self.prog == "gotrace" and not arg.startswith("-")):
+                return  # the flags of commands are checked by their own parsers
             if arg.startswith("--") and " " not in arg and not any(name.startswith(flag) for name in known):
                 self.error(f"unknown flag {flag}{did_you_mean(flag, known)}")
 
@@ -57,6 +57,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print a message, how to take a trace if one is missing, and exit."""
+        for kind, numbers in _NUMBERS.items():
+            message = re.sub(rf"invalid (?:{numbers}) value: (.*)", rf"\1 is not {kind}", message)
         if message.startswith("the following arguments are required:") and re.search(r"\b(TRACE|OLD)\b", message):
             message += f"\n{TAKE_A_TRACE}"
         if message.startswith(("the following arguments", "argument ", "unknown flag", "unrecognized arguments")):

@@ -48,7 +48,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Write the page; for a damaged trace, it shows what came before the fault."""
     if args.trace == "-":
-        args.usage("the trace is read twice, but standard input can be read only once: save it to a file first")
+        args.usage("the trace is read several times, but standard input can be read only once: save it to a file first")
     check_output(args, args.output)
     codes: list[int] = []
     with common.exit_code(codes, args):

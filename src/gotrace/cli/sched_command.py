@@ -22,6 +22,10 @@ _NOTHING = {
     "critical": ("such task, region or goroutine", "gotrace tasks, regions and goroutines list them"),
     "mmu": ("procs", "a trace needs a whole generation"),
 }
+_CHOSEN = {
+    "task": ("such task", "gotrace export --table task_times lists all"),
+    "goroutine": ("such goroutine", "gotrace goroutines --by goroutine --top 0 lists all"),
+}
 _NO_GOROUTINES = ("goroutines", "take an execution trace with runtime/trace, /debug/pprof/trace or go test -trace")
 
 
@@ -70,7 +74,9 @@ def run_sched(
             _sort(result, args.sort)
 
     def missing(path: str, *, lost: bool) -> MissingDataError:
-        return MissingDataError(path, *_NOTHING.get(args.command, _NO_GOROUTINES), lost=lost)
+        chosen = next((flag for flag in _CHOSEN if args.command == flag + "s" and getattr(args, flag) is not None), "")
+        nothing = _CHOSEN.get(chosen) or _NOTHING.get(args.command, _NO_GOROUTINES)
+        return MissingDataError(path, *nothing, lost=lost)
 
     def show(out: TextIO, result: R) -> None:
         print_text(out, result, top=args.top)

@@ -104,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"schema": "simulate/1", "trace": args.output, **summary}))
     else:
-        counts = [human_count(summary[f"{noun}s"], noun) for noun in ("event", "generation", "cycle")]
+        nouns = {"events": "event", "generations": "generation", "cycles": "GC cycle"}
+        counts = [human_count(summary[name], noun) for name, noun in nouns.items()]
         live = human_count(summary["inuse_objects"], "object")
         common.log(f"{', '.join(counts)}; {live} live at the end, {human_bytes(summary['inuse_bytes'])}")
     return common.OK

@@ -106,7 +106,11 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
         with path.open("wb") as out:
             yield out
         return
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     temporary = Path(name)
     try:
         with os.fdopen(number, "wb") as out:

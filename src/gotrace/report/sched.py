@@ -114,6 +114,9 @@ def waits_document(
 def print_goroutines(out: TextIO, result: Goroutines, *, top: int) -> None:
     """Write goroutines as a table of at most ``top`` rows, 0 for all; of a selected one, its intervals too."""
     table = result.table
+    if not len(table):
+        say(out, "no goroutine starts with this function: without --function, gotrace goroutines lists all functions")
+        return
     columns = ("count", "exec", "sched", "block", "syscall", "assist", "sweep", result.by)
     rows = [
         (
@@ -275,6 +278,9 @@ def gc_document(
 def print_latencies(out: TextIO, result: Latencies, *, top: int) -> None:
     """Write tasks or regions as a table of at most ``top`` rows, 0 for all; of one task, its parts too."""
     table = result.table
+    if not len(table):
+        say(out, f"no {result.kind} of this name: without --name, gotrace {result.kind} lists all names")
+        return
     times = TIMES[:3] if result.kind == "regions" else ()
     columns = ("p50", "p90", "p99", "max", "total", *times, "count", "incomplete", "histogram", result.kind)
     rows = [
@@ -297,6 +303,8 @@ def print_latencies(out: TextIO, result: Latencies, *, top: int) -> None:
 
 def after_latencies(result: Latencies) -> list[tuple[str, str]]:
     """Return the command that shows what the first task or region waited for, for :func:`print_next`."""
+    if not len(result.table):
+        return []
     if len(result.tasks):
         return [(f"critical FILE --task {result.tasks['task'][0]}", "what it waited for")]
     flag, kind = ("--name", "tasks") if result.kind == "tasks" else ("--region", "regions")
