@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gotrace.analysis.history import History, history
     from gotrace.analysis.info import Info, info
     from gotrace.analysis.leaks import Leaks, leaks
+    from gotrace.analysis.methods import Methods as Methods  # for type checkers
     from gotrace.analysis.mmu import MMU, Utilization, mmu
     from gotrace.analysis.profiles import WAIT, Profile, profile
     from gotrace.analysis.sites import Sites, sites
@@ -277,6 +278,15 @@ _HOMES = {  # imported at first use: numpy and the kernels take a while, which -
     "gotrace.simulation": "simulate",
     "gotrace.text.event": "Event",
 }
+
+ANALYSES = frozenset(
+    name
+    for home, names in _HOMES.items()
+    if home.startswith("gotrace.analysis.")
+    for name in names.split()
+    if name.islower()
+)
+"""Functions that are methods of a trace, too."""
 
 _MODULES = ("raw", "simulation", "varint")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MethodType, TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,16 @@ from gotrace.views import View, Viewed
 from gotrace.wire.structure import Frame
 
 if TYPE_CHECKING:  # imported at first use: most programs need none of them
-    from gotrace import Footprint, History, Info, Leaks, Lifespans, Sites, Spans, Stats, Verdict
+    from gotrace import Methods
     from gotrace.order.selection import Selection
-    from gotrace.tables.instants import ExactGroup, Group, Instant
+    from gotrace.tables.instants import Group, Instant
     from gotrace.text.event import Event
+
+else:
+    Methods = object
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def open(
@@ -85,23 +91,54 @@ def check_options(*, errors: str, jobs: int, **others: object) -> None:
         raise ValueError(f"jobs={jobs}: must be at least 1")
 
 
-class _Spans(Table):
-    """Table ``spans``; called, it is the analysis :func:`gotrace.spans` of its trace."""
+class Analysis(Protocol[P, R]):
+    """A function of an open trace; of a path, buffer or file, which it opens and closes; or of a list of these.
 
-    def __init__(self, trace: Trace) -> None:
-        super().__init__(trace.reader, "spans")
+    Of a list, the result is a list of results, in order; one trace is open at a time.
+    """
+
+    @overload
+    def __call__(self, trace: list[Any] | tuple[Any, ...], /, *args: P.args, **kwargs: P.kwargs) -> list[R]: ...
+
+    @overload
+    def __call__(self, trace: Any, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+
+class AnalysedTable(Table, Generic[P, R]):
+    """A table; called, it is the analysis of the same name of its trace."""
+
+    def __init__(self, trace: Trace, name: str, analysis: Callable[Concatenate[Trace, P], R]) -> None:
+        super().__init__(trace.reader, name)
         self._trace = trace
+        self._analysis = analysis
 
-    def __call__(self, at: Instant = "end", *, by: ExactGroup = "type", progress: Progress | None = None) -> Spans:
-        """Return how full spans are at an instant, as :func:`gotrace.spans` does."""
-        return gotrace.spans(self._trace, at, by=by, progress=progress)
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return the result of the analysis."""
+        return self._analysis(self._trace, *args, **kwargs)
 
 
-class Trace(Viewed):
+class _Method:
+    """An analysis as a method: the public function of this name, which is imported at first use.
+
+    With a table of the same name, it is the table, which can be called.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, trace: Trace | None, owner: type[Trace]) -> Any:
+        function = getattr(gotrace, self._name)
+        if trace is None:
+            return function
+        return AnalysedTable(trace, self._name, function) if self._name in TABLES else MethodType(function, trace)
+
+
+class Trace(Viewed, Methods):
     """An open trace, made by :func:`open`.
 
     A trace must not be used by several threads at a time. Each name in :attr:`tables` is an attribute, a
-    :class:`Table`. Each analysis, such as :func:`gotrace.stats`, is also a method.
+    :class:`Table`. Each analysis, such as :func:`gotrace.stats`, is also a method; where a table has its name, such as
+    ``spans``, the table can be called.
 
     Attributes
     ----------
@@ -357,11 +394,6 @@ class Trace(Viewed):
         return {name: getattr(self, name) for name in TABLES}
 
     @property
-    def spans(self) -> _Spans:
-        """The rows of ``allocs`` about spans; ``spans()`` is the analysis :func:`gotrace.spans`."""
-        return _Spans(self)
-
-    @property
     def generations(self) -> Generations:
         """Table with a row for each generation; iteration yields :class:`Generation` objects."""
         return Generations(self.reader, "generations")
@@ -412,47 +444,10 @@ class Trace(Viewed):
 
         return heap_at(self.reader, HeapQuery(by, at, min_age, max_age), progress)
 
-    # --- analyses -------------------------------------------------------------------------------------------
-
-    def footprint(
-        self, *, by: Literal["type", "thread", "generation"] = "type", progress: Progress | None = None
-    ) -> Footprint:
-        """Return the bytes of the trace by kind of event, as :func:`gotrace.footprint` does."""
-        return gotrace.footprint(self, by=by, progress=progress)
-
-    def history(self, progress: Progress | None = None) -> History:
-        """Return the heap over time, as :func:`gotrace.history` does."""
-        return gotrace.history(self, progress)
-
-    def info(self, progress: Progress | None = None) -> Info:
-        """Return the contents of the trace, as :func:`gotrace.info` does."""
-        return gotrace.info(self, progress)
-
-    def leaks(self, progress: Progress | None = None) -> Leaks:
-        """Return which types survive GC cycles in growing numbers, as :func:`gotrace.leaks` does."""
-        return gotrace.leaks(self, progress)
-
-    def lifespans(self, by: ExactGroup = "type", progress: Progress | None = None) -> Lifespans:
-        """Return how long objects live, as :func:`gotrace.lifespans` does."""
-        return gotrace.lifespans(self, by, progress)
-
-    def sites(self, progress: Progress | None = None) -> Sites:
-        """Return allocations by call site, as :func:`gotrace.sites` does."""
-        return gotrace.sites(self, progress)
-
-    def stats(self, *, by: Group = "type", progress: Progress | None = None) -> Stats:
-        """Return the heap in numbers, as :func:`gotrace.stats` does."""
-        return gotrace.stats(self, by=by, progress=progress)
-
-    def validate(self, progress: Progress | None = None) -> Verdict:
-        """Return whether the trace is complete, in order and valid, as :func:`gotrace.validate` does."""
-        return gotrace.validate(self, progress)
-
 
 def _table(name: str) -> property:
     return property(lambda trace: Table(trace.reader, name), doc=TABLES[name].doc)
 
 
-for _name in TABLES:
-    if _name not in vars(Trace):
-        setattr(Trace, _name, _table(_name))
+for _name in sorted({*TABLES, *gotrace.ANALYSES} - set(vars(Trace))):
+    setattr(Trace, _name, _Method(_name) if _name in gotrace.ANALYSES else _table(_name))

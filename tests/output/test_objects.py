@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import pickle
 import pydoc
+import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +17,43 @@ from support.columns import empty_trace
 from support.streams import Stream
 
 import gotrace
+from gotrace.analysis.methods import Methods
 from gotrace.tables.catalog import TABLES
 
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
 SITES = reference.DATA / "sites-go1.27-allocfree.trace.gz"
-ANALYSES = ("footprint", "heap", "history", "info", "leaks", "lifespans", "sites", "spans", "stats", "validate")
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "check": {"max_heap": "1GiB"},
+    "critical": {"goroutine": 1},
+    "diff": {"new": EXAMPLE},
+    "growth": {"first": "gc:1", "last": np.timedelta64(4, "ms")},
+    "profile": {"kind": "sched"},
+}
+"""Arguments of analyses that require some, besides the trace."""
 
 
 def shown(result: Any) -> tuple[str, str]:
+    if isinstance(result, list):  # arrays
+        return f"<gotrace.{[rows.tolist() for rows in result]}>", ""
     return repr(result), result._repr_html_()
 
 
-@pytest.mark.parametrize("name", ANALYSES)
+def test_the_types_of_methods_are_those_of_the_analyses() -> None:
+    types = {name: value for name, value in vars(Methods).items() if not name.startswith("_")}
+    assert types == {name: getattr(gotrace, name) for name in gotrace.ANALYSES - {"heap"}}
+    assert all(getattr(gotrace.Trace, name) is function for name, function in types.items())
+
+
+@pytest.mark.parametrize("name", sorted(gotrace.ANALYSES - {"diff"}))
 def test_every_analysis_takes_a_trace_a_path_or_a_list(name: str) -> None:
-    function = getattr(gotrace, name)
+    function = partial(getattr(gotrace, name), **ARGUMENTS.get(name, {}))
     with gotrace.open(EXAMPLE) as trace:
-        result = shown(getattr(trace, name)())
-        if name != "history":
+        method = getattr(trace, name)
+        result = shown(method(**ARGUMENTS.get(name, {})))
+        if name in trace.tables:
+            assert isinstance(method, gotrace.Table)
+            assert len(method.head(2)) == len(trace.tables[name][:2])
+        if name not in ("history", "check"):  # these show the name
             assert shown(function(EXAMPLE.read_bytes())) == result
         assert shown(function(trace)) == shown(function(EXAMPLE)) == shown(function(str(EXAMPLE))) == result
         assert [shown(one) for one in function([trace, EXAMPLE])] == [result, result]
@@ -39,17 +61,41 @@ def test_every_analysis_takes_a_trace_a_path_or_a_list(name: str) -> None:
     assert function([]) == []
     assert result[0].startswith("<gotrace.")
     assert "\n" not in result[0]
+    assert re.search(r"\b1 [A-Za-z ]*s\b", result[0].partition(" by ")[0]) is None
     assert len(result[1]) < 20_000
     with pytest.raises(TypeError, match="cannot read a trace from int"):
         function(3)
 
 
-@pytest.mark.parametrize("name", ANALYSES)
+@pytest.mark.parametrize("name", sorted(gotrace.ANALYSES - {"utilization", *ARGUMENTS}))
 def test_results_of_odd_traces_show_themselves(name: str) -> None:
     for source in (empty_trace(), reference.load(SITES)):
         result = getattr(gotrace, name)(source)
         repr(result)
         assert result._repr_html_().startswith("<table>")
+
+
+def test_sides_of_a_comparison() -> None:
+    with gotrace.open(EXAMPLE) as old, gotrace.open(SITES) as new:
+        expected = gotrace.diff(EXAMPLE, [SITES, SITES])
+        for found in (old.diff([new, SITES]), gotrace.diff(old, (SITES, new)), gotrace.diff([old], [new, new])):
+            assert shown(found) == shown(expected)
+            assert (found.old, found.new) == (expected.old, expected.new)
+        buffers = gotrace.diff(EXAMPLE.read_bytes(), [io.BytesIO(EXAMPLE.read_bytes()), old])
+        assert not buffers.significant().any()
+        with pytest.raises(ValueError, match="a side has no traces"):
+            old.diff([])
+        for wrong in (3, None, [3], {"a": 1}):
+            with pytest.raises(TypeError, match="cannot read a trace from"):
+                gotrace.diff(old, wrong)  # type: ignore[arg-type]
+        assert len(old.types) > 2, "it stays open"
+
+
+def test_checks_of_several_traces_can_be_asserted() -> None:
+    assert gotrace.check([EXAMPLE, EXAMPLE], max_heap="1GiB")
+    found = gotrace.check([EXAMPLE, EXAMPLE], max_heap=1)
+    assert (bool(found), len(found)) == (False, 2)
+    assert ">failed</td>" in found[0]._repr_html_()
 
 
 def test_a_damaged_trace() -> None:

@@ -22,6 +22,7 @@ from gotrace.tables.instants import EXACT_GROUPS, ExactGroup
 from gotrace.tables.owners import OWNERS
 from gotrace.tables.passes import ReadPass
 from gotrace.trace import Trace
+from gotrace.units import human_count
 from gotrace.views import View, Viewed, cells
 from gotrace.wire.segments import Segment
 
@@ -82,7 +83,8 @@ class Lifespans(Viewed):
     def view(self) -> View:
         """Return deaths and median ages by group."""
         columns = ("name", "died_objects", "died_bytes", "alive_objects", "alive_bytes", "median_cycles", "median_time")
-        facts = f"{int(self.table['died_objects'].sum()):,} objects died in {self.cycles:,} GC cycles, by {self.by}"
+        died = human_count(int(self.table["died_objects"].sum()), "object")
+        facts = f"{died} died in {human_count(self.cycles, 'GC cycle')}, by {self.by}"
         return View(facts, columns, cells(self.table, columns), len(self.table))
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Literal
 
 from gotrace.analysis.leaks import LEAST_POINTS, Leaks, leaks
+from gotrace.analysis.traces import analysis
 from gotrace.errors import NoHeapDataError, TraceError
 from gotrace.trace import Trace
-from gotrace.trace import open as open_trace
 from gotrace.units import human_bytes, human_change, human_count, parse_size
+from gotrace.views import View, Viewed
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Limit:
     detail: str
 
 
-@dataclass(frozen=True)
-class Check:
+@dataclass(frozen=True, repr=False)
+class Check(Viewed):
     """The limits of a check; true if all are kept, so that a test can assert it.
 
     Attributes
@@ -69,7 +68,21 @@ class Check:
         return self.ok
 
     def __repr__(self) -> str:
-        return "\n  ".join((f"<gotrace.Check of {self.trace!r}: {'ok' if self.ok else 'failed'}>", *self.failures))
+        return "\n  ".join((super().__repr__(), *self.failures))
+
+    def view(self) -> View:
+        """Return the limits, and whether they are kept."""
+        rows = [(limit.name, limit.limit, "ok" if limit.ok else "failed", limit.detail) for limit in self.limits]
+        return View(
+            f"{self.trace!r}, {'ok' if self.ok else 'failed'}", ("name", "limit", "result", "detail"), rows, len(rows)
+        )
+
+
+class Checks(list[Check]):
+    """Checks of several traces; true if all are, so that a test can assert it."""
+
+    def __bool__(self) -> bool:
+        return all(self)
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,7 @@ class Limits:
     Parameters
     ----------
     max_heap, max_growth, max_alloc, forbid_leak
-        As for :func:`check`.
+        As for :func:`gotrace.check`.
 
     Raises
     ------
@@ -166,14 +179,14 @@ def _cycles(found: Leaks) -> str:
     return human_count(int(found.points[-1] - found.points[0]), "GC cycle")
 
 
-def check(
-    source: Any,
+def _check(
+    trace: Trace,
     *,
     max_heap: str | int | None = None,
     max_growth: str | float | None = None,
     max_alloc: str | float | None = None,
     forbid_leak: str | Sequence[str] = (),
-    errors: Literal["raise", "salvage"] = "raise",
+    progress: Callable[[int], None] | None = None,
 ) -> Check:
     """Compare the heap of a trace with limits, for tests.
 
@@ -181,7 +194,7 @@ def check(
 
     Parameters
     ----------
-    source : Trace, path or buffer
+    trace : Trace, path, buffer or file, or a list of these
     max_heap : str or int, optional
         Most bytes in use at any time, such as ``"64MiB"``.
     max_growth : str, float or int, optional
@@ -191,13 +204,14 @@ def check(
         Most bytes allocated per second, on average over the trace: ``"10MB/s"``.
     forbid_leak : str or sequence of str, optional
         Types, or patterns with ``*`` and ``?``, that must not grow steadily; docs/leak.md states the rule.
-    errors : {"raise", "salvage"}
-        As for :func:`gotrace.open`; not used for a Trace.
+    progress : callable, optional
+        Called with the number of bytes read so far.
 
     Returns
     -------
     Check
-        True if all limits are kept. A limit that cannot be judged for lack of GC cycles is not kept.
+        True if all limits are kept. A limit that cannot be judged for lack of GC cycles is not kept. Of a list, a list
+        that is true if all checks are.
 
     Raises
     ------
@@ -212,13 +226,14 @@ def check(
     --------
     >>> assert gotrace.check("app.trace", max_heap="64MiB", forbid_leak="session.*")  # doctest: +SKIP
     """
-    limits = Limits(max_heap, max_growth, max_alloc, forbid_leak)
-    with nullcontext(source) if isinstance(source, Trace) else open_trace(source, errors=errors) as trace:
-        return check_trace(trace, limits)
+    return check_trace(trace, Limits(max_heap, max_growth, max_alloc, forbid_leak), progress)
+
+
+check = analysis(_check, Checks)
 
 
 def check_trace(trace: Trace, limits: Limits, progress: Callable[[int], None] | None = None) -> Check:
-    """Compare the heap of an open trace with limits; raises like :func:`check`."""
+    """Compare the heap of an open trace with limits; raises like :func:`gotrace.check`."""
     try:
         found = leaks(trace, progress)
     except TraceError as fault:

@@ -12,6 +12,7 @@ from gotrace.analysis.traces import analysis
 from gotrace.dtypes import CYCLE, PAUSE, Rows
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.units import human_count
 from gotrace.views import View, Viewed, cells
 
 ASSISTS = np.dtype([("name", "O"), ("goroutines", "i8"), ("assist", "i8"), ("exec", "i8")], align=True)
@@ -55,7 +56,7 @@ class Collector(Viewed):
         """Return the pauses, times in ns."""
         columns = ("start", "stopped", "restarted", "end", "culprit_p", "culprit_g")
         rows = ((reason, *row) for reason, row in zip(self.reasons, cells(self.pauses, columns), strict=False))
-        facts = f"{len(self.pauses):,} pauses, {len(self.cycles):,} mark phases"
+        facts = f"{human_count(len(self.pauses), 'pause')}, {human_count(len(self.cycles), 'mark phase')}"
         return View(facts, ("reason", *columns), rows, len(self.pauses))
 
 

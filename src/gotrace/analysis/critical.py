@@ -20,6 +20,7 @@ from gotrace.dtypes import STATE, Rows, narrow, select
 from gotrace.spec.enums import GoState
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.units import human_count
 from gotrace.views import View, Viewed, cells
 from gotrace.wire.structure import Frame
 
@@ -145,7 +146,12 @@ class Critical(Viewed):
         """Return the segments, times in ns."""
         columns = ("path", "start", "end", "g", "function", "reason")
         total = int((self.paths["end"] - self.paths["start"]).sum())
-        return View(f"{len(self.paths):,} paths, {total:,} ns", columns, cells(self.table, columns), len(self.table))
+        return View(
+            f"{human_count(len(self.paths), 'path')}, {total:,} ns",
+            columns,
+            cells(self.table, columns),
+            len(self.table),
+        )
 
 
 @analysis

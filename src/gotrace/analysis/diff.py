@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from glob import has_magic
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from gotrace.heap.table import KINDS, Heap, group_keys
 from gotrace.tables.instants import GROUPS, Group, HeapQuery, heap_at, replay_counts
 from gotrace.trace import Trace
 from gotrace.trace import open as open_trace
+from gotrace.units import human_count
 from gotrace.views import View, Viewed, cells
 from gotrace.wire.discovery import find
 from gotrace.wire.remote import is_url
@@ -42,6 +43,10 @@ DIFF = np.dtype(
 )
 """A row for each pair of types. On each side: size and pointer bytes of the type (-1: none), and the number of traces
 that have it. For each metric: both means, their difference, and the 95 % interval of the difference (NaN: unknown)."""
+
+Source: TypeAlias = "Trace | str | os.PathLike[str] | bytes | bytearray | BinaryIO"
+Side: TypeAlias = "Source | Sequence[Source]"
+"""The traces of one side."""
 
 _Key = tuple[str, int, int]  # name, size, pointer bytes; -1 for groups without a size
 _Counts = dict[_Key | None, npt.NDArray[Any]]  # never has key None, which means a type that a side lacks
@@ -142,7 +147,8 @@ class Diff(Viewed):
         """Return the totals, and the metric of ``sort`` by group."""
         columns = ("name", *(f"{self.sort}_{part}" for part in ("old", "new", "diff", "low", "high")))
         total = self.totals[self.sort]
-        facts = f"{self.sort} of {len(self.old):,} and {len(self.new):,} traces: {total.old:,.0f}, {total.new:,.0f}"
+        old, new = (human_count(len(side), "trace") for side in (self.old, self.new))
+        facts = f"{self.sort} of {old} and {new}: {total.old:,.0f}, {total.new:,.0f}"
         return View(facts, columns, cells(self.table, columns), len(self.table))
 
 
@@ -172,8 +178,8 @@ def _matching(name: str) -> list[str]:
 
 
 def diff(
-    old: Heap | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    new: Heap | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    old: Heap | Side,
+    new: Heap | Side,
     *,
     by: Group = "type",
     sort: str | None = None,
@@ -189,8 +195,8 @@ def diff(
 
     Parameters
     ----------
-    old, new : path or sequence of paths, or Heap
-        The traces of each side. A path is a trace, a folder of traces, or several traces separated by commas.
+    old, new : Trace, path, buffer or file, or a sequence of these; or Heap
+        The traces of each side. A text is a trace, a folder of traces, or several traces separated by commas.
         Or two heaps that are grouped alike, usually of one trace at two instants: rows are paired by name, and those
         that grew most come first. Exact numbers have intervals of length 0; the errors of estimates (by site) are added
         as if they were independent.
@@ -205,7 +211,7 @@ def diff(
         Operations of each trace of either side. By default, what the traces record: the messages of logs of category
         ``b.N``, or types of tasks such as ``b.N=1000``.
     errors : {"raise", "salvage"}
-        As for :func:`gotrace.open`.
+        As for :func:`gotrace.open`; not used for an open Trace.
     progress : callable, optional
         Takes the name of each trace, returns a context manager whose value is called with the number of bytes read.
 
@@ -221,7 +227,7 @@ def diff(
     ValueError
         ``by`` or ``sort`` is invalid, a side has no traces, or heaps are grouped differently.
     TypeError
-        Only one side is a heap.
+        Only one side is a heap, or a side is not something that can be read as a trace.
     """
     if isinstance(old, Heap) and isinstance(new, Heap):
         return _grown(old, new, _metric(sort or "inuse_bytes"))
@@ -235,8 +241,8 @@ def diff(
 
 
 def compare(
-    old: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    new: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    old: Side,
+    new: Side,
     *,
     by: Group = "type",
     sort: str = "alloc_bytes",
@@ -257,7 +263,7 @@ def compare(
     faults: list[Fault] = []
     skipped: list[str] = []
     for i, side in enumerate((old, new)):
-        runs = [_run(path, by, per, ops and ops[i], errors, progress) for path in _paths(side)]
+        runs = [_run(source, by, per, ops and ops[i], errors, progress) for source in _sources(side)]
         faults += [run.fault for run in runs if run.fault is not None]
         sides.append([run for run in runs if run.fault is None] or [run for run in runs if run.counts is not None])
         skipped += [run.path for run in runs if all(run is not one for one in sides[-1])]
@@ -295,7 +301,7 @@ class _Run:
 
 
 def _run(
-    path: str,
+    source: Any,
     by: Group,
     per: Per | None,
     ops: float | None,
@@ -303,10 +309,11 @@ def _run(
     progress: _Progress | None,
 ) -> _Run:
     """Read one trace."""
-    run = _Run(path)
+    run = _Run(os.fspath(source) if isinstance(source, str | os.PathLike) else f"<{type(source).__name__}>")
     try:
-        with open_trace(path, errors=errors) as trace:
-            with progress(path) if progress else nullcontext() as update:
+        with nullcontext(source) if isinstance(source, Trace) else open_trace(source, errors=errors) as trace:
+            run.path = trace.path
+            with progress(run.path) if progress else nullcontext() as update:
                 seconds = _count(run, trace, by, update)
             if per:
                 run.divisor = ops or iterations(trace, per, seconds)
@@ -344,12 +351,14 @@ def _metric(sort: str) -> str:
     return sort
 
 
-def _paths(side: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
-    if isinstance(side, (str, os.PathLike)):
-        return traces_of(os.fspath(side))
+def _sources(side: Side) -> list[Any]:
+    if isinstance(side, str | os.PathLike):
+        return list(traces_of(os.fspath(side)))
+    if isinstance(side, bytes | bytearray) or not isinstance(side, Sequence):
+        return [side]
     if not side:
         raise ValueError("a side has no traces")
-    return [os.fspath(path) for path in side]
+    return list(side)
 
 
 def _grouped(counts: Rows, types: TypeTable, by: str) -> _Counts:

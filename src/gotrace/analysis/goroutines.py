@@ -14,6 +14,7 @@ from gotrace.dtypes import I8, STATE, Rows, TimeKind
 from gotrace.spec.events import EVENTS, RANGES
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.units import human_count
 from gotrace.views import View, Viewed, cells
 from gotrace.wire.structure import Frame
 
@@ -72,7 +73,7 @@ class Goroutines(Viewed):
         """Return goroutines by group, times in ns."""
         columns = ("name", "count", "exec", "sched", "block", "syscall", "assist")
         n = int(self.table["count"].sum())
-        return View(f"{n:,} goroutines by {self.by}", columns, cells(self.table, columns), len(self.table))
+        return View(f"{human_count(n, 'goroutine')} by {self.by}", columns, cells(self.table, columns), len(self.table))
 
 
 @analysis

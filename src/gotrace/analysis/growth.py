@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gotrace.analysis.diff import Diff, diff
+from gotrace.analysis.traces import analysis
 from gotrace.errors import TraceError
 from gotrace.tables.growth import HeapPair, heaps_at
-from gotrace.tables.instants import Group
+from gotrace.tables.instants import Group, Instant
 from gotrace.trace import Trace
 
 
+@analysis
 def growth(
     trace: Trace,
-    first: str = "start",
-    last: str = "end",
+    first: Instant = "start",
+    last: Instant = "end",
     *,
     by: Group = "type",
     progress: Callable[[int], None] | None = None,
@@ -25,8 +27,8 @@ def growth(
 
     Parameters
     ----------
-    trace : Trace
-    first, last : str
+    trace : Trace, path, buffer or file, or a list of these
+    first, last : str, float or timedelta
         Instants, as ``at`` of :meth:`gotrace.Trace.heap`. ``"peak"`` as the first one is the peak up to the second.
     by : str
         What a row groups, as for :meth:`gotrace.Trace.heap`.

@@ -28,6 +28,7 @@ from gotrace.spec.sizeclasses import CLASS_BYTES, UNKNOWN_CLASS
 from gotrace.tables.allocs import ExperimentalBuilder, LifetimeBuilder
 from gotrace.tables.lookup import GenerationBuilder
 from gotrace.trace import Trace
+from gotrace.units import human_count
 from gotrace.views import ROWS, View, Viewed
 
 BINS = 300
@@ -180,7 +181,7 @@ class History(Viewed):
         names = ("peak_bytes", "inuse_bytes", "alloc_bytes", "old_bytes")
         largest = np.argsort(-self.types["peak_bytes"], kind="stable")[:ROWS].tolist() if self.types else []
         rows = ((self.names[i], *(int(self.types[name][i]) for name in names)) for i in largest)
-        facts = f"{self.path!r}, peak {self.peak_bytes:,} bytes, {len(self.begins):,} GC cycles"
+        facts = f"{self.path!r}, peak {self.peak_bytes:,} bytes, {human_count(len(self.begins), 'GC cycle')}"
         return View(facts, ("name", *names), rows, len(self.names))
 
     def plot(self, *, top: int = 8, ax: Any = None) -> Any:

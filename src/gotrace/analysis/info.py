@@ -15,6 +15,7 @@ from gotrace.experiments.batches import alloc_free, experiment_data
 from gotrace.tables.lookup import GenerationBuilder
 from gotrace.tables.passes import ReadPass
 from gotrace.trace import Trace
+from gotrace.units import human_count
 from gotrace.views import View, Viewed
 from gotrace.wire.segments import Segment
 
@@ -140,7 +141,8 @@ class Info(Viewed):
     def view(self) -> View:
         """Return the number of events by name, most first."""
         rows = sorted(self.events.items(), key=lambda event: -event[1])
-        facts = f"{self.writers}: {sum(self.events.values()):,} events in {len(self.generations):,} generations"
+        events, generations = sum(self.events.values()), len(self.generations)
+        facts = f"{self.writers}: {human_count(events, 'event')} in {human_count(generations, 'generation')}"
         return View(facts, ("event", "number"), rows, len(rows), "; ".join(self.missing))
 
 

@@ -7,36 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from gotrace.trace import Trace, open
+from gotrace.trace import Analysis, Trace, open
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Analysis(Protocol[P, R]):
-    """A function of an open trace; of a path, buffer or file, which it opens and closes; or of a list of these.
-
-    Of a list, the result is a list of results, in order; one trace is open at a time.
-    """
-
-    @overload
-    def __call__(self, trace: list[Any] | tuple[Any, ...], /, *args: P.args, **kwargs: P.kwargs) -> list[R]: ...
-
-    @overload
-    def __call__(self, trace: Any, /, *args: P.args, **kwargs: P.kwargs) -> R: ...
-
-
-def analysis(function: Callable[Concatenate[Trace, P], R]) -> Analysis[P, R]:
-    """Return a function of an open trace as an :class:`Analysis`."""
+def analysis(
+    function: Callable[Concatenate[Trace, P], R], several: Callable[[list[R]], list[R]] = list
+) -> Analysis[P, R]:
+    """Return a function of an open trace as an :class:`Analysis`; ``several`` makes the result of a list."""
 
     @wraps(function)
     def of_any(trace: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         if isinstance(trace, Trace):
             return function(trace, *args, **kwargs)
         if isinstance(trace, list | tuple):
-            return [of_any(one, *args, **kwargs) for one in trace]
+            return several([of_any(one, *args, **kwargs) for one in trace])
         with open(trace) as opened:
             return function(opened, *args, **kwargs)
 

@@ -11,6 +11,7 @@ from gotrace.analysis.traces import analysis
 from gotrace.dtypes import PROC, THREAD, Rows
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.units import human_count
 from gotrace.views import View, Viewed, cells
 
 
@@ -43,7 +44,7 @@ class Usage(Viewed):
     def view(self) -> View:
         """Return the procs, times in ns."""
         columns = ("id", "running", "idle", "syscall", "gc", "starts", "steals")
-        facts = f"{len(self.procs):,} procs, {len(self.threads):,} threads"
+        facts = f"{human_count(len(self.procs), 'proc')}, {human_count(len(self.threads), 'thread')}"
         return View(facts, columns, cells(self.procs, columns), len(self.procs))
 
 

@@ -9,6 +9,7 @@ from gotrace.analysis.traces import analysis
 from gotrace.errors import TraceError
 from gotrace.tables.catalog import TABLES
 from gotrace.trace import Trace
+from gotrace.units import human_count
 from gotrace.views import View, Viewed
 
 _LENGTH = 1 << 15  # rows at a time
@@ -32,7 +33,8 @@ class Verdict(Viewed):
 
     def view(self) -> View:
         """Return the verdict in one line."""
-        return View(f"{self.error or 'valid'}: {self.events:,} events in {self.generations:,} generations")
+        counts = f"{human_count(self.events, 'event')} in {human_count(self.generations, 'generation')}"
+        return View(f"{self.error or 'valid'}: {counts}")
 
 
 @analysis

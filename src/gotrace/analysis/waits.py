@@ -17,6 +17,7 @@ from gotrace.dtypes import I8, STATE, Rows
 from gotrace.spec.enums import GoState
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
+from gotrace.units import human_count
 from gotrace.views import View, Viewed, cells
 from gotrace.wire.structure import Frame
 
@@ -72,7 +73,9 @@ class Waits(Viewed):
         """Return waits by group, in ns."""
         columns = ("name", "count", "total", "p50", "p99", "max")
         n = int(self.table["count"].sum())
-        return View(f"{n:,} waits ({self.kind}) by {self.by}", columns, cells(self.table, columns), len(self.table))
+        return View(
+            f"{human_count(n, 'wait')} ({self.kind}) by {self.by}", columns, cells(self.table, columns), len(self.table)
+        )
 
 
 @analysis

@@ -14,7 +14,7 @@ import numpy as np
 from gotrace.dtypes import Rows
 from gotrace.heap.objects import NEVER
 from gotrace.heap.table import Heap
-from gotrace.tables.instants import Group, HeapBuilder, HeapQuery, QueryError, end_of
+from gotrace.tables.instants import Group, HeapBuilder, HeapQuery, Instant, QueryError, end_of
 from gotrace.tables.passes import Progress, ReadPass, TraceReader
 from gotrace.wire.segments import Segment
 
@@ -98,13 +98,16 @@ class _PairBuilder(HeapBuilder):
         return counts, time if first.time is None else self.start + first.time, memory, cycles
 
 
-def heaps_at(reader: TraceReader, by: Group, first: str, last: str, progress: Progress | None = None) -> HeapPair:
+def heaps_at(
+    reader: TraceReader, by: Group, first: Instant, last: Instant, progress: Progress | None = None
+) -> HeapPair:
     """Replay a trace and return its heaps at two instants.
 
     Parameters
     ----------
     reader : TraceReader
-    by, first, last : str
+    by : str
+    first, last : str, float or timedelta
         Group and instants, as in :class:`HeapQuery`. ``"peak"`` as the first one is the peak up to the second.
     progress : callable, optional
         Called with the number of bytes read so far.
@@ -116,9 +119,10 @@ def heaps_at(reader: TraceReader, by: Group, first: str, last: str, progress: Pr
     TraceError
         The trace is damaged; the error's ``partial`` has the heap up to the fault in place of the last one.
     """
-    if first == "end" != last:
-        raise QueryError(f"{last} is before end")
-    builder = _PairBuilder(reader.new_pass(), HeapQuery(by, first), HeapQuery(by, last))
+    before, after = HeapQuery(by, first), HeapQuery(by, last)
+    if before.at == "end" != after.at:
+        raise QueryError(f"{after.at} is before end")
+    builder = _PairBuilder(reader.new_pass(), before, after)
     fault = builder.read_pass.run(builder, progress=progress)
     if fault is None:
         builder.check_time()
