@@ -188,7 +188,7 @@ class UnknownNameError(KeyError, ValueError):
 def unknown_name(problem: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """Return the exception for a name that is not one of the known ones."""
     names = list(known)
-    return UnknownNameError(f"{problem} {name!r}; it has {', '.join(names)}{_suggestion(name, names)}")
+    return UnknownNameError(f"{problem} {name!r}; it has {', '.join(names)}{suggestion(name, names)}")
 
 
 def check_choice(argument: str, value: object, choices: Iterable[str]) -> None:
@@ -205,7 +205,7 @@ def check_choice(argument: str, value: object, choices: Iterable[str]) -> None:
     if value in names:
         return
     kind = ValueError if isinstance(value, str) else TypeError
-    raise kind(f"{argument}={value!r}: must be one of {', '.join(map(repr, names))}{_suggestion(value, names)}")
+    raise kind(f"{argument}={value!r}: must be one of {', '.join(map(repr, names))}{suggestion(value, names)}")
 
 
 def check_names(argument: str, names: object) -> None:
@@ -220,7 +220,8 @@ def check_names(argument: str, names: object) -> None:
         raise TypeError(f"{argument}={names!r}: must be a list of names")
 
 
-def _suggestion(name: object, names: list[str]) -> str:
+def suggestion(name: object, names: Sequence[str]) -> str:
+    """Return a question that names the most similar of some names; empty if none is similar."""
     from difflib import get_close_matches  # slow to import
 
     close = get_close_matches(name, names, 1) if isinstance(name, str) else []

@@ -382,7 +382,11 @@ def test_amounts_per_operation(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_wrong_divisors(tmp_path: Path) -> None:
     path = trace_of(tmp_path / "old", 10)
     for options, said in (
-        *(({"per": "op"}, "no log of category"), ({"per": "task"}, "no tasks"), ({"per": "hour"}, "must be one of op")),
+        *(
+            ({"per": "op"}, "no log of category"),
+            ({"per": "task"}, "no tasks"),
+            ({"per": "hour"}, "must be one of .op"),
+        ),
         *(({"ops": (0, 1)}, "above 0"), ({"ops": (1, 1), "per": "second"}, "per='op'")),
     ):
         with pytest.raises(ValueError, match=said):

@@ -18,6 +18,7 @@ from support.streams import Stream
 
 import gotrace
 from gotrace.analysis.methods import Methods
+from gotrace.cli import main
 from gotrace.tables.catalog import TABLES
 
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
@@ -204,6 +205,11 @@ def test_wrong_names_and_types() -> None:
             lambda: anything.footprint(by="typ"),
             lambda: anything.heap(by="typ"),
             lambda: anything.text("word"),
+            lambda: anything.block(by="stacks"),
+            lambda: anything.goroutines(by="functions"),
+            lambda: anything.profile("network"),
+            lambda: anything.mmu(include=["stop"]),
+            lambda: anything.diff(EXAMPLE, per="operation"),
             lambda: gotrace.open(EXAMPLE, errors="salvag"),  # type: ignore[arg-type]
         ):
             with pytest.raises(ValueError, match=r"must be one of '.*, '.*"):
@@ -213,6 +219,38 @@ def test_wrong_names_and_types() -> None:
         for row in (-2, len(trace.stacks)):
             with pytest.raises(IndexError, match=f"table stacks has no row {row}; it has"):
                 trace.stack(row)
+
+
+@pytest.mark.parametrize(
+    ("at", "similar"),
+    [
+        ("ende", "end"),
+        ("gc17", "gc:17"),
+        ("GC 17", ""),
+        ("12.5", "12.5s"),
+        ("starts", "start"),
+        ("pek", "peak"),
+        ("soon", ""),
+    ],
+)
+def test_instants_that_are_none(at: str, similar: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="expected start, peak, end, a time such as 12.5s, or gc:17") as error:
+        gotrace.heap(EXAMPLE, at=at)
+    assert str(error.value).endswith(f" (did you mean {similar!r}?)" if similar else "gc:17")
+    for flags in (["heap", "--at", at], ["heap", "--from", at], ["heap", "--to", at], ["spans", "--at", at]):
+        with pytest.raises(SystemExit, match="2"):
+            main([*flags, str(EXAMPLE)])
+        assert str(error.value) in capsys.readouterr().err
+
+
+def test_a_generation_shows_itself() -> None:
+    with gotrace.open(EXAMPLE) as trace:
+        first = next(iter(trace.generations))
+    assert re.fullmatch(r"<gotrace.Generation: number 1, [\d,]+ bytes at 16>", repr(first))
+    html = first._repr_html_()
+    assert f"<td>{len(first.strings):,}</td>" in html
+    assert f"<td>{len(first.experiments[1].batches):,}</td>" in html
+    assert "batches of AllocFree" in html
 
 
 def test_public_names_are_public_places() -> None:

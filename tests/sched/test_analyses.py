@@ -111,9 +111,9 @@ def test_damaged(call: object, attribute: str) -> None:
 
 def test_wrong_arguments() -> None:
     with gotrace.open(SCHED) as trace:
-        with pytest.raises(ValueError, match="kind='cpu': must be one of net, sync"):
+        with pytest.raises(ValueError, match="kind='cpu': must be one of 'net', 'sync'"):
             gotrace.profile(trace, "cpu")
-        with pytest.raises(ValueError, match="include='gc': must be of stw"):
+        with pytest.raises(ValueError, match="include='gc': must be one of 'stw'"):
             gotrace.utilization(trace, ["gc"])
         for arguments in ({}, {"task": 1, "name": "whole"}):
             with pytest.raises(ValueError, match="one of task, name, region and goroutine"):

@@ -254,8 +254,8 @@ def compare(
     """Compare as :func:`diff`, but raise an error of a trace only if a side has no other one."""
     check_choice("by", by, GROUPS)
     sort = _metric(sort)
-    if per is not None and per not in UNITS:
-        raise ValueError(f"per={per!r}: must be one of {', '.join(UNITS)}")
+    if per is not None:
+        check_choice("per", per, UNITS)
     if ops is not None and not (per in (None, "op") and min(ops) > 0):
         raise ValueError(f"ops={ops!r}: must be two numbers above 0, with per='op'")
     per = "op" if ops else per

@@ -11,6 +11,7 @@ from gotrace.analysis.gather import Gathered, Keep, Range
 from gotrace.analysis.texts import NO_STACK, merged, one_line
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I8, STATE, Rows, TimeKind
+from gotrace.errors import check_choice
 from gotrace.spec.events import EVENTS, RANGES
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -116,8 +117,7 @@ def goroutines(
     TraceError
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
-    if by not in _NAMES:
-        raise ValueError(f"by={by!r}: must be one of {', '.join(map(repr, _NAMES))}")
+    check_choice("by", by, _NAMES)
     tables: dict[str, Keep] = {"goroutines": np.copy, "goroutine_times": np.copy}
     if goroutine is not None:
         tables = {name: lambda rows: rows[rows["g"] == goroutine] for name in (*tables, "states")}

@@ -13,6 +13,7 @@ from gotrace.analysis.texts import one_line
 from gotrace.analysis.traces import analysis
 from gotrace.analysis.windows import Windows
 from gotrace.dtypes import Rows, select
+from gotrace.errors import check_choice
 from gotrace.spec.enums import EventKind, EventType, GoState
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -115,8 +116,7 @@ def profile(
     TraceError
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind={kind!r}: must be one of {', '.join(KINDS)}")
+    check_choice("kind", kind, KINDS)
     of_range, state, reason = KINDS[kind].range, KINDS[kind].state, KINDS[kind].reason
     tables: dict[str, Keep] = {"goroutines": np.copy}
     if of_range is None:

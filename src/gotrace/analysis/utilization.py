@@ -14,6 +14,7 @@ import numpy.typing as npt
 from gotrace.analysis.gather import TEXTS, Gathered, Keep, Range, bounds
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import F8, I8, TRANSITION, Rows
+from gotrace.errors import check_choice
 from gotrace.spec.enums import EventKind, EventType, GoState, Resource
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -93,9 +94,8 @@ def utilization(
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
     chosen = tuple(include)
-    unknown = set(chosen) - set(INCLUDE)
-    if unknown:
-        raise ValueError(f"include={unknown.pop()!r}: must be of {', '.join(INCLUDE)}")
+    for part in chosen:
+        check_choice("include", part, INCLUDE)
     found = Gathered(trace, {**SOURCES, "goroutines": np.copy}, TEXTS, progress, time)
     result = utilization_until(found, found.end, chosen, per_goroutine=per_goroutine)
     first, _ = bounds(time)

@@ -14,6 +14,7 @@ from gotrace.analysis.profiles import KINDS
 from gotrace.analysis.texts import NO_STACK, Groups, merged, one_line, start_function
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I8, STATE, Rows
+from gotrace.errors import check_choice
 from gotrace.spec.enums import GoState
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -170,8 +171,7 @@ def syscalls(
 
 
 def _waits(trace: Trace, kind: str, by: str, choices: tuple[str, ...], time: Range, progress: Progress | None) -> Waits:
-    if by not in choices:
-        raise ValueError(f"by={by!r}: must be one of {', '.join(map(repr, choices))}")
+    check_choice("by", by, choices)
     collected = _Collected(kind, by, time)
     tables: dict[str, Keep] = {"states": collected.add}
     if by == "function":

@@ -10,6 +10,7 @@ import argparse
 from gotrace.analysis.mmu import Utilization, mmu
 from gotrace.analysis.utilization import INCLUDE
 from gotrace.cli import common
+from gotrace.cli.parser import did_you_mean
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import mmu_document, print_mmu
 from gotrace.units import nanoseconds
@@ -51,7 +52,9 @@ def _parts(text: str) -> tuple[str, ...]:
     parts = tuple(text.split(","))
     for part in parts:
         if part not in INCLUDE:
-            raise argparse.ArgumentTypeError(f"{part!r} is not one of {', '.join(INCLUDE)}")
+            raise argparse.ArgumentTypeError(
+                f"{part!r} is not one of {', '.join(INCLUDE)}{did_you_mean(part, INCLUDE)}"
+            )
     return parts
 
 

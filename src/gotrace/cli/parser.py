@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from gotrace import __version__
 
-TAKE_A_TRACE = """to take a trace, start the program (for its heap with GODEBUG=traceallocfree=1, Go 1.23 or later), then
+TAKE_A_TRACE = """to take a trace, start the program (for its heap with GODEBUG=traceallocfree=1, Go 1.23 or later):
   tests:   go test -trace app.trace
   server:  curl -o app.trace http://HOST/debug/pprof/trace?seconds=5   (import net/http/pprof)
   program: call trace.Start(file) and trace.Stop()   (import runtime/trace)"""

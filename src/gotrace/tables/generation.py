@@ -14,6 +14,8 @@ from gotrace.experiments.batches import experiment_data
 from gotrace.order.driver import time_order
 from gotrace.tables.passes import TraceReader
 from gotrace.tables.table import Table
+from gotrace.units import human_count
+from gotrace.views import View, Viewed
 from gotrace.wire.clock import Clock, to_ns, wall_ns
 from gotrace.wire.segments import Segment
 from gotrace.wire.structure import StackTable, StringTable
@@ -31,7 +33,7 @@ class Generations(Table):
                 yield Generation(reader, segment, gen)
 
 
-class Generation:
+class Generation(Viewed):
     """One generation of a trace.
 
     Attributes
@@ -73,8 +75,12 @@ class Generation:
         self._samples = np.searchsorted(tables.samples["gen"], [gen, gen + 1])
         self._factor = ns
 
-    def __repr__(self) -> str:
-        return f"<gotrace.Generation {self.number}: {self.nbytes} bytes at {self.offset}>"
+    def view(self) -> View:
+        """Return where it is in the trace, and how much it contains."""
+        counts = {"strings": len(self.strings), "stacks": len(self.stacks), "samples": int(np.diff(self._samples)[0])}
+        counts |= {f"batches of {data.experiment.name}": len(data.batches) for data in self.experiments.values()}
+        facts = f"number {self.number}, {human_count(self.nbytes, 'byte')} at {self.offset:,}"
+        return View(facts, ("content", "number"), counts.items(), len(counts), str(self.clock))
 
     @property
     def strings(self) -> StringTable:

@@ -6,6 +6,7 @@ Never here: decoding of events, or command-line syntax.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Literal, NoReturn, TypeAlias, get_args
 import numpy as np
 
 from gotrace.dtypes import HEAP, I8, Rows
-from gotrace.errors import TraceError, check_choice
+from gotrace.errors import TraceError, check_choice, suggestion
 from gotrace.experiments.allocfree import TypeTable
 from gotrace.heap.counts import CountReplay
 from gotrace.heap.objects import NEVER, Ages, ObjectReplay
@@ -70,6 +71,12 @@ def _seconds(ns: int) -> str:
     return f"{'-' if ns < 0 else ''}{whole}.{rest:09d}".rstrip("0").rstrip(".") + "s"
 
 
+def _suggestion(at: str) -> str:
+    """Return a question that names an instant similar to a text that is none."""
+    number = re.search(r"\d+(\.\d+)?", at)
+    return suggestion(at, ["start", "peak", "end", *([f"{number[0]}s", f"gc:{number[0]}"] if number else [])])
+
+
 @dataclass(frozen=True)
 class HeapQuery:
     """A query of the heap.
@@ -108,7 +115,7 @@ class HeapQuery:
                 raise QueryError(f"{name}={age}: must be at least 0")
         object.__setattr__(self, "at", _instant(self.at))
         if self.cycle is None and self.time is None and self.at not in ("start", "peak", "end"):
-            raise QueryError(f"instant {self.at!r}: expected {_INSTANTS}")
+            raise QueryError(f"instant {self.at!r}: expected {_INSTANTS}{_suggestion(str(self.at))}")
 
     @property
     def time(self) -> int | None:
