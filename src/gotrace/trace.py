@@ -20,6 +20,7 @@ from gotrace.tables.generation import Generations
 from gotrace.tables.passes import Progress, TraceReader
 from gotrace.tables.table import Table, reader_of_chunks
 from gotrace.views import View, Viewed
+from gotrace.wire.clock import to_wall
 from gotrace.wire.structure import Frame
 
 if TYPE_CHECKING:  # imported at first use: most programs need none of them
@@ -347,8 +348,8 @@ class Trace(Viewed, Methods):
         Returns
         -------
         ndarray of datetime64[ns]
-            NaT for -1, and for all times of a trace without clock snapshots (Go 1.24 and earlier). A time is converted
-            with the snapshot of its generation.
+            NaT for -1, for all times of a trace without clock snapshots (Go 1.24 and earlier), and for times that
+            datetime64 cannot represent. A time is converted with the snapshot of its generation.
         """
         times = np.asarray(time, np.int64)
         rows = self._whole("generations")
@@ -357,7 +358,7 @@ class Trace(Viewed, Methods):
             return wall
         gen = np.maximum(np.searchsorted(rows["start"], times, side="right") - 1, 0)
         known = times != -1
-        wall[known] = (rows["wall"][gen] + (times - rows["start"][gen]).astype("m8[ns]"))[known]
+        wall[known] = to_wall(times, rows["start"][gen], rows["wall"][gen])[known]
         return wall
 
     def stack(self, row: int) -> list[Frame]:

@@ -358,3 +358,18 @@ def test_the_home_folder(data: bytes, tmp_path: Path, monkeypatch: pytest.Monkey
     for source in ("~/x.trace", Path("~/x.trace")):
         with gotrace.open(source) as trace:
             assert len(trace.types) > 2
+
+
+def test_wall_clock_times_that_datetime64_cannot_represent() -> None:
+    latest = 2**63 - 1
+    clock = b"\x32" + event("Frequency", 10**9) + event("ClockSnapshot", 0, 1, latest // 10**9, latest % 10**9 - 5)
+    events = event("ProcStart", 5, 1, 1) + event("HeapAlloc", 1, 7)
+    writer = Writer(26).batch(1, -1, 100, clock).batch(1, 1, 100, events)
+    with gotrace.open(writer.end_of_generation().getvalue()) as trace:
+        times = [trace.start, 105, 106, trace.start - 2**62, 2**63 - 1, -1]
+        unknown = [False, False, True, False, True, True]
+        assert np.isnat(trace.wall(times)).tolist() == unknown
+        assert trace.wall(105).astype(np.int64) == latest
+        rows = trace.metrics.to_numpy()
+        assert rows["time"].tolist() == [106]
+        assert trace.metrics.to_arrow()["wall"].to_pylist() == [None]

@@ -167,8 +167,10 @@ class Query:
         self.scans = sum(_scans(node) for node in self._plan(query))
         self._check_streams()
         self._connection.execute("set disabled_optimizers = 'filter_pushdown'")  # a pushed filter hides its columns
-        self._needed = {column for node in self._plan(query) for column in _projected(node)}
+        scanned = [_projected(node) for node in self._plan(query) if "ARROW_SCAN" in node["name"]]
         self._connection.execute("reset disabled_optimizers")
+        if None not in scanned:
+            self._needed = {column for columns in scanned for column in columns or ()}
         return query
 
     def _without_end(self, text: str) -> str:
@@ -231,26 +233,23 @@ class _Decoding:
 
     def __init__(self) -> None:
         self._requests: SimpleQueue[tuple[Iterator[Batch], _Replies] | None] = SimpleQueue()
-        self._replies: list[_Replies] = []  # of each proxy
+        self._proxied: list[tuple[Generator[Batch, None, None], _Replies]] = []
 
     def proxy(self, batches: Generator[Batch, None, None]) -> Generator[Batch, None, None]:
         """Yield the batches of a generator, which is run by the other thread."""
         replies: _Replies = SimpleQueue()
-        self._replies.append(replies)
-        try:
-            while True:
-                self._requests.put((batches, replies))
-                reply = replies.get()
-                if reply is None:
-                    return
-                if isinstance(reply, BaseException):
-                    raise reply
-                yield reply
-        finally:
-            batches.close()
+        self._proxied.append((batches, replies))
+        while True:
+            self._requests.put((batches, replies))
+            reply = replies.get()
+            if reply is None:
+                return
+            if isinstance(reply, BaseException):
+                raise reply
+            yield reply
 
     def run(self, function: Callable[[], object], interrupt: Callable[[], object]) -> None:
-        """Run a function that reads proxies; ``interrupt`` ends it early."""
+        """Run a function that reads proxies, and close their generators; ``interrupt`` ends it early."""
         with ThreadPoolExecutor(1) as thread:
             running = thread.submit(function)
             running.add_done_callback(lambda _: self._requests.put(None))
@@ -259,10 +258,15 @@ class _Decoding:
                     replies.put(_next(batches))
             except BaseException as error:
                 interrupt()
-                for replies in self._replies:
-                    replies.put(error)
+                self._end(error)
                 raise
+            self._end(None)  # a thread of DuckDB may wait for rows that the result does not need
         running.result()
+
+    def _end(self, reply: BaseException | None) -> None:
+        for proxied, replies in self._proxied:
+            proxied.close()
+            replies.put(reply)
 
 
 _Replies: TypeAlias = "SimpleQueue[Batch | BaseException | None]"
@@ -296,11 +300,9 @@ def _scans(node: dict[str, Any]) -> int:
     return 2 if name.startswith("REC") else int("ARROW_SCAN" in name)
 
 
-def _projected(node: dict[str, Any]) -> list[str]:
-    """Return the columns that an operator of a plan reads of a table."""
-    if "ARROW_SCAN" not in node["name"]:
-        return []
-    columns: str | list[str] = node["extra_info"]["Projections"]
+def _projected(scan: dict[str, Any]) -> list[str] | None:
+    """Return the columns that a scan of a plan reads; None if it reads all, as DuckDB 1 does without pyarrow."""
+    columns: str | list[str] | None = scan["extra_info"].get("Projections")
     return [columns] if isinstance(columns, str) else columns
 
 

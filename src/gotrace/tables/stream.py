@@ -33,7 +33,7 @@ STEP = 4_000_000
 """Default size of a batch in bytes of its rows: the blocks of a stream, used in turns, stay in the cache."""
 
 _PIECE = 8192  # rows that builders make at a time: few enough that they are in the cache when they become columns
-_NAT = np.iinfo(np.int64).min
+_NO_CLOCK = [0, np.iinfo(np.int64).min]
 
 
 def fields_to_read(name: str, columns: Sequence[str] | None, *, single: bool = True) -> list[Field]:
@@ -245,7 +245,7 @@ class _Context(Builder):
         self._next_row = 1
         self._places: dict[int, int] = {0: -1}  # in the dictionary of strings, by row
         self._type_places: I4 = np.empty(0, np.int32)
-        self._shifts: dict[int, int] = {}  # wall-clock time at time 0 in ns, by low bits of the generation's number
+        self._clocks: dict[int, list[int]] = {}  # start and its wall-clock time, by low bits of the generation's number
 
     def feed(self, segment: Segment) -> Iterator[Rows]:
         """Keep what rows of the segment refer to."""
@@ -258,9 +258,9 @@ class _Context(Builder):
             factors = clock.factor(segment.tables.clocks["frequency"])
             starts = clock.to_ns(min_times(segment.slab), factors)
             walls = wall_at(segment.tables.clocks, factors, starts)
-            shifts = np.where(np.isnat(walls), _NAT, walls.view(np.int64) - starts)
             numbers = segment.slab.numbers & np.uint64(0xFFFFFFFF)
-            self._shifts.update(zip(numbers.tolist(), shifts.tolist(), strict=True))
+            clocks = np.stack((starts, walls.view(np.int64)), axis=1)
+            self._clocks.update(zip(numbers.tolist(), clocks.tolist(), strict=True))
         return iter(())
 
     def dictionary(self, field: Field) -> Texts:
@@ -298,8 +298,9 @@ class _Context(Builder):
     def wall(self, rows: Rows) -> npt.NDArray[np.datetime64]:
         """Return the wall-clock times of rows with the fields time and generation."""
         numbers, inverse = np.unique(rows["generation"], return_inverse=True)
-        shifts: I8 = np.array([self._shifts.get(number, _NAT) for number in numbers.tolist()], np.int64)[inverse]
-        return np.where(shifts == _NAT, _NAT, rows["time"] + shifts).view("M8[ns]")
+        clocks: I8 = np.array([self._clocks.get(number, _NO_CLOCK) for number in numbers.tolist()], np.int64)
+        start, wall = clocks.reshape(-1, 2).T[:, inverse]
+        return clock.to_wall(rows["time"], start, wall.view("M8[ns]"))
 
 
 def event_names(events: Iterable[EventSpec]) -> tuple[str, ...]:

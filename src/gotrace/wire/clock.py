@@ -43,3 +43,13 @@ def wall_ns(sec: int, nsec: int) -> np.datetime64:
     """Return the wall-clock time of a snapshot; NaT if datetime64[ns] cannot represent it."""
     total = sec * 1_000_000_000 + nsec
     return np.datetime64(total if _LOWEST < total < 2**63 else "NaT", "ns")
+
+
+def to_wall(
+    times: npt.NDArray[np.int64], start: npt.NDArray[np.int64], wall: npt.NDArray[np.datetime64]
+) -> npt.NDArray[np.datetime64]:
+    """Return wall-clock times, by clocks that show ``wall`` at ``start``; NaT if datetime64[ns] cannot represent it."""
+    passed, at = times - start, wall.view(np.int64)
+    total = at + passed
+    wraps = (((times ^ start) & (times ^ passed)) | ((total ^ at) & (total ^ passed))) < 0
+    return np.where(wraps | np.isnat(wall), _LOWEST, total).view("M8[ns]")
