@@ -409,7 +409,7 @@ def test_every_anomaly_has_a_cause() -> None:
     with gotrace.open(EXAMPLE) as trace:
         anomalies = trace.heap().anomalies
     for name, n in anomalies.items():
-        assert f"<dt>{n:,} {escape(name)}</dt>" in text
+        assert f"<dt>{escape(name)}: {n:,}</dt>" in text
     assert "docs/" not in text
 
 

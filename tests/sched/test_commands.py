@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import math
 from collections import defaultdict
@@ -243,3 +245,12 @@ def test_the_path_of_a_time_is_inside_the_trace(sched: Path) -> None:
         (path,) = gotrace.critical(trace, goroutine=1, time=(trace.end - 10**6, trace.end + 10**9)).paths
         assert trace.end - 10**6 == path["start"] < path["end"] <= trace.end + 1
         assert not gotrace.critical(trace, goroutine=1, time=(trace.end + 2, trace.end + 10**9)).seen
+
+
+def test_lists_are_json_in_csv(sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["critical", "--task", "1", str(sched)]
+    assert main([*args, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert main([*args, "--csv"]) == 0
+    cells = [row["stack"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))]
+    assert [json.loads(cell) for cell in cells] == [row["stack"] for row in rows]

@@ -31,7 +31,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print how long goroutines wait, and for what of the trace."""
+    """Print how long goroutines of the trace wait, and for what."""
 
     def query(trace: Trace, progress: Progress | None) -> Waits:
         return block(trace, by=args.by, time=time_of(args, trace), progress=progress)

@@ -24,7 +24,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print cycles and pauses of the garbage collector of the trace."""
+    """Print cycles and pauses of the garbage collector."""
 
     def query(trace: Trace, progress: Progress | None) -> Collector:
         return gc(trace, time=time_of(args, trace), progress=progress)

@@ -37,7 +37,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print how goroutines spend their time of the trace."""
+    """Print how goroutines of the trace spend their time."""
 
     def query(trace: Trace, progress: Progress | None) -> Goroutines:
         return goroutines(

@@ -23,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print how long goroutines wait for the network of the trace."""
+    """Print how long goroutines of the trace wait for the network."""
 
     def query(trace: Trace, progress: Progress | None) -> Waits:
         return net(trace, time=time_of(args, trace), progress=progress)

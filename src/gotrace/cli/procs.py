@@ -24,7 +24,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print how procs and threads are used of the trace."""
+    """Print how procs and threads of the trace are used."""
 
     def query(trace: Trace, progress: Progress | None) -> Usage:
         return procs(trace, time=time_of(args, trace), progress=progress)

@@ -31,7 +31,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print how long runnable goroutines wait for a P of the trace."""
+    """Print how long runnable goroutines of the trace wait for a P."""
 
     def query(trace: Trace, progress: Progress | None) -> Waits:
         return sched(trace, by=args.by, time=time_of(args, trace), progress=progress)

@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print how long system calls take of the trace."""
+    """Print how long system calls of the trace take."""
 
     def query(trace: Trace, progress: Progress | None) -> Waits:
         return syscalls(trace, by=args.by, time=time_of(args, trace), progress=progress)

@@ -104,7 +104,7 @@ def _print_markdown(out: TextIO, columns: Sequence[str], rows: list[list[str]]) 
 
 
 def print_next(out: TextIO, names: Sequence[str], steps: Sequence[tuple[str, str]], *, salvage: bool = False) -> None:
-    """Write commands to run next, after an empty line; nothing if standard input was read.
+    """Write commands to run next, after an empty line; nothing in Markdown, or if standard input was read.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def print_next(out: TextIO, names: Sequence[str], steps: Sequence[tuple[str, str
     salvage : bool, optional
         The commands read damaged traces.
     """
-    if "-" in names or not steps:
+    if "-" in names or not steps or isinstance(out, Markdown):
         return
     traces = " ".join(shlex.quote(public_name(name)) for name in names) if len(names) <= _NAMES else "TRACE..."
     say(out)

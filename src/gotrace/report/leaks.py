@@ -74,7 +74,7 @@ def leak_tables(found: OldObjects) -> Iterator[tuple[str, str, list[str], list[_
     heads = ["type", "growth", "objects per GC cycle", "objects at first", "objects at last"]
     note = (
         "Types of which more and more objects survive the GC cycles of the trace; those with the same growth per cycle "
-        f"belong together. {leaks.verdict[:1].upper()}{leaks.verdict[1:]}."
+        f"belong together. Verdict: {leaks.verdict}."
     )
     yield "growing", "Types that grow", heads, rows, note
     for heap in found.heaps:

@@ -279,7 +279,7 @@ def _anomalies(history: History) -> str:
         return ""
     causes = {ANOMALIES[kind]: cause for kind, cause in CAUSES.items()}
     items = "\n".join(
-        f"<dt>{n:,} {escape(name)}</dt><dd>{escape(causes[name])}</dd>" for name, n in history.anomalies.items()
+        f"<dt>{escape(name)}: {n:,}</dt><dd>{escape(causes[name])}</dd>" for name, n in history.anomalies.items()
     )
     return f"<h3>Anomalies of the trace, which are not errors</h3>\n<dl>\n{items}\n</dl>"
 
