@@ -17,7 +17,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "goroutines",
         help="show how goroutines spend their time",
         description="Show how many goroutines there are, and how long they run, wait for a P, wait for each "
-        "other, are in system calls, and help the garbage collector.",
+        "other, are in system calls, and help the garbage collector. In the table, exec is the time running, sched the "
+        "time runnable, waiting for a P, block any other wait; assist and sweep overlap them.",
     )
     parser.add_argument(
         "--by",

@@ -27,7 +27,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Show what is on the heap at an instant of a trace taken with GODEBUG=traceallocfree=1. "
         "Objects are slots: sizes are slot sizes, and tiny objects that share a slot count as one. An object's age is "
         "the number of GC cycles that began while it lived; it is unknown for objects that existed at the start. "
-        "In the table, live, allocs and frees are numbers of objects.",
+        "In the table, live, allocs and frees are numbers of objects; objects without a type are listed by size class, "
+        "where noscan means without pointers.",
     )
     parser.add_argument(
         "--by",
