@@ -440,11 +440,11 @@ def narrow(dtype: np.dtype[np.void], keep: list[str]) -> np.dtype[np.void]:
     return np.dtype([(name, dtype.fields[name][0]) for name in keep], align=True)
 
 
-def select(rows: Rows, dtype: np.dtype[np.void]) -> Rows:
-    """Return rows with only the fields of ``dtype``."""
-    if rows.dtype == dtype:
+def select(rows: Rows, dtype: np.dtype[np.void], where: npt.NDArray[np.bool_] | None = None) -> Rows:
+    """Return rows with only the fields of ``dtype``; with a mask, only its rows."""
+    if where is None and rows.dtype == dtype:
         return rows
-    chosen = np.zeros(len(rows), dtype)
+    chosen = np.zeros(len(rows) if where is None else np.count_nonzero(where), dtype)
     for name in dtype.names or ():
-        chosen[name] = rows[name]
+        chosen[name] = rows[name] if where is None else rows[name][where]
     return chosen

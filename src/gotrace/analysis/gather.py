@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.dtypes import I4, I8, Rows
+from gotrace.dtypes import I4, I8, Rows, opaque
 from gotrace.errors import TraceError
 from gotrace.order.selection import Bounds
 from gotrace.tables.catalog import TABLES
@@ -47,6 +47,12 @@ def starts_in(start: I8, time: Range) -> npt.NDArray[np.bool_]:
     if end is not None:
         chosen &= start < end
     return chosen
+
+
+def _joined(pieces: list[Rows]) -> Rows:
+    """Return all rows; rows without objects are copied as bytes, which is faster."""
+    dtype = pieces[0].dtype
+    return np.concatenate(pieces if dtype.hasobject else list(map(opaque, pieces))).view(dtype)
 
 
 class Gathered:
@@ -90,7 +96,7 @@ class Gathered:
                 pieces[name].append(keep[name](rows) if name in keep else rows)
         except TraceError as error:
             self.fault = error
-        self.rows = {name: np.concatenate(found) for name, found in pieces.items()}
+        self.rows = {name: _joined(found) for name, found in pieces.items()}
 
     def checked(self, result: R) -> R:
         """Return a result; if there is a fault, raise it with the result as its ``partial``."""
@@ -117,12 +123,12 @@ class Gathered:
         frames = self.rows["frames"][first : first + n][["function", "file", "line", "pc"]].tolist()
         return tuple(Frame(self.texts[function], self.texts[file], line, pc) for function, file, line, pc in frames)
 
-    def merged(self, stacks: I4) -> tuple[I4, list[tuple[Frame, ...]]]:
+    def merged(self, stacks: I4 | I8) -> tuple[I4, list[tuple[Frame, ...]]]:
         """Return which stacks have the same frames; each generation has rows of its own for them.
 
         Parameters
         ----------
-        stacks : ndarray of int32
+        stacks : ndarray of int
             Rows of ``stacks``.
 
         Returns
@@ -132,9 +138,28 @@ class Gathered:
         frames : list of tuple of Frame
         """
         rows, inverse = np.unique(stacks, return_inverse=True)
-        found: dict[tuple[Frame, ...], int] = {}
-        index = np.array([found.setdefault(self.frames(row), len(found)) for row in rows.tolist()], np.int32)
-        return index[inverse], list(found)
+        of_stacks = self.rows["stacks"][rows]
+        n = of_stacks["n_frames"].astype(np.int64)
+        ends = np.cumsum(n)
+        frames = self.rows["frames"][np.repeat(of_stacks["first"] - ends + n, n) + np.arange(n.sum())]
+        numbers, distinct = self._distinct(frames)
+        found: dict[bytes, int] = {}
+        keys = [numbers[end - length : end].tobytes() for end, length in zip(ends.tolist(), n.tolist(), strict=True)]
+        index = np.array([found.setdefault(key, len(found)) for key in keys], np.int32)
+        return index[inverse], [tuple(distinct[i] for i in np.frombuffer(key, np.int32).tolist()) for key in found]
+
+    def _distinct(self, frames: Rows) -> tuple[I4, list[Frame]]:
+        """Return the number of each row of ``frames`` among those that differ, and these."""
+        first: dict[str, int] = {}
+        text = np.array([first.setdefault(text, row) for row, text in enumerate(self.texts)], np.int64)
+        columns = text[frames["function"]], text[frames["file"]], frames["line"], frames["pc"]
+        order = np.lexsort(columns)
+        ordered = [column[order] for column in columns]
+        new = np.any([np.append(True, column[1:] != column[:-1])[: len(column)] for column in ordered], axis=0)
+        numbers = np.empty(len(order), np.int32)
+        numbers[order] = np.cumsum(new) - 1
+        rows = frames[order[new]][["function", "file", "line", "pc"]].tolist()
+        return numbers, [Frame(self.texts[function], self.texts[file], line, pc) for function, file, line, pc in rows]
 
     def text(self, strings: I4) -> npt.NDArray[np.object_]:
         """Return the text of each row of ``strings``."""

@@ -46,7 +46,7 @@ KINDS = {
     "syscall": Kind("in system calls", GoState.SYSCALL),
     "sched": Kind("runnable, waiting for a P", GoState.RUNNABLE),
     "block": Kind("waiting, for any reason", GoState.WAITING, "forever".__ne__),
-    "wall": Kind("in any state"),
+    "wall": Kind("in any state", reason="forever".__ne__),
     "assist": Kind("in mark assists", range=EventType.GC_MARK_ASSIST_BEGIN),
     "stw": Kind("from the request to stop the world to its restart", range=EventType.STW_BEGIN),
 }
@@ -120,7 +120,7 @@ def profile(
     of_range, state, reason = KINDS[kind].range, KINDS[kind].state, KINDS[kind].reason
     tables: dict[str, Keep] = {"goroutines": np.copy}
     if of_range is None:
-        tables["states"] = lambda rows: select(rows if state is None else rows[rows["state"] == state], INTERVAL)
+        tables["states"] = lambda rows: select(rows, INTERVAL, None if state is None else rows["state"] == state)
     else:
         tables["ranges"] = lambda rows: rows[rows["start"] == of_range]
     if region is not None:
@@ -129,7 +129,8 @@ def profile(
     intervals = found.rows["states"] if of_range is None else pair(found.rows["ranges"])
     if reason is not None:
         intervals = intervals[found.where(intervals["reason"], reason)]
-    result = Profile(kind, *summed(found, intervals, _windows(found, function, region)))
+    whole = of_range is None and function is None and region is None
+    result = Profile(kind, *summed(found, intervals, None if whole else _windows(found, function, region)))
     return found.checked(result)
 
 
@@ -174,23 +175,30 @@ def pair(ranges: Rows) -> Rows:
     return intervals
 
 
-def summed(found: Gathered, intervals: Rows, windows: Windows) -> tuple[Rows, list[tuple[Frame, ...]]]:
-    """Return rows of WAIT and their stacks, for the parts of intervals that are in windows.
+def summed(found: Gathered, intervals: Rows, windows: Windows | None) -> tuple[Rows, list[tuple[Frame, ...]]]:
+    """Return rows of WAIT and their stacks, for intervals or the parts of them that are in windows.
 
     Parameters
     ----------
     found : Gathered
-        Of the stacks.
+        Of the stacks; without windows, of ``goroutines`` too.
     intervals : ndarray of INTERVAL
-    windows : Windows
+    windows : Windows or None
         By goroutine.
     """
-    end = np.where(intervals["end"] < 0, np.iinfo(np.int64).max, intervals["end"])
-    time = windows.overlap(intervals["g"], intervals["start"], end)
-    intervals, time = intervals[time > 0], time[time > 0]
-    index, stacks = found.merged(intervals["stack"])
+    if windows is None:
+        time = np.where(intervals["end"] < 0, found.end, intervals["end"]) - intervals["start"]
+    else:
+        end = np.where(intervals["end"] < 0, np.iinfo(np.int64).max, intervals["end"])
+        time = windows.overlap(intervals["g"], intervals["start"], end)
+    rows, time = intervals["stack"][time > 0], time[time > 0]
+    count = np.bincount(rows)  # by row of stacks: far fewer than intervals
+    times = np.zeros(len(count), np.int64)
+    np.add.at(times, rows, time)
+    used = np.flatnonzero(count)
+    index, stacks = found.merged(used)
     table = np.zeros(len(stacks), WAIT)
     table["stack"] = np.arange(len(stacks))
-    np.add.at(table["count"], index, 1)
-    np.add.at(table["time"], index, time)
+    np.add.at(table["count"], index, count[used])
+    np.add.at(table["time"], index, times[used])
     return table[np.lexsort((table["stack"], -table["time"]))], stacks

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Hashable, Iterable
+from functools import lru_cache
 from typing import BinaryIO, Generic, TypeVar
 
 from gotrace.export.profile import Place, Profile
@@ -62,6 +63,7 @@ def write_pprof(profile: Profile, out: BinaryIO) -> None:
     out.write(gzip.compress(bytes(data), mtime=0))
 
 
+@lru_cache(1 << 14)
 def _varint(value: int) -> bytes:
     value &= 2**64 - 1
     out = bytearray()

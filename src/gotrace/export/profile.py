@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -107,10 +108,11 @@ def _places(site: Sequence[Frame] | str) -> list[Place]:
     return [_place(frame) for frame in site]
 
 
+@lru_cache(1 << 14)
 def _place(frame: Frame) -> Place:
     return Place(plain(frame.function), plain(frame.file), frame.line)
 
 
 def plain(text: str) -> str:
     """Replace surrogate escapes by question marks: all formats are UTF-8."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
