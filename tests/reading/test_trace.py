@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support import reference
 from support.streams import Stream
-from support.trace_builder import alloc_trace, free, new, span
+from support.trace_builder import GO, PROC, alloc_trace, free, new, span
 
 import gotrace
 from gotrace.raw import Writer, event, uvarint
@@ -363,7 +363,7 @@ def test_the_home_folder(data: bytes, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_wall_clock_times_that_datetime64_cannot_represent() -> None:
     latest = 2**63 - 1
     clock = b"\x32" + event("Frequency", 10**9) + event("ClockSnapshot", 0, 1, latest // 10**9, latest % 10**9 - 5)
-    events = event("ProcStart", 5, 1, 1) + event("HeapAlloc", 1, 7)
+    events = PROC + GO + event("HeapAlloc", 4, 7)
     writer = Writer(26).batch(1, -1, 100, clock).batch(1, 1, 100, events)
     with gotrace.open(writer.end_of_generation().getvalue()) as trace:
         times = [trace.start, 105, 106, trace.start - 2**62, 2**63 - 1, -1]

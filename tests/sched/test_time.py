@@ -252,3 +252,12 @@ def test_a_damaged_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     printed = capsys.readouterr()
     assert "waits for a P" in printed.out
     assert "--salvage" not in printed.out
+
+
+@pytest.mark.parametrize("name", [name for name in ANALYSES if name != "critical"])
+def test_odd_ranges(name: str) -> None:
+    """Ranges without a time: an end before the start, before the trace, after it, and beyond 64 bits."""
+    with gotrace.open(SCHED) as trace:
+        start, end = trace.start, trace.end
+        for first, last in ((end, start), (0, 1), (end + 10, end + 20), (-(1 << 70), 1 << 70)):
+            ANALYSES[name](trace, (first, last))
