@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import statistics
@@ -11,12 +12,16 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from support import reference, trace_builder
+from hypothesis import given
+from hypothesis import strategies as st
+from support import benchfmt, reference, trace_builder
 
 import gotrace
 from gotrace.analysis.diff import METRICS, interval, t_quantile
 from gotrace.cli import main
+from gotrace.heap.rows import HEAP_CYCLE
 from gotrace.raw import Writer, allocfree_types
+from gotrace.report.stats import print_benchmark
 
 PROGRAM = """package main
 
@@ -371,12 +376,60 @@ def test_amounts_per_operation(tmp_path: Path, capsys: pytest.CaptureFixture[str
         seconds = (heap.time - heap.start) / 1e9
     assert of_type(per="second")["alloc_objects_old"] == pytest.approx(1010 / seconds)
     assert main(["stats", "--benchfmt", *map(str, paths)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines] == [["BenchmarkHeap", "101"], ["BenchmarkHeap", "802"]]
-    for line in lines:
-        assert re.fullmatch(r"BenchmarkHeap\t\d+(\t[\d.e+]+ [A-Za-z/-]+)+", line)
-        values = dict(zip(line.split()[3::2], map(float, line.split()[2::2]), strict=True))
-        assert values["allocs/op"] * int(line.split()[1]) == pytest.approx(values["alloc-objects"])
+    results = benchfmt.parse(capsys.readouterr().out)
+    assert [(result.name, result.iterations) for result in results] == [("BenchmarkHeap", 101), ("BenchmarkHeap", 802)]
+    for _, n, values, _ in results:
+        assert values["allocs/op"] * n == pytest.approx(values["alloc-objects"])
+
+
+NUMBERS = st.integers(0, 2**63 - 1)
+
+
+@given(*[NUMBERS] * 7)
+def test_benchmark_lines(
+    nbytes: int, objects: int, inuse: int, live: int, peak: int, time: int, operations: int
+) -> None:
+    """Any numbers make a line that is valid, with exact counts."""
+    totals = {"alloc_bytes": nbytes, "alloc_objects": objects, "inuse_bytes": inuse, "inuse_objects": live}
+    out = io.StringIO()
+    print_benchmark(
+        out,
+        gotrace.Stats(totals=totals, peak={"bytes": peak}, cycles=np.zeros(1, HEAP_CYCLE), start=0, end=time),
+        operations,
+    )
+    ((name, n, values, texts),) = benchfmt.parse(out.getvalue())
+    assert (name, n) == ("BenchmarkHeap", max(operations, 1))
+    assert (int(texts["alloc-bytes"]), int(texts["alloc-objects"])) == (nbytes, objects)
+    assert [int(texts[unit]) for unit in ("inuse-bytes", "inuse-objects", "peak-bytes")] == [inuse, live, peak]
+    assert ("B/op" in values) == (operations > 0)
+
+
+def test_benchmark_lines_of_traces(capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [
+        reference.DATA.parent.parent / "examples" / "heap.trace",
+        reference.DATA / "sites-go1.27-allocfree.trace.gz",
+    ]
+    assert main(["stats", "--benchfmt", *map(str, paths)]) == 0
+    for path, (_, _, values, _) in zip(paths, benchfmt.parse(capsys.readouterr().out), strict=True):
+        stats = gotrace.stats(path)
+        assert values["alloc-bytes"] == stats.totals["alloc_bytes"]
+        assert values["GC-cycles"] == len(stats.cycles) - 1
+
+
+def test_unchanged_rows_and_geomean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As benchstat prints them: ``~`` without a significant change; the geometric mean of what both sides have."""
+    old, new = (trace_of(tmp_path / name, n) for name, n in (("old", 10), ("new", 20)))
+    same = trace_of(tmp_path / "same", 10)
+    assert main(["diff", str(old), str(same), "--all"]) == 0
+    assert " ~ " in capsys.readouterr().out
+    assert main(["diff", str(old), str(new)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.endswith("(geomean)")]
+    diff = gotrace.diff(old, new)
+    both = diff.table[(diff.table["alloc_bytes_old"] > 0) & (diff.table["alloc_bytes_new"] > 0)]
+    ratio = statistics.geometric_mean((both["alloc_bytes_new"] / both["alloc_bytes_old"]).tolist())
+    assert f"{ratio - 1:+.1%}" in line
+    assert diff.geomean is not None
+    assert diff.geomean.new / diff.geomean.old == pytest.approx(ratio)
 
 
 def test_wrong_divisors(tmp_path: Path) -> None:

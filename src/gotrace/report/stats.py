@@ -83,7 +83,7 @@ def print_benchmark(out: TextIO, result: Stats, operations: int) -> None:
     if operations:
         values["B/op"] = totals["alloc_bytes"] / operations
         values["allocs/op"] = totals["alloc_objects"] / operations
-    cells = [f"{value:.10g} {unit}" for unit, value in values.items()]
+    cells = [f"{value if isinstance(value, int) else format(value, '.10g')} {unit}" for unit, value in values.items()]
     print("BenchmarkHeap", max(operations, 1), *cells, sep="\t", file=out)
 
 
