@@ -267,7 +267,7 @@ def test_flame_graph_zooms_by_keyboard(page: browser.Page, tmp_path: Path) -> No
 
 
 def test_who_allocated(page: browser.Page, tmp_path: Path) -> None:
-    """Call stacks where CPU samples tell them, each type with all bytes that it allocated."""
+    """Call stacks where CPU samples tell them, each type with all bytes that it allocated, and that are live."""
     show(page, EXAMPLE, tmp_path)
     assert page.ask("document.getElementById('who').offsetHeight") == 0
     data = reference.load(next(path for path in reference.fixtures() if "sites-go1.27" in path.name))
@@ -275,16 +275,21 @@ def test_who_allocated(page: browser.Page, tmp_path: Path) -> None:
     assert main(["report", str(tmp_path / "sites.trace"), "-q", "-o", str(tmp_path / "sites.html")]) == 0
     page.resize(1280, 900)
     page.open(tmp_path / "sites.html")
-    boxes = page.ask("[...document.querySelectorAll('#plot-who button')].map((b) => [b.dataset.name, b.style.width])")
-    names = [name for name, _ in boxes]
-    assert names[0] == "all allocations"
-    assert {"main.(*keep).round", "main.(*keep).six", "main.(*keep).toLeft"} <= set(names)
     with gotrace.open(data) as trace:
         table = trace.heap().table
-    whole = table["alloc_bytes"].sum()
-    for name in ("main.Shared", "main.Left", "main.Right"):
-        width = sum(float(width[:-1]) for label, width in boxes if label == name)
-        assert width == pytest.approx(100 * table["alloc_bytes"][table["name"] == name].sum() / whole, abs=0.01)
+    for by, column in ((0, "alloc_bytes"), (1, "inuse_bytes")):
+        page.ask(f"document.querySelector('#who-by [data-by=\"{by}\"]').click()")
+        found = page.ask(
+            "[...document.querySelectorAll('#plot-who button')].map((b) => [b.dataset.name, b.style.width])"
+        )
+        names = [name for name, _ in found]
+        assert names[0] == "all objects"
+        assert {"main.(*keep).round", "main.(*keep).six", "main.(*keep).toLeft"} <= set(names)
+        assert ("(there at the start)" in names) == (column == "inuse_bytes")
+        whole = table[column].sum()
+        for name in ("main.Shared", "main.Left", "main.Right"):
+            width = sum(float(width[:-1]) for label, width in found if label == name)
+            assert width == pytest.approx(100 * table[column][table["name"] == name].sum() / whole, abs=0.1)
     assert page.complaints == []
 
 

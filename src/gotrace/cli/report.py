@@ -14,7 +14,7 @@ import gotrace
 from gotrace.analysis.history import History
 from gotrace.analysis.leaks import OUTLIVED, Leaks, OldObjects
 from gotrace.analysis.scheduling import Scheduling, scheduling
-from gotrace.analysis.sites import Sites, sites
+from gotrace.analysis.stacks import HeapStacks, heap_stacks
 from gotrace.cli import common
 from gotrace.cli.output import check_output, log_written, output
 from gotrace.errors import TraceError
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
         history = _history(args)
         old = _old(history, args)
         page = io.StringIO()
-        found, sched = _sites(history, args), _scheduling(history, args)
-        write_page(page, history, found, old, sched, gotrace=gotrace.__version__)
+        stacks, sched = _stacks(history, args), _scheduling(history, args)
+        write_page(page, history, stacks, old, sched, gotrace=gotrace.__version__)
         with output(args.output, force=args.force) as file:
             file.write(page.getvalue().encode())
         if not args.quiet:
@@ -72,12 +72,12 @@ def run(args: argparse.Namespace) -> int:
     return common.worst(codes)
 
 
-def _sites(history: History, args: argparse.Namespace) -> Sites | None:
-    """Return allocation sites, or None if the trace is damaged or has no CPU samples."""
+def _stacks(history: History, args: argparse.Namespace) -> HeapStacks | None:
+    """Return the heap by call stack, or None if the trace is damaged or has no CPU samples."""
     if not history.samples or history.error is not None:
         return None
     with _opened(args) as (trace, progress):
-        return sites(trace, progress=progress)
+        return heap_stacks(trace, progress)
 
 
 def _history(args: argparse.Namespace) -> History:

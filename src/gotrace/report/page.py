@@ -22,7 +22,7 @@ from gotrace.analysis.account import account
 from gotrace.analysis.history import OTHER, History
 from gotrace.analysis.leaks import OldObjects, is_named
 from gotrace.analysis.scheduling import Scheduling
-from gotrace.analysis.sites import Sites
+from gotrace.analysis.stacks import HeapStacks
 from gotrace.errors import HEAP_DATA_ADVICE
 from gotrace.experiments.allocfree import ANOMALIES, CAUSES
 from gotrace.heap.table import UNKNOWN_SPAN, package_of
@@ -30,7 +30,6 @@ from gotrace.report.common import caveats
 from gotrace.report.leaks import leak_tables
 from gotrace.report.markup import ROWS, listed, short, table
 from gotrace.report.page_sched import SCHED_NOTES, sched_insights, sched_sections, sched_tiles
-from gotrace.tables.sites import NO_SAMPLE
 from gotrace.units import human_bytes, human_count, human_share, human_time
 
 LINES = 10
@@ -61,7 +60,7 @@ _LABELS = {
 def write_page(
     out: TextIO,
     history: History,
-    sites: Sites | None = None,
+    stacks: HeapStacks | None = None,
     old: OldObjects | None = None,
     scheduling: Scheduling | None = None,
     *,
@@ -73,8 +72,8 @@ def write_page(
     ----------
     out : text stream
     history : History
-    sites : Sites, optional
-        Allocation sites.
+    stacks : HeapStacks, optional
+        The heap by call stack.
     old : OldObjects, optional
         Types that grow, and old objects by some groups.
     scheduling : Scheduling, optional
@@ -86,7 +85,7 @@ def write_page(
     library, script = _asset("uPlot.iife.min.js"), _asset("page.js")
     name = short(history.path.rsplit("/", 1)[-1])
     seconds = human_time(history.end - history.start) if history.start >= 0 else "no events"
-    charts = _fill(_asset("charts.html"), _captions(history, sites))
+    charts = _fill(_asset("charts.html"), _captions(history, stacks))
     tables = _tables(history, old) if history.seen else ""
     scheduling = scheduling or Scheduling()
     kind = "Heap" if history.seen or not scheduling.seen else "Scheduling"
@@ -115,7 +114,7 @@ def write_page(
         "notes": listed([*(_notes(history) if kind == "Heap" else ()), *_remarks(history, scheduling)]),
         "anomalies": _anomalies(history),
         "licence": _asset("uPlot.LICENSE"),
-        "data": _json({**_data(history), "who": _who(sites)}),
+        "data": _json({**_data(history), "who": _who(stacks)}),
         "library": library,
         "script": script,
     }
@@ -290,7 +289,7 @@ def _contents(html: str) -> str:
     return "\n".join(f'<li><a href="#{name}">{title}</a></li>' for name, title in (*sections, ("about", "Notes")))
 
 
-def _captions(history: History, sites: Sites | None) -> dict[str, str]:
+def _captions(history: History, stacks: HeapStacks | None) -> dict[str, str]:
     tall = human_bytes(history.grid_step)
     wide = human_time(round((history.end - history.start) / max(len(history.bins), 1)))
     left = len(history.names) - LINES
@@ -298,8 +297,8 @@ def _captions(history: History, sites: Sites | None) -> dict[str, str]:
     return {
         **_LABELS,
         "bins": str(len(history.bins)),
-        "who_hidden": "" if sites and sites.matched else " hidden",
-        "who_note": escape(" ".join(account(sites))) if sites else "",
+        "who_hidden": "" if stacks and stacks.matched else " hidden",
+        "who_note": escape(" ".join(account(stacks))) if stacks else "",
         "live_note": escape(
             f"{human_count(left, 'other type')} {'is' if left == 1 else 'are'} shown as {OTHER}." if left > 0 else ""
         ),
@@ -397,23 +396,29 @@ def _flame(history: History) -> dict[str, Any]:
     return root
 
 
-def _who(sites: Sites | None) -> dict[str, Any] | None:
-    """Return a tree of call stacks, outermost caller first, then types, with estimated bytes; None without matches."""
-    if sites is None or not sites.matched:
+def _who(stacks: HeapStacks | None) -> dict[str, Any] | None:
+    """Return a tree of call stacks, outermost caller first, then types; None without matches.
+
+    Nodes are as in :func:`_flame`, with estimated bytes as values: allocated, and live at the end.
+    """
+    if stacks is None or not stacks.matched:
         return None
-    root: dict[str, Any] = {"n": "all allocations", "v": [0], "c": []}
+    root: dict[str, Any] = {"n": "all objects", "v": [0, 0], "c": []}
     children: dict[tuple[int, str], dict[str, Any]] = {}
-    for rank, row in enumerate(sites.table):
-        frames = [frame.function for frame in sites.stacks[int(row["stack"])][:DEPTH]][::-1] or [NO_SAMPLE]
-        node, nbytes = root, [int(row["bytes"])]
-        _add(root["v"], nbytes)
-        for name in (*frames, sites.names[row["type"]]) if rank < STACKS else (OTHER,):
+    columns = [stacks.table[name] for name in ("alloc_bytes", "inuse_bytes")]
+    shares = np.max([column / max(int(column.sum()), 1) for column in columns], axis=0)
+    for rank, row in enumerate(np.argsort(-shares, kind="stable").tolist()):
+        site, values = stacks.sites[row], [int(column[row]) for column in columns]
+        frames = [site] if isinstance(site, str) else [frame.function for frame in site[:DEPTH]][::-1]
+        node = root
+        _add(root["v"], values)
+        for name in (*frames, str(stacks.table["name"][row])) if rank < STACKS else (OTHER,):
             key = id(node), short(name)
             if key not in children:
-                children[key] = {"n": key[1], "v": [0]}
+                children[key] = {"n": key[1], "v": [0, 0]}
                 node.setdefault("c", []).append(children[key])
             node = children[key]
-            _add(node["v"], nbytes)
+            _add(node["v"], values)
     return root
 
 

@@ -504,7 +504,7 @@
     }
     document.documentElement.dataset.drawn = String(plots.length);
   };
-  for (const [id, set] of [["flame-by", (by) => { flames.flame.by = by; drawFlame("flame"); }], ["sizes-by", (by) => { sizesBy = by; drawSizes(); }]])
+  for (const [id, set] of [["flame-by", (by) => { flames.flame.by = by; drawFlame("flame"); }], ["who-by", (by) => { flames.who.by = by; drawFlame("who"); }], ["sizes-by", (by) => { sizesBy = by; drawSizes(); }]])
     $(id).addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (!button) return;
