@@ -173,6 +173,8 @@ def test_standard_input_is_scanned_once(query: str) -> None:
     with gotrace.open(EXAMPLE) as trace, EXAMPLE.open("rb") as file:
         done = run(query, "-", "--format", "jsonl", stdin=file)
         assert json.loads(done.stdout) == {"trace": "<stdin>", "n": len(trace.allocs)}
+        with EXAMPLE.open("rb") as file:
+            assert run(query, "-", "--json", stdin=file).stdout == done.stdout
 
 
 @pytest.mark.parametrize("format", ["table", *sql.OPTIONS])

@@ -34,8 +34,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("query", metavar="QUERY", help="a SELECT, or DESCRIBE, SUMMARIZE, PIVOT")
     many.add_traces(parser)
     parser.add_argument("-o", "--output", default="-", metavar="OUT", help="file to write (default: standard output)")
-    parser.add_argument(
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument(
         "--format", choices=("table", *OPTIONS), help="format (default: by the suffix of OUT, else table)"
+    )
+    formats.add_argument(
+        "--json", dest="format", action="store_const", const="jsonl", help="a JSON object for each row: --format jsonl"
     )
     parser.add_argument("-f", "--force", action="store_true", help="overwrite an existing file")
     common.add_quiet(parser)
