@@ -11,15 +11,17 @@ from support import extremes
 import gotrace
 from gotrace.cli import main
 from gotrace.tables.catalog import TABLES
-from gotrace.tables.instants import GROUPS
+from gotrace.tables.instants import EXACT_GROUPS, GROUPS
 
 COMMANDS = [
-    *(["info"], ["stats"], ["spans"], ["validate"], ["dump"], ["dump", "--mode", "wire"]),
+    *(["info"], ["validate"], ["dump"], ["dump", "--mode", "wire"]),
     *(["heap", "--by", by] for by in GROUPS),
     *(["heap", "--at", at] for at in ("start", "peak", "0s", "1us", "gc:1")),
     *(["heap", *ages] for ages in (["--leaks"], ["--temporary"], ["--at", "peak", "--max-age", "1"])),
     *(["heap", "--from", first] for first in ("start", "peak", "gc:1")),
-    *(["lifetimes", "--by", by] for by in ("type", "class", "package")),
+    *(["lifetimes", "--by", by] for by in EXACT_GROUPS),
+    *(["spans", "--by", by] for by in ("type", "package", "task")),
+    *(["stats", "--by", by] for by in ("type", "goroutine", "site")),
     *(["spans", "--at", at] for at in ("start", "peak")),
 ]
 WITH_JSON = ("info", "stats", "spans", "validate", "heap", "lifetimes")

@@ -25,7 +25,7 @@ from gotrace.cli import main
 from gotrace.raw import Reader
 from gotrace.raw.batches import END_MARK
 from gotrace.tables.catalog import TABLES
-from gotrace.tables.instants import GROUPS, Group
+from gotrace.tables.instants import GROUPS, ExactGroup, Group
 from gotrace.wire.header import SIZE
 
 CALLS_OF_INPUT = 8
@@ -136,10 +136,10 @@ READS: dict[str, Callable[[gotrace.Trace], Any]] = {
     "events": lambda trace: _drain(str(event) for event in trace),
     "all tables": lambda trace: _drain(trace.iterate(list(TABLES), step_size=4096)),
     "generations": _generations,
-    "stats": lambda trace: str(gotrace.stats(trace)),
-    "spans": lambda trace: str(gotrace.spans(trace)),
     "sites": lambda trace: str(gotrace.sites(trace)),
-    "ages": gotrace.Trace.lifespans,
+    **{f"stats by {by}": partial(gotrace.Trace.stats, by=by) for by in get_args(Group)},
+    **{f"ages by {by}": partial(gotrace.Trace.lifespans, by=by) for by in get_args(ExactGroup)},
+    **{f"spans by {by}": partial(gotrace.Trace.spans, by=by) for by in get_args(ExactGroup)},
     "history": gotrace.Trace.history,
     "info": gotrace.Trace.info,
     "validate": gotrace.Trace.validate,
