@@ -233,6 +233,11 @@ def test_an_event_without_sense_is_left_out() -> None:
         rows = trace.allocs.to_numpy()
         assert len(rows) == 4
         assert "an event is left out: span has kind and class 133" in trace.losses[0]
+    for names in (["allocs", "lifetimes"], ["objects", "allocs", "tasks"]):  # decoded once for each
+        with gotrace.open(alloc_trace([spans, new(2), new(5)]), errors="salvage") as trace:
+            chunks = list(trace.iterate(names))
+            assert sum(len(chunk["allocs"]) for chunk in chunks) == 4
+            assert len(trace.losses) == 1
 
 
 def test_a_damaged_table_costs_its_rest() -> None:

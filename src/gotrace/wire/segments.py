@@ -59,7 +59,7 @@ class Segment:
         self._by_thread: ThreadBatches | None = None
         self._batches: EventBatches | None = None
         self._n_events: npt.NDArray[np.int64] | None = None
-        self._left_out: set[int] = set()  # offsets of events
+        self._left_out: dict[int, set[int]] = {}  # by offset of an event, who left it out: ids of pools
 
     @property
     def start(self) -> int:
@@ -162,10 +162,12 @@ class Segment:
         """When salvaging, turn an invalid event into one without effect; True if this was done."""
         if self.losses is None:
             return False
-        if int(fault["offset"]) in self._left_out:
+        pools = self._left_out.setdefault(int(fault["offset"]), set())
+        if id(compact) in pools:
             raise self.changed()
-        self._left_out.add(int(fault["offset"]))
-        self.losses.add(self.error(fault), "an event is left out")
+        if not pools:
+            self.losses.add(self.error(fault), "an event is left out")
+        pools.add(id(compact))
         compact["place"][compact["place"] >> 8 == int(fault["offset"]) - self.slab.base] &= ~0xFF
         return True
 
