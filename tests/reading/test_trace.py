@@ -372,4 +372,4 @@ def test_wall_clock_times_that_datetime64_cannot_represent() -> None:
         assert trace.wall(105).astype(np.int64) == latest
         rows = trace.metrics.to_numpy()
         assert rows["time"].tolist() == [106]
-        assert trace.metrics.to_arrow()["wall"].to_pylist() == [None]
+        assert trace.metrics.to_arrow(["wall"])["wall"].to_pylist() == [None]
