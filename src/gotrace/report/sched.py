@@ -446,7 +446,7 @@ def print_critical(out: TextIO, result: Critical, *, top: int) -> None:
     """Write sums over all paths, and the segments of a single one, as tables of at most ``top`` rows, 0 for all."""
     paths, table = result.paths, result.table
     total = int((paths["end"] - paths["start"]).sum())
-    hops = human_count(int(paths["hops"].sum()), "change of goroutine", "changes of goroutine")
+    hops = human_count(int(paths["hops"].sum()), "hop")
     sums: dict[str, int] = {}
     for row in table:
         what = _activity(row)
