@@ -254,3 +254,45 @@ def test_lists_are_json_in_csv(sched: Path, capsys: pytest.CaptureFixture[str]) 
     assert main([*args, "--csv"]) == 0
     cells = [row["stack"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))]
     assert [json.loads(cell) for cell in cells] == [row["stack"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("command", "columns"),
+    [
+        (["gc"], ["total", "stopping", "stopped"]),
+        (["procs"], ["running", "idle", "syscall", "gc", "starts", "steals"]),
+        (["mmu"], ["window", "mmu", "q01", "q05", "q10", "q50"]),
+        (["critical", "--name", "whole"], ["time"]),
+    ],
+)
+def test_sort(command: list[str], columns: list[str], sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def rows_of(*flags: str) -> list[dict[str, Any]]:
+        assert main([command[0], str(sched), *command[1:], *flags, "--json"]) == 0
+        rows: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["rows"]
+        return rows
+
+    parts = {"total": ("start", "end"), "time": ("start", "end")}
+    parts |= {"stopping": ("start", "stopped"), "stopped": ("stopped", "restarted")}
+    unsorted = rows_of()
+    assert len(unsorted) > 1
+    for column in columns:
+        rows = rows_of("--sort", column)
+        if column in parts and command[0] != "procs":
+            first, last = parts[column]
+            values = [row[last] - row[first] for row in rows]
+        else:
+            values = [row[column] for row in rows]
+        assert values == sorted(values, reverse=True)
+        assert sorted(map(repr, rows)) == sorted(map(repr, unsorted))
+        assert main([command[0], str(sched), *command[1:], "--sort", column, "-n", "1"]) == 0
+        assert "more" in capsys.readouterr().out
+
+
+def test_sorted_pauses_are_those_of_their_cycles(sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    starts = []
+    for flags in ([], ["--sort", "stopped"]):
+        assert main(["gc", str(sched), *flags, "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        pauses = [cycle["mark_pause"] for cycle in document["cycles"]]
+        starts.append([None if row is None else document["rows"][row]["start"] for row in pauses])
+    assert starts[0] == starts[1] != []

@@ -17,6 +17,8 @@ from gotrace.views import View, Viewed, cells
 
 ASSISTS = np.dtype([("name", "O"), ("goroutines", "i8"), ("assist", "i8"), ("exec", "i8")], align=True)
 """A row for each start function: its goroutines that assisted, their time in mark assists and running, in ns."""
+PARTS = {"total": ("start", "end"), "stopping": ("start", "stopped"), "stopped": ("stopped", "restarted")}
+"""Parts of a pause by name: the fields of PAUSE where they start and end."""
 
 
 @dataclass(repr=False)
@@ -51,6 +53,20 @@ class Collector(Viewed):
     def table(self) -> Rows:
         """The pauses."""
         return self.pauses
+
+    def sort(self, part: str) -> None:
+        """Sort the pauses by the length of one of ``PARTS``, longest first."""
+        first, last = PARTS[part]
+        ends = np.where(self.pauses[last] < 0, self.end, self.pauses[last])
+        order = np.argsort(self.pauses[first] - ends, kind="stable")
+        self.pauses = self.pauses[order]
+        place = np.argsort(order)
+        for name in ("sweep_pause", "mark_pause"):
+            row = self.cycles[name]
+            self.cycles[name][row >= 0] = place[row[row >= 0]]
+        for name in ("reasons", "requests", "culprits"):
+            texts = getattr(self, name)
+            setattr(self, name, [texts[i] for i in order.tolist()])
 
     def view(self) -> View:
         """Return the pauses, times in ns."""

@@ -41,6 +41,12 @@ class Usage(Viewed):
         """The procs."""
         return self.procs
 
+    def sort(self, column: str) -> None:
+        """Sort procs and threads by a column, largest first."""
+        self.procs, self.threads = (
+            table[np.argsort(-table[column], kind="stable")] for table in (self.procs, self.threads)
+        )
+
     def view(self) -> View:
         """Return the procs, times in ns."""
         columns = ("id", "running", "idle", "syscall", "gc", "starts", "steals")

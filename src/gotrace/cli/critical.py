@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+import numpy as np
+
 from gotrace.analysis.critical import Critical, critical
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import after_critical, critical_document, print_critical
@@ -25,7 +27,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     which.add_argument("--name", metavar="NAME", help="all tasks of this name")
     which.add_argument("--region", metavar="NAME", help="all regions of this name")
     which.add_argument("--goroutine", type=int, metavar="ID", help="the goroutine of this id")
-    add_sched_flags(parser, part="with --goroutine, instead of its life: the time")
+    add_sched_flags(parser, ("time",), part="with --goroutine, instead of its life: the time")
     parser.set_defaults(run=run)
 
 
@@ -47,4 +49,10 @@ def run(args: argparse.Namespace) -> int:
         )
 
     following = after_critical if args.name is not None else lambda result: []
-    return run_sched(args, Critical, query, print_critical, critical_document, following)
+    return run_sched(args, Critical, query, print_critical, critical_document, following, _sort)
+
+
+def _sort(result: Critical, column: str) -> None:
+    """Sort the segments, longest first."""
+    table = result.table
+    result.table = table[np.argsort(table["start"] - table["end"], kind="stable")]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
-from gotrace.analysis.collector import Collector, gc
+from gotrace.analysis.collector import PARTS, Collector, gc
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
 from gotrace.report.sched import gc_document, print_gc
 from gotrace.tables.passes import Progress
@@ -19,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Show each stop-the-world pause with the goroutine that stopped last, the mark phases, and "
         "which goroutines assist them.",
     )
-    add_sched_flags(parser, part="only pauses, mark phases and assists")
+    add_sched_flags(parser, tuple(PARTS), part="only pauses, mark phases and assists")
     parser.set_defaults(run=run)
 
 
@@ -29,4 +30,5 @@ def run(args: argparse.Namespace) -> int:
     def query(trace: Trace, progress: Progress | None) -> Collector:
         return gc(trace, time=time_of(args, trace), progress=progress)
 
-    return run_sched(args, Collector, query, print_gc, gc_document)
+    show = partial(print_gc, in_order=args.sort is not None)
+    return run_sched(args, Collector, query, show, gc_document, sort=Collector.sort)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from gotrace.analysis.mmu import Utilization, mmu
+from gotrace.analysis.mmu import WINDOWS, Utilization, mmu
 from gotrace.analysis.utilization import INCLUDE
 from gotrace.cli import common
 from gotrace.cli.parser import did_you_mean
@@ -44,7 +44,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="length of a window, such as 10ms; may be repeated (default: powers of ten)",
     )
     parser.add_argument("--worst", type=common.count, default=5, metavar="N", help="worst windows to show (default: 5)")
-    add_sched_flags(parser, part="only windows")
+    columns = WINDOWS.names or ()
+    add_sched_flags(parser, columns, part="only windows")
     parser.set_defaults(run=run)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from gotrace.analysis.usage import Usage, procs
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
+from gotrace.dtypes import PROC
 from gotrace.report.sched import print_procs, procs_document
 from gotrace.tables.passes import Progress
 from gotrace.trace import Trace
@@ -19,7 +21,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Show how long each proc (P) and each thread (M) runs goroutines, is idle, is in system "
         "calls, and works for the garbage collector.",
     )
-    add_sched_flags(parser, part="only the time")
+    columns = tuple(name for name in PROC.names or () if name != "id")
+    add_sched_flags(parser, columns, part="only the time")
     parser.set_defaults(run=run)
 
 
@@ -29,4 +32,5 @@ def run(args: argparse.Namespace) -> int:
     def query(trace: Trace, progress: Progress | None) -> Usage:
         return procs(trace, time=time_of(args, trace), progress=progress)
 
-    return run_sched(args, Usage, query, print_procs, procs_document)
+    show = partial(print_procs, by=args.sort or "running")
+    return run_sched(args, Usage, query, show, procs_document, sort=Usage.sort)

@@ -29,16 +29,12 @@ _CHOSEN = {
 _NO_GOROUTINES = ("goroutines", "take an execution trace with runtime/trace, /debug/pprof/trace or go test -trace")
 
 
-def add_sched_flags(parser: argparse.ArgumentParser, columns: tuple[str, ...] = (), *, part: str) -> None:
-    """Add the flags that scheduling commands accept; ``--sort`` if there are columns to sort by.
-
-    ``part`` is what ``--time`` selects.
-    """
+def add_sched_flags(parser: argparse.ArgumentParser, columns: tuple[str, ...], *, part: str) -> None:
+    """Add the flags that scheduling commands accept: columns of ``--sort``, and what ``--time`` selects."""
     add_time(parser, part)
-    if columns:
-        parser.add_argument(
-            "--sort", choices=columns, metavar="COLUMN", help=f"sort by a column, largest first: {', '.join(columns)}"
-        )
+    parser.add_argument(
+        "--sort", choices=columns, metavar="COLUMN", help=f"sort by a column, largest first: {', '.join(columns)}"
+    )
     add_flags(parser)
     common.add_jobs(parser)
 
@@ -66,12 +62,13 @@ def run_sched(
     print_text: Callable[..., None],
     document: Callable[[str, R, list[str], list[str], Exception | None], dict[str, Any]],
     following: Callable[[R], list[tuple[str, str]]] = lambda result: [],
+    sort: Callable[[R, str], None] | None = None,
 ) -> int:
-    """Run a query on the trace and print its result, as :func:`run_query` does."""
+    """Run a query on the trace and print its result, as :func:`run_query` does; ``sort`` applies ``--sort``."""
 
-    def sort(result: R) -> None:
-        if getattr(args, "sort", None):
-            _sort(result, args.sort)
+    def arrange(result: R) -> None:
+        if args.sort:
+            (sort or _sort)(result, args.sort)
 
     def missing(path: str, *, lost: bool) -> MissingDataError:
         chosen = next((flag for flag in _CHOSEN if args.command == flag + "s" and getattr(args, flag) is not None), "")
@@ -81,7 +78,7 @@ def run_sched(
     def show(out: TextIO, result: R) -> None:
         print_text(out, result, top=args.top)
 
-    return run_query(args, kind, query, show, document, sort, missing=missing, following=following)
+    return run_query(args, kind, query, show, document, arrange, missing=missing, following=following)
 
 
 def _sort(result: Any, column: str) -> None:

@@ -181,20 +181,25 @@ def goroutines_document(
     )
 
 
-def print_gc(out: TextIO, result: Collector, *, top: int) -> None:
-    """Write pauses, cycles and assists, each as a table of at most ``top`` rows, 0 for all."""
+def print_gc(out: TextIO, result: Collector, *, top: int, in_order: bool = False) -> None:
+    """Write pauses, cycles and assists, each as a table of at most ``top`` rows, 0 for all.
+
+    Of the pauses, these are the first ones if ``in_order``, else the longest ones by time.
+    """
     pauses, cycles = result.pauses, result.cycles
     ends = np.where(pauses["end"] < 0, result.end, pauses["end"])
     total = human_time(int((ends - pauses["start"]).sum()))
     say(out, f"{human_count(len(pauses), 'pause')}, {total} in all; {human_count(len(cycles), 'mark phase')}")
     if len(pauses):
         say(out)
-        longest = np.argsort(pauses["start"] - ends, kind="stable")[: top or None]
-        rows = [_pause_cells(result, i, int(ends[i])) for i in np.sort(longest).tolist()]
+        longest = np.sort(np.argsort(pauses["start"] - ends, kind="stable")[: top or None])
+        chosen = np.arange(len(pauses))[: top or None] if in_order else longest
+        rows = [_pause_cells(result, i, int(ends[i])) for i in chosen.tolist()]
         columns = ("at", "total", "stopping", "stopped", "restart", "pause: last to stop")
         print_table(out, columns, rows)
         if top and len(pauses) > top:
-            say(out, f"... and {human_count(len(pauses) - top, 'shorter pause')} (--top 0 shows all)")
+            more = human_count(len(pauses) - top, "more pause" if in_order else "shorter pause")
+            say(out, f"... and {more} (--top 0 shows all)")
     if len(cycles):
         say(out)
         print_table(out, _CYCLE_TITLES, [_cycle_cells(row, result) for row in cycles[: top or None]], total=len(cycles))
@@ -367,13 +372,13 @@ def latencies_document(
     )
 
 
-def print_procs(out: TextIO, result: Usage, *, top: int) -> None:
-    """Write the use of procs and threads as tables of at most ``top`` rows, 0 for all."""
+def print_procs(out: TextIO, result: Usage, *, top: int, by: str = "running") -> None:
+    """Write the use of procs and threads as tables of at most ``top`` rows, 0 for all, the largest of a column."""
     for title, table in (("proc", result.procs), ("thread", result.threads)):
         if title == "thread":
             say(out)
         columns = ("running", "busy", "idle", "syscall", "GC", "starts", "steals", title)
-        busiest = np.argsort(-table["running"], kind="stable")[: top or None]
+        largest = np.argsort(-table[by], kind="stable")[: top or None]
         rows = [
             (
                 human_time(int(row["running"])),
@@ -382,7 +387,7 @@ def print_procs(out: TextIO, result: Usage, *, top: int) -> None:
                 *(f"{row[name]:,}" for name in ("starts", "steals")),
                 f"{title[0].upper() if title == 'proc' else 'M'}{row['id']}",
             )
-            for row in table[busiest]
+            for row in table[largest]
         ]
         print_table(out, columns, rows, total=len(table))
 
