@@ -11,7 +11,7 @@ import pytest
 from support import trace_builder
 from support.shapes import SHAPES
 
-from gotrace.raw import Writer, allocfree_info
+from gotrace.raw import Writer, allocfree_info, event
 from gotrace.tables.catalog import TABLES
 
 MB = 1 << 20
@@ -128,3 +128,27 @@ def test_peak_of_the_worst_shapes(shape: str, tmp_path: Path) -> None:
     for nbytes, line in peaks:
         least = 64 if line.split()[0] in SCHEDULING else 16
         assert nbytes < 64 * MB + max(MOST.get(shape, 0), least) * size, line
+
+
+def short_lives(n: int) -> bytes:
+    """Return a trace in which a goroutine creates others, one after the other."""
+    events = [trace_builder.PROC, trace_builder.GO]
+    for i in range(1, n + 1):
+        events += [event("GoCreate", 1, 1 + i, 0, 0), event("GoStop", 1, 0, 0), event("GoStart", 1, 1 + i, 1)]
+        events += [event("GoDestroy", 1), event("GoStart", 1, 1, i)]
+    trace = Writer(26).frequency(1, 100)
+    for i in range(0, len(events), 5000):
+        trace.batch(1, 1, 100 + i, b"".join(events[i : i + 5000]))
+    return trace.end_of_generation().getvalue()
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="memory is read from /proc")
+@pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizer holds back what is freed")
+@pytest.mark.parametrize("command", ["goroutines", "sched"])
+def test_peak_does_not_grow_with_lives_that_ended(command: str, tmp_path: Path) -> None:
+    peaks = []
+    for n in (40_000, 160_000):
+        path = tmp_path / f"{n}.trace"
+        path.write_bytes(short_lives(n))
+        peaks.append(peak(COMMAND, command, str(path)))
+    assert peaks[1] - peaks[0] < 24 * MB, [size // MB for size in peaks]

@@ -93,7 +93,9 @@ class Gathered:
         try:
             columns = {name: list(dtype.names or ()) for name, dtype in dtypes.items()}
             for name, rows in chunks(trace.reader, columns, _STEP, progress, bounds(time)):
-                pieces[name].append(keep[name](rows) if name in keep else rows)
+                kept = keep[name](rows) if name in keep else rows
+                if len(kept):  # an empty view would hold the memory of the chunk
+                    pieces[name].append(kept)
         except TraceError as error:
             self.fault = error
         self.rows = {name: _joined(found) for name, found in pieces.items()}

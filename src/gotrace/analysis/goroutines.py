@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from gotrace.analysis.gather import Gathered, Keep, Range
-from gotrace.analysis.texts import NO_STACK, merged, one_line
+from gotrace.analysis.texts import NO_STACK, Groups, merged, one_line
 from gotrace.analysis.traces import analysis
-from gotrace.dtypes import I8, STATE, Rows, TimeKind
+from gotrace.dtypes import GOTIME, I8, STATE, Rows, TimeKind
 from gotrace.errors import check_choice
 from gotrace.spec.events import EVENTS, RANGES
 from gotrace.tables.passes import Progress
@@ -117,18 +118,20 @@ def goroutines(
     TraceError
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
-    check_choice("by", by, _NAMES)
-    tables: dict[str, Keep] = {"goroutines": np.copy, "goroutine_times": np.copy}
+    check_choice("by", by, _KEYS)
+    sums = _Sums(by)
+    tables: dict[str, Keep] = {"goroutines": sums.add_lives, "goroutine_times": sums.add_times}
     if goroutine is not None:
-        tables = {name: lambda rows: rows[rows["g"] == goroutine] for name in (*tables, "states")}
+        tables["states"] = np.copy
+        tables = {name: _of(goroutine, keep) for name, keep in tables.items()}
     found = Gathered(trace, tables, progress=progress, time=time)
-    lives = found.rows["goroutines"]
-    result = Goroutines(by, seen=len(lives) > 0)
-    if function is not None:
-        lives = lives[found.where(lives["function"], function.__eq__)]
-    numbers, names = _named(found, lives, by)
-    result.table = _table(lives, numbers, names)
-    result.reasons = _reasons(found, lives, numbers, names)
+    result = Goroutines(by, seen=len(sums.groups.keys) > 0)
+    name = _namer(found, by)
+    numbers, names = merged(
+        None if function is not None and found.texts[key[-1]] != function else name(key) for key in sums.groups.keys
+    )
+    result.table = _table(sums, numbers, names)
+    result.reasons = _reasons(found, sums, numbers, names)
     if goroutine is not None:
         states = found.rows["states"]
         states = states[np.lexsort((states["start"], states["life"]))]
@@ -139,65 +142,119 @@ def goroutines(
     return found.checked(result)
 
 
-def _by_function(found: Gathered, lives: Rows) -> list[str]:
-    return [found.texts[row] or NO_STACK for row in lives["function"].tolist()]
+def _of(goroutine: int, keep: Keep) -> Keep:
+    return lambda rows: keep(rows[rows["g"] == goroutine])
 
 
-def _by_creator(found: Gathered, lives: Rows) -> list[str]:
-    rows, inverse = np.unique(lives["stack"], return_inverse=True)
-    names = [_created(found.frames(row)) for row in rows.tolist()]
-    return [names[i] for i in inverse.tolist()]
+class _Sums:
+    """Adds up chunks of GOROUTINE and GOTIME by group, of which it keeps no rows.
+
+    The rows of GOTIME of a life are complete when its row of GOROUTINE is, and come in the chunks after it.
+
+    Attributes
+    ----------
+    groups : Groups
+        By the columns of ``_KEYS``.
+    sums : ndarray of GOROUTINES
+        Of each group, without names.
+    reasons : Groups
+        By group, ``kind``, ``start`` and ``name``.
+    times : ndarray of int64, shape (n, 2)
+        ``time`` and ``count`` of each of ``reasons``.
+    """
+
+    def __init__(self, by: str) -> None:
+        self._columns = _KEYS[by]
+        self.groups, self.reasons = Groups(), Groups()
+        self.sums = np.zeros(0, GOROUTINES)
+        self.times = np.zeros((0, 2), np.int64)
+        self._lives = np.zeros((0, 3), np.int64)  # goroutine, life and group of lives whose times come next
+        self._times_came = False
+        self._early = np.empty(0, GOTIME)  # rows whose life has not come
+
+    def add_lives(self, rows: Rows) -> Rows:
+        """Add a chunk of GOROUTINE; return no rows."""
+        if len(rows):
+            numbers = self.groups.numbers(*(rows[name] for name in self._columns))
+            self.sums = np.append(self.sums, np.zeros(len(self.groups.keys) - len(self.sums), GOROUTINES))
+            np.add.at(self.sums["count"], numbers, 1)
+            for name in SUMS:
+                np.add.at(self.sums[name], numbers, rows[name])
+            np.maximum.at(self.sums["sched_max"], numbers, rows["sched_max"])
+            lives = np.stack((rows["g"], rows["life"], numbers), axis=1)
+            self._lives = lives if self._times_came else np.concatenate((self._lives, lives))
+            self._times_came = False
+        return rows[:0]
+
+    def add_times(self, rows: Rows) -> Rows:
+        """Add a chunk of GOTIME; return no rows."""
+        if len(rows):
+            self._times_came = True
+            rows = np.concatenate((self._early, rows))
+            lives = self._lives[:, :2], np.stack((rows["g"], rows["life"]), axis=1)
+            distinct, inverse = np.unique(np.concatenate(lives), axis=0, return_inverse=True)
+            of_life = np.full(len(distinct), -1)
+            of_life[inverse.ravel()[: len(self._lives)]] = self._lives[:, 2]
+            groups = of_life[inverse.ravel()[len(self._lives) :]]
+            self._early = rows[groups < 0]
+            used = (groups >= 0) & (rows["count"] > 0)  # 0: in time, but not in its range
+            self._count(rows[used], groups[used])
+        return rows[:0]
+
+    def _count(self, rows: Rows, groups: I8) -> None:
+        if len(rows):
+            numbers = self.reasons.numbers(groups, rows["kind"], rows["start"], rows["name"])
+            new = np.zeros((len(self.reasons.keys) - len(self.times), 2), np.int64)
+            self.times = np.concatenate((self.times, new))
+            np.add.at(self.times, numbers, np.stack((rows["time"], rows["count"]), axis=1))
+
+
+_KEYS = {"function": ("function",), "creator": ("stack", "function"), "goroutine": ("g", "life", "function")}
+"""Columns of GOROUTINE that define a group; the last one is the function, by which groups are selected."""
+
+
+def _namer(found: Gathered, by: str) -> Callable[[tuple[int, ...]], str]:
+    """Return a function that turns the key of a group into its name."""
+
+    def name(key: tuple[int, ...]) -> str:
+        if by == "creator":
+            return _created(found.frames(key[0]))
+        function = found.texts[key[-1]] or NO_STACK
+        if by == "function":
+            return function
+        return f"G{key[0]}{f' life {key[1]}' if key[1] else ''} {function}"
+
+    return name
 
 
 def _created(frames: tuple[Frame, ...]) -> str:
     return one_line(frames) if frames else "(created before the trace, or by the runtime)"
 
 
-def _by_goroutine(found: Gathered, lives: Rows) -> list[str]:
-    return [
-        f"G{g}{f' life {life}' if life else ''} {name}"
-        for g, life, name in zip(lives["g"].tolist(), lives["life"].tolist(), _by_function(found, lives), strict=True)
-    ]
-
-
-_NAMES = {"function": _by_function, "goroutine": _by_goroutine, "creator": _by_creator}
-
-
-def _named(found: Gathered, lives: Rows, by: str) -> tuple[I8, list[str]]:
-    return merged(_NAMES[by](found, lives))
-
-
-def _table(lives: Rows, numbers: I8, names: list[str]) -> Rows:
+def _table(sums: _Sums, numbers: I8, names: list[str]) -> Rows:
+    kept = numbers >= 0
     table = np.zeros(len(names), GOROUTINES)
     table["name"] = names
-    np.add.at(table["count"], numbers, 1)
-    for name in SUMS:
-        np.add.at(table[name], numbers, lives[name])
-    np.maximum.at(table["sched_max"], numbers, lives["sched_max"])
+    for name in ("count", *SUMS):
+        np.add.at(table[name], numbers[kept], sums.sums[name][kept])
+    np.maximum.at(table["sched_max"], numbers[kept], sums.sums["sched_max"][kept])
+    table = table[np.argsort(table["name"], kind="stable")]
     return table[np.lexsort((-table["count"], table["block"] - table["total"]))]
 
 
-def _reasons(found: Gathered, lives: Rows, numbers: I8, names: list[str]) -> Rows:
-    """Return the rows of REASONS of some lives."""
-    times = found.rows["goroutine_times"]
-    of_life = dict(zip(_keys(lives), numbers.tolist(), strict=True))
-    groups = np.array([of_life.get(key, -1) for key in _keys(times)], np.int64)
-    used = (groups >= 0) & (times["count"] > 0)  # 0: in time, but not in its range
-    times, groups = times[used], groups[used]
-    columns = np.stack([groups, times["kind"].astype(np.int64), times["start"], times["name"]], axis=1)
-    distinct, inverse = np.unique(columns, axis=0, return_inverse=True)
-    keys = [(names[group], kind, _reason(found, kind, start, name)) for group, kind, start, name in distinct.tolist()]
-    at, rows = merged(keys)
+def _reasons(found: Gathered, sums: _Sums, numbers: I8, names: list[str]) -> Rows:
+    """Return the rows of REASONS of some groups."""
+    at, rows = merged(
+        None if numbers[group] < 0 else (names[numbers[group]], kind, _reason(found, kind, start, name))
+        for group, kind, start, name in sums.reasons.keys
+    )
     table = np.zeros(len(rows), REASONS)
     for column, values in zip(("name", "kind", "reason"), zip(*rows, strict=True), strict=False):
         table[column] = values
-    for column in ("time", "count"):
-        np.add.at(table[column], at[inverse.ravel()], times[column])
-    return table[np.argsort(-table["time"], kind="stable")]
-
-
-def _keys(rows: Rows) -> list[tuple[int, int]]:
-    return list(zip(rows["g"].tolist(), rows["life"].tolist(), strict=True))
+    for i, column in enumerate(("time", "count")):
+        np.add.at(table[column], at[at >= 0], sums.times[at >= 0, i])
+    order = sorted(range(len(rows)), key=lambda i: (-int(table["time"][i]), rows[i]))
+    return table[order]
 
 
 def _reason(found: Gathered, kind: int, start: int, name: int) -> str:

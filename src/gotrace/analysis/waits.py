@@ -175,14 +175,21 @@ def _waits(trace: Trace, kind: str, by: str, choices: tuple[str, ...], time: Ran
     collected = _Collected(kind, by, time)
     tables: dict[str, Keep] = {"states": collected.add}
     if by == "function":
-        tables["goroutines"] = np.copy
+        tables["goroutines"] = collected.end_lives
     found = Gathered(trace, tables, progress=progress)
     result = collected.result(found)
     return found.checked(result)
 
 
+_ENDED = 1 << 14  # ended lives whose groups are merged at a time, at least
+
+
 class _Collected:
-    """Adds up the waits of chunks of STATE, of which it keeps no rows."""
+    """Adds up the waits of chunks of STATE, of which it keeps no rows.
+
+    By function, a group is a goroutine (reason, id, life) until its row of GOROUTINE comes, after all rows of STATE of
+    its life; from time to time, groups of ended lives become those of their functions (reason, row of strings, -1).
+    """
 
     def __init__(self, kind: str, by: str, time: Range) -> None:
         self._kind = kind
@@ -196,6 +203,37 @@ class _Collected:
         self._unknown: I8 = np.zeros(0, np.int64)
         self._unmatched: Rows = np.empty(0, STATE)  # RUNNABLE intervals, before the RUNNING one is known
         self._seen = False
+        self._ended: list[I8] = []  # goroutine, life and function, by row, of lives that are not merged
+        self._n_ended = 0
+
+    def end_lives(self, rows: Rows) -> Rows:
+        """Take a chunk of GOROUTINE; return no rows."""
+        self._ended.append(np.stack([rows[name].astype(np.int64) for name in ("g", "life", "function")], axis=1))
+        self._n_ended += len(rows)
+        if self._n_ended > max(_ENDED, len(self._groups.keys) // 2):
+            self._merge_lives()
+        return rows[:0]
+
+    def _merge_lives(self) -> None:
+        """Merge the groups of ended lives by function."""
+        if not self._groups.keys:
+            return
+        keys = np.array(self._groups.keys, np.int64).reshape(-1, 3)
+        ended = np.concatenate(self._ended)
+        lives, inverse = np.unique(np.concatenate((ended[:, :2], keys[:, 1:])), axis=0, return_inverse=True)
+        function = np.full(len(lives), -1)
+        function[inverse.ravel()[: len(ended)]] = ended[:, 2]
+        function = function[inverse.ravel()[len(ended) :]]
+        keys[function >= 0, 1:] = np.stack((function, np.full(len(function), -1)), axis=1)[function >= 0]
+        self._groups = Groups()
+        numbers = self._groups.numbers(*keys.T)
+        self._found = self._found.regrouped(numbers)
+        n = len(self._groups.keys)
+        for name in ("_lost", "_open", "_unknown"):
+            counts, merged_counts = getattr(self, name), np.zeros(n, np.int64)
+            np.add.at(merged_counts, numbers[: len(counts)], counts)
+            setattr(self, name, merged_counts)
+        self._ended, self._n_ended = [], 0
 
     def add(self, rows: Rows) -> Rows:
         """Add a chunk; return no rows."""
@@ -244,6 +282,8 @@ class _Collected:
         if len(self._unmatched):  # the RUNNING interval is after the end, or after a fault
             rest, self._unmatched = self._unmatched, self._unmatched[:0]
             self._count(rest, np.full(len(rest), -1, np.int64))
+        if self._ended:
+            self._merge_lives()
         matches = KINDS[self._kind].reason
         name = self._namer(found)
         texts = found.texts
@@ -275,11 +315,7 @@ class _Collected:
         """Return a function that turns a key of a group into its name, or into frames that name it."""
         texts = found.texts
         if self._by == "function":
-            rows = found.rows["goroutines"]
-            functions = dict(
-                zip(zip(rows["g"].tolist(), rows["life"].tolist(), strict=True), rows["function"].tolist(), strict=True)
-            )
-            return lambda key: texts[functions.get((key[1], key[2]), 0)] or NO_STACK
+            return lambda key: texts[key[1] if key[2] < 0 else 0] or NO_STACK
         if self._by == "reason":
             return lambda key: texts[key[0]] or "(created or woken)"
         if self._by == "proc":
