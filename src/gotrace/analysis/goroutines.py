@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from gotrace.analysis.gather import Gathered, Keep, Range
-from gotrace.analysis.texts import NO_STACK, Groups, merged, one_line
+from gotrace.analysis.texts import NO_STACK, Groups, find_rows, merged, one_line
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import GOTIME, I8, STATE, Rows, TimeKind
 from gotrace.errors import check_choice
@@ -191,11 +191,8 @@ class _Sums:
         if len(rows):
             self._times_came = True
             rows = np.concatenate((self._early, rows))
-            lives = self._lives[:, :2], np.stack((rows["g"], rows["life"]), axis=1)
-            distinct, inverse = np.unique(np.concatenate(lives), axis=0, return_inverse=True)
-            of_life = np.full(len(distinct), -1)
-            of_life[inverse.ravel()[: len(self._lives)]] = self._lives[:, 2]
-            groups = of_life[inverse.ravel()[len(self._lives) :]]
+            lives = np.stack((rows["g"], rows["life"]), axis=1)
+            groups = find_rows(lives, self._lives[:, :2], self._lives[:, 2])
             self._early = rows[groups < 0]
             used = (groups >= 0) & (rows["count"] > 0)  # 0: in time, but not in its range
             self._count(rows[used], groups[used])

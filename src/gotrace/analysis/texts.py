@@ -55,6 +55,14 @@ class Groups:
         return np.array(numbers, np.int64)[inverse.ravel()]
 
 
+def find_rows(rows: I8, keys: I8, values: I8) -> I8:
+    """Return the value of the key that equals each row of a table, -1 if there is none; keys are distinct."""
+    distinct, inverse = np.unique(np.concatenate((keys, rows)), axis=0, return_inverse=True)
+    found = np.full(len(distinct), -1)
+    found[inverse.ravel()[: len(keys)]] = values
+    return found[inverse.ravel()[len(keys) :]]
+
+
 def merged(names: Iterable[K | None]) -> tuple[I8, list[K]]:
     """Return the number of each name, -1 for None, and the distinct names in order of appearance."""
     found: dict[K, int] = {}

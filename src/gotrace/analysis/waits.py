@@ -11,7 +11,7 @@ import numpy as np
 from gotrace.analysis.gather import Gathered, Keep, Range, starts_in
 from gotrace.analysis.latency import Distributions
 from gotrace.analysis.profiles import KINDS
-from gotrace.analysis.texts import NO_STACK, Groups, merged, one_line, start_function
+from gotrace.analysis.texts import NO_STACK, Groups, find_rows, merged, one_line, start_function
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import I8, STATE, Rows
 from gotrace.errors import check_choice
@@ -220,11 +220,9 @@ class _Collected:
             return
         keys = np.array(self._groups.keys, np.int64).reshape(-1, 3)
         ended = np.concatenate(self._ended)
-        lives, inverse = np.unique(np.concatenate((ended[:, :2], keys[:, 1:])), axis=0, return_inverse=True)
-        function = np.full(len(lives), -1)
-        function[inverse.ravel()[: len(ended)]] = ended[:, 2]
-        function = function[inverse.ravel()[len(ended) :]]
-        keys[function >= 0, 1:] = np.stack((function, np.full(len(function), -1)), axis=1)[function >= 0]
+        function = find_rows(keys[:, 1:], ended[:, :2], ended[:, 2])
+        of_ended = function >= 0
+        keys[of_ended, 1], keys[of_ended, 2] = function[of_ended], -1
         self._groups = Groups()
         numbers = self._groups.numbers(*keys.T)
         self._found = self._found.regrouped(numbers)
