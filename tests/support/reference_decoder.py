@@ -184,6 +184,15 @@ def read(data: bytes) -> list[Generation]:
     return generations
 
 
+def well_formed(data: bytes) -> bool:
+    """Whether all records of a trace can be read."""
+    try:
+        read(data)
+    except (AssertionError, IndexError, KeyError):
+        return False
+    return True
+
+
 def structure(generation: Generation, cursor: Cursor, time: int) -> None:
     if cursor.data[0] != 8:
         cursor.byte()
