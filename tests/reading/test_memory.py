@@ -144,11 +144,14 @@ def short_lives(n: int) -> bytes:
 
 @pytest.mark.skipif(not STATUS.exists(), reason="memory is read from /proc")
 @pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizer holds back what is freed")
-@pytest.mark.parametrize("command", ["goroutines", "sched"])
+@pytest.mark.parametrize(
+    "command", ["goroutines", "sched", "export -f --profile wall", "export -f --profile wall --function main.f"]
+)
 def test_peak_does_not_grow_with_lives_that_ended(command: str, tmp_path: Path) -> None:
     peaks = []
     for n in (40_000, 160_000):
         path = tmp_path / f"{n}.trace"
         path.write_bytes(short_lives(n))
-        peaks.append(peak(COMMAND, command, str(path)))
+        output = ["-o", str(tmp_path / "profile.pb.gz")] if command.startswith("export") else []
+        peaks.append(peak(COMMAND, *command.split(), str(path), *output))
     assert peaks[1] - peaks[0] < 24 * MB, [size // MB for size in peaks]

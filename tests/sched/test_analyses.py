@@ -56,6 +56,17 @@ def test_profiles_add_up(kind: str) -> None:
         assert sum(whole.table["time"]) == sum(total[kind])
 
 
+@pytest.mark.parametrize("step", [1_000, 10_000])
+def test_steps_of_a_profile(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the size of chunks nor how often intervals are added up changes a profile by function."""
+    functions = None, "main.main", "main.main.func1", "runtime.bgsweep"
+    with gotrace.open(SCHED) as trace:
+        wanted = [times(gotrace.profile(trace, "wall", function=name)) for name in functions]
+        monkeypatch.setattr("gotrace.analysis.gather._STEP", step)
+        monkeypatch.setattr("gotrace.analysis.profiles._STEP", step // 50)
+        assert [times(gotrace.profile(trace, "wall", function=name)) for name in functions] == wanted
+
+
 def test_regions_of_a_profile() -> None:
     with gotrace.open(SCHED) as trace:
         profile = gotrace.profile(trace, "block", region="locked")

@@ -17,7 +17,7 @@ from gotrace import RegionEnd
 from gotrace.analysis.gather import TEXTS, Gathered
 from gotrace.analysis.latency import go_histogram
 from gotrace.analysis.mmu import MMU
-from gotrace.analysis.profiles import INTERVAL, KINDS, summed
+from gotrace.analysis.profiles import INTERVAL, KINDS, inside, summed
 from gotrace.analysis.utilization import SOURCES, utilization_until
 from gotrace.analysis.windows import Windows
 
@@ -205,7 +205,7 @@ def test_profiles(path: Path) -> None:
                     if profile["name"] in ("", region["name"])
                 ]
             )
-        table, stacks = summed(found, intervals, windows)
+        table, stacks = summed(found, inside(intervals, windows))
         result: dict[tuple[int, ...], tuple[int, int]] = {}
         for stack, count, time in table.tolist():
             key = pcs([frame.pc for frame in stacks[stack]])

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from gotrace.analysis.gather import Gathered, Keep, Range
-from gotrace.analysis.texts import one_line
+from gotrace.analysis.texts import find_rows, one_line
 from gotrace.analysis.traces import analysis
 from gotrace.analysis.windows import Windows
-from gotrace.dtypes import Rows, select
+from gotrace.dtypes import I8, Rows, select
 from gotrace.errors import check_choice
 from gotrace.spec.enums import EventKind, EventType, GoState
 from gotrace.tables.passes import Progress
@@ -25,6 +25,13 @@ WAIT = np.dtype([("stack", "i4"), ("count", "i8"), ("time", "i8")], align=True)
 
 INTERVAL = np.dtype([("start", "i8"), ("end", "i8"), ("g", "i8"), ("stack", "i4"), ("reason", "i4")], align=True)
 """Interval of a goroutine: fields of STATE; ``end`` is -1 if it is open."""
+
+SUM = np.dtype([("count", "i8"), ("time", "i8"), ("stack", "i4"), ("reason", "i4")])
+"""Number of intervals of a stack and reason, and their time in ns."""
+
+_OF_LIFE = np.dtype([*INTERVAL.descr, ("life", "i4")])
+_LIFE_SUM = np.dtype([*SUM.descr, ("g", "i8"), ("life", "i4")])  # ``life`` -1: ``g`` is the function, a row of strings
+_STEP = 1 << 18  # intervals that are added up at a time
 
 
 class Kind(NamedTuple):
@@ -118,20 +125,112 @@ def profile(
     """
     check_choice("kind", kind, KINDS)
     of_range, state, reason = KINDS[kind].range, KINDS[kind].state, KINDS[kind].reason
-    tables: dict[str, Keep] = {"goroutines": np.copy}
-    if of_range is None:
-        tables["states"] = lambda rows: select(rows, INTERVAL, None if state is None else rows["state"] == state)
+    if of_range is None and region is None:
+        sums = _Sums(state, function)
+        found = Gathered(trace, {"states": sums.add, "goroutines": sums.end_lives}, progress=progress, time=time)
+        rows = sums.rows(found)
     else:
-        tables["ranges"] = lambda rows: rows[rows["start"] == of_range]
-    if region is not None:
-        tables["region_times"] = np.copy
-    found = Gathered(trace, tables, progress=progress, time=time)
-    intervals = found.rows["states"] if of_range is None else pair(found.rows["ranges"])
+        tables: dict[str, Keep] = {"goroutines": np.copy}
+        if of_range is None:
+            tables["states"] = lambda rows: _in_state(rows, state, INTERVAL)
+        else:
+            tables["ranges"] = lambda rows: rows[rows["start"] == of_range]
+        if region is not None:
+            tables["region_times"] = np.copy
+        found = Gathered(trace, tables, progress=progress, time=time)
+        intervals = found.rows["states"] if of_range is None else pair(found.rows["ranges"])
+        rows = inside(intervals, _windows(found, function, region))
     if reason is not None:
-        intervals = intervals[found.where(intervals["reason"], reason)]
-    whole = of_range is None and function is None and region is None
-    result = Profile(kind, *summed(found, intervals, None if whole else _windows(found, function, region)))
-    return found.checked(result)
+        rows = rows[found.where(rows["reason"], reason)]
+    return found.checked(Profile(kind, *summed(found, rows)))
+
+
+def _in_state(rows: Rows, state: GoState | None, dtype: np.dtype[np.void]) -> Rows:
+    return select(rows, dtype, None if state is None else rows["state"] == state)
+
+
+class _Sums:
+    """Adds up the intervals of chunks of STATE by function, stack and reason; of the rows it keeps only open ones.
+
+    Until the life of a goroutine ends, its function is not known, and its intervals are added up by life. Its row of
+    GOROUTINE comes after all its rows of STATE, if the pass reads ``states`` before ``goroutines``.
+    """
+
+    def __init__(self, state: GoState | None, function: str | None) -> None:
+        self._state, self._function = state, function
+        self._interval, self._sum = (INTERVAL, SUM) if function is None else (_OF_LIFE, _LIFE_SUM)
+        self._pieces = [np.empty(0, self._sum)]
+        self._n = 0
+        self._ended: list[I8] = []  # goroutine, life and function
+
+    def add(self, rows: Rows) -> Rows:
+        """Add a chunk of STATE; return its open intervals, whose time is not known yet."""
+        rows = _in_state(rows, self._state, self._interval)
+        is_open = rows["end"] < 0
+        self._count(rows[~is_open], (rows["end"] - rows["start"])[~is_open])
+        return rows[is_open]
+
+    def _count(self, rows: Rows, time: I8) -> None:
+        if self._n >= _STEP:
+            self._merge()
+        self._pieces.append(_counted(rows, time, self._sum))
+        self._n += len(rows)
+
+    def end_lives(self, rows: Rows) -> Rows:
+        """Take a chunk of GOROUTINE; return the row that gives the end of the trace."""
+        if self._function is not None:
+            self._ended.append(np.stack([rows[name].astype(np.int64) for name in ("g", "life", "function")], axis=1))
+            self._n += len(rows)
+        return rows[np.argsort(rows["created"] + rows["total"])[-1:]]
+
+    def _merge(self) -> None:
+        """Merge the sums of the same key; those of ended lives become those of their function."""
+        rows = _grouped(np.concatenate(self._pieces))
+        if self._ended:
+            ended = np.concatenate(self._ended)
+            function = find_rows(np.stack((rows["g"], rows["life"]), axis=1), ended[:, :2], ended[:, 2])
+            of_ended = function >= 0
+            rows["g"][of_ended], rows["life"][of_ended] = function[of_ended], -1
+        self._pieces, self._n, self._ended = [rows], 0, []
+
+    def rows(self, found: Gathered) -> Rows:
+        """Return rows of SUM; open intervals count up to the end of the trace."""
+        still = found.rows["states"]
+        self._count(still, found.end - still["start"])
+        self._merge()
+        (rows,) = self._pieces
+        if self._function is not None:
+            rows = rows[rows["life"] < 0]
+            rows = rows[found.where(rows["g"], self._function.__eq__)]
+        return rows
+
+
+def _counted(intervals: Rows, time: I8, dtype: np.dtype[np.void] = SUM) -> Rows:
+    """Return a row of SUM, or of another type, for each interval that takes time."""
+    used = time > 0
+    rows = np.ones(np.count_nonzero(used), dtype)
+    rows["time"] = time[used]
+    for name in set(dtype.names or ()) & set(intervals.dtype.names or ()):
+        rows[name] = intervals[name][used]
+    return rows
+
+
+def _grouped(rows: Rows) -> Rows:
+    """Return one row for each stack and reason, and each function or life if there are these columns."""
+    of_life = [rows[name] for name in ("life", "g") if name in (rows.dtype.names or ())]
+    keys = [rows["stack"].astype(np.int64) << 32 | rows["reason"], *of_life]
+    order = np.lexsort(keys)
+    new = np.any([np.append(True, key[order][1:] != key[order][:-1])[: len(rows)] for key in keys], axis=0)
+    sums = rows[order[new]]
+    for name in ("count", "time"):
+        sums[name] = np.add.reduceat(rows[name][order], np.flatnonzero(new)) if len(rows) else 0
+    return sums
+
+
+def inside(intervals: Rows, windows: Windows) -> Rows:
+    """Return rows of SUM for the parts of intervals that are in the windows of their goroutine."""
+    end = np.where(intervals["end"] < 0, np.iinfo(np.int64).max, intervals["end"])
+    return _counted(intervals, windows.overlap(intervals["g"], intervals["start"], end))
 
 
 def _windows(found: Gathered, function: str | None, region: str | None) -> Windows:
@@ -145,8 +244,8 @@ def _windows(found: Gathered, function: str | None, region: str | None) -> Windo
     regions = found.rows["region_times"]
     regions = regions[found.where(regions["name"], region.__eq__)]
     end = np.where(regions["end"] < 0, found.end, regions["end"])
-    inside = windows.overlap(regions["g"], regions["start"], end) > 0
-    return Windows.union(regions["g"][inside], regions["start"][inside], end[inside])
+    chosen = windows.overlap(regions["g"], regions["start"], end) > 0
+    return Windows.union(regions["g"][chosen], regions["start"][chosen], end[chosen])
 
 
 def pair(ranges: Rows) -> Rows:
@@ -175,30 +274,14 @@ def pair(ranges: Rows) -> Rows:
     return intervals
 
 
-def summed(found: Gathered, intervals: Rows, windows: Windows | None) -> tuple[Rows, list[tuple[Frame, ...]]]:
-    """Return rows of WAIT and their stacks, for intervals or the parts of them that are in windows.
-
-    Parameters
-    ----------
-    found : Gathered
-        Of the stacks; without windows, of ``goroutines`` too.
-    intervals : ndarray of INTERVAL
-    windows : Windows or None
-        By goroutine.
-    """
-    if windows is None:
-        time = np.where(intervals["end"] < 0, found.end, intervals["end"]) - intervals["start"]
-    else:
-        end = np.where(intervals["end"] < 0, np.iinfo(np.int64).max, intervals["end"])
-        time = windows.overlap(intervals["g"], intervals["start"], end)
-    rows, time = intervals["stack"][time > 0], time[time > 0]
-    count = np.bincount(rows)  # by row of stacks: far fewer than intervals
-    times = np.zeros(len(count), np.int64)
-    np.add.at(times, rows, time)
-    used = np.flatnonzero(count)
+def summed(found: Gathered, rows: Rows) -> tuple[Rows, list[tuple[Frame, ...]]]:
+    """Return rows of WAIT and their stacks: rows of SUM whose stacks have the same frames become one."""
+    by_stack = np.zeros((int(rows["stack"].max(initial=-1)) + 1, 2), np.int64)  # far fewer than intervals
+    np.add.at(by_stack, rows["stack"], np.stack((rows["count"], rows["time"]), axis=1))
+    used = np.flatnonzero(by_stack[:, 0])
     index, stacks = found.merged(used)
     table = np.zeros(len(stacks), WAIT)
     table["stack"] = np.arange(len(stacks))
-    np.add.at(table["count"], index, count[used])
-    np.add.at(table["time"], index, times[used])
+    np.add.at(table["count"], index, by_stack[used, 0])
+    np.add.at(table["time"], index, by_stack[used, 1])
     return table[np.lexsort((table["stack"], -table["time"]))], stacks
