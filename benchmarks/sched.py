@@ -65,15 +65,17 @@ def measure_all() -> None:
         what = f"{trace.stem}: all scheduling tables / `validate`, CPU"
         print(compare(what, all_tables(trace), (valid(trace),), args.runs), flush=True)
         with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder, "sched.pb.gz")
-            ours = [sys.executable, "-m", "gotrace", "export", "-qf", "--profile", "sched", trace, "-o", out]
+            export = ["export", trace, "-qf", "-o", Path(folder, "sched.pb.gz"), "--profile"]
+            ours = [sys.executable, "-m", "gotrace", *export, "sched"]
             rounds = [(cpu_of(ours), cpu_of([tool, "-pprof=sched", trace])) for _ in range(args.runs)]
+            peaks = [peak(*command) for command in (["goroutines", trace], ["sched", trace], [*export, "wall"])]
         one, other, ratio = (
             sorted(column)[len(rounds) // 2] for column in zip(*((*r, r[1] / r[0]) for r in rounds), strict=True)
         )
         what = f"{trace.stem}: `go tool trace -pprof=sched` / `export --profile sched`, CPU of the processes"
         print(f"| {what} | {one:.2f} s | {other:.2f} s | {ratio:.1f} | |", flush=True)
-        print(f"| {trace.stem}: peak memory of `goroutines` | {peak('goroutines', trace):.0f} MB | | | |", flush=True)
+        what = f"{trace.stem}: peak memory of `goroutines`, `sched`, `export --profile wall`"
+        print(f"| {what} | {', '.join(f'{size:.0f} MB' for size in peaks)} | | | |", flush=True)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Segment:
         self._by_thread: ThreadBatches | None = None
         self._batches: EventBatches | None = None
         self._n_events: npt.NDArray[np.int64] | None = None
-        self._left_out: dict[int, set[int]] = {}  # by offset of an event, who left it out: ids of pools
+        self._left_out: dict[int, set[int]] = {}  # by offset of an event, ids of the pools that leave it out
 
     @property
     def start(self) -> int:
