@@ -79,6 +79,20 @@ def test_filters_of_dump(trace: Path, capfdbinary: pytest.CaptureFixture[bytes])
     ]
 
 
+def test_dump_ends_with_its_range(refused: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """What comes after the range is not read, so that a fault there does not count."""
+    assert main(["dump", str(refused)]) == 3
+    every = events(capfdbinary.readouterr().out)
+    with gotrace.open(refused) as opened:
+        start = opened.start
+    time = [int(re.search(r"Time=(-?\d+)", e)[1]) - start for e in every][-1] // 2  # type: ignore[index]
+    for selected, code in ((["--time", f":{time}ns"], 0), (["--generations", ":5"], 0), (["--generations", "5:"], 3)):
+        assert main(["dump", str(refused), *selected]) == code
+        found = events(capfdbinary.readouterr().out)
+        assert 0 < len(found) < len(every)
+        assert found == (every[: len(found)] if code == 0 else every[-len(found) :])
+
+
 @pytest.mark.parametrize(
     "wrong", [["--time", "5"], ["--time", ":"], ["--time", "1:2"], ["--generations", "a:"], ["--kind", "x"]]
 )

@@ -52,3 +52,10 @@ class Selection(NamedTuple):
             ids = list(self.goroutines)
             selected &= np.isin(rows["g"], ids) | (about & np.isin(named, ids))
         return rows[selected]
+
+    def ends_in(self, rows: Rows, start: int) -> bool:
+        """Return whether rows of ORDERED go beyond the selected range, and therefore all that follow are after it."""
+        return any(
+            end is not None and len(rows) > 0 and rows[column][-1] >= zero + end
+            for column, (_, end), zero in (("time", self.time, start), ("generation", self.generations, 0))
+        )

@@ -33,7 +33,7 @@ _FIRST = -9_223_372_028_741_760_000  # s since 1970 of the first time that Go ca
 
 
 def parsed_text(reader: TraceReader, selection: Selection | None = None) -> Iterator[bytes]:
-    """Yield the text of the events of a trace in order, in chunks of whole events.
+    """Yield the text of the events of a trace in order, in chunks of whole events; read no further than the selection.
 
     Raises
     ------
@@ -52,6 +52,8 @@ def parsed_text(reader: TraceReader, selection: Selection | None = None) -> Iter
             if start < 0 and context.segment is not None:
                 start = context.segment.start
         yield from segment_text.write(rows if selection is None else selection.of(rows, max(start, 0)))
+        if selection is not None and selection.ends_in(rows, max(start, 0)):
+            return
 
 
 class TextWriter:
