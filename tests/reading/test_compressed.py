@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import os
+import struct
 import sys
 import zlib
 from collections.abc import Callable
@@ -112,6 +113,18 @@ def test_an_input_that_is_damaged(name: str) -> None:
 
 def test_padding_after_gzip() -> None:
     assert read(gzip.compress(DATA) + bytes(512)) == (EVENTS["offset"].tolist(), None)
+
+
+def test_zstd_frames_that_hold_no_data(tmp_path: Path) -> None:
+    """Pzstd writes one before each frame, and the seekable format one at the end."""
+    empty, text, long = (struct.pack("<II", 0x184D2A50 + n % 16, n) + bytes(n) for n in (0, 5, 100_000))
+    half = len(DATA) // 2
+    data = empty + text + _zstd(DATA[:half]) + long + _zstd(DATA[half:]) + text
+    assert read(data) == (EVENTS["offset"].tolist(), None)
+    _, error = read(data[:-1])
+    assert isinstance(error, gotrace.TruncatedError)
+    (tmp_path / "a").write_bytes(data)
+    assert gotrace.expand(tmp_path) == [str(tmp_path / "a")]
 
 
 def test_gzip_without_isal(monkeypatch: pytest.MonkeyPatch) -> None:

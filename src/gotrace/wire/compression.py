@@ -39,14 +39,14 @@ class Format(NamedTuple):
     Attributes
     ----------
     name : str
-    magic : bytes
-        First bytes of a member.
+    magics : tuple of bytes
+        First bytes of a member, one of these.
     member : callable
         Returns a decompressor.
     """
 
     name: str
-    magic: bytes
+    magics: tuple[bytes, ...]
     member: Callable[[], Member]
 
 
@@ -95,16 +95,18 @@ def _xz() -> Member:
     return lzma.LZMADecompressor(lzma.FORMAT_XZ)
 
 
+_SKIPPABLE = tuple(bytes((0x50 + i, 0x2A, 0x4D, 0x18)) for i in range(16))  # frames of zstd that hold no data
+
 _FORMATS = (
-    Format("gzip", b"\x1f\x8b\x08", _gzip),
-    Format("zstd", b"\x28\xb5\x2f\xfd", _zstd),
-    Format("xz", b"\xfd7zXZ\0", _xz),
+    Format("gzip", (b"\x1f\x8b\x08",), _gzip),
+    Format("zstd", (b"\x28\xb5\x2f\xfd", *_SKIPPABLE), _zstd),
+    Format("xz", (b"\xfd7zXZ\0",), _xz),
 )
 
 
 def format_of(head: bytes) -> Format | None:
     """Return the compressed format that an input starts with, if any."""
-    return next((form for form in _FORMATS if head.startswith(form.magic)), None)
+    return next((form for form in _FORMATS if head.startswith(form.magics)), None)
 
 
 def is_compressed(path: str) -> bool:
@@ -162,7 +164,7 @@ class Decompressed:
         self._data = self._data.lstrip(b"\0")  # padding
         if not self._data:
             return False
-        if not self._data.startswith(self._form.magic[: len(self._data)]):
+        if not any(self._data.startswith(magic[: len(self._data)]) for magic in self._form.magics):
             self.failure = MalformedError, f"other bytes follow the {self._form.name} data"
             return False
         self._member = self._form.member()
