@@ -39,7 +39,7 @@ def expand(
         files that match it, and the folders that match it; ``**`` matches any number of folders. ``~`` is the home
         folder. The same holds for URLs, if the library for the protocol can list files; the URL of a folder ends with a
         slash, or has no dot in its last part. With http, it ends with a slash, and only ``*`` is a wildcard. Any other
-        name stands for itself, whether it exists or not.
+        name stands for itself, whether it exists or not; so does a folder that cannot be listed.
     storage_options : dict, optional
         Arguments for the file system of fsspec that opens URLs.
     skipped : list, optional
@@ -55,7 +55,7 @@ def expand(
     ImportError
         fsspec, or the library for a protocol, is missing.
     OSError
-        A folder cannot be listed.
+        A URL cannot be listed.
     ValueError
         There is no trace.
     """
@@ -74,7 +74,11 @@ def _emptiness(found: Found) -> str:
 
 
 def _listed(sources: Sources) -> list[str | os.PathLike[str]]:
-    return [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    if isinstance(sources, str | os.PathLike):
+        return [sources]
+    if isinstance(sources, bytes) or not isinstance(sources, Iterable):
+        raise TypeError(f"sources are the names of traces, not {type(sources).__name__}")
+    return list(sources)
 
 
 def in_order(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import gzip
 import lzma
+import os
 import threading
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import ref
@@ -97,8 +100,33 @@ def test_nothing(folder: Path, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="no traces"):
             gotrace.expand(sources)
     assert gotrace.expand([tmp_path / "other", folder / "b.trace"]) == [str(folder / "b.trace")]
-    with pytest.raises(TypeError):
-        gotrace.expand([b"bytes"])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("wrong", [[GOOD], GOOD, 3, None])
+def test_what_is_no_name(wrong: Any) -> None:
+    for take in (gotrace.expand, partial(gotrace.each, n_allocs), partial(gotrace.iterate, tables="allocs")):
+        with pytest.raises(TypeError, match=r"not( by)? (bytes|int|NoneType)$"):
+            take(wrong)
+
+
+def test_a_folder_that_cannot_be_listed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = folder / "lost+found"
+    locked.mkdir()
+    scandir = os.scandir
+
+    def scan(place: str) -> Any:
+        if Path(place).name == locked.name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    for source in (folder, f"{folder}/../traces/", f"{folder}*"):
+        names = gotrace.expand(source)
+        assert sorted(map(os.path.realpath, names)) == paths(folder, [*TRACES, "lost+found"])
+    answers = {name: (value, error) for name, value, error in gotrace.each(n_allocs, folder)}
+    assert isinstance(answers[str(locked)][1], OSError)
+    assert answers[str(folder / "b.trace")] == (n_allocs(gotrace.open(GOOD)), None)
+    assert gotrace.expand(locked) == [str(locked)]
 
 
 # --- URLs ---------------------------------------------------------------------------------------------------

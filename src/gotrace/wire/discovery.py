@@ -28,6 +28,7 @@ class Found(NamedTuple):
         A file name, a folder, a glob or a URL.
     traces : list of str
         Names of traces, sorted. A name that is neither a folder nor a glob is its own trace, whether it exists or not.
+        So is a local folder that cannot be listed: opening it gives the reason.
     others : list of str
         Files in folders that do not begin like a trace.
     """
@@ -45,11 +46,11 @@ def find(source: str | os.PathLike[str], storage_options: Mapping[str, Any] | No
     ImportError
         fsspec, or the library for the protocol, is missing.
     OSError
-        A folder cannot be listed.
+        A URL cannot be listed.
     """
     name = os.fspath(source)
     if not isinstance(name, str):
-        raise TypeError(f"{name!r}: a source is a str or a path")
+        raise TypeError(f"a trace is named by a str or a path, not by {type(name).__name__}")
     return _find_remote(name, storage_options) if is_url(name) else _find_local(name)
 
 
@@ -60,7 +61,7 @@ def _find_local(name: str) -> Found:
     traces = {match for match in matches if not os.path.isdir(match)}  # noqa: PTH112
     others: set[str] = set()
     for folder in matches:
-        for file in _files(folder):
+        for file in _files(folder, unlisted=traces):
             (traces if _is_local_trace(file) else others).add(file)
     return Found(name, sorted(traces), sorted(others - traces))
 
@@ -69,14 +70,10 @@ def _is_glob(path: str) -> bool:
     return any(char in path for char in "*?[")
 
 
-def _files(folder: str) -> Iterator[str]:
-    """Yield the regular files below a folder; none for a file."""
-
-    def fail(error: OSError) -> None:
-        raise error
-
+def _files(folder: str, unlisted: set[str]) -> Iterator[str]:
+    """Yield the regular files below a folder, none for a file; add folders that cannot be listed to ``unlisted``."""
     if os.path.isdir(folder):  # noqa: PTH112
-        for place, _, names in os.walk(folder, onerror=fail):
+        for place, _, names in os.walk(folder, onerror=lambda error: unlisted.add(error.filename or folder)):
             paths = (os.path.join(place, name) for name in names)  # noqa: PTH118
             yield from (path for path in paths if os.path.isfile(path))  # noqa: PTH113
 
