@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import io
 import json
@@ -400,19 +401,29 @@ def test_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
     assert got[0].startswith(b"time,")
 
 
+@pytest.mark.parametrize("format", COLUMNAR)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_nothing(number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
+def test_a_signal_leaves_nothing(
+    number: signal.Signals, format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = getattr(COLUMNAR[format], "write")  # noqa: B009 - of a class
+
+    def interrupt(*arguments: object) -> None:
+        write(*arguments)
         signal.raise_signal(number)
 
-    monkeypatch.setattr(COLUMNAR["csv"], "write", interrupt)
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    monkeypatch.setattr(COLUMNAR[format], "write", interrupt)
     default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
     before = signal.signal(number, default)  # processes in the background ignore some
     try:
-        assert main(["export", str(EXAMPLE), "-o", str(tmp_path / "out.csv")]) == 128 + number
+        assert main(["export", str(EXAMPLE), "-o", str(tmp_path / f"out.{format}")]) == 128 + number
     finally:
         signal.signal(number, before)
     assert not list(tmp_path.iterdir())
+    gc.collect()
+    assert not unraisable
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,24 @@ _PLAIN = ("time", "wall", "address", "offset", "born", "died")  # columns whose 
 _RISING = ("time", "wall", "offset")  # differences between rows are small
 
 
+class _Output:
+    """A file as pyarrow writes it. pyarrow completes an abandoned file, which is closed by then: that is ignored."""
+
+    closed = False
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def write(self, data: bytes) -> int:
+        """Write bytes."""
+        return len(data) if self._out.closed else self._out.write(data)
+
+    def flush(self) -> None:
+        """Write what is in buffers."""
+        if not self._out.closed:
+            self._out.flush()
+
+
 class _ArrowWriter:
     """Base of the writers."""
 
@@ -27,10 +45,10 @@ class _ArrowWriter:
         schema = library("pyarrow", "export").schema(empty(fields))
         versions = {"gotrace.schema": str(SCHEMA_VERSION), "gotrace.version": __version__}
         self._batch = library("pyarrow", "export").record_batch
-        self._writer = self._open(out, schema.with_metadata(versions))
+        self._writer = self._open(_Output(out), schema.with_metadata(versions))
         self.n = 0
 
-    def _open(self, out: BinaryIO, schema: pyarrow.Schema) -> Any:
+    def _open(self, out: _Output, schema: pyarrow.Schema) -> Any:
         raise NotImplementedError
 
     def write(self, batch: Batch) -> None:
@@ -46,7 +64,7 @@ class _ArrowWriter:
 class ParquetWriter(_ArrowWriter):
     """Writes a row group per batch, so that none has rows of two traces."""
 
-    def _open(self, out: BinaryIO, schema: pyarrow.Schema) -> Any:
+    def _open(self, out: _Output, schema: pyarrow.Schema) -> Any:
         return library("pyarrow.parquet", "export").ParquetWriter(
             out,
             schema,
@@ -60,6 +78,6 @@ class ParquetWriter(_ArrowWriter):
 class ArrowWriter(_ArrowWriter):
     """Writes an IPC file: lz4, and dictionaries that grow from batch to batch."""
 
-    def _open(self, out: BinaryIO, schema: pyarrow.Schema) -> Any:
+    def _open(self, out: _Output, schema: pyarrow.Schema) -> Any:
         ipc = library("pyarrow.ipc", "export")
         return ipc.new_file(out, schema, options=ipc.IpcWriteOptions(compression="lz4", emit_dictionary_deltas=True))
