@@ -392,6 +392,31 @@ def test_a_closed_standard_stream(command: str, stream: str, code: int) -> None:
     assert subprocess.run(["/bin/sh", "-c", shell], stderr=subprocess.DEVNULL, check=False).returncode == code
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        (["completion", "bash"], ""),
+        (["heap", EXAMPLE], ""),
+        (["find", EXAMPLE, "--kind", "RangeBegin", "--markdown"], ""),
+        (["export", EXAMPLE, "-o", "-"], ""),
+        (["export", EXAMPLE, "--format", "parquet", "-o", "/dev/full"], "/dev/full: "),
+        (["sql", "select 1", EXAMPLE, "--format", "csv", "-o", "/dev/full"], "/dev/full: "),
+    ],
+)
+def test_a_full_device(command: list[object], place: str) -> None:
+    with open("/dev/full", "wb") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "gotrace", *map(str, command)], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (process.returncode, process.stderr.decode()) == (3, f"gotrace: {place}No space left on device\n")
+
+
+def test_an_empty_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", ""]) == 3
+    assert capsys.readouterr().err == "gotrace: '': No such file or directory\n"
+
+
 def test_a_closed_pipe_ends_quietly() -> None:
     command = [sys.executable, "-m", "gotrace", "dump", str(EXAMPLE)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

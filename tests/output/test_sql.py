@@ -281,6 +281,35 @@ def test_outputs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out == "n\n2\n"
 
 
+def test_json_has_no_nan(capfd: pytest.CaptureFixture[str]) -> None:
+    query = """select 'nan'::double as "a""b", 1 / 0 as x, 1 / 0 as x, 'inf'::float f, 0.5::double d, 'nan' t; -- end"""
+    assert main(["sql", query, str(EXAMPLE), "--json"]) == 0
+    row = json.loads(capfd.readouterr().out, parse_constant=pytest.fail)
+    assert row == {'a"b': None, "x": None, "x_1": None, "f": None, "d": 0.5, "t": "nan"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("format", ["table", *sql.OPTIONS])
+def test_a_full_device(format: str) -> None:
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-m", "gotrace", "sql", "select * from spans", str(EXAMPLE), "--format", format]
+        process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (process.returncode, process.stderr) == (3, b"gotrace: No space left on device\n")
+
+
+@pytest.mark.skipif(not NEW_DUCKDB, reason="DuckDB 1 has other messages")
+@pytest.mark.parametrize("name", ["out.csv", "-"])
+def test_a_file_that_cannot_be_written(name: str, tmp_path: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
+    code = f"{limit}; from gotrace.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", code, "sql", "select * from allocs", EXAMPLE, "-o", name, "--format", "csv"]
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.run(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, check=False)
+    place = name if name != "-" else str(tmp_path)
+    assert (process.returncode, process.stderr.decode()) == (3, f"gotrace: {place}: File too large\n")
+    assert not list(tmp_path.iterdir())
+
+
 def test_order_and_limit(traces: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     query = 'select time, "offset" from allocs order by time desc, "offset" limit 20'
     assert main(["sql", query, *traces, "--format", "csv"]) == 0

@@ -6,6 +6,8 @@ Never here: how a result is shown.
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -89,7 +91,8 @@ class Query:
             self._connection.execute("set TimeZone = 'UTC'")
             for name in TABLES:
                 self._connection.register(name, _UnionTable(self, name))
-            self._text = self._prepare(text)
+            self._text = self._finite = ""
+            self._prepare(text)
         except BaseException as error:
             self.close()
             if isinstance(error, self._duckdb.Error):
@@ -125,21 +128,21 @@ class Query:
         QueryError
             The query fails.
         """
-        self._copy(path, OPTIONS[format])
+        self._copy(self._finite if format == "jsonl" else self._text, path, OPTIONS[format])
 
     def write_text(self, path: Path) -> None:
         """Run the query and write its result as CSV in which a null is :data:`NULL`; see :meth:`write`."""
-        self._copy(path, f"{OPTIONS['csv']}, nullstr '{NULL}'")
+        self._copy(self._text, path, f"{OPTIONS['csv']}, nullstr '{NULL}'")
 
-    def _copy(self, path: Path, options: str) -> None:
+    def _copy(self, query: str, path: Path, options: str) -> None:
         try:
             self._connection.execute(f"set temp_directory = {_quoted(str(path.parent / 'spill'))}")
-            copy = f"copy ({self._text}\n) to {_quoted(str(path))} ({options})"
+            copy = f"copy ({query}\n) to {_quoted(str(path))} ({options})"
             self._decoding.run(lambda: self._connection.execute(copy), self._connection.interrupt)
         except Exception as error:
             self._raise_failures()
             if isinstance(error, self._duckdb.IOException):
-                raise OSError(str(error)) from None
+                raise _os_error(str(error), path) from None
             if isinstance(error, self._duckdb.Error):
                 raise QueryError(str(error)) from None
             raise
@@ -151,19 +154,20 @@ class Query:
             if stream.error is not None:
                 raise stream.error from None
 
-    def _prepare(self, text: str) -> str:
-        """Check the query, find the columns that it needs, and return it without the semicolon at its end."""
+    def _prepare(self, text: str) -> None:
+        """Check the query, and find the columns that it needs."""
         statements = self._connection.extract_statements(text)
         if len(statements) != 1:
             raise QueryError(f"write one query, not {len(statements)}")
         kind = statements[0].type.name
         if kind not in ("SELECT", "MULTI"):
             raise QueryError(f"{kind} is not a query: write a SELECT")
-        query = self._without_end(text)
+        query = self._text = self._finite = self._without_end(text)
         if kind == "MULTI":  # a PIVOT, which runs a query for its columns: there is no plan before that
             self._check_streams()
-            return query
-        self._connection.sql(query)  # binds it: messages quote the query alone
+            return
+        result = self._connection.sql(query)  # binds it: messages quote the query alone
+        self._finite = _finite(query, result.columns, [str(type) for type in result.types])
         self.scans = sum(_scans(node) for node in self._plan(query))
         self._check_streams()
         self._connection.execute("set disabled_optimizers = 'filter_pushdown'")  # a pushed filter hides its columns
@@ -171,7 +175,6 @@ class Query:
         self._connection.execute("reset disabled_optimizers")
         if None not in scanned:
             self._needed = {column for columns in scanned for column in columns or ()}
-        return query
 
     def _without_end(self, text: str) -> str:
         """Return a query without semicolons and comments at its end: it becomes a part of a statement."""
@@ -306,9 +309,30 @@ def _projected(scan: dict[str, Any]) -> list[str] | None:
     return [columns] if isinstance(columns, str) else columns
 
 
+def _finite(query: str, names: list[str], types: list[str]) -> str:
+    """Return a query that has nulls in place of NaN and infinity, which JSON lacks."""
+    columns = [f"c{i}" for i in range(len(names))]
+    values = [
+        f"if(isfinite({column}), {column}, null)" if type in ("DOUBLE", "FLOAT") else column
+        for column, type in zip(columns, types, strict=True)
+    ]
+    if values == columns:
+        return query
+    results = (value + " as " + _quoted(name, '"') for value, name in zip(values, names, strict=True))
+    return f"select {', '.join(results)} from ({query}\n) as result({', '.join(columns)})"
+
+
+def _os_error(text: str, path: Path) -> OSError:
+    """Return the error for a message of DuckDB; ``path`` is the file that it was to write."""
+    number = re.search(r'"errno":"(\d+)"', text)
+    if number is None or str(path.parent) not in text:
+        return OSError(text)
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(path))
+
+
 def _is_stream(source: str) -> bool:
     return source == "-" or (Path(source).exists() and not Path(source).is_file())
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _quoted(text: str, mark: str = "'") -> str:
+    return mark + text.replace(mark, 2 * mark) + mark

@@ -235,11 +235,16 @@ def exit_code(codes: list[int], args: argparse.Namespace | None = None, *, brief
     except (BrokenPipeError, io.UnsupportedOperation):
         raise
     except OSError as error:
-        log(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        _log_os_error(error)
         codes.append(UNREADABLE)
     except ImportError as error:
         log(str(error))
         codes.append(UNREADABLE)
+
+
+def _log_os_error(error: OSError) -> None:
+    name = "" if error.filename is None else f"{error.filename or repr('')}: "
+    log(f"{name}{error.strerror or error}")
 
 
 def log_warnings(warnings: list[str]) -> None:
@@ -292,6 +297,9 @@ def run(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) 
         _discard(sys.stdout)
     except io.UnsupportedOperation:
         log("standard output is closed")
+        return UNREADABLE
+    except OSError as error:  # standard output cannot be written
+        _log_os_error(error)
         return UNREADABLE
     except _Stopped as stopped:
         return 128 + stopped.number

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from gotrace.analysis.sql import NULL, OPTIONS, Query, QueryError
 from gotrace.cli import common, many
@@ -92,15 +92,22 @@ def _reading(bar: many.Bar) -> Iterator[Progress | None]:
 
 def _write(args: argparse.Namespace, query: Query, format: str, result: Path) -> None:
     """Run the query into a temporary file, and write the output from it."""
-    if format == "table":
-        query.write_text(result)
-    else:
-        query.write(result, format)
+    try:
+        if format == "table":
+            query.write_text(result)
+        else:
+            query.write(result, format)
+    except OSError as error:
+        if error.filename == str(result):
+            error.filename = gettempdir() if args.output == "-" else args.output
+        raise
     with output(args.output, force=args.force) as out:
         if format == "table":
-            text = io.TextIOWrapper(out, sys.stdout.encoding, errors="backslashreplace")
+            text = sys.stdout
+            if args.output != "-":
+                text = io.TextIOWrapper(out, sys.stdout.encoding, errors="backslashreplace")
             print_rows(text, result, NULL)
-            text.detach()
+            text.flush()
         else:
             with result.open("rb") as file:
                 shutil.copyfileobj(file, out)

@@ -103,7 +103,7 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
         The file cannot be written; the error names ``path``.
     """
     if path.exists() and not occupied(path):
-        with path.open("wb") as out:
+        with _named(path), path.open("wb") as out:
             yield out
         return
     try:
@@ -113,20 +113,28 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
         raise
     temporary = Path(name)
     try:
-        with os.fdopen(number, "wb") as out:
-            yield out
-            out.flush()
-            os.fchmod(out.fileno(), path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
-        if overwrite:
-            temporary.replace(path)
-        else:
-            _move_to_new(temporary, path)
-    except OSError as error:
-        if error.filename in (None, name):
-            error.filename = str(path)
-        raise
+        with _named(path, name):
+            with os.fdopen(number, "wb") as out:
+                yield out
+                out.flush()
+                os.fchmod(out.fileno(), path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+            if overwrite:
+                temporary.replace(path)
+            else:
+                _move_to_new(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(path: Path, *others: str) -> Iterator[None]:
+    """Let an OSError of the block without a file name, or with one of the others, have the name of ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename in (None, *others):
+            error.filename = str(path)
+        raise
 
 
 def _move_to_new(temporary: Path, path: Path) -> None:
