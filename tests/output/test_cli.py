@@ -405,7 +405,7 @@ def test_a_closed_standard_stream(command: str, stream: str, code: int) -> None:
     ],
 )
 def test_a_full_device(command: list[object], place: str) -> None:
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         process = subprocess.run(
             [sys.executable, "-m", "gotrace", *map(str, command)], stdout=full, stderr=subprocess.PIPE, check=False
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import polars as pl
 import pytest
 from support import reference
 from support.columns import NEW_DUCKDB, odd_trace
+from support.http_server import serving
 from support.processes import interruptible
 from support.trace_builder import alloc_trace, new, span
 
@@ -195,6 +198,27 @@ def test_a_damaged_trace_gives_no_result(
     assert list(tmp_path.iterdir()) == [bad]
 
 
+def test_a_url_that_gives_another_trace_each_time(capfd: pytest.CaptureFixture[str]) -> None:
+    """The endpoint of a running program: rows of two traces must not be joined as if they were of one."""
+    traces = [reference.load(reference.DATA / f"heap-go1.{release}-allocfree.trace.gz") for release in (25, 26)]
+    rest = itertools.cycle(traces)
+
+    def next_trace(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(next(rest))
+
+    with serving() as server:
+        server.answers["trace"] = next_trace
+        url = f"{server.url}trace"
+        assert main(["sql", "select count(*) n from types", url, url, "--format", "csv"]) == 0
+        assert int(capfd.readouterr().out.split()[1]) == sum(len(gotrace.open(trace).types) for trace in traces)
+        assert main(["sql", "select count(*) from types a join types b using (trace, row)", url]) == 3
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "the input begins differently each time it is read: save it to a file first" in printed.err
+
+
 def test_salvage(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     bad = tmp_path / "bad.trace"
     bad.write_bytes(alloc_trace([span(0), new(0), new(2)]) + b"\7\7\7")
@@ -291,7 +315,7 @@ def test_json_has_no_nan(capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("format", ["table", *sql.OPTIONS])
 def test_a_full_device(format: str) -> None:
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         command = [sys.executable, "-m", "gotrace", "sql", "select * from spans", str(EXAMPLE), "--format", format]
         process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
     assert (process.returncode, process.stderr) == (3, b"gotrace: No space left on device\n")
@@ -302,7 +326,7 @@ def test_a_full_device(format: str) -> None:
 def test_a_file_that_cannot_be_written(name: str, tmp_path: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
     code = f"{limit}; from gotrace.cli import main; raise SystemExit(main())"
-    command = [sys.executable, "-c", code, "sql", "select * from allocs", EXAMPLE, "-o", name, "--format", "csv"]
+    command = [sys.executable, "-c", code, "sql", "select * from allocs", str(EXAMPLE), "-o", name, "--format", "csv"]
     env = {**os.environ, "TMPDIR": str(tmp_path)}
     process = subprocess.run(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, check=False)
     place = name if name != "-" else str(tmp_path)

@@ -84,6 +84,7 @@ class Query:
         self.scans = 2
         self.reading: Callable[[], AbstractContextManager[Progress | None]] = nullcontext
         self._decoding = _Decoding()
+        self._heads: dict[int, bytes] = {}  # of the sources that have been opened
         self.warnings: dict[str, list[str]] = {}
         self.losses: dict[str, list[str]] = {}
         self._connection = self._duckdb.connect(config={"python_enable_replacements": False, "threads": jobs})
@@ -217,8 +218,9 @@ class Query:
         """Yield the batches of a table of all traces; columns that are not needed are null."""
         unused = [field for field in fields if field not in needed]
         length = rows_of(table, STEP)
-        for source in self._sources:
+        for number, source in enumerate(self._sources):
             with open_trace(source, errors=self._errors) as trace, self.reading() as progress:
+                trace.reader.source.check_head(self._heads.setdefault(number, trace.reader.source.head))
                 for _, batch in batches(trace.reader, {table: needed}, {table: length}, progress=progress):
                     columns = batch.columns | nulls(unused, batch.n).columns
                     yield Batch(batch.n, {field.name: columns[field.name] for field in fields})

@@ -71,7 +71,8 @@ class Source:
     """One input, to be closed by the caller.
 
     ``name`` is used in messages. ``once`` is True if the input can be read only once; ``waits`` is True if a read may
-    wait for another program; ``moves`` is True if a read moves a position, which a forked process shares.
+    wait for another program; ``moves`` is True if a read moves a position, which a forked process shares. ``head`` has
+    the first bytes of an input that is opened in each pass, once it was opened.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Source:
         self.once = once
         self.waits = waits
         self.moves = once
+        self.head = b""
         self._window = window
         self._file = file
         self._used = False
@@ -107,6 +109,12 @@ class Source:
         while len(self._window.data) < least and not self._window.last:
             self._window.more()
         return self._window
+
+    def check_head(self, head: bytes) -> None:
+        """Raise ChangedError if the input does not begin with the ``head`` that it had when it was opened before."""
+        if not self.head.startswith(head) and not head.startswith(self.head):
+            detail = "the input begins differently each time it is read: save it to a file first"
+            raise ChangedError(detail, path=self.name, offset=0)
 
     def shrank(self) -> bool:
         """True if the input is a mapped file that is shorter now than it was when it was opened."""
@@ -276,7 +284,7 @@ class _Reopened(Source):
         super().__init__(name, _Stream(io.BytesIO()), once=False, waits=waits)
         self.moves = True
         self._open = open_file
-        self._head = head
+        self.head = head
         self._process = os.getpid()  # a forked one shares the position of the file
 
     def window(self) -> Window:
@@ -288,14 +296,12 @@ class _Reopened(Source):
         self._used = True
         window = self._begin(_COMPARED)
         head = window.data[:_COMPARED].tobytes()
-        if not self._head.startswith(head) and not head.startswith(self._head):
-            detail = "the input begins differently each time it is read: save it to a file first"
-            raise ChangedError(detail, path=self.name, offset=0)
-        self._head = max(head, self._head, key=len)
+        self.check_head(head)
+        self.head = max(head, self.head, key=len)
         return window
 
     def again(self) -> Source:
-        return _Reopened(self.name, self._open, waits=self.waits, head=self._head)
+        return _Reopened(self.name, self._open, waits=self.waits, head=self.head)
 
 
 def open_source(source: Any, *, mapped: bool = True, storage_options: Mapping[str, Any] | None = None) -> Source:
