@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -305,6 +306,16 @@ def test_a_bad_trace_is_one_line(
     lines = err.splitlines()
     assert lines[0].startswith(f"gotrace: {bad}: not a Go execution trace")
     assert lines[1:] == [f"gotrace: {tmp_path}/{name}: no traces here" for name in ("empty", "*.none")]
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv", "parquet", "md"])
+def test_a_name_that_is_not_utf8(suffix: str, folder: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path / "a") + b"\xff.trace")
+    shutil.copy(folder / f"{SCHED}.trace.gz", name)
+    out = tmp_path / f"out.{suffix}"
+    for command in (["rank", "--metric", "stw_max"], ["find", "--kind", "RangeBegin"]):
+        assert main([*command, name, "-o", str(out), "-f"]) == 0
+        assert f"{tmp_path}/a".encode() in out.read_bytes()
 
 
 def test_a_url_without_its_password(capsys: pytest.CaptureFixture[str]) -> None:

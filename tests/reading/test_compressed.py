@@ -221,10 +221,14 @@ def test_a_missing_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caps
     path.write_bytes(_zstd(DATA))
     for module in ("compression", "compression.zstd", "backports", "backports.zstd"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=r"zstd input needs backports.zstd: python -m pip install 'gotrace\[zstd\]'"):
+    with pytest.raises(
+        ImportError, match=r"a\.trace: zstd input needs backports.zstd: python -m pip install 'gotrace\[zstd\]'"
+    ):
         gotrace.open(path)
     assert main(["info", "--json", str(path)]) == 3
     assert json.loads(capsys.readouterr().out)["error"]["class"] == "ImportError"
+    assert main(["sql", "select count(*) from events", str(path)]) == 3
+    assert capsys.readouterr().err.startswith(f"gotrace: {path}: zstd input needs")
 
 
 def test_a_pipe(tmp_path: Path) -> None:

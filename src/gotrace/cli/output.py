@@ -151,7 +151,8 @@ def _parquet(rows: list[dict[str, Any]]) -> bytes:
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows), sink)
+    valid = [json.loads(json_line(row)) for row in rows]  # of text, which pyarrow requires
+    pq.write_table(pa.Table.from_pylist(valid), sink)
     return bytes(sink.getvalue())
 
 

@@ -17,6 +17,7 @@ from gotrace.cli import common, many
 from gotrace.cli.output import check_output, output
 from gotrace.report.rows import print_rows
 from gotrace.tables.catalog import TABLES
+from gotrace.tables.frames import library
 from gotrace.tables.passes import Progress
 
 
@@ -56,6 +57,11 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.output).parent
     if not folder.is_dir():
         args.usage(f"folder {folder} does not exist")
+    try:
+        library("duckdb", "sql")
+    except ImportError as error:
+        common.log(str(error))
+        return common.USAGE
     many.find_traces(args)
     codes: list[int] = []
     with common.exit_code(codes, args, brief=len(args.traces) > 1):
@@ -69,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             ):
                 query.reading = partial(_reading, bar)
                 _write(args, query, format, Path(temporary) / "result")
-        except (QueryError, ImportError) as error:
+        except QueryError as error:
             for line in filter(None, str(error).splitlines()):
                 common.log(line)
             return common.USAGE

@@ -106,8 +106,11 @@ class Source:
         return self._begin()
 
     def _begin(self, least: int = _LEAST) -> Window:
-        while len(self._window.data) < least and not self._window.last:
-            self._window.more()
+        try:
+            while len(self._window.data) < least and not self._window.last:
+                self._window.more()
+        except ImportError as error:
+            raise ImportError(f"{self.name}: {error}") from None
         return self._window
 
     def check_head(self, head: bytes) -> None:
