@@ -439,7 +439,7 @@ def test_a_signal_leaves_nothing(
         (["-o", "-", "--format", "npy"], "as csv"),
         (["-o", "-", *named("types", "allocs")], "as csv"),
         (["-o", "a.npy", "--table", "luck"], "invalid choice"),
-        ([str(EXAMPLE), "-o", "out", "--format", "csv"], "same name"),
+        ([str(EXAMPLE), "-o", "out", "--format", "csv"], f"{EXAMPLE} and {EXAMPLE} would write the same file"),
         ([], "required"),
     ],
 )

@@ -301,6 +301,7 @@ def test_outputs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert out.read_text() == "kept"
     assert main([*command, str(out), "--force"]) == 0
     assert out.read_text() == "n\n2\n"
+    assert capfd.readouterr().err.endswith(f"gotrace: wrote {out} (4 B)\n")
     assert main([*command, "-"]) == 0
     assert capfd.readouterr().out == "n\n2\n"
 

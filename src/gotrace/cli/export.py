@@ -32,7 +32,7 @@ from gotrace.tables.table import chunks as row_chunks
 from gotrace.trace import Trace
 from gotrace.units import human_count, parse_size
 from gotrace.wire.helper import start_thread
-from gotrace.wire.remote import is_url
+from gotrace.wire.remote import is_url, public_name
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -158,8 +158,12 @@ def _in_folder(args: argparse.Namespace, tables: list[str], suffix: str, dot: st
     common_folder = os.path.commonpath(folders) if folders else ""
     stems = [path.with_suffix("") if path.name == str(path) else path.relative_to(common_folder).with_suffix("")
              for path in paths]  # fmt: skip
-    if len(set(stems)) < len(stems):
-        args.usage("traces with the same name would write the same files: export them to different folders")
+    first: dict[Path, str] = {}
+    for stem, trace in zip(stems, args.traces, strict=True):
+        if stem in first:
+            same = public_name(f"{first[stem]} and {trace}")
+            args.usage(f"{same} would write the same file: export them to different folders")
+        first[stem] = trace
     return [
         {table: Path(args.output) / stem.with_name(f"{stem.name}{dot and dot + table}{suffix}") for table in tables}
         for stem in stems

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from gotrace.analysis.sql import NULL, OPTIONS, Query, QueryError
 from gotrace.cli import common, many
-from gotrace.cli.output import check_output, output
+from gotrace.cli.output import check_output, log_written, output
 from gotrace.report.rows import print_rows
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.frames import library
@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
                 common.log(line)
             return common.USAGE
         if not args.quiet:
+            log_written(args.output)
             common.log_warnings([f"{trace}: {line}" for trace, lines in query.warnings.items() for line in lines])
         for trace, losses in query.losses.items():
             for loss in losses:
