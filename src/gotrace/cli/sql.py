@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
         args.usage(f"folder {folder} does not exist")
     try:
         library("duckdb", "sql")
-    except ImportError as error:
-        common.log(str(error))
+    except ImportError as missing:
+        common.log(str(missing))
         return common.USAGE
     many.find_traces(args)
     codes: list[int] = []
