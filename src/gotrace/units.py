@@ -1,8 +1,9 @@
-"""Parse sizes and durations, and format them for humans. Never here: numpy, or anything about traces."""
+"""Parse sizes and durations; format them for humans, and words for a shell. Never here: numpy, or traces."""
 
 from __future__ import annotations
 
 import re
+import shlex
 
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30, "b": 1}
 
@@ -113,6 +114,30 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _escaped(ord(char)) for char in text)
+
+
+def shell_word(text: str) -> str:
+    """Quote text as one word of a command line; what is not printable becomes escapes that bash, zsh and ksh read."""
+    if text.isprintable():
+        return shlex.quote(text)
+    escapes = {"'": "\\'", "\\": "\\\\"}
+    words = [escapes.get(char, char) if char.isprintable() else _bytes_of(char) for char in text]
+    return f"$'{''.join(words)}'"
+
+
+def shell_path(path: str) -> str:
+    """Quote a path as one word of a command line that is not taken for a flag."""
+    return shell_word(f"./{path}" if path.startswith("-") else path)
+
+
+def shell_flag(flag: str, value: str) -> str:
+    """Return a flag with its value for a command line; the value may start like a flag."""
+    return f"{flag}{'=' if value.startswith('-') else ' '}{shell_word(value)}"
+
+
+def _bytes_of(char: str) -> str:
+    errors = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"  # of bytes that are not UTF-8
+    return "".join(f"\\x{byte:02x}" for byte in char.encode(errors=errors))
 
 
 def _escaped(code: int) -> str:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support import reference
 
 from gotrace.cli import main
+from gotrace.units import shell_flag, shell_path, shell_word
 
 NEXT = re.compile(r"^next     gotrace (.*)$", re.MULTILINE)
 SCHED = reference.DATA / "sched-go1.27.trace.gz"
 HEAP = reference.DATA / "heap-go1.27-allocfree.trace.gz"
 SITES = reference.DATA / "sites-go1.27-allocfree.trace.gz"
 
+BASH = shutil.which("bash")
+
+needs_bash = pytest.mark.skipif(BASH is None, reason="no bash")
 needs_go = pytest.mark.skipif(reference.toolchain() is None, reason="no Go toolchain: install the test extra")
 
 
@@ -65,6 +73,35 @@ def test_from_a_slow_task_to_its_function(place: Path, capsys: pytest.CaptureFix
     (line,) = NEXT.findall(capsys.readouterr().out)
     assert main(shlex.split(line)) == 0
     assert capsys.readouterr().out.startswith("task 5, 4.36 ms: ")
+
+
+def words(line: str) -> list[str]:
+    """Split a command line into words as a shell does."""
+    assert BASH is not None
+    out = subprocess.run([BASH, "-c", rf"printf '%s\0' {line}"], capture_output=True, check=True, env={}).stdout
+    return [os.fsdecode(word) for word in out.split(b"\0")[:-1]]
+
+
+ODD_NAMES = ["-n.trace", "it's.trace", "$a [1] *.trace", "a\nb\\'.trace", "\u202eä.trace", "\udcff.trace", "FILE"]
+
+
+@needs_bash
+@pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
+def test_names_that_a_shell_must_not_split(name: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / name).write_bytes(gzip.decompress(HEAP.read_bytes()))
+    assert main(["info", "--", name]) == 0
+    suggested = NEXT.findall(capsys.readouterr().out)
+    assert len(suggested) == 3
+    for line in suggested:
+        assert main(words(line)) == 0, line
+
+
+@needs_bash
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1))
+def test_words_of_a_shell(texts: list[str]) -> None:
+    assert words(" ".join(map(shell_word, texts))) == texts
+    assert words(shell_path("-" + texts[0])) == ["./-" + texts[0]]
+    assert words(shell_flag("--name", "-" + texts[0])) == ["--name=-" + texts[0]]
 
 
 def test_a_damaged_trace(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

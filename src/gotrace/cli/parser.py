@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gotrace import __version__
+from gotrace.units import shell_path
 
 TAKE_A_TRACE = """to take a trace, start the program (for its heap with GODEBUG=traceallocfree=1, Go 1.23 or later):
   tests:   go test -trace app.trace
@@ -52,7 +53,8 @@ class Parser(argparse.ArgumentParser):
             known = list(map(str, action.choices))
             message = f"invalid choice {value!r}{did_you_mean(str(value), known)} (choose from {', '.join(known)})"
             if action.dest == "command" and Path(str(value)).is_file():
-                message = f"{value!r} is a file, not a command: to see what is in it, run gotrace info {value}"
+                name = shell_path(str(value))
+                message = f"{value!r} is a file, not a command: to see what is in it, run gotrace info {name}"
             raise argparse.ArgumentError(None if action.dest == "command" else action, message)
 
     def error(self, message: str) -> NoReturn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
@@ -15,7 +14,7 @@ from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import ANOMALIES
 from gotrace.experiments.rows import Anomaly
 from gotrace.report.layout import GAP, cell_width, fit, is_styled, shorten, width_of, wrap
-from gotrace.units import human_count, printable
+from gotrace.units import human_count, printable, shell_path
 from gotrace.wire.remote import public_name
 
 _ADDRESSES = ("address", "pc")
@@ -118,7 +117,7 @@ def print_next(out: TextIO, names: Sequence[str], steps: Sequence[tuple[str, str
     """
     if "-" in names or not steps or isinstance(out, Markdown):
         return
-    traces = " ".join(shlex.quote(public_name(name)) for name in names) if len(names) <= _NAMES else "TRACE..."
+    traces = " ".join(shell_path(public_name(name)) for name in names) if len(names) <= _NAMES else "TRACE..."
     say(out)
     for arguments, shows in steps:
         command = arguments.replace("FILE", traces + " --salvage" * salvage, 1)

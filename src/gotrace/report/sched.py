@@ -5,7 +5,6 @@ Never here: analysis.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
@@ -22,7 +21,7 @@ from gotrace.analysis.waits import Waits
 from gotrace.dtypes import I8, RegionEnd, Rows, StopKind, TimeKind
 from gotrace.report.common import document, error_json, json_rows, print_bars, print_table, say
 from gotrace.spec.enums import GoState
-from gotrace.units import human_bytes, human_count, human_share, human_time
+from gotrace.units import human_bytes, human_count, human_share, human_time, shell_flag
 from gotrace.wire.structure import Frame
 
 _TITLES = {
@@ -313,8 +312,7 @@ def after_latencies(result: Latencies) -> list[tuple[str, str]]:
     if len(result.tasks):
         return [(f"critical FILE --task {result.tasks['task'][0]}", "what it waited for")]
     flag, kind = ("--name", "tasks") if result.kind == "tasks" else ("--region", "regions")
-    name = shlex.quote(result.table["name"][0])
-    return [(f"critical FILE {flag} {name}", f"what these {kind} waited for")]
+    return [(f"critical FILE {shell_flag(flag, result.table['name'][0])}", f"what these {kind} waited for")]
 
 
 def _spark(counts: I8) -> str:

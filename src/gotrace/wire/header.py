@@ -6,10 +6,10 @@ Never here: anything after the header.
 from __future__ import annotations
 
 import re
-import shlex
 
 from gotrace.errors import HeaderError, UnsupportedVersionError
 from gotrace.spec.versions import V1_VERSIONS, VERSIONS, Version
+from gotrace.units import shell_path
 from gotrace.wire.remote import is_url
 from gotrace.wire.source import Bytes
 
@@ -34,7 +34,7 @@ def read_header(data: Bytes, path: str) -> Version:
         if b"go 1.22 trace\0\0\0".startswith(head[:5]) and len(head) < SIZE:
             what = "the input is empty" if not head else f"the input ends after {len(head)} bytes of header"
             raise HeaderError(f"not a Go execution trace: {what}", **where)  # type: ignore[arg-type]
-        hint = _other_format(head).format("FILE" if path.startswith("<") or is_url(path) else shlex.quote(path))
+        hint = _other_format(head).format("FILE" if path.startswith("<") or is_url(path) else shell_path(path))
         raise HeaderError(hint or 'not a Go execution trace: it does not start with "go 1.NN trace"', **where)  # type: ignore[arg-type]
     number = int(match[1])
     version = VERSIONS.get(number)
