@@ -231,6 +231,7 @@ def test_wrong_names_and_types() -> None:
         ("starts", "start"),
         ("pek", "peak"),
         ("soon", ""),
+        ("gc:0", "gc:1"),
     ],
 )
 def test_instants_that_are_none(at: str, similar: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -224,7 +224,7 @@ def test_objects() -> None:
         ("goroutines --function nope", 0, "no goroutine starts with this function"),
         ("tasks --task 999", 3, "no such task: "),
         ("goroutines --goroutine 999", 3, "no such goroutine: "),
-        ("critical --goroutine 1 --time 5s:6s", 3, "no such task, region or goroutine"),
+        ("critical --goroutine 1 --time 5s:6s", 2, "starts after the end of the trace"),
         ("sched --time 2s:1s", 2, "the range ends before it starts"),
         ("critical --task x", 2, "argument --task: 'x' is not a whole number"),
         ("sched -n x", 2, "argument -n/--top: 'x' is not a whole number"),
@@ -244,7 +244,8 @@ def test_the_path_of_a_time_is_inside_the_trace(sched: Path) -> None:
     with gotrace.open(sched) as trace:
         (path,) = gotrace.critical(trace, goroutine=1, time=(trace.end - 10**6, trace.end + 10**9)).paths
         assert trace.end - 10**6 == path["start"] < path["end"] <= trace.end + 1
-        assert not gotrace.critical(trace, goroutine=1, time=(trace.end + 2, trace.end + 10**9)).seen
+        with pytest.raises(ValueError, match="after the end of the trace"):
+            gotrace.critical(trace, goroutine=1, time=(trace.end + 2, trace.end + 10**9))
 
 
 def test_lists_are_json_in_csv(sched: Path, capsys: pytest.CaptureFixture[str]) -> None:

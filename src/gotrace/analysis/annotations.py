@@ -101,8 +101,9 @@ def tasks(
         Only tasks of this name.
     task : int, optional
         Only the task of this id, with its regions and logs.
-    time : tuple of int or None, optional
-        Only tasks that start in this range, in ns of the trace's clock; the end is not included.
+    time : tuple of times or None, optional
+        Only tasks that start in this range; the end is not included. Integers are ns on the trace's clock, other times
+        count from its start: ``("1.5s", 2.5)``.
     progress : callable, optional
         Called with the number of bytes read so far.
 
@@ -154,8 +155,9 @@ def regions(
     trace : Trace
     name : str, optional
         Only regions of this name.
-    time : tuple of int or None, optional
-        Only regions that start in this range, in ns of the trace's clock; the end is not included.
+    time : tuple of times or None, optional
+        Only regions that start in this range; the end is not included. Integers are ns on the trace's clock, other
+        times count from its start: ``("1.5s", 2.5)``.
     progress : callable, optional
         Called with the number of bytes read so far.
 

@@ -83,9 +83,9 @@ def gc(trace: Trace, *, time: Range = None, progress: Progress | None = None) ->
     Parameters
     ----------
     trace : Trace
-    time : tuple of int or None, optional
-        Only pauses and mark phases that are in this range, also in part, in ns of the trace's clock; those that go on
-        after it are open. Assists count in the range.
+    time : tuple of times or None, optional
+        Only pauses and mark phases that are in this range, also in part; those that go on after it are open. Assists
+        count in the range. Integers are ns on the trace's clock, other times count from its start: ``("1.5s", 2.5)``.
     progress : callable, optional
         Called with the number of bytes read so far.
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.analysis.gather import Gathered, Keep
+from gotrace.analysis.gather import Gathered, Keep, Range, bounds
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import STATE, Rows, narrow, select
 from gotrace.spec.enums import GoState
@@ -162,7 +162,7 @@ def critical(
     name: str | None = None,
     region: str | None = None,
     goroutine: int | None = None,
-    time: tuple[int, int] | None = None,
+    time: Range = None,
     progress: Progress | None = None,
 ) -> Critical:
     """Return what a task, a region or a goroutine waited for.
@@ -176,9 +176,9 @@ def critical(
         Exactly one: the id of a task, the name of tasks, the name of regions, or the id of a goroutine. The path of a
         task is that of the goroutine which ends it. What is open at the end of the trace ends there; a start that
         was not seen is that of the trace.
-    time : tuple of int, optional
-        ns: the path of the goroutine between these two, as far as they are in the trace. Without it, that of its whole
-        life.
+    time : tuple of times, optional
+        The path of the goroutine between these two, as far as they are in the trace. Without it, that of its whole
+        life. Integers are ns on the trace's clock, other times count from its start: ``("1.5s", 2.5)``.
     progress : callable, optional
         Called with the number of bytes read so far in the first pass.
 
@@ -195,6 +195,9 @@ def critical(
     """
     if sum(what is not None for what in (task, name, region, goroutine)) != 1:
         raise ValueError("one of task, name, region and goroutine must be given")
+    first_time, end_time = bounds(time)
+    if time is not None and (first_time is None or end_time is None):
+        raise ValueError(f"time={time!r}: both ends are needed")
     once = trace.reader.source.once
     tables: dict[str, Keep] = {"goroutines": np.copy}
     if region is not None:
@@ -203,10 +206,11 @@ def critical(
         tables["task_times"] = np.copy
     if once:
         tables["states"] = lambda rows: select(rows, _STATE)
-    part = None if time is None else (None, time[1] + 1)  # with what ends at its end
+    part = None if end_time is None else (None, end_time + 1)  # with what ends at its end
     with trace.reader.peek():
         found = Gathered(trace, tables, progress=progress, time=part)
-    paths = _spans(found, task, name, region, goroutine, time)
+    window = None if first_time is None or end_time is None else (first_time, end_time)
+    paths = _spans(found, task, name, region, goroutine, window)
     first, last = paths["start"].min(initial=0), paths["end"].max(initial=0)
 
     def overlapping(rows: Rows) -> Rows:

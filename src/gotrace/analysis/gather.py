@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
 from functools import cached_property
-from typing import TypeAlias, TypeVar
+from typing import Any, SupportsIndex, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +16,11 @@ from gotrace.dtypes import I4, I8, Rows, opaque
 from gotrace.errors import TraceError
 from gotrace.order.selection import Bounds
 from gotrace.tables.catalog import TABLES
+from gotrace.tables.instants import QueryError, since_start
 from gotrace.tables.passes import Progress
 from gotrace.tables.table import chunks
 from gotrace.trace import Trace
+from gotrace.units import human_time
 from gotrace.wire.structure import Frame
 
 TEXTS = ("strings",)
@@ -27,15 +32,62 @@ R = TypeVar("R")
 Keep = Callable[[Rows], Rows]
 """Returns what to keep of a chunk of rows: a new array."""
 
-Range: TypeAlias = "Bounds | None"
-"""Range of time in ns on the trace's clock, without its end; None in place of an end leaves it open."""
+Moment: TypeAlias = "int | float | str | timedelta | np.timedelta64[Any] | np.integer[Any] | np.floating[Any]"
+"""A time in ns on the trace's clock if it is an integer, else since the start: ``1.5`` (seconds), ``"1.5s"``."""
+
+Range: TypeAlias = "tuple[Moment | None, Moment | None] | None"
+"""Range of time without its end; None in place of an end leaves it open."""
+
+
+def on_clock(trace: Trace, time: Range) -> Bounds:
+    """Return both ends of a range in ns on the trace's clock.
+
+    Raises
+    ------
+    TypeError, ValueError
+        This is not a range, or no part of it is in the trace.
+    """
+    if not isinstance(time, tuple | list) or len(time) != 2:
+        raise TypeError(f"time={time!r}: must be two times, or None in place of one")
+    first, end = (_clock_time(trace, moment) for moment in time)
+    if first is not None and end is not None and first > end:
+        raise QueryError(f"time={time!r}: the range ends before it starts")
+    if not trace.reader.source.once:
+        with suppress(TraceError):  # of a damaged trace, whose end is not known
+            _check_inside(trace, first, end)
+    return first, end
+
+
+def _check_inside(trace: Trace, first: int | None, end: int | None) -> None:
+    """Raise an error for a range outside of the trace; nothing is read of what follows its start."""
+    if end is not None and end < trace.start:
+        raise QueryError(f"the range of time ends before the trace starts, at {trace.start} ns on its clock")
+    last = -1
+    with trace.reader.peek():
+        for _, rows in chunks(trace.reader, {"generations": ["end"]}, 1) if first is not None else ():
+            last = int(rows["end"][0])
+            if first is None or first <= last:
+                return
+    if last >= 0:
+        after = f"{human_time(last - trace.start)} after its start, at {last} ns on its clock"
+        raise QueryError(f"the range of time starts after the end of the trace: {after}")
+
+
+def _clock_time(trace: Trace, moment: Moment | None) -> int | None:
+    limits = np.iinfo(np.int64)
+    if moment is None:
+        return None
+    if isinstance(moment, SupportsIndex) and not isinstance(moment, bool):
+        return min(max(operator.index(moment), limits.min), limits.max)
+    if trace.reader.source.once:
+        raise QueryError(f"time={moment!r}: times since the start need a trace that can be read twice")
+    since = since_start(moment, "time")
+    return trace.start + since
 
 
 def bounds(time: Range) -> Bounds:
-    """Return both ends of a range as numbers of 64 bits."""
-    limits = np.iinfo(np.int64)
-    first, end = (None if t is None else min(max(int(t), limits.min), limits.max) for t in time or (None, None))
-    return first, end
+    """Return both ends of a range that :func:`on_clock` made."""
+    return cast(Bounds, time or (None, None))
 
 
 def starts_in(start: I8, time: Range) -> npt.NDArray[np.bool_]:

@@ -101,9 +101,10 @@ def goroutines(
         Only goroutines that start with this function.
     goroutine : int, optional
         Only the goroutine of this id, with its intervals.
-    time : tuple of int or None, optional
-        Only the time in this range, in ns of the trace's clock; intervals are clipped to it, and those that go on after
-        it are open. A function that is not seen before its end is not known.
+    time : tuple of times or None, optional
+        Only the time in this range; intervals are clipped to it, and those that go on after it are open. A function
+        that is not seen before its end is not known. Integers are ns on the trace's clock, other times count from its
+        start: ``("1.5s", 2.5)``.
     progress : callable, optional
         Called with the number of bytes read so far.
 

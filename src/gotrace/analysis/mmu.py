@@ -186,8 +186,9 @@ def mmu(
         Lengths of windows in ns. By default, those of each power of ten up to the length of the trace.
     worst : int
         Number of worst windows.
-    time : tuple of int or None, optional
-        Only windows in this range, in ns of the trace's clock.
+    time : tuple of times or None, optional
+        Only windows in this range. Integers are ns on the trace's clock, other times count from its start: ``("1.5s",
+        2.5)``.
     progress : callable, optional
         Called with the number of bytes read so far.
 

@@ -107,8 +107,9 @@ def profile(
         Only goroutines that start with this function.
     region : str, optional
         Only the time in regions of this name.
-    time : tuple of int or None, optional
-        Only the time in this range, in ns of the trace's clock.
+    time : tuple of times or None, optional
+        Only the time in this range. Integers are ns on the trace's clock, other times count from its start: ``("1.5s",
+        2.5)``.
     progress : callable, optional
         Called with the number of bytes read so far.
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from gotrace.analysis.gather import Range, on_clock
 from gotrace.trace import Analysis, Trace, open
 
 P = ParamSpec("P")
@@ -23,6 +24,8 @@ def analysis(
     @wraps(function)
     def of_any(trace: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         if isinstance(trace, Trace):
+            if kwargs.get("time") is not None:
+                kwargs["time"] = on_clock(trace, cast(Range, kwargs["time"]))
             return function(trace, *args, **kwargs)
         if isinstance(trace, list | tuple):
             return several([of_any(one, *args, **kwargs) for one in trace])

@@ -61,8 +61,9 @@ def procs(trace: Trace, *, time: Range = None, progress: Progress | None = None)
     Parameters
     ----------
     trace : Trace
-    time : tuple of int or None, optional
-        Only the time in this range, in ns of the trace's clock.
+    time : tuple of times or None, optional
+        Only the time in this range. Integers are ns on the trace's clock, other times count from its start: ``("1.5s",
+        2.5)``.
     progress : callable, optional
         Called with the number of bytes read so far.
 

@@ -75,8 +75,9 @@ def utilization(
     per_goroutine : bool
         Return a function for each P, which is 0 or 1: what a goroutine on it experiences. Dedicated mark workers do not
         count, since no goroutine is on their P.
-    time : tuple of int or None, optional
-        Only the part in this range, in ns of the trace's clock.
+    time : tuple of times or None, optional
+        Only the part in this range. Integers are ns on the trace's clock, other times count from its start: ``("1.5s",
+        2.5)``.
     progress : callable, optional
         Called with the number of bytes read so far.
 

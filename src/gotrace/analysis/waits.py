@@ -95,8 +95,9 @@ def sched(
     by : {"function", "proc", "reason"}
         Group by the function that the goroutine starts with, by the proc that it gets, or by the reason for which it
         was stopped.
-    time : tuple of int or None, optional
-        Only waits that start in this range, in ns of the trace's clock; the end is not included.
+    time : tuple of times or None, optional
+        Only waits that start in this range; the end is not included. Integers are ns on the trace's clock, other times
+        count from its start: ``("1.5s", 2.5)``.
     progress : callable, optional
         Called with the number of bytes read so far.
 

@@ -51,8 +51,8 @@ class QueryError(ValueError):
     """A query that is invalid, or that this trace cannot answer."""
 
 
-def _instant(at: object) -> str:
-    """Return an instant as text."""
+def _instant(at: object, name: str = "at") -> str:
+    """Return an instant as text; ``name`` is for errors."""
     if isinstance(at, str):
         return at
     at = getattr(at, "to_timedelta64", lambda: at)()  # of pandas, whose durations have ns
@@ -61,9 +61,24 @@ def _instant(at: object) -> str:
     if isinstance(at, np.timedelta64):
         return "NaT" if np.isnat(at) else _seconds(int(at.astype("m8[ns]").astype(np.int64)))
     if isinstance(at, bool | np.bool_) or not isinstance(at, Real):
-        raise TypeError(f"at={at!r}: must be {_INSTANTS}, a number of seconds, or a timedelta")
+        kinds = f"{_INSTANTS}, " if name == "at" else "a text such as '1.5s', "
+        raise TypeError(f"{name}={at!r}: must be {kinds}a number of seconds, or a timedelta")
     seconds = float(at)
     return _seconds(round(seconds * 1e9)) if math.isfinite(seconds) else f"{seconds}s"
+
+
+def since_start(time: Instant, name: str) -> int:
+    """Return a time since the start in ns; ``name`` is for errors.
+
+    Raises
+    ------
+    TypeError, QueryError
+        This is not a time.
+    """
+    try:
+        return nanoseconds(_instant(time, name))
+    except ValueError:
+        raise QueryError(f"{name}={time!r} is not a time since the start, such as '1.5s'") from None
 
 
 def _seconds(ns: int) -> str:
@@ -74,7 +89,8 @@ def _seconds(ns: int) -> str:
 def _suggestion(at: str) -> str:
     """Return a question that names an instant similar to a text that is none."""
     number = re.search(r"\d+(\.\d+)?", at)
-    return suggestion(at, ["start", "peak", "end", *([f"{number[0]}s", f"gc:{number[0]}"] if number else [])])
+    similar = [f"{number[0]}s", f"gc:{max(int(float(number[0])), 1)}"] if number else []
+    return suggestion(at, ["start", "peak", "end", *similar])
 
 
 @dataclass(frozen=True)
@@ -113,6 +129,8 @@ class HeapQuery:
                 raise TypeError(f"{name}={age!r}: must be a number of GC cycles")
             if age is not None and age < 0:
                 raise QueryError(f"{name}={age}: must be at least 0")
+        if self.min_age is not None and self.max_age is not None and self.min_age > self.max_age:
+            raise QueryError(f"ages from {self.min_age} to {self.max_age}: the minimum is above the maximum")
         object.__setattr__(self, "at", _instant(self.at))
         if self.cycle is None and self.time is None and self.at not in ("start", "peak", "end"):
             raise QueryError(f"instant {self.at!r}: expected {_INSTANTS}{_suggestion(str(self.at))}")
