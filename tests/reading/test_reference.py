@@ -211,6 +211,7 @@ def test_a_batch_inside_another(tmp_path: Path) -> None:
     clock = b"\x32" + event("Frequency", 10**9) + event("ClockSnapshot", 1, 1, 0, 0)
     inner = Writer(26).batch(1, 3, 200, b"").getvalue()[16:]
     data = Writer(26).batch(1, -1, 100, clock).batch(1, 2, 100, inner).end_of_generation().getvalue()
+    check_order(data, tmp_path)
     assert damaged(data, tmp_path)
     assert reference.text("wire", tmp_path / "fresh.trace")[2] == 0
 
@@ -218,11 +219,11 @@ def test_a_batch_inside_another(tmp_path: Path) -> None:
 def check_release(goroot: Path, minor: int, folder: Path) -> None:
     for name, data in fresh(goroot, minor, folder):
         try:
+            check_order(data, folder)
             if damaged(data, folder):
                 continue
             check_against_reference(data, folder, refused=None)
             check_against_account(data)
-            check_order(data, folder)
         except BaseException:
             kept = Path(os.environ.get("GOTRACE_FAILED", folder)) / f"{name.split()[0]}-{minor}.trace"
             kept.write_bytes(data)
