@@ -132,7 +132,7 @@ def test_peak_of_the_worst_shapes(shape: str, tmp_path: Path) -> None:
 
 def short_lives(n: int) -> bytes:
     """Return a trace in which a goroutine creates others, one after the other."""
-    events = [trace_builder.PROC, trace_builder.GO]
+    events = [trace_builder.PROC, trace_builder.GO, event("ProcsChange", 1, 1, 0)]
     for i in range(1, n + 1):
         events += [event("GoCreate", 1, 1 + i, 0, 0), event("GoStop", 1, 0, 0), event("GoStart", 1, 1 + i, 1)]
         events += [event("GoDestroy", 1), event("GoStart", 1, 1, i)]
@@ -145,7 +145,8 @@ def short_lives(n: int) -> bytes:
 @pytest.mark.skipif(not STATUS.exists(), reason="memory is read from /proc")
 @pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizer holds back what is freed")
 @pytest.mark.parametrize(
-    "command", ["goroutines", "sched", "export -f --profile wall", "export -f --profile wall --function main.f"]
+    "command",
+    ["goroutines", "sched", "gc", "mmu", "export -f --profile wall", "export -f --profile wall --function main.f"],
 )
 def test_peak_does_not_grow_with_lives_that_ended(command: str, tmp_path: Path) -> None:
     peaks = []

@@ -18,7 +18,7 @@ from gotrace.analysis.gather import TEXTS, Gathered
 from gotrace.analysis.latency import go_histogram
 from gotrace.analysis.mmu import MMU
 from gotrace.analysis.profiles import INTERVAL, KINDS, inside, summed
-from gotrace.analysis.utilization import SOURCES, utilization_until
+from gotrace.analysis.utilization import Sources, utilization_until
 from gotrace.analysis.windows import Windows
 
 pytestmark = [
@@ -214,18 +214,43 @@ def test_profiles(path: Path) -> None:
         assert result == {pcs([f[3] for f in r["stack"]]): (r["count"], r["time"]) for r in profile["records"]}
 
 
+def share_up_to(series: list[np.ndarray], window: int, utils: np.ndarray) -> np.ndarray:
+    """Return the share of the windows whose utilization is not above each of some values."""
+    below, total = np.zeros(len(utils)), 0
+    for rows in series:
+        times = rows["time"] - rows["time"][0]
+        sums = np.append(0, np.cumsum(rows["util"][:-1] * np.diff(times)))
+        starts = np.unique(np.concatenate((times, times - window)))
+        starts = starts[(starts >= 0) & (starts <= times[-1] - window)]
+        means = (np.interp(starts + window, times, sums) - np.interp(starts, times, sums)) / window
+        low, high = np.minimum(means[1:], means[:-1]), np.maximum(means[1:], means[:-1])
+        for at, util in enumerate(utils):
+            steps = np.where(high - low > 1e-12, (util - low) / np.maximum(high - low, 1e-12), low <= util + 1e-12)
+            below[at] += (np.clip(steps, 0, 1) * np.diff(starts)).sum()
+        total += max(int(times[-1]) - window, 0)
+    return below / total
+
+
 def test_utilization(path: Path) -> None:
     go = reference.truth(path, "util", "mmu")
     with gotrace.open(path) as trace:
-        found = Gathered(trace, SOURCES, TEXTS)
+        sources = Sources()
+        found = Gathered(trace, sources.keep, TEXTS)
     for one, curve in zip(go["util"], go["mmu"], strict=True):
-        series = utilization_until(found, go["end"], one["include"], per_goroutine=one["per_goroutine"])
+        series = utilization_until(
+            found, sources.generation, go["end"], one["include"], per_goroutine=one["per_goroutine"]
+        )
         assert len(series) == len(one["series"])
         mmu = MMU(series)
         for window in curve["windows"] if series else ():
             length = window["window"]
             assert mmu.mmu(length) == pytest.approx(window["mmu"], abs=1e-9)
-            assert mmu.mud(length, QUANTILES) == pytest.approx(window["mud"], abs=1e-6), (one["include"], length)
+            mud, wanted = mmu.mud(length, QUANTILES), pytest.approx(window["mud"], abs=1e-6)
+            if mud != wanted:  # now and then a quantile of Go's tool is off by some windows in 100,000
+                for values, error in ((mud, 1e-6), (window["mud"], 1e-4)):
+                    less, more = (share_up_to(series, length, np.add(values, e)) for e in (-1e-9, 1e-9))
+                    assert (less <= np.add(QUANTILES, error)).all(), (one["include"], length, values)
+                    assert (more >= np.subtract(QUANTILES, error)).all(), (one["include"], length, values)
             assert mmu.worst(length, 5)[0].util == pytest.approx(min(util for _, util in window["worst"]), abs=1e-9)
         for points, wanted in zip(series, one["series"], strict=True):
             assert [tuple(point) for point in wanted] == points.tolist(), (one["include"], one["per_goroutine"])

@@ -233,6 +233,7 @@ def test_ranges_that_are_none(name: str) -> None:
         for time in (("60m", "61m"), (trace.end + 1, trace.end + 2), (0, 5), ("1s", "1ms"), ("1", "2"), (0.0, -1.0)):
             with pytest.raises(ValueError, match="range of time|ends before it starts|not a time since the start"):
                 analysis(trace, time)
+        wrong: Any
         for wrong in (5, "1ms", ("1ms",), (True, False), ([], 2)):
             with pytest.raises(TypeError, match="time="):
                 analysis(trace, wrong)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gotrace.analysis.gather import Gathered, Range, bounds
+from gotrace.analysis.gather import Gathered, Keep, Range, bounds, last_life
 from gotrace.analysis.texts import NO_STACK, merged, one_line, start_function
 from gotrace.analysis.traces import analysis
 from gotrace.dtypes import CYCLE, PAUSE, Rows
@@ -99,7 +99,8 @@ def gc(trace: Trace, *, time: Range = None, progress: Progress | None = None) ->
         The trace is damaged; its attribute ``partial`` is the result up to the fault.
     """
     tables = ("cycles", "pauses", "goroutines")
-    found = Gathered(trace, dict.fromkeys(tables, np.copy), progress=progress, time=time)
+    keep: dict[str, Keep] = {**dict.fromkeys(tables, np.copy), "goroutines": _assisting}
+    found = Gathered(trace, keep, progress=progress, time=time)
     cycles, pauses, lives = (found.rows[name] for name in tables)
     first, _ = bounds(time)
     if first is not None:  # a phase of the table lasts to the next one
@@ -118,6 +119,11 @@ def gc(trace: Trace, *, time: Range = None, progress: Progress | None = None) ->
         np.add.at(assists[name], numbers, lives[name])
     result.assists = assists[np.argsort(-assists["assist"], kind="stable")]
     return found.checked(result)
+
+
+def _assisting(lives: Rows) -> Rows:
+    """Return the goroutines that assisted, and the one that gives the end of the trace."""
+    return np.concatenate((lives[lives["assist"] > 0], last_life(lives[lives["assist"] == 0])))
 
 
 def _culprit(found: Gathered, stack: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any, SupportsIndex, TypeAlias, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from gotrace.analysis.texts import distinct
 from gotrace.dtypes import I4, I8, Rows, opaque
 from gotrace.errors import TraceError
 from gotrace.order.selection import Bounds
@@ -99,6 +100,11 @@ def starts_in(start: I8, time: Range) -> npt.NDArray[np.bool_]:
     if end is not None:
         chosen &= start < end
     return chosen
+
+
+def last_life(lives: Rows) -> Rows:
+    """Return the row of GOROUTINE that gives ``Gathered.end``."""
+    return lives[np.argsort(lives["created"] + lives["total"])[-1:]]
 
 
 def _joined(pieces: list[Rows]) -> Rows:
@@ -196,24 +202,20 @@ class Gathered:
         n = of_stacks["n_frames"].astype(np.int64)
         ends = np.cumsum(n)
         frames = self.rows["frames"][np.repeat(of_stacks["first"] - ends + n, n) + np.arange(n.sum())]
-        numbers, distinct = self._distinct(frames)
+        numbers, different = self._distinct(frames)
         found: dict[bytes, int] = {}
         keys = [numbers[end - length : end].tobytes() for end, length in zip(ends.tolist(), n.tolist(), strict=True)]
         index = np.array([found.setdefault(key, len(found)) for key in keys], np.int32)
-        return index[inverse], [tuple(distinct[i] for i in np.frombuffer(key, np.int32).tolist()) for key in found]
+        return index[inverse], [tuple(different[i] for i in np.frombuffer(key, np.int32).tolist()) for key in found]
 
     def _distinct(self, frames: Rows) -> tuple[I4, list[Frame]]:
         """Return the number of each row of ``frames`` among those that differ, and these."""
         first: dict[str, int] = {}
         text = np.array([first.setdefault(text, row) for row, text in enumerate(self.texts)], np.int64)
-        columns = text[frames["function"]], text[frames["file"]], frames["line"], frames["pc"]
-        order = np.lexsort(columns)
-        ordered = [column[order] for column in columns]
-        new = np.any([np.append(True, column[1:] != column[:-1])[: len(column)] for column in ordered], axis=0)
-        numbers = np.empty(len(order), np.int32)
-        numbers[order] = np.cumsum(new) - 1
-        rows = frames[order[new]][["function", "file", "line", "pc"]].tolist()
-        return numbers, [Frame(self.texts[function], self.texts[file], line, pc) for function, file, line, pc in rows]
+        at, numbers = distinct(text[frames["function"]], text[frames["file"]], frames["line"], frames["pc"])
+        rows = frames[at][["function", "file", "line", "pc"]].tolist()
+        found = [Frame(self.texts[function], self.texts[file], line, pc) for function, file, line, pc in rows]
+        return numbers.astype(np.int32), found
 
     def text(self, strings: I4) -> npt.NDArray[np.object_]:
         """Return the text of each row of ``strings``."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gotrace.analysis.gather import Gathered, Keep, Range
-from gotrace.analysis.texts import find_rows, one_line
+from gotrace.analysis.gather import Gathered, Keep, Range, last_life
+from gotrace.analysis.texts import distinct, find_rows, one_line
 from gotrace.analysis.traces import analysis
 from gotrace.analysis.windows import Windows
 from gotrace.dtypes import I8, Rows, select
@@ -182,7 +182,7 @@ class _Sums:
         if self._function is not None:
             self._ended.append(np.stack([rows[name].astype(np.int64) for name in ("g", "life", "function")], axis=1))
             self._n += len(rows)
-        return rows[np.argsort(rows["created"] + rows["total"])[-1:]]
+        return last_life(rows)
 
     def _merge(self) -> None:
         """Merge the sums of the same key; those of ended lives become those of their function."""
@@ -219,12 +219,11 @@ def _counted(intervals: Rows, time: I8, dtype: np.dtype[np.void] = SUM) -> Rows:
 def _grouped(rows: Rows) -> Rows:
     """Return one row for each stack and reason, and each function or life if there are these columns."""
     of_life = [rows[name] for name in ("life", "g") if name in (rows.dtype.names or ())]
-    keys = [rows["stack"].astype(np.int64) << 32 | rows["reason"], *of_life]
-    order = np.lexsort(keys)
-    new = np.any([np.append(True, key[order][1:] != key[order][:-1])[: len(rows)] for key in keys], axis=0)
-    sums = rows[order[new]]
+    first, place = distinct(*of_life, rows["stack"].astype(np.int64) << 32 | rows["reason"])
+    sums = rows[first]
     for name in ("count", "time"):
-        sums[name] = np.add.reduceat(rows[name][order], np.flatnonzero(new)) if len(rows) else 0
+        sums[name] = 0
+        np.add.at(sums[name], place, rows[name])
     return sums
 
 

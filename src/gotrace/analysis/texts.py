@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from gotrace.dtypes import I8
 from gotrace.wire.structure import Frame
@@ -29,6 +30,16 @@ def start_function(frames: Sequence[Frame]) -> str:
     return frames[-1].function if frames else NO_STACK
 
 
+def distinct(*columns: npt.NDArray[np.integer[Any]]) -> tuple[I8, I8]:
+    """Return the index of one row of each value, in the order of the values, and the number of each row's value."""
+    order = np.lexsort(columns[::-1])
+    ordered = [column[order] for column in columns]
+    new = np.any([np.append(True, column[1:] != column[:-1])[: len(order)] for column in ordered], axis=0)
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.cumsum(new) - 1
+    return order[new], numbers
+
+
 class Groups:
     """Numbers of groups, from 0 in order of appearance.
 
@@ -44,23 +55,22 @@ class Groups:
 
     def numbers(self, *columns: I8) -> I8:
         """Return the group of each row; its key is the row of the columns."""
-        rows = np.stack([np.asarray(column, np.int64) for column in columns], axis=1)
-        found, inverse = np.unique(rows, axis=0, return_inverse=True)
+        first, place = distinct(*columns)
         numbers = []
-        for key in map(tuple, found.tolist()):
+        for key in zip(*(column[first].tolist() for column in columns), strict=True):
             number = self._number.setdefault(key, len(self.keys))
             if number == len(self.keys):
                 self.keys.append(key)
             numbers.append(number)
-        return np.array(numbers, np.int64)[inverse.ravel()]
+        return np.array(numbers, np.int64)[place]
 
 
 def find_rows(rows: I8, keys: I8, values: I8) -> I8:
     """Return the value of the key that equals each row of a table, -1 if there is none; keys are distinct."""
-    distinct, inverse = np.unique(np.concatenate((keys, rows)), axis=0, return_inverse=True)
-    found = np.full(len(distinct), -1)
-    found[inverse.ravel()[: len(keys)]] = values
-    return found[inverse.ravel()[len(keys) :]]
+    first, numbers = distinct(*np.concatenate((keys, rows)).T)
+    found = np.full(len(first), -1)
+    found[numbers[: len(keys)]] = values
+    return found[numbers[len(keys) :]]
 
 
 def merged(names: Iterable[K | None]) -> tuple[I8, list[K]]:

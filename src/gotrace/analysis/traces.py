@@ -30,6 +30,6 @@ def analysis(
         if isinstance(trace, list | tuple):
             return several([of_any(one, *args, **kwargs) for one in trace])
         with open(trace) as opened:
-            return function(opened, *args, **kwargs)
+            return of_any(opened, *args, **kwargs)
 
     return of_any

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from gotrace.analysis.gather import TEXTS, Gathered, Keep, Range, bounds
+from gotrace.analysis.gather import TEXTS, Gathered, Keep, Range, bounds, last_life
 from gotrace.analysis.traces import analysis
-from gotrace.dtypes import F8, I8, TRANSITION, Rows
+from gotrace.dtypes import F8, I8, RANGE, TRANSITION, Rows, select
 from gotrace.errors import check_choice
 from gotrace.spec.enums import EventKind, EventType, GoState, Resource
 from gotrace.tables.passes import Progress
@@ -28,8 +28,12 @@ UTIL = np.dtype([("time", "i8"), ("util", "f8")], align=True)
 _CHANGE = np.dtype(
     [("time", "i8"), ("p", "i8"), ("delta", "i8")], align=True
 )  # of the reasons to count a P as collecting
-_SWITCH = np.dtype([(name, TRANSITION[name]) for name in ("time", "id", "p", "generation", "new")], align=True)
+_SWITCH = np.dtype([(name, TRANSITION[name]) for name in ("time", "id", "p", "new")], align=True)
+_RANGE = np.dtype(
+    [(name, RANGE[name]) for name in ("time", "id", "p", "generation", "reason", "start", "kind")], align=True
+)
 _MAX_PROCS = 1 << 12
+_WORKER = "GC "  # how labels of mark workers start
 _RANGES = {"stw": EventType.STW_BEGIN, "assist": EventType.GC_MARK_ASSIST_BEGIN, "sweep": EventType.GC_SWEEP_BEGIN}
 _RUN, _STOP, _LABEL, _ASSIST_ON, _ASSIST_ACTIVE, _ASSIST_OFF = range(6)
 
@@ -37,21 +41,95 @@ Mask = npt.NDArray[np.bool_]
 
 
 def _executes(state: npt.NDArray[np.uint8]) -> Mask:
-    return np.isin(state, (GoState.RUNNING, GoState.SYSCALL))
+    return np.asarray((state == GoState.RUNNING) | (state == GoState.SYSCALL))
 
 
-def _runs_and_stops(rows: Rows) -> Rows:
-    changes = (rows["resource"] == Resource.GOROUTINE) & (_executes(rows["old"]) != _executes(rows["new"]))
-    return np.asarray(rows[changes][list(_SWITCH.names or ())].astype(_SWITCH))
+class Sources:
+    """Keeps what utilization is computed from; of goroutines that do not collect, no transitions.
+
+    Attributes
+    ----------
+    keep : dict of str to callable
+        For :class:`Gathered`, in the order in which a pass has to read the tables: labels and ranges come before the
+        transitions of the same events.
+    generation : int
+        The first one of which there are rows.
+    """
+
+    def __init__(self) -> None:
+        self.keep: dict[str, Keep] = {
+            "strings": self._strings,
+            "ranges": self._ranges,
+            "labels": self._labels,
+            "metrics": self._metrics,
+            "transitions": self._transitions,
+        }
+        self.generation = int(np.iinfo(np.uint32).max)
+        self._n_strings = 0
+        self._worker_labels: list[int] = []  # rows of strings
+        self._ids: I8 = np.empty(0, np.int64)  # goroutines that may collect, rising
+        self._assists: I8 = np.empty(0, np.int64)  # for each, how many assists are open
+        self._latest: I8 = np.empty(0, np.int64)  # and the time of its latest label or range
+        self._running = np.empty(0, _SWITCH)  # of other goroutines, the transitions since which they run
+
+    def _strings(self, rows: Rows) -> Rows:
+        texts = rows["text"].tolist()
+        self._worker_labels += [self._n_strings + i for i, text in enumerate(texts) if text.startswith(_WORKER)]
+        self._n_strings += len(texts)
+        return rows
+
+    def _ranges(self, rows: Rows) -> Rows:
+        rows = select(rows, _RANGE, np.isin(rows["start"], list(_RANGES.values())))
+        self._see(rows)
+        assists = rows[rows["start"] == EventType.GC_MARK_ASSIST_BEGIN]
+        self._mark(assists["id"], assists["time"], np.where(assists["kind"] == EventKind.RANGE_END, -1, 1))
+        return rows
+
+    def _labels(self, rows: Rows) -> Rows:
+        self._see(rows)
+        rows = rows[np.isin(rows["label"], self._worker_labels)]
+        self._mark(rows["g"], rows["time"], np.zeros(len(rows), np.int64))
+        return rows
+
+    def _metrics(self, rows: Rows) -> Rows:
+        rows = rows[rows["type"] == EventType.PROCS_CHANGE]
+        self._see(rows)
+        return rows
+
+    def _see(self, rows: Rows) -> None:
+        self.generation = min(self.generation, int(rows["generation"].min(initial=self.generation)))
+
+    def _mark(self, ids: I8, time: I8, assists: I8) -> None:
+        """Add events of goroutines that may collect from then on."""
+        self._ids, place = np.unique(np.append(self._ids, ids), return_inverse=True)
+        n = len(self._ids)
+        counts, latest = np.zeros(n, np.int64), np.full(n, np.iinfo(np.int64).min)
+        np.add.at(counts, place, np.append(self._assists, assists))
+        np.maximum.at(latest, place, np.append(self._latest, time))
+        self._assists, self._latest = counts, latest
+
+    def _transitions(self, rows: Rows) -> Rows:
+        """Return the transitions of goroutines that may collect."""
+        rows = rows[(rows["resource"] == Resource.GOROUTINE) & (_executes(rows["old"]) != _executes(rows["new"]))]
+        self._see(rows)
+        rows = np.concatenate((self._running, select(rows, _SWITCH)))
+        collect: Mask = np.isin(rows["id"], self._ids)
+        last = _last(rows[~collect])
+        self._running = last[_executes(last["new"])]
+        last = _last(rows[collect])
+        stops = last[~_executes(last["new"])]
+        place = np.searchsorted(self._ids, stops["id"])
+        kept = np.ones(len(self._ids), bool)
+        kept[place] = (self._assists[place] > 0) | (self._latest[place] > stops["time"])
+        self._ids, self._assists, self._latest = self._ids[kept], self._assists[kept], self._latest[kept]
+        return np.asarray(rows[collect])
 
 
-SOURCES: dict[str, Keep] = {
-    "transitions": _runs_and_stops,
-    "ranges": lambda rows: rows[np.isin(rows["start"], list(_RANGES.values()))],
-    "labels": np.copy,
-    "metrics": lambda rows: rows[rows["type"] == EventType.PROCS_CHANGE],
-}
-"""Tables, and their rows, that utilization is computed from."""
+def _last(rows: Rows) -> Rows:
+    """Return the last row of each goroutine."""
+    order = np.argsort(rows["id"], kind="stable")
+    ids = rows["id"][order]
+    return np.asarray(rows[order[np.append(ids[1:] != ids[:-1], True)[: len(ids)]]])
 
 
 @analysis
@@ -97,8 +175,9 @@ def utilization(
     chosen = tuple(include)
     for part in chosen:
         check_choice("include", part, INCLUDE)
-    found = Gathered(trace, {**SOURCES, "goroutines": np.copy}, TEXTS, progress, time)
-    result = utilization_until(found, found.end, chosen, per_goroutine=per_goroutine)
+    sources = Sources()
+    found = Gathered(trace, {**sources.keep, "goroutines": last_life}, TEXTS, progress, time)
+    result = utilization_until(found, sources.generation, found.end, chosen, per_goroutine=per_goroutine)
     first, _ = bounds(time)
     return found.checked(
         result if first is None else [_since(rows, first) for rows in result if rows["time"][-1] > first]
@@ -112,12 +191,14 @@ def _since(rows: Rows, first: int) -> Rows:
     return rows
 
 
-def utilization_until(found: Gathered, end: int, include: tuple[str, ...], *, per_goroutine: bool) -> list[Rows]:
-    """Return utilization from rows of ``SOURCES`` of a trace that ends at ``end``."""
+def utilization_until(
+    found: Gathered, first: int, end: int, include: tuple[str, ...], *, per_goroutine: bool
+) -> list[Rows]:
+    """Return utilization from rows of :class:`Sources` of a trace that starts with generation ``first``."""
     metrics = found.rows["metrics"]
     if not len(metrics):
         return []
-    events = _Events(found, include, per_goroutine)
+    events = _Events(found, first, include, per_goroutine)
     n = np.minimum(metrics["value"], _MAX_PROCS)
     changed = np.append(True, n[1:] != n[:-1])
     procs = _Procs(metrics["time"][changed], n[changed], end)
@@ -152,9 +233,8 @@ class _Events:
         Times of events that report a P as collecting since the start of the trace.
     """
 
-    def __init__(self, found: Gathered, include: tuple[str, ...], per_goroutine: bool) -> None:
+    def __init__(self, found: Gathered, first: int, include: tuple[str, ...], per_goroutine: bool) -> None:
         start = int(found.rows["metrics"]["time"][0])
-        first = min(rows["generation"][0] for name, rows in found.rows.items() if name in SOURCES and len(rows))
         ranges, labels, transitions = (
             found.rows[name][found.rows[name]["time"] >= start] for name in ("ranges", "labels", "transitions")
         )
@@ -164,7 +244,7 @@ class _Events:
         of["stw"] &= found.where(ranges["reason"], lambda reason: "GC" in reason)
         self.stopped = _Steps(ranges["time"][of["stw"]], np.where(ends, -1, 1)[of["stw"]])
         ignored = {"GC (idle)"} | ({"GC (dedicated)"} if per_goroutine else set())
-        worker = found.where(labels["label"], lambda text: text.startswith("GC ") and text not in ignored)
+        worker = found.where(labels["label"], lambda text: text not in ignored)
         labels = labels[worker & ("background" in include)]
         on_goroutines, late = _on_goroutines(transitions, ranges[of["assist"]], labels)
         sweeps = _changes(ranges[of["sweep"]])
