@@ -29,19 +29,21 @@ def parse_size(size: str | int, name: str = "step_size") -> int:
 
 
 def nanoseconds(text: str) -> int:
-    """Parse a duration such as ``1.5s`` into ns; the unit is required.
+    """Parse a duration such as ``1.5s`` into ns; only ``0`` needs no unit.
 
     Raises
     ------
     ValueError
         The text is not a duration.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m)", text)
+    if text == "0":
+        return 0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
     if match is None:
         raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as 1.5s or 100ms")
     from fractions import Fraction  # slow to import
 
-    unit = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}[match[2]]
+    unit = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}[match[2]]
     return round(Fraction(match[1]) * unit)
 
 

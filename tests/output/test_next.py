@@ -72,7 +72,7 @@ def test_from_a_slow_task_to_its_function(place: Path, capsys: pytest.CaptureFix
     assert main(["critical", "a b.trace.gz", "--name", "part 0"]) == 0
     (line,) = NEXT.findall(capsys.readouterr().out)
     assert main(shlex.split(line)) == 0
-    assert capsys.readouterr().out.startswith("task 5, 4.36 ms: ")
+    assert capsys.readouterr().out.startswith('task 5 "part 0", 4.36 ms: ')
 
 
 def words(line: str) -> list[str]:

@@ -12,7 +12,6 @@ from support import reference
 from support.random_schedules import Schedule
 
 import gotrace
-from gotrace import GoState
 from gotrace.analysis.profiles import KINDS
 
 SCHED = reference.load(reference.DATA / "sched-go1.27.trace.gz")
@@ -100,7 +99,7 @@ def test_paths(data: bytes) -> None:
         for number, (start, end) in enumerate(path.paths[["start", "end"]].tolist()):
             table = path.table[path.table["path"] == number]
             assert sum(table["end"] - table["start"]) == end - start
-    assert first.table["state"][0] == GoState.UNDETERMINED
+    assert first.paths["start"] == lives["created"].min()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import math
+import shlex
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 from support.reference import fixtures, load
+from support.trace_builder import GO, PROC
 
 import gotrace
 from gotrace import GoState
 from gotrace.cli import main
+from gotrace.raw import Writer, event
 
 SCHED = Path(__file__).parent.parent / "data" / "sched-go1.27.trace.gz"
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -175,8 +178,10 @@ def test_nothing_to_report(tmp_path: Path, sched: Path, capsys: pytest.CaptureFi
     for command, what in (("sched", "goroutines"), ("tasks", "tasks"), ("mmu", "procs")):
         assert main([command, str(empty)]) == 3
         assert f"no {what}" in capsys.readouterr().err
-    assert main(["critical", "--name", "no such", str(sched)]) == 3
-    assert "no such task" in capsys.readouterr().err
+    only_regions = tmp_path / "regions.trace"
+    only_regions.write_bytes(trace_of(event("UserRegionBegin", 1, 0, 1, 0)))
+    assert main(["tasks", str(only_regions)]) == 3
+    assert "no tasks: a program records them" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["net", "sync", "syscall", "sched", "block", "wall", "assist", "stw"])
@@ -219,12 +224,24 @@ def test_objects() -> None:
 @pytest.mark.parametrize(
     ("line", "code", "message"),
     [
-        ("tasks --name nope", 0, "no tasks of this name"),
-        ("regions --name nope", 0, "no regions of this name"),
-        ("goroutines --function nope", 0, "no goroutine starts with this function"),
+        ("tasks --name nope", 0, "no tasks of this name: without --name"),
+        ("tasks --name whol", 0, "no tasks of this name (did you mean 'whole'?): "),
+        ("tasks --time 20ms:20.1ms", 0, "no tasks start in this range of time"),
+        ("tasks --name whole --time 20ms:20.1ms", 0, "no tasks start in this range of time"),
+        ("regions --name lock", 0, "no regions of this name (did you mean 'locked'?): "),
+        ("goroutines --function main.mian", 0, "no goroutine starts with this function (did you mean 'main.main'?): "),
         ("tasks --task 999", 3, "no such task: "),
+        ("tasks --task 0", 3, "no such task: "),
         ("goroutines --goroutine 999", 3, "no such goroutine: "),
         ("critical --goroutine 1 --time 5s:6s", 2, "starts after the end of the trace"),
+        ("critical --task 999", 3, "no such task: "),
+        ("critical --name whol", 3, "no tasks of this name (did you mean 'whole'?): "),
+        ("critical --region lock", 3, "no regions of this name (did you mean 'locked'?): "),
+        ("critical --goroutine 999", 3, "no such goroutine: "),
+        ("critical --goroutine 999 --time 0:1ms", 3, "no such goroutine in this range of time: "),
+        ("mmu --window 0", 2, "argument --window: 0: must be longer than 0"),
+        ("export --profile sched --format collapsed -o - --function nope", 3, "no goroutines that start with nope: "),
+        ("export --profile sched --format collapsed -o - --region nope", 3, "no regions of the name nope: "),
         ("sched --time 2s:1s", 2, "the range ends before it starts"),
         ("critical --task x", 2, "argument --task: 'x' is not a whole number"),
         ("sched -n x", 2, "argument -n/--top: 'x' is not a whole number"),
@@ -238,6 +255,70 @@ def test_what_does_not_exist(
     except SystemExit as stopped:
         assert stopped.code == code
     assert message in "".join(capsys.readouterr())
+
+
+def trace_of(*events: bytes) -> bytes:
+    """Return a trace in which goroutine 1 runs."""
+    trace = Writer(26).frequency(1, 100, 10**9).batch(1, 1, 100, [PROC, GO, *events])
+    return trace.strings(1, {1: b"work"}).end_of_generation().getvalue()
+
+
+@pytest.mark.parametrize("what", [{"region": "work"}, {"task": 7}])
+def test_what_starts_before_the_trace_has_the_path_from_its_start(what: dict[str, Any]) -> None:
+    ends = event("UserRegionEnd", 1000, 5, 1, 0), event("UserTaskEnd", 1000, 7, 0)
+    with gotrace.open(trace_of(*ends)) as trace:
+        (path,) = gotrace.critical(trace, **what).paths
+        created = trace.goroutines["created"][0]
+    assert 0 < created == path["start"] < path["end"]
+
+
+@pytest.mark.parametrize(
+    ("line", "subject"),
+    [
+        ("--task 2", 'task 2 "part 0", 67.7 µs: '),
+        ("--name whole", 'task 1 "whole", 72.5 ms: '),
+        ("--name 'part 0'", '4 tasks "part 0", 8.36 ms: '),
+        ("--region locked", '12 regions "locked", 23.2 ms: '),
+        ("--goroutine 1", "G1 main.main, 72.9 ms: "),
+        ("--goroutine 1 --time 1ms:2ms", "G1 main.main, 1 ms: "),
+    ],
+)
+def test_what_a_path_is_of(line: str, subject: str, sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["critical", *shlex.split(line), str(sched)]) == 0
+    assert capsys.readouterr().out.startswith(subject)
+
+
+def test_where_a_goroutine_is_made_runnable(sched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["goroutines", "--goroutine", "5", "-n", "0", str(sched)]) == 0
+    text = capsys.readouterr().out
+    assert "runnable, made runnable at main.main\n" in text
+    intervals = text.partition("state\n")[2]
+    assert "running\n" in intervals
+    assert "(no stack seen)" not in intervals
+
+
+def test_what_a_gap_ends_is_no_complete_wait() -> None:
+    waits = event("GoCreate", 1, 2, 0, 0), event("GoBlock", 5, 1, 0)
+    broken = Writer(26).frequency(2, 500, 10**9).batch(2, 1, 500, [PROC, GO, event("GoStart", 1, 9, 1)])
+    last = Writer(26).frequency(3, 900, 10**9).batch(3, 1, 900, [PROC, GO])
+    first = Writer(26).frequency(1, 100, 10**9).batch(1, 1, 100, [PROC, GO, *waits]).strings(1, {1: b"sync"})
+    data = first.end_of_generation().getvalue()
+    data += b"".join(more.end_of_generation().getvalue()[16:] for more in (broken, last))
+    with gotrace.open(data, errors="salvage") as trace:
+        found = gotrace.sched(trace), gotrace.block(trace)
+        assert trace.losses
+    assert [(len(waits.table), waits.open) for waits in found] == [(0, 1), (0, 1)]
+
+
+def test_mark_assists_are_part_of_the_time_of_goroutines() -> None:
+    with gotrace.open(SCHED) as trace:
+        (row,) = gotrace.gc(trace).assists
+        lives = trace.goroutines.to_numpy()
+    lives = lives[lives["assist"] > 0]
+    assert [row[name] for name in ("assist", "exec", "total")] == [
+        lives[name].sum() for name in ("assist", "exec", "total")
+    ]
+    assert 0 < row["assist"] <= row["total"]
 
 
 def test_the_path_of_a_time_is_inside_the_trace(sched: Path) -> None:

@@ -59,6 +59,8 @@ class Latencies(Viewed):
         Names of the rows of ``tasks`` and ``regions``, where the regions start, and texts of ``logs``.
     anomalies : dict of str to int
         Numbers of tasks, or regions, that are not complete, by what they lack.
+    known : list of str
+        Names of all tasks, or of all regions.
     seen : bool
         True if the trace has tasks, or regions.
     """
@@ -75,6 +77,7 @@ class Latencies(Viewed):
     messages: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
     anomalies: dict[str, int] = field(default_factory=dict)
+    known: list[str] = field(default_factory=list)
     seen: bool = False
 
     def view(self) -> View:
@@ -122,10 +125,11 @@ def tasks(
         keep = {table: lambda rows: rows[rows["task"] == task] for table in ("task_times", "region_times", "logs")}
     found = Gathered(trace, keep, progress=progress)
     rows = found.rows["task_times"]
-    rows = rows[(rows["task"] > 0) & starts_in(rows["start"], time)]  # task 0 is that of regions and logs without one
+    rows = rows[rows["task"] > 0]  # task 0 is that of regions and logs without one
+    result = _selected("tasks", found, rows)
+    rows = rows[starts_in(rows["start"], time)]
     if name is not None:
         rows = rows[found.where(rows["name"], name.__eq__)]
-    result = Latencies("tasks", seen=len(found.rows["task_times"]) > 0)
     complete = (rows["start"] >= 0) & (rows["end"] >= 0)
     result.anomalies = _counts(
         {"tasks open at the end": rows["end"] < 0, "tasks without a start": (rows["start"] < 0) & (rows["end"] >= 0)}
@@ -173,17 +177,21 @@ def regions(
     keep: dict[str, Keep] = {"region_times": lambda rows: rows[rows["inherited"] == 0], "generations": np.copy}
     found = Gathered(trace, keep, progress=progress)
     rows, generations = found.rows["region_times"], found.rows["generations"]
+    result = _selected("regions", found, rows)
     rows = rows[starts_in(rows["start"], time)]
     if name is not None:
         rows = rows[found.where(rows["name"], name.__eq__)]
-    first, last = (int(generations["start"].min(initial=0)), int(generations["end"].max(initial=0)))
-    if len(generations):
-        first = int(generations["start"].min())
+    first, last = (int(generations["start"].min()), int(generations["end"].max())) if len(generations) else (0, 0)
     durations = np.where(rows["end"] < 0, last, rows["end"]) - np.where(rows["start"] < 0, first, rows["start"])
-    result = Latencies("regions", seen=len(found.rows["region_times"]) > 0)
     result.anomalies = _counts({name: rows["end_kind"] == kind for name, kind in _INCOMPLETE.items()})
     _fill(result, found, rows, np.ones(len(rows), bool), durations)
     return found.checked(result)
+
+
+def _selected(kind: str, found: Gathered, rows: Rows) -> Latencies:
+    """Return a result without rows, with the names of all rows."""
+    names = sorted(found.texts[row] for row in np.unique(rows["name"]).tolist())
+    return Latencies(kind, known=names, seen=len(rows) > 0)
 
 
 def _counts(masks: Mapping[str, npt.NDArray[np.bool_]]) -> dict[str, int]:

@@ -15,8 +15,9 @@ from gotrace.trace import Trace
 from gotrace.units import human_count
 from gotrace.views import View, Viewed, cells
 
-ASSISTS = np.dtype([("name", "O"), ("goroutines", "i8"), ("assist", "i8"), ("exec", "i8")], align=True)
-"""A row for each start function: its goroutines that assisted, their time in mark assists and running, in ns."""
+ASSISTS = np.dtype([("name", "O"), ("goroutines", "i8"), ("assist", "i8"), ("exec", "i8"), ("total", "i8")], align=True)
+"""A row for each start function: its goroutines that assisted, and their time in mark assists, running, and in all, in
+ns. In an assist, a goroutine runs or waits."""
 PARTS = {"total": ("start", "end"), "stopping": ("start", "stopped"), "stopped": ("stopped", "restarted")}
 """Parts of a pause by name: the fields of PAUSE where they start and end."""
 
@@ -115,7 +116,7 @@ def gc(trace: Trace, *, time: Range = None, progress: Progress | None = None) ->
     assists = np.zeros(len(names), ASSISTS)
     assists["name"] = names
     np.add.at(assists["goroutines"], numbers, 1)
-    for name in ("assist", "exec"):
+    for name in ("assist", "exec", "total"):
         np.add.at(assists[name], numbers, lives[name])
     result.assists = assists[np.argsort(-assists["assist"], kind="stable")]
     return found.checked(result)

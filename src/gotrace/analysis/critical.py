@@ -7,9 +7,9 @@ did until then.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,11 @@ CAUSED = ("chan send", "chan receive", "select", "sync", "sync.(*Cond).Wait", "s
 """Reasons of waits that end because of what the waker does; coroutines give none. Other waits are for the network, a
 timer or the collector."""
 
-PATH = np.dtype([("start", "i8"), ("end", "i8"), ("g", "i8"), ("task", "i8"), ("hops", "i8")], align=True)
-"""A path: ns, the goroutine at its end, the task (-1 none), and how often it changes to another goroutine."""
+PATH = np.dtype(
+    [("start", "i8"), ("end", "i8"), ("g", "i8"), ("task", "i8"), ("hops", "i8"), ("name", "O")], align=True
+)
+"""A path: ns, the goroutine at its end, the task (-1 none), how often it changes to another goroutine, and the name of
+the task or the region, or the function that the goroutine starts with."""
 
 SEGMENT = np.dtype(
     [
@@ -125,17 +128,23 @@ class Critical(Viewed):
 
     Attributes
     ----------
+    kind : {"task", "region", "goroutine"}
+        What the paths are of.
     paths : ndarray of PATH
         In order of their starts.
     table : ndarray of SEGMENT
         The segments of each path, in order of time. They follow each other without gaps, from its start to its end.
     stacks : dict of int to tuple of Frame
         Frames of each ``stack`` of the table, leaf first; 0 has none.
+    known : list of str
+        All names of tasks, or of regions, if they are selected by name.
     """
 
+    kind: str
     paths: Rows
     table: Rows
     stacks: dict[int, tuple[Frame, ...]]
+    known: list[str] = field(default_factory=list)
 
     @property
     def seen(self) -> bool:
@@ -210,54 +219,56 @@ def critical(
     with trace.reader.peek():
         found = Gathered(trace, tables, progress=progress, time=part)
     window = None if first_time is None or end_time is None else (first_time, end_time)
-    paths = _spans(found, task, name, region, goroutine, window)
-    first, last = paths["start"].min(initial=0), paths["end"].max(initial=0)
+    kind = "region" if region is not None else "goroutine" if goroutine is not None else "task"
+    wanted = region if region is not None else name
+    paths = _spans(found, kind, wanted, task, goroutine, window)
+    first, last = paths["start"].min(initial=np.iinfo(np.int64).max), paths["end"].max(initial=0)
 
     def overlapping(rows: Rows) -> Rows:
         return select(rows[(rows["start"] < last) & ((rows["end"] < 0) | (rows["end"] >= first))], _STATE)
 
     states = found.rows["states"] if once else Gathered(trace, {"states": overlapping}, (), time=part).rows["states"]
-    result = _critical(found, paths, states)
+    result = _critical(found, kind, paths, states)
+    if wanted is not None:
+        result.known = sorted(set(found.text(found.rows[f"{kind}_times"]["name"])))
     return found.checked(result)
 
 
 def _spans(
     found: Gathered,
-    task: int | None,
+    kind: str,
     name: str | None,
-    region: str | None,
+    task: int | None,
     goroutine: int | None,
     time: tuple[int, int] | None,
 ) -> Rows:
     """Return the requested paths, without hops."""
     lives = found.rows["goroutines"]
-    first, last = int(lives["created"].min(initial=0)), int((lives["created"] + lives["total"]).max(initial=0))
-    columns: tuple[Any, ...]
-    if region is not None:
-        rows = found.rows["region_times"]
-        rows = rows[found.where(rows["name"], region.__eq__)]
-        columns = rows["g"], rows["start"], rows["end"], rows["task"]
-    elif goroutine is None:
-        rows = found.rows["task_times"]
-        rows = rows[rows["task"] == task if name is None else found.where(rows["name"], name.__eq__)]
-        columns = np.where(rows["end_g"] < 0, rows["g"], rows["end_g"]), rows["start"], rows["end"], rows["task"]
-    elif time is not None:
-        columns = [goroutine], [time[0]], [time[1]], [-1]
-    else:
+    first, last = int(lives["created"].min()) if len(lives) else 0, found.end
+    if kind == "goroutine":
         rows = lives[lives["g"] == goroutine]
-        columns = rows["g"], rows["created"], rows["ended"], np.full(len(rows), -1)
-    paths = np.zeros(len(columns[0]), PATH)
-    for field, column in zip(("g", "start", "end", "task"), columns, strict=True):
-        paths[field] = column
+        rows = rows[-1:] if time is not None else rows
+        paths = np.zeros(len(rows), PATH)
+        paths["g"], paths["task"], paths["name"] = rows["g"], -1, found.text(rows["function"])
+        paths["start"], paths["end"] = (rows["created"], rows["ended"]) if time is None else time
+    else:
+        rows = found.rows[f"{kind}_times"]
+        rows = rows[rows["task"] == task if name is None else found.where(rows["name"], name.__eq__)]
+        paths = np.zeros(len(rows), PATH)
+        for column in ("g", "start", "end", "task"):
+            paths[column] = rows[column]
+        if kind == "task":
+            paths["g"] = np.where(rows["end_g"] < 0, rows["g"], rows["end_g"])
+        paths["name"] = found.text(rows["name"])
     paths["start"][paths["start"] < 0] = first
     paths["end"][paths["end"] < 0] = last
     if time is not None:
         paths["start"], paths["end"] = np.maximum(paths["start"], first), np.minimum(paths["end"], last)
         paths = paths[paths["start"] < paths["end"]]
-    return np.sort(paths, order=["start", "end"])
+    return paths[np.lexsort((paths["end"], paths["start"]))]
 
 
-def _critical(found: Gathered, paths: Rows, states: Rows) -> Critical:
+def _critical(found: Gathered, kind: str, paths: Rows, states: Rows) -> Critical:
     walk = Walk(states, found.rows["goroutines"], found.where(states["reason"], CAUSED.__contains__))
     steps: list[tuple[int, Step]] = []
     for path, (start, end, g) in enumerate(paths[["start", "end", "g"]].tolist()):
@@ -279,4 +290,5 @@ def _critical(found: Gathered, paths: Rows, states: Rows) -> Critical:
     lives = found.rows["goroutines"]
     names = dict(zip(lives["g"].tolist(), found.text(lives["function"]).tolist(), strict=True))
     table["function"] = [names.get(g, "") for g in table["g"].tolist()]
-    return Critical(paths, table, {stack: found.frames(stack) for stack in np.unique(table["stack"]).tolist()})
+    stacks = {stack: found.frames(stack) for stack in np.unique(table["stack"]).tolist()}
+    return Critical(kind, paths, table, stacks)

@@ -55,9 +55,12 @@ class Goroutines(Viewed):
     intervals : ndarray of STATE
         Of the selected goroutine, by time; empty if none was selected.
     wakers, places : list of str
-        For each row of ``intervals``, where the goroutine that ends it is, and where the goroutine itself is.
+        For each row of ``intervals``, where the goroutine that ends it is, and where the one that starts it is: the
+        goroutine itself, unless another one creates or wakes it.
     why : list of str
         For each row of ``intervals``, its reason.
+    known : list of str
+        Functions that goroutines start with, also those that are not selected.
     seen : bool
         True if the trace has goroutines.
     """
@@ -69,6 +72,7 @@ class Goroutines(Viewed):
     wakers: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
     seen: bool = False
 
     def view(self) -> View:
@@ -127,6 +131,7 @@ def goroutines(
         tables = {name: _of(goroutine, keep) for name, keep in tables.items()}
     found = Gathered(trace, tables, progress=progress, time=time)
     result = Goroutines(by, seen=len(sums.groups.keys) > 0)
+    result.known = sorted({found.texts[key[-1]] for key in sums.groups.keys})
     name = _namer(found, by)
     numbers, names = merged(
         None if function is not None and found.texts[key[-1]] != function else name(key) for key in sums.groups.keys

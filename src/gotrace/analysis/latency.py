@@ -122,8 +122,8 @@ class Distributions:
         Returns
         -------
         ndarray of int64
-            The smallest value such that at least the fraction q of all values is at or below it, within 0.8 %; -1 for
-            an empty group.
+            The smallest value such that at least the fraction q of all values is at or below it, within 0.8 %, exact if
+            that is the smallest or the largest of all; -1 for an empty group.
         """
         self._compact()
         upto = np.cumsum(self._counts)
@@ -132,8 +132,10 @@ class Distributions:
         filled = self.count > 0
         at = np.searchsorted(upto, (before + rank)[filled])
         result = np.full(len(self.count), -1)
-        values = _middle(self._keys[at] % _BUCKETS)
-        result[filled] = np.clip(values, self._min[filled], self.max[filled])
+        least, most = self._min[filled], self.max[filled]
+        values = np.clip(_middle(self._keys[at] % _BUCKETS), least, most)
+        values = np.where(rank[filled] == 1, least, values)
+        result[filled] = np.where((rank == self.count)[filled], most, values)
         return result
 
     def histogram(self, group: int) -> tuple[I8, I8]:

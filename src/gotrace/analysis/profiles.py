@@ -72,11 +72,14 @@ class Profile(Viewed):
         Most time first. ``stack`` is an index of ``stacks``.
     stacks : list of tuple of Frame
         Leaf first; the one of events without a stack is empty.
+    seen : bool
+        False if a function or a region is selected of which the trace has none.
     """
 
     kind: str
     table: Rows
     stacks: list[tuple[Frame, ...]]
+    seen: bool = True
 
     def view(self) -> View:
         """Return the stacks with most time, in ns."""
@@ -130,6 +133,7 @@ def profile(
         sums = _Sums(state, function)
         found = Gathered(trace, {"states": sums.add, "goroutines": sums.end_lives}, progress=progress, time=time)
         rows = sums.rows(found)
+        seen = function is None or function in (found.texts[row] for row in sums.functions)
     else:
         tables: dict[str, Keep] = {"goroutines": np.copy}
         if of_range is None:
@@ -140,10 +144,12 @@ def profile(
             tables["region_times"] = np.copy
         found = Gathered(trace, tables, progress=progress, time=time)
         intervals = found.rows["states"] if of_range is None else pair(found.rows["ranges"])
-        rows = inside(intervals, _windows(found, function, region))
+        windows = _windows(found, function, region)
+        rows = inside(intervals, windows)
+        seen = (function is None and region is None) or len(windows.key) > 0
     if reason is not None:
         rows = rows[found.where(rows["reason"], reason)]
-    return found.checked(Profile(kind, *summed(found, rows)))
+    return found.checked(Profile(kind, *summed(found, rows), seen))
 
 
 def _in_state(rows: Rows, state: GoState | None, dtype: np.dtype[np.void]) -> Rows:
@@ -160,6 +166,7 @@ class _Sums:
     def __init__(self, state: GoState | None, function: str | None) -> None:
         self._state, self._function = state, function
         self._interval, self._sum = (INTERVAL, SUM) if function is None else (_OF_LIFE, _LIFE_SUM)
+        self.functions: set[int] = set()  # rows of strings
         self._pieces = [np.empty(0, self._sum)]
         self._n = 0
         self._ended: list[I8] = []  # goroutine, life and function
@@ -180,6 +187,7 @@ class _Sums:
     def end_lives(self, rows: Rows) -> Rows:
         """Take a chunk of GOROUTINE; return the row that gives the end of the trace."""
         if self._function is not None:
+            self.functions.update(rows["function"].tolist())
             self._ended.append(np.stack([rows[name].astype(np.int64) for name in ("g", "life", "function")], axis=1))
             self._n += len(rows)
         return last_life(rows)

@@ -56,7 +56,8 @@ class Waits(Viewed):
     histogram : tuple of ndarray of int64
         Lower edges in ns, and counts, of all waits: 64 buckets in each octave.
     open, unknown : int
-        Waits that are left out: those that are open at the end of the trace, and those whose start was not seen.
+        Waits that are left out: those that are open at the end of the trace or at a gap in a salvaged one, and those
+        whose start was not seen.
     seen : bool
         True if the trace has goroutines.
     """
@@ -248,7 +249,7 @@ class _Collected:
 
     def _count(self, rows: Rows, procs: I8 | None) -> None:
         groups = self._groups.numbers(*self._keys(rows, procs))
-        is_open, known = rows["end"] < 0, rows["start_known"] == 1
+        is_open, known = rows["next_state"] == GoState.UNDETERMINED, rows["start_known"] == 1
         used = ~is_open & known
         self._found.add(groups[used], rows["end"][used] - rows["start"][used])
         n = len(self._groups.keys)

@@ -20,7 +20,7 @@ from gotrace.cli.parser import did_you_mean
 from gotrace.cli.sched_command import add_time, time_of
 from gotrace.columns.fields import extras_of, fields_of
 from gotrace.dtypes import narrow
-from gotrace.errors import NoHeapDataError, TraceError
+from gotrace.errors import MissingDataError, NoHeapDataError, TraceError
 from gotrace.export import COLUMNAR, FORMATS, PROFILES, Writer, format_of, occupied, replacing, suffix_of
 from gotrace.export.npy import NpyWriter
 from gotrace.export.profile import Profile, profile_of, profile_of_waits
@@ -239,6 +239,12 @@ def _waits(args: argparse.Namespace, trace: Trace, progress: Progress | None) ->
         result = profile(trace, args.profile, function=args.function, region=args.region, time=time, progress=progress)
     except TraceError as fault:
         error, result = fault, cast(WaitProfile, fault.partial)
+    if error is None and not result.seen:
+        what = f"goroutines that start with {args.function}" if args.function else ""
+        what += f"{' in ' * bool(what)}regions of the name {args.region}" if args.region else ""
+        what += " in this range of time" if args.time else ""
+        advice = "gotrace goroutines and gotrace regions list all names"
+        raise MissingDataError(trace.path, what, advice, lost=bool(trace.losses))
     return profile_of_waits(result), error
 
 

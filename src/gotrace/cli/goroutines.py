@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from gotrace.analysis.goroutines import Goroutines, goroutines
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
@@ -50,4 +51,5 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
         )
 
-    return run_sched(args, Goroutines, query, print_goroutines, goroutines_document)
+    show = partial(print_goroutines, function=args.function)
+    return run_sched(args, Goroutines, query, show, goroutines_document)

@@ -52,7 +52,7 @@ def run_query(
     sort: Callable[[R], None] = lambda result: None,
     *,
     headings: bool = True,
-    missing: Callable[..., MissingDataError] = NoHeapDataError,
+    missing: Callable[[R, str, bool], MissingDataError] = lambda result, path, lost: NoHeapDataError(path, lost=lost),
     following: Callable[[R], list[tuple[str, str]]] = lambda result: [],
 ) -> int:
     """Run ``query`` on each trace, print the results, and report warnings, losses and errors.
@@ -74,7 +74,8 @@ def run_query(
     headings : bool, optional
         Write the name of each trace before its result, if there are several.
     missing : callable, optional
-        Makes the exception of a trace of which nothing is seen, from its path and ``lost``.
+        Makes the exception of a trace of which nothing is seen, from the result, the path, and whether parts of the
+        trace are lost.
     following : callable, optional
         Returns the commands to run after a result, for :func:`print_next`.
 
@@ -104,8 +105,8 @@ def run_query(
             nonlocal shown
             result, error = answered
             sort(result)
-            nothing = missing(trace.path, lost=bool(trace.losses))
-            failure = error if result.seen or error is not None else nothing
+            nothing = None if result.seen else missing(result, trace.path, bool(trace.losses))
+            failure = nothing if error is None else error
             if report.text is None:
                 report.add(document(trace.path, result, trace.warnings, trace.losses, failure))
             elif result.seen:

@@ -61,9 +61,12 @@ def _parts(text: str) -> tuple[str, ...]:
 
 def _window(text: str) -> int:
     try:
-        return nanoseconds(text)
+        length = nanoseconds(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    if not length:
+        raise argparse.ArgumentTypeError(f"{text}: must be longer than 0")
+    return length
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from gotrace.analysis.gather import Range
 from gotrace.cli import common
 from gotrace.cli.heap_command import HeapResult, add_flags, run_query
-from gotrace.errors import MissingDataError
+from gotrace.errors import MissingDataError, suggestion
 from gotrace.trace import Trace
 
 R = TypeVar("R", bound=HeapResult)
@@ -19,12 +19,15 @@ R = TypeVar("R", bound=HeapResult)
 _NOTHING = {
     "tasks": ("tasks", "a program records them with trace.NewTask of package runtime/trace"),
     "regions": ("regions", "a program records them with trace.WithRegion of package runtime/trace"),
-    "critical": ("such task, region or goroutine", "gotrace tasks, regions and goroutines list them"),
     "mmu": ("procs", "a trace needs a whole generation"),
 }
 _CHOSEN = {
-    "task": ("such task", "gotrace export --table task_times lists all"),
-    "goroutine": ("such goroutine", "gotrace goroutines --by goroutine --top 0 lists all"),
+    ("tasks", "task"): ("such task", "gotrace export --table task_times lists all"),
+    ("critical", "task"): ("such task", "gotrace export --table task_times lists all"),
+    ("critical", "name"): ("tasks of this name", "gotrace tasks lists all names"),
+    ("critical", "region"): ("regions of this name", "gotrace regions lists all names"),
+    ("goroutines", "goroutine"): ("such goroutine", "gotrace goroutines --by goroutine --top 0 lists all"),
+    ("critical", "goroutine"): ("such goroutine", "gotrace goroutines --by goroutine --top 0 lists all"),
 }
 _NO_GOROUTINES = ("goroutines", "take an execution trace with runtime/trace, /debug/pprof/trace or go test -trace")
 
@@ -70,10 +73,13 @@ def run_sched(
         if args.sort:
             (sort or _sort)(result, args.sort)
 
-    def missing(path: str, *, lost: bool) -> MissingDataError:
-        chosen = next((flag for flag in _CHOSEN if args.command == flag + "s" and getattr(args, flag) is not None), "")
-        nothing = _CHOSEN.get(chosen) or _NOTHING.get(args.command, _NO_GOROUTINES)
-        return MissingDataError(path, *nothing, lost=lost)
+    def missing(result: R, path: str, lost: bool) -> MissingDataError:
+        chosen = ((of, flag) for of, flag in _CHOSEN if of == args.command and getattr(args, flag) is not None)
+        what, advice = _CHOSEN.get(next(chosen, ("", "")), _NOTHING.get(args.command, _NO_GOROUTINES))
+        if args.time is not None:
+            what, advice = f"{what} in this range of time", "gotrace info shows how long the trace is"
+        wanted = next((getattr(args, flag) for flag in ("name", "region") if getattr(args, flag, None)), None)
+        return MissingDataError(path, f"{what}{suggestion(wanted, getattr(result, 'known', []))}", advice, lost=lost)
 
     def show(out: TextIO, result: R) -> None:
         print_text(out, result, top=args.top)

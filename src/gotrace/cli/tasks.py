@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from gotrace.analysis.annotations import Latencies, tasks
 from gotrace.cli.sched_command import add_sched_flags, run_sched, time_of
@@ -31,4 +32,5 @@ def run(args: argparse.Namespace) -> int:
     def query(trace: Trace, progress: Progress | None) -> Latencies:
         return tasks(trace, name=args.name, task=args.task, time=time_of(args, trace), progress=progress)
 
-    return run_sched(args, Latencies, query, print_latencies, latencies_document, after_latencies)
+    show = partial(print_latencies, name=args.name)
+    return run_sched(args, Latencies, query, show, latencies_document, after_latencies)

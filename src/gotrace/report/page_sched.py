@@ -168,7 +168,7 @@ def _latency(result: Scheduling) -> str:
         chart = f"<figure>{chart}</figure>\n"
     left_out = [f"{waits.open:,} open at the end"] * bool(waits.open)
     left_out += [f"{waits.unknown:,} with unknown start"] * bool(waits.unknown)
-    note = "From runnable to running. A percentile is at most 0.8 % above the exact value."
+    note = "From runnable to running. Percentiles are within 0.8 % of the exact values."
     if left_out:
         note += f" Left out: {', '.join(left_out)}."
     if len(waits.table) > SCHED_ROWS:

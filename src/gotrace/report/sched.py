@@ -19,6 +19,7 @@ from gotrace.analysis.texts import NO_STACK, one_line
 from gotrace.analysis.usage import Usage
 from gotrace.analysis.waits import Waits
 from gotrace.dtypes import I8, RegionEnd, Rows, StopKind, TimeKind
+from gotrace.errors import suggestion
 from gotrace.report.common import document, error_json, json_rows, print_bars, print_table, say
 from gotrace.spec.enums import GoState
 from gotrace.units import human_bytes, human_count, human_share, human_time, shell_flag
@@ -110,11 +111,13 @@ def waits_document(
     )
 
 
-def print_goroutines(out: TextIO, result: Goroutines, *, top: int) -> None:
+def print_goroutines(out: TextIO, result: Goroutines, *, top: int, function: str | None = None) -> None:
     """Write goroutines as a table of at most ``top`` rows, 0 for all; of a selected one, its intervals too."""
     table = result.table
     if not len(table):
-        say(out, "no goroutine starts with this function: without --function, gotrace goroutines lists all functions")
+        similar = suggestion(function, result.known)
+        advice = "without --function, gotrace goroutines lists all functions"
+        say(out, f"no goroutine starts with this function{similar}: {advice}")
         return
     columns = ("count", "exec", "sched", "block", "syscall", "assist", "sweep", result.by)
     rows = [
@@ -148,6 +151,10 @@ def _print_intervals(out: TextIO, result: Goroutines, top: int) -> None:
     for row, (why, place, waker) in zip(result.intervals[: top or None], texts, strict=False):
         ended = row["end"] >= 0
         by = ""
+        if place == NO_STACK:
+            place = ""
+        elif row["state"] == GoState.RUNNABLE and not why:
+            place = f"made runnable at {place}"
         if row["state"] == GoState.WAITING and ended:
             by = f"woken by G{row['by_g']} at {waker}" if row["by_g"] >= 0 else "woken by a timer, network or runtime"
         rows.append(
@@ -207,14 +214,14 @@ def print_gc(out: TextIO, result: Collector, *, top: int, in_order: bool = False
         rows = [
             (
                 human_time(int(row["assist"])),
-                human_share(int(row["assist"]), int(row["exec"])),
+                human_share(int(row["assist"]), int(row["total"])),
                 f"{row['goroutines']:,}",
                 row["name"],
             )
             for row in result.assists[: top or None]
         ]
         print_table(
-            out, ("assist", "of exec", "goroutines", "goroutines that start with"), rows, total=len(result.assists)
+            out, ("assist", "of total", "goroutines", "goroutines that start with"), rows, total=len(result.assists)
         )
 
 
@@ -279,11 +286,15 @@ def gc_document(
     )
 
 
-def print_latencies(out: TextIO, result: Latencies, *, top: int) -> None:
+def print_latencies(out: TextIO, result: Latencies, *, top: int, name: str | None = None) -> None:
     """Write tasks or regions as a table of at most ``top`` rows, 0 for all; of one task, its parts too."""
     table = result.table
     if not len(table):
-        say(out, f"no {result.kind} of this name: without --name, gotrace {result.kind} lists all names")
+        if name is None or name in result.known:
+            say(out, f"no {result.kind} start in this range of time")
+            return
+        similar = suggestion(name, result.known)
+        say(out, f"no {result.kind} of this name{similar}: without --name, gotrace {result.kind} lists all names")
         return
     times = TIMES[:3] if result.kind == "regions" else ()
     columns = ("p50", "p90", "p99", "max", "total", *times, "count", "incomplete", "histogram", result.kind)
@@ -455,9 +466,7 @@ def print_critical(out: TextIO, result: Critical, *, top: int) -> None:
         what = _activity(row)
         sums[what] = sums.get(what, 0) + int(row["end"] - row["start"])
     parts = [f"{human_time(time)} {what}" for what, time in sorted(sums.items(), key=lambda item: -item[1])]
-    subject = f"task {paths['task'][0]}, " if len(paths) == 1 and paths["task"][0] > 0 else ""
-    many = f"{human_count(len(paths), 'path')}, " if len(paths) > 1 else ""
-    say(out, f"{subject}{many}{human_time(total)}: {', '.join([*parts, hops])}")
+    say(out, f"{_subject(result)}, {human_time(total)}: {', '.join([*parts, hops])}")
     say(out)
     groups: dict[str, list[int]] = {}
     for row in table:
@@ -483,6 +492,17 @@ def after_critical(result: Critical) -> list[tuple[str, str]]:
     return [(f"critical FILE --task {longest['task']}", "the longest one, step by step")]
 
 
+def _subject(result: Critical) -> str:
+    """Return what the paths are of."""
+    path, n = result.paths[0], len(result.paths)
+    if result.kind == "goroutine":
+        return f"G{path['g']} {path['name'] or NO_STACK}" + (f", {n:,} lives" if n > 1 else "")
+    name = f' "{path["name"]}"' if path["name"] else ""
+    if n > 1:
+        return f"{n:,} {result.kind}s{name}"
+    return f"task {path['task']}{name}" if result.kind == "task" else f"region{name} of G{path['g']}"
+
+
 def _activity(row: Any) -> str:
     """Return what a segment of a path is."""
     state = GoState(int(row["state"]))
@@ -500,11 +520,12 @@ def _place(result: Critical, row: Any) -> str:
 
 
 def _segment_cells(result: Critical, row: Any, start: int) -> tuple[str, ...]:
+    who = f"G{row['g']} " if row["g"] >= 0 else ""
     woken = f", woken by G{row['by_g']}" if row["by_g"] >= 0 else ""
     return (
         human_time(int(row["start"]) - start),
         human_time(int(row["end"] - row["start"])),
-        f"G{row['g']} {row['function'] or NO_STACK}: {_activity(row)}{_place(result, row)}{woken}",
+        f"{who}{row['function'] or NO_STACK}: {_activity(row)}{_place(result, row)}{woken}",
     )
 
 
