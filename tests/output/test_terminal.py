@@ -77,6 +77,15 @@ def test_scheduling_fits(
     assert bool(bars) == (args[0] in ("sched", "block", "net", "syscalls"))
 
 
+def test_who_delays_the_world_fits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = str(reference.DATA / "sched-go1.27.trace.gz")
+    assert "  GOMAXPROCS: P0 G25 (blocked or ended)\n" in shown(["gc", trace], 80, monkeypatch, capsys)
+    text = shown(["block", "--by", "waker", trace], 80, monkeypatch, capsys)
+    names = [line for line in text.splitlines() if "…" in line]
+    assert names
+    assert all(len(line.split("  ")[-1]) >= 50 for line in names)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("args", [*REPORTS, ["heap", "--by", "site"]], ids=" ".join)
 def test_tables_fit_and_keep_their_numbers(

@@ -13,7 +13,7 @@ from gotrace.dtypes import Rows
 from gotrace.errors import TraceError
 from gotrace.experiments.allocfree import ANOMALIES
 from gotrace.experiments.rows import Anomaly
-from gotrace.report.layout import GAP, cell_width, fit, is_styled, shorten, width_of, wrap
+from gotrace.report.layout import GAP, GOOD_NAME, LONG_NAME, cell_width, fit, is_styled, shorten, width_of, wrap
 from gotrace.units import human_count, printable, shell_path
 from gotrace.wire.remote import public_name
 
@@ -40,6 +40,7 @@ def print_table(
     *,
     total: int = 0,
     drop: Sequence[int] = (),
+    long: bool = False,
 ) -> None:
     """Write a table of numbers and, in the last column, names.
 
@@ -56,12 +57,14 @@ def print_table(
         Number of rows that there are, if it is more than is shown.
     drop : sequence of int, optional
         Columns to drop first, in this order.
+    long : bool, optional
+        Drop columns rather than shorten names below ``LONG_NAME``, since they consist of several.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     if isinstance(out, Markdown):
         _print_markdown(out, columns, cells)
     else:
-        _print_plain(out, columns, cells, drop)
+        _print_plain(out, columns, cells, drop, LONG_NAME if long else GOOD_NAME)
     if total > len(rows):
         say(out, f"... and {human_count(total - len(rows), 'more row')} (--top 0 shows all)")
 
@@ -81,10 +84,10 @@ def print_bars(
     print_table(out, (*columns, ""), [(*row, bar) for row, bar in zip(rows, bars, strict=True)])
 
 
-def _print_plain(out: TextIO, columns: Sequence[str], rows: list[list[str]], drop: Sequence[int]) -> None:
+def _print_plain(out: TextIO, columns: Sequence[str], rows: list[list[str]], drop: Sequence[int], good: int) -> None:
     *widths, names = [max(cell_width(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
     order = [*drop, *(i for i in reversed(range(len(widths))) if i not in drop)]
-    shown, width = fit(widths, names, width_of(out), order)
+    shown, width = fit(widths, names, width_of(out), order, good)
     dots = "…" if can_encode(out, "…") else "..."
     for i, row in enumerate((columns, *rows)):
         cells = [" " * (widths[j] - cell_width(row[j])) + row[j] for j in shown]

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import TextIO
 
 GAP = 2  # characters between columns
-_LEAST_NAME, _GOOD_NAME = 8, 24  # characters of the names at least; of the names before another column is shown
+_LEAST_NAME, GOOD_NAME = 8, 24  # characters of the names at least; of the names before another column is shown
+LONG_NAME = 50  # the same, of names that consist of several
 WIDEST_TEXT = 120  # characters of a wrapped line at most
 
 
@@ -75,7 +76,9 @@ def wrap(text: str, width: int | None) -> str:
     return lines.replace("\xa0", " ")
 
 
-def fit(widths: Sequence[int], name: int, width: int | None, drop: Sequence[int]) -> tuple[list[int], int]:
+def fit(
+    widths: Sequence[int], name: int, width: int | None, drop: Sequence[int], good: int = GOOD_NAME
+) -> tuple[list[int], int]:
     """Choose the columns of a table that fit.
 
     Parameters
@@ -88,6 +91,8 @@ def fit(widths: Sequence[int], name: int, width: int | None, drop: Sequence[int]
         Width of the terminal; None: everything fits.
     drop : sequence of int
         Columns in the order in which they are dropped. One column stays in any case.
+    good : int, optional
+        Width of the names before another column is shown.
 
     Returns
     -------
@@ -105,7 +110,7 @@ def fit(widths: Sequence[int], name: int, width: int | None, drop: Sequence[int]
         assert width is not None
         return width - sum(widths[i] + GAP for i in shown)
 
-    good = min(name, max(_GOOD_NAME, width // 3))
+    good = min(name, max(good, width // 3))
     for column in drop:
         if len(shown) <= 1 or left() >= good:
             break

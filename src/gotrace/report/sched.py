@@ -65,7 +65,7 @@ def print_waits(out: TextIO, result: Waits, *, top: int) -> None:
         )
         for row in table[: top or None]
     ]
-    print_table(out, columns, rows, total=len(table), drop=_WAIT_DROPS)
+    print_table(out, columns, rows, total=len(table), drop=_WAIT_DROPS, long=result.by == "waker")
     say(out)
     _print_histogram(out, *result.histogram)
 
@@ -202,7 +202,7 @@ def print_gc(out: TextIO, result: Collector, *, top: int, in_order: bool = False
         chosen = np.arange(len(pauses))[: top or None] if in_order else longest
         rows = [_pause_cells(result, i, int(ends[i])) for i in chosen.tolist()]
         columns = ("at", "total", "stopping", "stopped", "restart", "pause: last to stop")
-        print_table(out, columns, rows)
+        print_table(out, columns, rows, long=True)
         if top and len(pauses) > top:
             more = human_count(len(pauses) - top, "more pause" if in_order else "shorter pause")
             say(out, f"... and {more} (--top 0 shows all)")
