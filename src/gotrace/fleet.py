@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import closing
 from functools import partial
 from itertools import islice
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from gotrace.dtypes import Rows
@@ -18,7 +19,8 @@ from gotrace.tables.passes import TraceReader
 from gotrace.tables.table import reader_of_chunks
 from gotrace.trace import Trace, check_options, open
 from gotrace.wire.discovery import Found, find
-from gotrace.wire.helper import start_thread
+from gotrace.wire.helper import Worker, start_thread
+from gotrace.wire.source import may_wait
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -153,7 +155,8 @@ def each(
     Notes
     -----
     At most ``2 * jobs`` results are computed in advance. The end of the iteration, also an early one by ``break`` or
-    ``close``, stops the calls for traces that are still read, and ends all threads.
+    ``close``, stops the calls for traces that are still read, and ends all threads, if need be later: one that waits
+    for bytes of a URL or a pipe cannot be stopped.
     """
     names = in_order(sources, storage_options)
     if not names:
@@ -190,14 +193,18 @@ class _Calls(Generic[R]):
         self._function = function
         self._options = options
         self._traces: set[Trace] = set()  # that are being read
+        self._names: dict[int, str] = {}  # of the trace that each thread opens or reads
         self._cancelled = False
 
     def _answer(self, name: str) -> tuple[str, R | None, Exception | None]:
+        self._names[get_ident()] = name
         try:
             return name, self._call(name), None
         except Exception as error:
             _forget_locals(error)
             return name, None, error
+        finally:
+            del self._names[get_ident()]
 
     def _call(self, name: str) -> R:
         with open(name, **self._options) as trace:
@@ -217,21 +224,21 @@ class _Calls(Generic[R]):
         self, names: Iterable[str], threads: int
     ) -> Generator[tuple[str, R | None, Exception | None], None, None]:
         """Yield the answers, computed by threads, twice their number ahead."""
-        from concurrent.futures import ThreadPoolExecutor  # slow to import
-
-        pool = ThreadPoolExecutor(threads, "gotrace")
+        pool = Worker(threads)
         rest = iter(names)
+        coming = deque(pool.submit(self._answer, name) for name in islice(rest, 2 * threads))
         try:
-            coming = deque(pool.submit(self._answer, name) for name in islice(rest, 2 * threads))
             while coming:
                 answer = coming.popleft().result()
                 coming.extend(pool.submit(self._answer, name) for name in islice(rest, 1))
                 yield answer
         finally:
             self._cancelled = True
+            for future in coming:
+                future.cancel()
             for trace in list(self._traces):
                 trace.reader.cancel()
-            pool.shutdown(cancel_futures=True)
+            pool.stop(wait=not any(map(may_wait, list(self._names.values()))))
 
 
 def _forget_locals(error: BaseException | None) -> None:
@@ -333,7 +340,7 @@ def _chunks(
 
 def _opened(names: list[str], options: dict[str, Any]) -> Generator[tuple[str, Trace], None, None]:
     """Yield each trace, open until the next request; with a second thread, the next one is opened meanwhile."""
-    with start_thread(options["jobs"]) as thread:
+    with start_thread(options["jobs"], wait=not any(map(may_wait, names))) as thread:
         coming: Future[Trace] | None = None
         try:
             for i, name in enumerate(names):
@@ -344,5 +351,10 @@ def _opened(names: list[str], options: dict[str, Any]) -> Generator[tuple[str, T
                 with trace:
                     yield name, trace
         finally:
-            if coming is not None and coming.exception() is None:
-                coming.result().close()
+            if coming is not None and not coming.cancel():
+                coming.add_done_callback(_close_opened)
+
+
+def _close_opened(opening: Future[Trace]) -> None:
+    if opening.exception() is None:
+        opening.result().close()

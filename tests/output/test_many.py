@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from fnmatch import fnmatchcase
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import reference
+from support.http_server import serving
+from support.processes import interruptible
 from support.trace_builder import alloc_trace, new, span
 
 import gotrace
@@ -316,6 +321,40 @@ def test_a_name_that_is_not_utf8(suffix: str, folder: Path, tmp_path: Path) -> N
     for command in (["rank", "--metric", "stw_max"], ["find", "--kind", "RangeBegin"]):
         assert main([*command, name, "-o", str(out), "-f"]) == 0
         assert f"{tmp_path}/a".encode() in out.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_threads_wait_for_a_server(number: signal.Signals, folder: Path, tmp_path: Path) -> None:
+    asked, answer = threading.Event(), threading.Event()
+    data = (folder / f"{SCHED}.trace.gz").read_bytes()
+
+    def stall(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(data[:-100])
+        asked.set()
+        answer.wait(60)
+
+    with serving() as server:
+        server.answers["a.trace"] = stall
+        command = [
+            "export",
+            f"{server.url}a.trace",
+            str(folder),
+            "--format",
+            "csv",
+            "-o",
+            str(tmp_path / "out"),
+            "-j",
+            "2",
+            "-q",
+        ]
+        with subprocess.Popen(interruptible(command), stderr=subprocess.DEVNULL) as process:
+            assert asked.wait(60)
+            process.send_signal(number)
+            assert process.wait(60) == 128 + number
+        answer.set()
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_a_url_without_its_password(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from weakref import ref
@@ -19,6 +20,7 @@ import fsspec
 import numpy as np
 import pytest
 from support import reference
+from support.http_server import serving
 from support.trace_builder import alloc_trace, new, span
 
 import gotrace
@@ -278,6 +280,31 @@ def test_an_early_end_stops_what_is_being_read(jobs: int, tmp_path: Path) -> Non
     assert threading.active_count() == before
     assert 0 < len(ended) <= jobs
     assert next(results, None) is None
+
+
+@pytest.mark.parametrize("many", [partial(gotrace.each, n_allocs), partial(gotrace.iterate, tables="allocs")])
+def test_an_early_end_does_not_wait_for_a_server(many: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gotrace.wire.helper.available_cores", lambda: 2)
+    asked, answer = threading.Event(), threading.Event()
+
+    def wait(request: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        answer.wait(60)
+        request.send_error(404)
+
+    before = set(threading.enumerate())
+    with serving() as server:
+        server.answers["a.trace"] = wait
+        results = many(sources=[str(folder / "b.trace"), f"{server.url}a.trace"], jobs=2)
+        assert next(results)[0] == str(folder / "b.trace")
+        assert asked.wait(60)
+        results.close()
+        assert not answer.is_set()
+        answer.set()
+        for thread in set(threading.enumerate()) - before:
+            if thread.name == "gotrace":
+                thread.join(60)
+                assert not thread.is_alive()
 
 
 def test_errors_keep_no_trace_in_memory(folder: Path) -> None:

@@ -23,6 +23,7 @@ from gotrace.tables.frames import library
 from gotrace.tables.passes import Progress
 from gotrace.tables.stream import STEP, TableStream, batches, every_field, rows_of
 from gotrace.trace import open as open_trace
+from gotrace.wire.source import is_stream
 
 OPTIONS = {
     "csv": "format csv, header true",
@@ -199,7 +200,7 @@ class Query:
     def _check_streams(self) -> None:
         """Reject a query that would read a stream more than once."""
         for source in self._sources:
-            if self.scans * self._sources.count(source) > 1 and _is_stream(source):
+            if self.scans * self._sources.count(source) > 1 and is_stream(source):
                 name = "standard input" if source == "-" else source
                 raise QueryError(
                     f"{name} can be read only once, but the query scans it several times: save it to a file, "
@@ -330,10 +331,6 @@ def _os_error(text: str, path: Path) -> OSError:
     if number is None or str(path.parent) not in text:
         return OSError(text)
     return OSError(int(number[1]), os.strerror(int(number[1])), str(path))
-
-
-def _is_stream(source: str) -> bool:
-    return source == "-" or (Path(source).exists() and not Path(source).is_file())
 
 
 def _quoted(text: str, mark: str = "'") -> str:

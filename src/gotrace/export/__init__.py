@@ -5,6 +5,7 @@ Table writers buffer no rows; a profile is small and written at once. Never here
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import tempfile
@@ -112,6 +113,7 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
         error.filename = str(path)
         raise
     temporary = Path(name)
+    _unfinished.add(temporary)
     try:
         with _named(path, name):
             with os.fdopen(number, "wb") as out:
@@ -124,6 +126,17 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
                 _move_to_new(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
+
+
+_unfinished: set[Path] = set()
+
+
+@atexit.register
+def _remove_unfinished() -> None:
+    """Remove the files of threads that have not ended: they may wait for input."""
+    for path in list(_unfinished):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -40,28 +40,31 @@ def large_enough(slab: Slab) -> bool:
 
 
 class Worker:
-    """A background thread that runs one task at a time, from the first one on; the process may end before it does."""
+    """Background threads that run one task each, from the first ones on; the process may end before they do."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 1) -> None:
         from concurrent.futures import Future  # slow to import
 
         self._new_future = Future
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
-        self._thread = Thread(target=_work, args=(self._tasks,), name="gotrace", daemon=True)
+        self._rest = [Thread(target=_work, args=(self._tasks,), name="gotrace", daemon=True) for _ in range(threads)]
+        self._started: list[Thread] = []
 
     def submit(self, function: Callable[..., _Result], *args: Any) -> Future[_Result]:
-        """Let the thread call a function after all tasks before it."""
+        """Let a thread call a function; tasks begin in the order in which they are submitted."""
         future: Future[_Result] = self._new_future()
         self._tasks.put((future, function, args))
-        if self._thread.ident is None:
-            self._thread.start()
+        if self._rest:
+            self._started.append(self._rest.pop())
+            self._started[-1].start()
         return future
 
     def stop(self, *, wait: bool) -> None:
-        """End the thread after the last task; with ``wait``, return no earlier."""
-        self._tasks.put(None)
-        if wait and self._thread.ident is not None:
-            self._thread.join()
+        """End the threads after the last task; with ``wait``, return no earlier."""
+        for _ in self._started:
+            self._tasks.put(None)
+        for thread in self._started if wait else ():
+            thread.join()
 
 
 def _work(tasks: SimpleQueue[_Task | None]) -> None:

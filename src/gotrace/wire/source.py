@@ -342,6 +342,17 @@ def open_source(source: Any, *, mapped: bool = True, storage_options: Mapping[st
     return Source("<buffer>", _Whole(data), once=False)
 
 
+def is_stream(name: str) -> bool:
+    """True if an input of this name can be read only once: standard input or a pipe."""
+    path = os.path.expanduser(name)  # noqa: PTH111
+    return name == "-" or (os.path.exists(path) and not os.path.isfile(path))  # noqa: PTH110, PTH113
+
+
+def may_wait(name: str) -> bool:
+    """True if reading an input of this name may wait for another program."""
+    return is_url(name) or is_stream(name)
+
+
 def _open_file(file: Any) -> Source:
     name = getattr(file, "name", None)
     name = name if isinstance(name, str) else "<stream>"
