@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 
@@ -59,6 +60,13 @@ def human_bytes(n: float) -> str:
     # Go to the next unit where a size would be rounded up to 1024.0.
     power = next((i for i in range(1, len(_PREFIXES)) if abs(size) < 1023.95 * 1024**i), len(_PREFIXES))
     return f"{size / 1024**power:,.1f} {_PREFIXES[power - 1]}"
+
+
+def human_mean(value: float) -> str:
+    """Format a number that may be a mean: ``"1,234.5"``, below 1 with two digits: ``"0.042"``."""
+    digits = 1 if abs(value) >= 0.95 or not value else min(1 - math.floor(math.log10(abs(value))), 9)
+    text = f"{value:,.{digits}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def human_time(ns: int) -> str:

@@ -40,15 +40,17 @@ def steady(tmp_path: Path) -> Path:
     ("limits", "failure"),
     [
         ({"max_heap": 480}, None),
+        ({"max_heap": 479}, "at most 479 B allowed"),
+        ({"max_growth": 319}, "at most 319 B allowed"),
         ({"max_heap": "479 B"}, "heap: 480 B in use at the peak, at most 479 B allowed"),
         ({"max_growth": "400%"}, None),
         ({"max_growth": 4.0}, None),
         ({"max_growth": 320}, None),
         ({"max_growth": "5%"}, r"growth: 80 B to 400 B \(\+400.0%\) over 4 GC cycles, at most 5% allowed"),
-        ({"max_growth": 3.9}, "at most 390.0000% allowed"),
+        ({"max_growth": 3.9}, "at most 390% allowed"),
         ({"max_growth": "319B"}, "at most 319B allowed"),
         ({"max_alloc": "1GB/s"}, None),
-        ({"max_alloc": 1000.0}, "allocations: .*/s, at most 1000.0 allowed"),
+        ({"max_alloc": 1000.0}, "allocations: .*/s, at most 1,000 B/s allowed"),
         ({"forbid_leak": "main.Other"}, None),
         ({"forbid_leak": "main.T"}, r"leak of main.T: main.T \+20 objects over 4 GC cycles"),
         ({"forbid_leak": ["*.T", "x.*"]}, r"leak of \*.T: main.T \+20 objects"),
@@ -93,7 +95,7 @@ def test_too_few_cycles_are_not_ok() -> None:
     [
         ({}, "no limit"),
         ({"max_heap": "much"}, "max_heap='much' is not a size"),
-        ({"max_growth": "5 percent"}, "max_growth='5 percent' is not a size"),
+        ({"max_growth": "5 percent"}, "max_growth='5 percent' is not a limit: write 5% or 512KiB"),
         ({"max_alloc": "10MB"}, "max_alloc='10MB' is not a rate"),
         ({"max_alloc": "ten/s"}, "max_alloc='ten' is not a size"),
     ],
@@ -119,7 +121,12 @@ def test_command(leaking: Path, steady: Path, tmp_path: Path, capsys: pytest.Cap
         [str(leaking), "growth"],
         [str(leaking), "leak of main.T"],
     ]
-    assert not err
+    other = "leak of other.*: no type of this name in the trace"
+    assert err.splitlines() == [f"gotrace: {path}: {other}" for path in (steady, leaking)]
+    assert main(["check", str(steady), "--forbid-leak", "man.T"]) == 0
+    assert "leak of man.T: no type of this name in the trace (did you mean 'main.T'?)" in capsys.readouterr().err
+    assert main(["check", str(steady), "--quiet", "--forbid-leak", "man.T"]) == 0
+    assert not capsys.readouterr().err
     assert main(["check", str(leaking), "--json", *limits]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert (answer["schema"], answer["ok"]) == ("check/1", False)
@@ -151,6 +158,6 @@ def test_traces_that_cannot_be_read(leaking: Path, tmp_path: Path, capsys: pytes
         assert not answer.get("ok")
     with pytest.raises(gotrace.TraceError) as caught:
         gotrace.check(damaged, max_heap=1)
-    assert caught.value.partial.failures == ["heap: 480 B in use at the peak, at most 1 allowed"]
+    assert caught.value.partial.failures == ["heap: 480 B in use at the peak, at most 1 B allowed"]
     with pytest.raises(ValueError, match="no alloc/free events"):
         gotrace.check(plain, max_heap=1)

@@ -480,6 +480,7 @@ def test_a_bug_of_ours(good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
         (["export", str(EXAMPLE), "-o", "out.csv", "--table", "alocs"], "did you mean allocs?"),
         (["export", str(EXAMPLE), "-o", "out.csv", "--columns", "tiem"], "did you mean time?"),
         (["dump", "x", "--kind", "Lable"], "did you mean Label?"),
+        (["simulate", "-o", "out.trace", "--release", "1.21"], "--release '1.21': expected one of 1.22, "),
         ([str(EXAMPLE)], f"run gotrace info {EXAMPLE}"),
         (["heap"], "go test -trace app.trace"),
         (["diff"], "go test -trace app.trace"),

@@ -115,7 +115,7 @@ def test_rank(metric: str, jobs: int, folder: Path, capsys: pytest.CaptureFixtur
     assert main(["rank", str(folder), "/no/such", "--metric", metric, "-j", str(jobs)]) == 3
     out, err = capsys.readouterr()
     lines = err.splitlines()
-    assert lines[0] == f"gotrace: {folder}: 1 file is not a trace"
+    assert lines[0] == f"gotrace: {folder}: 1 file is not a trace: {folder}/README"
     assert lines[1].startswith(f"gotrace: {folder}/damaged.trace: expected a batch")
     assert lines[2] == "gotrace: /no/such: No such file or directory"
     assert len(lines) == 3

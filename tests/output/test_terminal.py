@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from support import reference
 from support.trace_builder import alloc_trace, new, span, types
 
+import gotrace
 from gotrace.cli import main
 from gotrace.raw import allocfree_types
-from gotrace.units import human_bytes, human_change, human_count, human_share, human_time
+from gotrace.units import human_bytes, human_change, human_count, human_mean, human_share, human_time
 
 EXAMPLE = reference.DATA.parent.parent / "examples" / "heap.trace"
 WIDTHS = [20, 40, 60, 80, 100, 120, 200]
@@ -181,6 +182,14 @@ def test_shares_are_exact_at_both_ends(part: int, whole: int) -> None:
     assert part > whole or (text == "100.0%") == (part == whole)
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (8.333, "8.3"), (-0.024, "-0.024"), (0.96, "1"), (1234.56, "1,234.6"), (1e-12, "0"), (0.5, "0.5")],
+)
+def test_means_keep_two_digits(value: float, text: str) -> None:
+    assert human_mean(value) == text
+
+
 def test_counts() -> None:
     assert [human_count(n, "batch", "batches") for n in (0, 1, 3600)] == ["0 batches", "1 batch", "3,600 batches"]
     assert human_count(1, "event") == "1 event"
@@ -248,6 +257,36 @@ def test_sort_and_filter(sites: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert {row["name"] for row in rows} == {name for name in names if kept(name)}
     assert main(["heap", "--by", "site", "--filter", "six", "--sort", "start_bytes", str(sites)]) == 0
     assert "in rows that match 'six'" in capsys.readouterr().out
+
+
+def test_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    for args in (["heap"], ["heap", "--leaks"], ["heap", "--from", "start"], ["heap", "--markdown"]):
+        assert main([*args, "--filter", "no such type", str(EXAMPLE)]) == 0
+        assert "\nno rows\n" in capsys.readouterr().out
+
+
+def test_narrow_terminals_keep_what_a_table_is_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "sched.trace"
+    path.write_bytes(reference.load(reference.DATA / "sched-go1.27.trace.gz"))
+    assert re.search(r"^ *total .* last to stop$", shown(["gc", str(path)], 40, monkeypatch, capsys), re.MULTILINE)
+    assert re.search(
+        r"^count +exec +function$", shown(["goroutines", str(path)], 40, monkeypatch, capsys), re.MULTILINE
+    )
+    text = shown(["stats", str(EXAMPLE)], 30, monkeypatch, capsys)
+    assert "allocs  type" in text.partition("most objects allocated")[2]
+    assert "too narrow for: \n" not in text
+
+
+def test_mark_phases_have_the_names_of_instants(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with gotrace.open(EXAMPLE) as trace:
+        start = trace.start
+        assert main(["gc", str(EXAMPLE)]) == 0
+        lines = re.findall(r"^ *(\S+ \S+) .*  (gc:\d+)$", capsys.readouterr().out, re.MULTILINE)
+        assert len(lines) == int((trace.cycles["start"] >= 0).sum()) > 1
+        for at, instant in lines:
+            assert human_time(trace.heap(at=instant).time - start) == at
 
 
 def test_several_heaps(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from gotrace.analysis.leaks import LEAST_POINTS, Leaks, leaks
 from gotrace.analysis.traces import analysis
-from gotrace.errors import NoHeapDataError, TraceError
+from gotrace.errors import NoHeapDataError, TraceError, suggestion
 from gotrace.trace import Trace
 from gotrace.units import human_bytes, human_change, human_count, parse_size
 from gotrace.views import View, Viewed
@@ -26,7 +26,7 @@ class Limit:
     limit : str
         The limit as given.
     value : float or None
-        What was found, in bytes, bytes per second, or as a share; None if it cannot be judged.
+        What was found, in bytes or bytes per second; None if it cannot be judged, or no type has the name.
     ok : bool
         True if the limit is kept.
     detail : str
@@ -125,17 +125,23 @@ class Limits:
 
 def _heap(found: Leaks, limit: str | int) -> Limit:
     most, peak = parse_size(limit, "max_heap"), found.totals.get("peak_bytes", 0)
-    detail = f"heap: {human_bytes(peak)} in use at the peak, at most {limit} allowed"
+    allowed = limit if isinstance(limit, str) else human_bytes(limit)
+    detail = f"heap: {human_bytes(peak)} in use at the peak, at most {allowed} allowed"
     return Limit("max_heap", str(limit), peak, peak <= most, detail)
 
 
 def _growth(found: Leaks, limit: str | float) -> Limit:
     share, name = None, str(limit)
     if isinstance(limit, float):
-        share, name = limit, f"{limit:.4%}"
+        share, name = limit, f"{100 * limit:.10g}%"
     elif isinstance(limit, str) and (percent := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", limit)):
         share = float(percent[1]) / 100
-    fixed = parse_size(limit, "max_growth") if share is None and not isinstance(limit, float) else 0
+    elif isinstance(limit, int):
+        name = human_bytes(limit)
+    try:
+        fixed = parse_size(limit, "max_growth") if share is None and not isinstance(limit, float) else 0
+    except ValueError:
+        raise ValueError(f"max_growth={limit!r} is not a limit: write 5% or 512KiB") from None
     if len(found.points) < 2:
         return Limit("max_growth", name, None, False, f"growth: {_unjudged(found, 3)}")
     first, last = int(found.total_bytes[0]), int(found.total_bytes[-1])
@@ -154,13 +160,19 @@ def _alloc(found: Leaks, limit: str | float) -> Limit:
     else:
         most = limit
     rate = found.totals.get("alloc_bytes", 0) * 1e9 / max(found.end - found.start, 1)
-    detail = f"allocations: {human_bytes(rate)}/s, at most {limit} allowed"
+    allowed = limit if isinstance(limit, str) else f"{human_bytes(limit)}/s"
+    detail = f"allocations: {human_bytes(rate)}/s, at most {allowed} allowed"
     return Limit("max_alloc", str(limit), rate, rate <= most, detail)
 
 
 def _leak(found: Leaks, pattern: str) -> Limit:
     if not found.judged:
         return Limit("forbid_leak", pattern, None, False, f"leak of {pattern}: {_unjudged(found, LEAST_POINTS + 1)}")
+    if not any(name == pattern or fnmatchcase(name, pattern) for name in found.names):
+        similar = suggestion(pattern, found.names)
+        return Limit(
+            "forbid_leak", pattern, None, True, f"leak of {pattern}: no type of this name in the trace{similar}"
+        )
     growing = [name for name in found.growing if name == pattern or fnmatchcase(name, pattern)]
     rows = [found.names.index(name) for name in growing]
     objects, nbytes = (values[rows, -1] - values[rows, 0] for values in (found.objects, found.nbytes))

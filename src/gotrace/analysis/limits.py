@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gotrace.analysis.diff import Change, Diff
-from gotrace.units import human_bytes, human_change, parse_size
+from gotrace.units import human_bytes, human_change, human_mean, parse_size
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,12 @@ class Limit:
         if re.fullmatch(r"\d+(\.\d+)?\s*[KMG]?i?B", value, re.IGNORECASE):
             return cls(text, name, None, float(parse_size(value)))
         raise ValueError(f"{text!r} is not a limit: write 5%, 512KiB, or TYPE=5%")
+
+    @property
+    def allowed(self) -> str:
+        """The growth allowed: a percentage, or an amount as written."""
+        value = self.text.rpartition("=")[2]
+        return value if self.share is None else f"{value.rstrip('%')}%"
 
     def growth(self, diff: Diff) -> Change:
         """Return the change that the limit applies to."""
@@ -96,7 +102,7 @@ def judge(diff: Diff, limits: list[Limit]) -> Verdict:
         change, over = limit.growth(diff), limit.exceeded(diff)
         known = not limit.name or bool((diff.table["name"] == limit.name).any())
         relation = "over" if over else "within"
-        end = f"{relation} the limit of {limit.text.rpartition('=')[2]}" if known else "in no trace"
+        end = f"{relation} the limit of {limit.allowed}" if known else "in no trace"
         sentences.append(f"{describe(limit.name or diff.sort, change, diff)}: {end}")
         found.append({"limit": limit.text, "name": limit.name, "old": change.old, "new": change.new, "exceeded": over})
     if not limits:
@@ -117,8 +123,10 @@ def describe(name: str, change: Change, diff: Diff) -> str:
 
 
 def amount(metric: str, value: float) -> str:
-    """Format a value of a metric: bytes with a unit, objects as numbers with at most one decimal."""
-    return human_bytes(value) if metric.endswith("bytes") else f"{round(value, 1):,.10g}"
+    """Format a value of a metric: bytes with a unit, objects as numbers; small means have decimals."""
+    if metric.endswith("bytes"):
+        return human_bytes(value) if abs(value) >= 99.95 else f"{human_mean(value)} B"
+    return human_mean(value)
 
 
 def _largest(diff: Diff) -> str:

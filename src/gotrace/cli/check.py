@@ -58,6 +58,9 @@ def run(args: argparse.Namespace) -> int:
                 report.add(check_document(name, result, trace.warnings, trace.losses, error))
             else:
                 print_check(report.text, name, result, complete=error is None)
+            for limit in result.limits if error is None and not args.quiet else ():
+                if limit.ok and limit.value is None:
+                    common.log(f"{name}: {limit.detail}")
             if not result.ok:
                 codes.append(common.NO)
             return error

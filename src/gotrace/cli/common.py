@@ -26,7 +26,9 @@ OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 PROGRESS_FROM = 1 << 25
 """Bytes read before progress is shown."""
 
-_MAX_NAMES = 5  # files listed for a pattern
+MAX_NAMES = 5
+"""Files listed in a message at most."""
+
 _MAX_THREADS = 8  # waiting threads listed for an OrderingError
 
 
@@ -101,7 +103,7 @@ def one_trace(text: str) -> str:
     except (OSError, ImportError):  # is reported when it is opened
         return text
     if len(found) > 1:
-        names = ", ".join(found[:_MAX_NAMES]) + (", ..." if len(found) > _MAX_NAMES else "")
+        names = ", ".join(found[:MAX_NAMES]) + (", ..." if len(found) > MAX_NAMES else "")
         raise argparse.ArgumentTypeError(f"{text!r} has {len(found):,} traces, but one is needed: {names}")
     return found[0] if found else text
 

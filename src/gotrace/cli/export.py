@@ -112,7 +112,7 @@ def _plan_columns(args: argparse.Namespace, tables: list[str], format: str) -> d
         if not any(column in known for known in columns.values()):
             every = {name for names in columns.values() for name in names}
             known = "; ".join(f"{table} has {', '.join(names)}" for table, names in columns.items())
-            args.usage(f"no column {column!r}{did_you_mean(column, every)}: {known}")
+            args.usage(f"no column {column!r}{did_you_mean(column, every)} ({known})")
         if column in args.columns[:i]:
             args.usage(f"--columns names {column!r} twice")
     keep = {table: [column for column in args.columns if column in known] for table, known in columns.items()}

@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     if args.first or args.last:
         if args.at or args.sort or query.aged:
             args.usage(
-                "--from and --to give what grew: do not combine them with --at, --sort, ages, --leaks or --temporary"
+                "--from and --to show growth: do not combine them with --at, --sort, ages, --leaks or --temporary"
             )
         return run_query(
             *(args, HeapPair, lambda trace, progress: _pair(trace, args, progress)),

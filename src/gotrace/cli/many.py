@@ -51,7 +51,10 @@ def find_traces(args: argparse.Namespace) -> None:
 
     def report(found: Found) -> None:
         n = len(found.others)
-        others = f"{n:,} file{'s are not traces' if n != 1 else ' is not a trace'}"
+        listed = ", ".join(map(public_name, found.others[: common.MAX_NAMES])) + (
+            ", ..." if n > common.MAX_NAMES else ""
+        )
+        others = f"{n:,} file{'s are not traces' if n != 1 else ' is not a trace'}: {listed}"
         if not found.traces:
             reason = f"no traces here; {others}" if n else "no traces here"
             args.missing[found.source] = FileNotFoundError(errno.ENOENT, reason, public_name(found.source))

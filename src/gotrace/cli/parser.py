@@ -104,5 +104,5 @@ def parse(argv: Sequence[str], names: Sequence[str]) -> argparse.Namespace:
         build(names).print_help(sys.stderr)
         sys.exit(2)
     if argv[0] == "help":
-        argv = [*argv[1:2], "--help"]
+        argv = [*(name for name in argv[1:2] if name != "help"), "--help"]
     return build(argv[:1] if argv[0] in names else names).parse_args(argv)

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         if args.truth:
             _write_truth(truth, Path(args.truth), force=args.force)
     except ValueError as error:
-        args.usage(str(error))
+        args.usage(str(error).replace("version=", "--release "))
     except BrokenPipeError:
         raise
     except OSError as error:

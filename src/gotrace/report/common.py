@@ -61,7 +61,9 @@ def print_table(
         Drop columns rather than shorten names below ``LONG_NAME``, since they consist of several.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
-    if isinstance(out, Markdown):
+    if not cells:
+        say(out, "no rows")
+    elif isinstance(out, Markdown):
         _print_markdown(out, columns, cells)
     else:
         _print_plain(out, columns, cells, drop, LONG_NAME if long else GOOD_NAME)
@@ -94,7 +96,7 @@ def _print_plain(out: TextIO, columns: Sequence[str], rows: list[list[str]], dro
         line = (" " * GAP).join([*cells, *([shorten(row[-1], width, dots)] if width else [])]).rstrip()
         print(f"\x1b[1m{line}\x1b[0m" if i == 0 and is_styled(out) else line, file=out)
     missing = [title for i, title in enumerate(columns[:-1]) if i not in shown] + ([] if width else [columns[-1]])
-    if missing:
+    if any(missing):
         say(out, f"too narrow for: {', '.join(filter(None, missing))}")
 
 

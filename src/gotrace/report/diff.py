@@ -22,6 +22,8 @@ def print_diff(out: TextIO, diff: Diff, verdict: Verdict, *, top: int, every: bo
     say(out, f"old: {_traces(diff.old)}; new: {_traces(diff.new)}")
     if min(len(diff.old), len(diff.new)) < 2:
         say(out, "n=1: the noise of the differences is unknown")
+    if diff.by == "site":
+        say(out, "sites are estimated from CPU samples: rows also differ by which allocations were sampled")
     say(out)
     table = diff.table if every else diff.table[diff.significant()]
     n_pairs = Counter(diff.table["name"].tolist())

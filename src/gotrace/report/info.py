@@ -21,6 +21,8 @@ def print_info(out: TextIO, path: str, info: Info, *, following: bool = True) ->
         _print_generations(out, info)
         say(out)
         _print_events(out, info)
+    elif info.error is not None:
+        say(out, "not whole: damaged or cut short; no generation could be read")
     missing = info.missing if info.error is None and not info.lost else []
     if missing:
         say(out)

@@ -434,7 +434,7 @@ def _sizes(history: History) -> list[dict[str, Any]]:
         entry = entries.setdefault(
             size, {"name": row["name"].removesuffix(" noscan"), "label": "", "scan": [0, 0, 0], "noscan": [0, 0, 0]}
         )
-        entry["label"] = {0: "large", -1: "?"}.get(size, f"{size / 1024:g}k" if size >= 1024 else str(size))
+        entry["label"] = {0: "large", -1: "?"}.get(size, f"{size:,}")
         entry["noscan" if row["noscan"] else "scan"] = [row["alloc_objects"], row["alloc_bytes"], row["inuse_bytes"]]
     return [entries[size] for size in sorted(entries, key=lambda size: size if size > 0 else 1 << 40)]
 

@@ -278,11 +278,11 @@ def _bars(counts: I8, label: str) -> str:
     """Return a chart of the buckets of :data:`GO_EDGES` that are in use."""
     used = np.flatnonzero(counts)
     first, last = int(used[0]), int(used[-1]) + 1
-    most, step = int(counts.max()), (_WIDE - _LEFT - 10) / (last - first)
+    top, step = _round_up(int(counts.max())), (_WIDE - _LEFT - 10) / (last - first)
     boxes = []
     for i, n in enumerate(counts[first:last].tolist()):
         if n:
-            high = max((_BOTTOM - _TOP) * n / most, 1)
+            high = max((_BOTTOM - _TOP) * n / top, 1)
             name = f"from {human_time(round(10 ** ((first + i) / 5)))}: {n:,}"
             boxes.append(
                 f'<rect class="sched" x="{_LEFT + i * step:.1f}" y="{_BOTTOM - high:.1f}" '
@@ -293,7 +293,13 @@ def _bars(counts: I8, label: str) -> str:
         for edge in range(first, last + 1)
         if edge % 5 == 0
     ]
-    return _chart(label, "".join(boxes), ticks, ("0", f"{most / 2:,.0f}", f"{most:,}"))
+    return _chart(label, "".join(boxes), ticks, ("0", f"{top // 2:,}", f"{top:,}"))
+
+
+def _round_up(n: int) -> int:
+    """Return the least even number with one digit of 1, 2 or 4 and zeros that is not below a number."""
+    power = 10 ** (len(str(n)) - 1)
+    return next(k * power for k in (1, 2, 4, 10) if k * power >= n and k * power > 1)
 
 
 def _chart(label: str, drawn: str, ticks: Sequence[tuple[float, str]], marks: tuple[str, str, str]) -> str:

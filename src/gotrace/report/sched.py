@@ -33,7 +33,7 @@ _TITLES = {
 }
 _CYCLE_TITLES = (
     *("at", "mark", "live before", "live after", "goal", "assists", "dedicated", "fractional", "idle", "swept"),
-    "cycle",
+    "instant",
 )
 _HOW = {
     StopKind.PREEMPTED: "(preempted)",
@@ -130,7 +130,7 @@ def print_goroutines(out: TextIO, result: Goroutines, *, top: int, function: str
         )
         for row in table[: top or None]
     ]
-    print_table(out, columns, rows, total=len(table))
+    print_table(out, columns, rows, total=len(table), drop=(6, 5, 4, 3, 2, 0))
     waits = result.reasons[result.reasons["kind"] == TimeKind.WAITING]
     if len(waits):
         say(out)
@@ -202,13 +202,15 @@ def print_gc(out: TextIO, result: Collector, *, top: int, in_order: bool = False
         chosen = np.arange(len(pauses))[: top or None] if in_order else longest
         rows = [_pause_cells(result, i, int(ends[i])) for i in chosen.tolist()]
         columns = ("at", "total", "stopping", "stopped", "restart", "pause: last to stop")
-        print_table(out, columns, rows, long=True)
+        print_table(out, columns, rows, drop=(4, 3, 2, 0), long=True)
         if top and len(pauses) > top:
             more = human_count(len(pauses) - top, "more pause" if in_order else "shorter pause")
             say(out, f"... and {more} (--top 0 shows all)")
     if len(cycles):
         say(out)
-        print_table(out, _CYCLE_TITLES, [_cycle_cells(row, result) for row in cycles[: top or None]], total=len(cycles))
+        before = int(np.count_nonzero(cycles["start"] < 0))  # is not counted by instants such as gc:1
+        lines = [_cycle_cells(row, result, before) for row in cycles[: top or None]]
+        print_table(out, _CYCLE_TITLES, lines, total=len(cycles))
     if len(result.assists):
         say(out)
         rows = [
@@ -243,18 +245,18 @@ def culprit(result: Collector, i: int) -> str:
     return " ".join(filter(None, (f"P{row['culprit_p']}", goroutine, result.culprits[i], how)))
 
 
-def _cycle_cells(row: Rows, result: Collector) -> tuple[str, ...]:
+def _cycle_cells(row: Rows, result: Collector, before: int) -> tuple[str, ...]:
     def size(name: str) -> str:
         return human_bytes(int(row[name])) if row[name] >= 0 else ""
 
-    end = int(row["end"])
+    start, end = int(row["start"]), int(row["end"])
     return (
-        human_time(int(row["start"]) - result.start),
-        human_time(end - int(row["start"])) if end >= 0 else "open",
+        human_time(start - result.start) if start >= 0 else "before",
+        "open" if end < 0 else human_time(end - start) if start >= 0 else "",
         *map(size, ("live_start", "live_end", "goal")),
         *(human_time(int(row[name])) for name in ("assist", "dedicated", "fractional", "idle")),
         size("swept"),
-        str(row["number"]),
+        f"gc:{row['number'] + 1 - before}" if start >= 0 else "",
     )
 
 

@@ -37,12 +37,13 @@ def print_stats(out: TextIO, result: Stats, *, top: int) -> None:
     _print_rate(out, result)
     _print_sizes(out, result)
     _print_cycles(out, result)
-    for unit, title in (("bytes", "most bytes allocated"), ("objects", "most objects allocated")):
+    titles = (("bytes", "most bytes allocated", (3, 2, 1)), ("objects", "most objects allocated", (3, 2, 0)))
+    for unit, title, drop in titles:
         order = np.argsort(-result.table[f"alloc_{unit}"], kind="stable")
         used = order[result.table["alloc_objects"][order] > 0]
         _print_title(out, title)
         rows = [_cells(result, row, unit) for row in used[: top or None].tolist()]
-        print_table(out, ("allocated", "allocs", f"of {unit}", "in use", result.by), rows, total=len(used))
+        print_table(out, ("allocated", "allocs", f"of {unit}", "in use", result.by), rows, total=len(used), drop=drop)
     say(out)
     if result.samples is not None:
         sentences = [*account_of_samples(result.samples), "Shares by site are estimates; ± is one standard error."]
