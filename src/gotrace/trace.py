@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MethodType, TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -174,6 +174,9 @@ class Trace(Viewed, Methods):
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Table: ...
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Trace cannot be pickled or copied: pass its path, and open it there")
 
     def __repr__(self) -> str:
         return f"<gotrace.Trace {self.path!r}, version {self.version}>"

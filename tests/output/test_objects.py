@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import pickle
 import pydoc
@@ -264,6 +265,11 @@ def test_public_names_are_public_places() -> None:
     stats = gotrace.stats(EXAMPLE)
     assert pickle.loads(pickle.dumps(stats)).totals == stats.totals
     assert pickle.loads(pickle.dumps(gotrace.Kind.SYNC)) is gotrace.Kind.SYNC
+    with gotrace.open(EXAMPLE) as trace:
+        for thing in (trace, trace.allocs, trace.generations, next(iter(trace))):
+            for copied in (pickle.dumps, copy.copy, copy.deepcopy):
+                with pytest.raises(TypeError, match="cannot be pickled or copied: (pass|take) its|pass the path"):
+                    copied(thing)
 
 
 def test_an_event() -> None:

@@ -78,6 +78,10 @@ def test_numbers_are_those_of_the_commands() -> None:
     assert [row[0] for row in rows(text, "latency")] == waits.table["name"].tolist()
     counts = re.findall(r"<title>from .*?: ([\d,]+)</title>", text)
     assert sum(int(n.replace(",", "")) for n in counts) == waits.table["count"].sum()
+    zero, half, top = (int(n.replace(",", "")) for n in re.findall(r"<text[^>]*>([\d,]+)</text>", text))
+    assert (zero, 2 * half) == (0, top)
+    assert len(str(top).rstrip("0")) == 1
+    assert top >= max(int(n.replace(",", "")) for n in counts)
     pauses = rows(text, "pauses")
     longest = int(np.argmax(collector.pauses["end"] - collector.pauses["start"]))
     assert len(pauses) == len(collector.pauses)

@@ -297,9 +297,9 @@ def _bars(counts: I8, label: str) -> str:
 
 
 def _round_up(n: int) -> int:
-    """Return the least even number with one digit of 1, 2 or 4 and zeros that is not below a number."""
-    power = 10 ** (len(str(n)) - 1)
-    return next(k * power for k in (1, 2, 4, 10) if k * power >= n and k * power > 1)
+    """Return the least even number that is not below a number and has one digit and zeros: 1, 2, 4, 6 or 8."""
+    power = int("1" + "0" * (len(str(n)) - 1))
+    return next(k * power for k in (1, 2, 4, 6, 8, 10) if k * power >= max(n, 2))
 
 
 def _chart(label: str, drawn: str, ticks: Sequence[tuple[float, str]], marks: tuple[str, str, str]) -> str:

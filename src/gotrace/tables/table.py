@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,9 @@ class Table:
         self.name = name
         if columns is not None:
             _ = self.columns  # raises an exception for a wrong one
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Table cannot be pickled or copied: pass the path of its trace, or the array of to_numpy()")
 
     def __repr__(self) -> str:
         first = "" if self._limit is None else f", first {self._limit:,} rows"

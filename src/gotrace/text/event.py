@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -113,6 +113,9 @@ class Event:
         self.thread = int(self._row["m"])
         self.offset = int(self._row["offset"])
         self.generation = int(self._row["generation"])
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Event cannot be pickled or copied: take its attributes, or str(event)")
 
     def __str__(self) -> str:
         text = b"".join(self._writer.write(self._rows))

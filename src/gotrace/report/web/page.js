@@ -275,7 +275,7 @@
   const nice = (n, base) => {
     if (base === 2) return 2 ** Math.ceil(Math.log2(Math.max(n, 1)));
     const unit = 10 ** Math.floor(Math.log10(Math.max(n, 1)));
-    return unit * [1, 2, 5, 10].find((k) => k * unit >= n);
+    return unit * [1, 2, 4, 6, 8, 10].find((k) => k * unit >= n);
   };
   let sizesBy = 0;
   const drawSizes = () => {
