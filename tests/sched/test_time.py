@@ -269,6 +269,21 @@ def test_commands(command: list[str], part: str, tmp_path: Path, capsys: pytest.
     assert json.loads(capsys.readouterr().out)["schema"] == f"{command[0]}/1"
 
 
+@pytest.mark.parametrize(
+    "command", ["sched", "gc", "mmu", "tasks", "procs", "goroutines", "dump", "export -o x.pb.gz --profile sched"]
+)
+def test_commands_outside_the_trace(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "sched.trace"
+    path.write_bytes(SCHED)
+    with pytest.raises(SystemExit, match="2"):
+        main([*command.split(), "--time", "60m:", str(path)])
+    assert "the range of time starts after the end of the trace: 72.9 ms after its start" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_damaged_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Rows up to the fault are printed, then the error."""
     path = tmp_path / "broken.trace"

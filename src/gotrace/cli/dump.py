@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 
 import gotrace
+from gotrace.analysis.gather import on_clock
 from gotrace.cli import common
+from gotrace.cli.sched_command import time_of
 from gotrace.order.selection import Selection
 from gotrace.spec.enums import EventKind
+from gotrace.tables.instants import QueryError
 from gotrace.units import printable
 
 KINDS = {kind.name.title().replace("_", ""): kind for kind in EventKind if kind}
@@ -81,6 +84,11 @@ def run(args: argparse.Namespace) -> int:
         common.exit_code(codes, args if args.mode == "parsed" else None),
         gotrace.open(args.trace, errors=args.errors, jobs=args.jobs) as trace,
     ):
+        if args.time is not None and not trace.reader.source.once:
+            try:
+                on_clock(trace, time_of(args, trace))
+            except QueryError as wrong:
+                args.fail(str(wrong))
         try:
             for text in trace.text(args.mode, selection):
                 out.write(shown(text))

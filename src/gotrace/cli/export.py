@@ -26,6 +26,7 @@ from gotrace.export.npy import NpyWriter
 from gotrace.export.profile import Profile, profile_of, profile_of_waits
 from gotrace.tables.catalog import TABLES
 from gotrace.tables.frames import library
+from gotrace.tables.instants import QueryError
 from gotrace.tables.passes import Progress
 from gotrace.tables.stream import Dictionaries, batches, fields_to_read
 from gotrace.tables.table import chunks as row_chunks
@@ -218,7 +219,11 @@ def _run_profiles(args: argparse.Namespace, format: str, files: list[dict[str, P
             common.log_warnings([profile.title, *profile.comments])
         return error
 
-    return common.worst(many.run_each(args, write, show))
+    def fail(name: str, error: Exception) -> None:
+        if isinstance(error, QueryError):
+            args.usage(f"{public_name(name)}: {error}")
+
+    return common.worst(many.run_each(args, write, show, fail))
 
 
 def _heap(trace: Trace, progress: Progress | None) -> tuple[Profile, TraceError | None]:
