@@ -516,6 +516,9 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for word in ("lifetimes", "salvage", "goroutine", "simulate"):
         assert word in text
+    if shell == "man":
+        assert ".SH NAME\ngotrace \\- decode Go execution traces\n" in text
+        assert re.search(r"^\.nf\nusage: gotrace stats (.+\n)+\.fi$", text, re.MULTILINE)
 
 
 def test_commands_say_what_they_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

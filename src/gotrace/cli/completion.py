@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from importlib import import_module
 from typing import Any
 
@@ -40,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
         package = module.partition(".")[0].replace("_", "-")
         args.usage(f'{args.what} needs {package}: pip install "gotrace[cli]"')
     if args.what == "man":
-        text = str(library.Manpage(parser))
+        data = {"description": "decode Go execution traces", "manual_title": "User Commands"}
+        page = str(library.Manpage(parser, data))
+        text = re.sub(r"^usage: (?:.+\n)+", r".nf\n\g<0>.fi\n", page, flags=re.MULTILINE)  # lines as they are
     else:
         for action in parser.all_actions():
             if action.dest in _FILES:
