@@ -521,6 +521,16 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert re.search(r"^\.nf\nusage: gotrace stats (.+\n)+\.fi$", text, re.MULTILINE)
 
 
+def test_an_export_without_heap_data(plain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert main(["export", str(plain), "-o", str(tmp_path / "allocs.csv")]) == 3
+    err = capsys.readouterr().err
+    assert "allocs.csv (0 rows, " in err
+    assert "no alloc/free events: start the program with GODEBUG=traceallocfree=1" in err
+    tables = ["--table", "allocs", "--table", "events"]
+    assert main(["export", *tables, "--format", "csv", str(plain), "-o", str(out)]) == 0
+
+
 def test_commands_say_what_they_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page, table, trace = tmp_path / "heap.html", tmp_path / "allocs.csv", tmp_path / "new.trace"
     for args, out in (

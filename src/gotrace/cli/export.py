@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _STEP = parse_size("32 MB")
+_HEAP_TABLES = {"allocs", "objects", "spans", "goroutine_stacks", "lifetimes"}  # empty without alloc/free events
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -372,13 +373,15 @@ def run(args: argparse.Namespace) -> int:
                 written.close()
         return n_rows, fault
 
-    def show(name: str, trace: Trace, written: tuple[dict[str, int], TraceError | None]) -> TraceError | None:
+    def show(name: str, trace: Trace, written: tuple[dict[str, int], TraceError | None]) -> Exception | None:
         n_rows, fault = written
         if not together:
             _log_files(args, targets[name], n_rows)
         if fault is not None:
             for table, target in targets[name].items():
                 common.log(f"{target}: {human_count(n_rows[table], 'row')} before the fault")
+        elif n_rows.get("allocs") == 0 and set(n_rows) <= _HEAP_TABLES:
+            return NoHeapDataError(trace.path, lost=bool(trace.losses))
         return fault
 
     with shared:
