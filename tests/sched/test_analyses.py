@@ -66,6 +66,18 @@ def test_steps_of_a_profile(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
         assert [times(gotrace.profile(trace, "wall", function=name)) for name in functions] == wanted
 
 
+@pytest.mark.parametrize("step", [1_000, 30_000])
+@pytest.mark.parametrize("per_goroutine", [False, True])
+def test_steps_of_utilization(step: int, per_goroutine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in reference.DATA.glob("s*-go1.2[247]*.gz"):
+        with gotrace.open(path, errors="salvage") as trace:
+            wanted = [rows.tolist() for rows in gotrace.utilization(trace, per_goroutine=per_goroutine)]
+            with monkeypatch.context() as patched:
+                patched.setattr("gotrace.analysis.gather._STEP", step)
+                found = [rows.tolist() for rows in gotrace.utilization(trace, per_goroutine=per_goroutine)]
+        assert found == wanted
+
+
 def test_regions_of_a_profile() -> None:
     with gotrace.open(SCHED) as trace:
         profile = gotrace.profile(trace, "block", region="locked")
