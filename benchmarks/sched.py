@@ -68,14 +68,19 @@ def measure_all() -> None:
             export = ["export", trace, "-qf", "-o", Path(folder, "sched.pb.gz"), "--profile"]
             ours = [sys.executable, "-m", "gotrace", *export, "sched"]
             rounds = [(cpu_of(ours), cpu_of([tool, "-pprof=sched", trace])) for _ in range(args.runs)]
-            peaks = [peak(*command) for command in (["goroutines", trace], ["sched", trace], [*export, "wall"])]
+            commands: dict[str, list[str | Path]] = {
+                **{name: [name, trace] for name in ("goroutines", "sched", "mmu")},
+                "report": ["report", trace, "-qfo", Path(folder, "page.html")],
+                "export --profile wall": [*export, "wall"],
+            }
+            peaks = {name: peak(*command) for name, command in commands.items()}
         one, other, ratio = (
             sorted(column)[len(rounds) // 2] for column in zip(*((*r, r[1] / r[0]) for r in rounds), strict=True)
         )
         what = f"{trace.stem}: `go tool trace -pprof=sched` / `export --profile sched`, CPU of the processes"
         print(f"| {what} | {one:.2f} s | {other:.2f} s | {ratio:.1f} | |", flush=True)
-        what = f"{trace.stem}: peak memory of `goroutines`, `sched`, `export --profile wall`"
-        print(f"| {what} | {', '.join(f'{size:.0f} MB' for size in peaks)} | | | |", flush=True)
+        for name, size in peaks.items():
+            print(f"| {trace.stem}: peak memory of `{name}` | {size:.0f} MB | | | |", flush=True)
 
 
 if __name__ == "__main__":
