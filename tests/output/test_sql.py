@@ -246,7 +246,7 @@ def test_folders(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["sql", query, str(tmp_path), "--format", "csv"]) == 0
     printed = capfd.readouterr()
     assert printed.out.splitlines() == ["trace", str(tmp_path / "a" / "y.trace"), str(tmp_path / "x.trace")]
-    assert printed.err == f"gotrace: {tmp_path}: 1 file is not a trace\n"
+    assert printed.err == f"gotrace: {tmp_path}: 1 file is not a trace: {tmp_path / 'other.txt'}\n"
     assert main(["sql", query, str(tmp_path / "a"), str(tmp_path / "empty")]) == 3
     printed = capfd.readouterr()
     assert not printed.out
