@@ -257,25 +257,27 @@ def test_each_is_at_most_twice_its_threads_ahead(folder: Path) -> None:
 @pytest.mark.parametrize("jobs", [2, 4])
 def test_an_early_end_stops_what_is_being_read(jobs: int, tmp_path: Path) -> None:
     """The function for all but the first trace reads until it is stopped."""
-    path = tmp_path / "app.trace"
-    path.write_bytes(reference.load(FIXTURES[0]))
+    first, path = tmp_path / "first.trace", tmp_path / "app.trace"
+    for file in (first, path):
+        file.write_bytes(reference.load(FIXTURES[0]))
     before = threading.active_count()
     ended: list[bool] = []
-    first = threading.Event()
+    reading = threading.Event()
 
     def read(trace: gotrace.Trace) -> None:
-        if not first.is_set():
-            first.set()
+        if trace.path == str(first):
             return
         try:
             while True:
                 n_allocs(trace)
+                reading.set()
         except ValueError:
             ended.append(True)
             raise
 
-    results = gotrace.each(read, [path] * 40, jobs=jobs)
+    results = gotrace.each(read, [first, *[path] * 39], jobs=jobs)
     next(results)
+    assert reading.wait(60)
     results.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
     assert 0 < len(ended) <= jobs
