@@ -311,6 +311,8 @@ def test_json_has_no_nan(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["sql", query, str(EXAMPLE), "--json"]) == 0
     row = json.loads(capfd.readouterr().out, parse_constant=pytest.fail)
     assert row == {'a"b': None, "x": None, "x_1": None, "f": None, "d": 0.5, "t": "nan"}
+    assert main(["sql", "select 1 as x, 2 as X, 3 as x_1, 4 as x", str(EXAMPLE), "--json"]) == 0
+    assert list(json.loads(capfd.readouterr().out).values()) == [1, 2, 3, 4]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

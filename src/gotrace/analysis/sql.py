@@ -313,16 +313,29 @@ def _projected(scan: dict[str, Any]) -> list[str] | None:
 
 
 def _finite(query: str, names: list[str], types: list[str]) -> str:
-    """Return a query that has nulls in place of NaN and infinity, which JSON lacks."""
+    """Return a query for JSON: with nulls in place of NaN and infinity, and each name once."""
     columns = [f"c{i}" for i in range(len(names))]
     values = [
         f"if(isfinite({column}), {column}, null)" if type in ("DOUBLE", "FLOAT") else column
         for column, type in zip(columns, types, strict=True)
     ]
-    if values == columns:
+    keys = _distinct(names)
+    if values == columns and keys == names:
         return query
-    results = (value + " as " + _quoted(name, '"') for value, name in zip(values, names, strict=True))
+    results = (value + " as " + _quoted(key, '"') for value, key in zip(values, keys, strict=True))
     return f"select {', '.join(results)} from ({query}\n) as result({', '.join(columns)})"
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Return names that differ, also without regard to case, as DuckDB 2 makes them: x, x_1, x_2."""
+    found: dict[str, str] = {}
+    for name in names:
+        other, n = name, 0
+        while other.lower() in found:
+            n += 1
+            other = f"{name}_{n}"
+        found[other.lower()] = other
+    return list(found.values())
 
 
 def _os_error(text: str, path: Path) -> OSError:
