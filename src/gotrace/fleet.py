@@ -41,7 +41,7 @@ def expand(
         files that match it, and the folders that match it; ``**`` matches any number of folders. ``~`` is the home
         folder. The same holds for URLs, if the library for the protocol can list files; the URL of a folder ends with a
         slash, or has no dot in its last part. With http, it ends with a slash, and only ``*`` is a wildcard. Any other
-        name stands for itself, whether it exists or not; so does a folder that cannot be listed.
+        name is its own trace, whether it exists or not; so is a folder that cannot be listed.
     storage_options : dict, optional
         Arguments for the file system of fsspec that opens URLs.
     skipped : list, optional

@@ -82,8 +82,7 @@ def _clock_time(trace: Trace, moment: Moment | None) -> int | None:
         return min(max(operator.index(moment), limits.min), limits.max)
     if trace.reader.source.once:
         raise QueryError(f"time={moment!r}: times since the start need a trace that can be read twice")
-    since = since_start(moment, "time")
-    return trace.start + since
+    return trace.start + since_start(moment, "time")
 
 
 def bounds(time: Range) -> Bounds:

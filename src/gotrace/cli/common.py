@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO, TextIO
 
@@ -26,9 +26,7 @@ OK, NO, USAGE, UNREADABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 PROGRESS_FROM = 1 << 25
 """Bytes read before progress is shown."""
 
-MAX_NAMES = 5
-"""Files listed in a message at most."""
-
+_MAX_NAMES = 5  # files listed in a message
 _MAX_THREADS = 8  # waiting threads listed for an OrderingError
 
 
@@ -90,6 +88,11 @@ def add_trace(parser: argparse.ArgumentParser, *, streams: bool = True) -> None:
     parser.add_argument("trace", type=one_trace, metavar="TRACE", help=text)
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return the first names of a list for a message."""
+    return ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
+
+
 def one_trace(text: str) -> str:
     """Replace a folder or a glob of one trace by its name, for commands that take one trace.
 
@@ -103,8 +106,7 @@ def one_trace(text: str) -> str:
     except (OSError, ImportError):  # is reported when it is opened
         return text
     if len(found) > 1:
-        names = ", ".join(found[:MAX_NAMES]) + (", ..." if len(found) > MAX_NAMES else "")
-        raise argparse.ArgumentTypeError(f"{text!r} has {len(found):,} traces, but one is needed: {names}")
+        raise argparse.ArgumentTypeError(f"{text!r} has {len(found):,} traces, but one is needed: {listed(found)}")
     return found[0] if found else text
 
 

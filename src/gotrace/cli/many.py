@@ -51,9 +51,7 @@ def find_traces(args: argparse.Namespace) -> None:
 
     def report(found: Found) -> None:
         n = len(found.others)
-        listed = ", ".join(map(public_name, found.others[: common.MAX_NAMES])) + (
-            ", ..." if n > common.MAX_NAMES else ""
-        )
+        listed = common.listed([public_name(name) for name in found.others])
         others = f"{n:,} file{'s are not traces' if n != 1 else ' is not a trace'}: {listed}"
         if not found.traces:
             reason = f"no traces here; {others}" if n else "no traces here"
